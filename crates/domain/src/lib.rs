@@ -1,0 +1,28 @@
+//! The words of Zetra: who people are, what a room and a call are, and what may be said about them.
+//!
+//! *Parse, don't validate*: an [`Email`], a [`Username`], a [`RoomId`] can only be built from input
+//! that obeys the contract, so code that holds one need not check again.
+//!
+//! This crate is pure. It knows no store, no socket, no clock and no source of randomness: the time
+//! and random bytes are arguments. It builds for wasm32 without `worker` or `js-sys`.
+
+mod account;
+mod call;
+mod fields;
+mod ids;
+pub mod limits;
+mod page;
+mod password_hash;
+mod room;
+mod timestamp;
+mod token;
+
+pub use account::{Email, Password, PasswordAttempt, User, Username};
+pub use call::{Call, CallLog, CallStats, Person};
+pub use fields::{FieldError, Fields, Invalid, all2, all3};
+pub use ids::{CallLogId, InvalidId, ObjectIds, RoomId, UserId};
+pub use page::{Cursor, Page, PageLimit};
+pub use password_hash::{PasswordHash, Verdict};
+pub use room::Room;
+pub use timestamp::Timestamp;
+pub use token::{Claims, TokenError, TokenFingerprint, TokenKey};

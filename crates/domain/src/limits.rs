@@ -1,0 +1,19 @@
+//! Every bound of the contract in one place, with its unit in its name or its doc.
+
+/// Bytes of a JSON request body (contract 1, "bodies").
+pub const BODY_BYTES: usize = 64 * 1024;
+/// Characters of an email address (RFC 5321, 4.5.3.1.3, less the angle brackets).
+pub const EMAIL_CHARS: usize = 254;
+pub const USERNAME_CHARS: std::ops::RangeInclusive<usize> = 3..=20;
+/// Characters of a password that is being set.
+pub const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 8..=128;
+/// Characters of a password offered at login: what an older backend accepted must still fit.
+pub const PASSWORD_ATTEMPT_CHARS: usize = 1_024;
+/// Days a token lives.
+pub const TOKEN_DAYS: i64 = 7;
+/// People who may be registered in one room over REST.
+pub const ROOM_PARTICIPANTS: usize = 1_000;
+/// Two calls of the same people in one room are one call when the gap between them is smaller.
+pub const SAME_CALL_GAP_MS: i64 = 60_000;
+pub const PAGE_LIMIT: std::ops::RangeInclusive<u32> = 1..=100;
+pub const PAGE_LIMIT_DEFAULT: u32 = 50;

@@ -1,0 +1,151 @@
+//! Password hashes: argon2id is written; bcrypt, which the Node backend wrote, is still read.
+
+use std::fmt;
+
+use argon2::{
+    Algorithm, Argon2, Params, Version,
+    password_hash::{self, PasswordHasher, PasswordVerifier, SaltString},
+};
+use base64ct::Encoding;
+
+use crate::{Password, PasswordAttempt};
+
+/// OWASP's first choice: 19 MiB of memory, two passes, one lane.
+const MEMORY_KIB: u32 = 19 * 1024;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+
+/// A stored hash: a PHC string, or one of bcrypt's. It shows in no `Debug` and no log.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(String);
+
+/// What came of comparing a password with a hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Wrong,
+    Right,
+    /// Right, and the hash is of an older kind: store a new one.
+    RightButOutdated,
+}
+
+impl PasswordHash {
+    /// Takes about 30 ms of CPU and 19 MiB. `salt` is random.
+    pub fn new(password: &Password, salt: [u8; 16]) -> Self {
+        Self::argon2id(password.bytes(), salt)
+    }
+
+    /// A new hash of a password that was just found right, whatever today's rules for new ones say.
+    pub fn renewed(password: &PasswordAttempt, salt: [u8; 16]) -> Self {
+        Self::argon2id(password.text().as_bytes(), salt)
+    }
+
+    pub fn stored(hash: String) -> Self {
+        Self(hash)
+    }
+
+    /// The text to store.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// A hash that no password matches and that costs as much to compare as a real one, so that an
+    /// unknown email takes the time of a wrong password.
+    pub fn of_nobody() -> Self {
+        Self::argon2id(b"", [0; 16])
+    }
+
+    pub fn verify(&self, attempt: &PasswordAttempt) -> Verdict {
+        if ["$2a$", "$2b$"].iter().any(|prefix| self.0.starts_with(prefix)) {
+            return match bcrypt::verify(attempt.text(), &self.0) {
+                Ok(true) => Verdict::RightButOutdated,
+                Ok(false) | Err(_) => Verdict::Wrong,
+            };
+        }
+        let Ok(hash) = password_hash::PasswordHash::new(&self.0) else {
+            return Verdict::Wrong;
+        };
+        match argon2().verify_password(attempt.text().as_bytes(), &hash) {
+            Ok(()) if Params::try_from(&hash).is_ok_and(|stored| is_current(&stored)) => Verdict::Right,
+            Ok(()) => Verdict::RightButOutdated,
+            Err(_) => Verdict::Wrong,
+        }
+    }
+
+    fn argon2id(password: &[u8], salt: [u8; 16]) -> Self {
+        let mut encoded = [0; 24];
+        let hash = base64ct::Base64Unpadded::encode(&salt, &mut encoded)
+            .ok()
+            .and_then(|salt| SaltString::from_b64(salt).ok())
+            .and_then(|salt| Some(argon2().hash_password(password, &salt).ok()?.to_string()))
+            // Fails only for a salt or a password out of range: the salt has its 16 bytes, and a
+            // password is at most 4 KiB.
+            .expect("argon2 takes every password of ours");
+        Self(hash)
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash(…)")
+    }
+}
+
+fn argon2() -> Argon2<'static> {
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None)
+        // Checked by every test that hashes: the three are constants within argon2's ranges.
+        .expect("constant parameters are in range");
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+}
+
+fn is_current(stored: &Params) -> bool {
+    (stored.m_cost(), stored.t_cost(), stored.p_cost()) == (MEMORY_KIB, PASSES, LANES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attempt(text: &str) -> PasswordAttempt {
+        PasswordAttempt::parse("password", text).unwrap()
+    }
+
+    #[test]
+    fn a_new_hash_is_argon2id_with_owasp_parameters() {
+        let password = Password::parse("password", "Sup3rSecret").unwrap();
+        let hash = PasswordHash::new(&password, [9; 16]);
+        assert!(hash.expose().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash.expose());
+        assert_eq!(hash.verify(&attempt("Sup3rSecret")), Verdict::Right);
+        assert_eq!(hash.verify(&attempt("sup3rsecret")), Verdict::Wrong);
+        assert!(!format!("{hash:?}").contains("argon2id"));
+    }
+
+    #[test]
+    fn bcrypt_hashes_of_the_node_backend_still_verify() {
+        let stored = bcrypt::hash("weak", 4).unwrap();
+        for prefix in ["$2a$", "$2b$"] {
+            let hash = PasswordHash::stored(stored.replacen("$2b$", prefix, 1));
+            assert_eq!(hash.verify(&attempt("weak")), Verdict::RightButOutdated, "{prefix}");
+            assert_eq!(hash.verify(&attempt("Weak")), Verdict::Wrong, "{prefix}");
+        }
+    }
+
+    #[test]
+    fn weaker_argon2_parameters_are_renewed() {
+        let salt = SaltString::from_b64("CQkJCQkJCQkJCQkJCQkJCQ").unwrap();
+        let weak = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(64, 1, 1, None).unwrap());
+        let hash = PasswordHash::stored(weak.hash_password(b"Sup3rSecret", &salt).unwrap().to_string());
+        assert_eq!(hash.verify(&attempt("Sup3rSecret")), Verdict::RightButOutdated);
+    }
+
+    #[test]
+    fn garbage_in_the_store_matches_nothing() {
+        for stored in ["", "plain", "$2b$", "$argon2id$", "$2b$99$abc"] {
+            assert_eq!(
+                PasswordHash::stored(stored.to_owned()).verify(&attempt("plain")),
+                Verdict::Wrong,
+                "{stored}"
+            );
+        }
+        assert_eq!(PasswordHash::of_nobody().verify(&attempt("x")), Verdict::Wrong);
+    }
+}

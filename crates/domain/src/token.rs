@@ -1,0 +1,229 @@
+//! Tokens: JWT (RFC 7519) signed with HMAC-SHA-256.
+//!
+//! A token is good while its signature, issuer and expiry are, *and* while its user exists and
+//! still honours its version ([`Claims::is_honoured`]). The second half needs the store.
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use chrono::Duration;
+use jwt_compact::{
+    AlgorithmExt, Claims as JwtClaims, Header, TimeOptions, UntrustedToken, ValidationError,
+    alg::{Hs256, Hs256Key},
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use thiserror::Error;
+
+use crate::{Timestamp, UserId, limits};
+
+const ISSUER: &str = "zetra-api";
+/// Longer than any token of ours; checked before anything is decoded.
+const TOKEN_BYTES: usize = 4 * 1024;
+
+/// What a token says of its bearer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claims {
+    pub user: UserId,
+    pub username: String,
+    /// 0 in tokens of the Node backend, which had none.
+    pub version: i64,
+    pub expires_at: Timestamp,
+    pub fingerprint: TokenFingerprint,
+}
+
+/// A one-way mark of one token, to tell it from its siblings without keeping it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TokenFingerprint(String);
+
+impl TokenFingerprint {
+    fn of(token: &str) -> Self {
+        Self(Base64UrlUnpadded::encode_string(&Sha256::digest(token.as_bytes())))
+    }
+
+    pub fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum TokenError {
+    #[error("Token has expired")]
+    Expired,
+    #[error("Invalid authentication token")]
+    Invalid,
+}
+
+impl Claims {
+    /// Whether the user still stands by this token: it carries the user's version, or it is the one
+    /// that changed the password last.
+    pub fn is_honoured(&self, version: i64, kept: Option<&TokenFingerprint>) -> bool {
+        let kept = kept.is_some_and(|kept| kept.0.as_bytes().ct_eq(self.fingerprint.0.as_bytes()).into());
+        self.version == version || kept
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct CustomClaims {
+    #[serde(rename = "userId")]
+    user: UserId,
+    username: String,
+    iss: String,
+    #[serde(rename = "tokenVersion", default)]
+    version: i64,
+}
+
+/// The key that signs and checks tokens. Its bytes show in no `Debug`.
+pub struct TokenKey(Hs256Key);
+
+impl TokenKey {
+    /// The shortest secret that is accepted, in bytes (RFC 7518, 3.2).
+    pub const MIN_BYTES: usize = 32;
+
+    /// `None` for a secret that is too short.
+    pub fn new(secret: &SecretString) -> Option<Self> {
+        let bytes = secret.expose_secret().as_bytes();
+        (bytes.len() >= Self::MIN_BYTES).then(|| Self(Hs256Key::new(bytes)))
+    }
+
+    /// A token for `user` that is good for seven days from `now`.
+    pub fn issue(&self, user: UserId, username: &str, version: i64, now: Timestamp) -> String {
+        let custom = CustomClaims { user, username: username.to_owned(), iss: ISSUER.to_owned(), version };
+        let claims = JwtClaims::new(custom)
+            .set_duration_and_issuance(&time_options(now), Duration::days(limits::TOKEN_DAYS));
+        Hs256
+            .token(&Header::empty().with_token_type("JWT"), &claims, &self.0)
+            // Serialising strings and numbers to JSON cannot fail, and HMAC takes any key.
+            .expect("these claims always serialise")
+    }
+
+    /// Checks form, algorithm, signature, issuer and expiry.
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError> {
+        if token.len() > TOKEN_BYTES {
+            return Err(TokenError::Invalid);
+        }
+        let untrusted = UntrustedToken::new(token).map_err(|_| TokenError::Invalid)?;
+        let checked =
+            Hs256.validator::<CustomClaims>(&self.0).validate(&untrusted).map_err(|_| TokenError::Invalid)?;
+        let claims = checked.claims();
+        if claims.custom.iss != ISSUER {
+            return Err(TokenError::Invalid);
+        }
+        let options = time_options(now);
+        if claims.not_before.is_some() {
+            claims.validate_maturity(&options).map_err(|_| TokenError::Invalid)?;
+        }
+        match claims.validate_expiration(&options) {
+            Ok(_) => {}
+            Err(ValidationError::Expired) => return Err(TokenError::Expired),
+            Err(_) => return Err(TokenError::Invalid),
+        }
+        let expiration = claims.expiration.ok_or(TokenError::Invalid)?;
+        Ok(Claims {
+            user: claims.custom.user,
+            username: claims.custom.username.clone(),
+            version: claims.custom.version,
+            expires_at: Timestamp::from_millis(expiration.timestamp_millis()),
+            fingerprint: TokenFingerprint::of(token),
+        })
+    }
+}
+
+fn time_options(now: Timestamp) -> TimeOptions<impl Fn() -> chrono::DateTime<chrono::Utc>> {
+    TimeOptions::new(Duration::zero(), move || now.to_chrono())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ObjectIds;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+    const DAY: i64 = 86_400_000;
+
+    fn key() -> TokenKey {
+        TokenKey::new(&SecretString::from("0123456789abcdef0123456789abcdef")).unwrap()
+    }
+
+    fn user() -> UserId {
+        ObjectIds::new([3; 8]).user(NOW)
+    }
+
+    /// A token with any header and payload, signed as `key()` signs.
+    fn forged(header: &str, payload: &str) -> String {
+        let encode = |text: &str| Base64UrlUnpadded::encode_string(text.as_bytes());
+        let signed = format!("{}.{}", encode(header), encode(payload));
+        let signature = jwt_compact::Algorithm::sign(&Hs256, &key().0, signed.as_bytes());
+        format!("{signed}.{}", Base64UrlUnpadded::encode_string(&jwt_compact::AlgorithmSignature::as_bytes(&signature)))
+    }
+
+    fn payload(more: &str) -> String {
+        format!(r#"{{"userId":"{}","username":"ann",{more}}}"#, user())
+    }
+
+    #[test]
+    fn a_token_is_good_for_seven_days() {
+        let token = key().issue(user(), "ann", 4, NOW);
+        let claims = key().verify(&token, NOW.plus_millis(7 * DAY - 1)).unwrap();
+        assert_eq!((claims.user, claims.username.as_str(), claims.version), (user(), "ann", 4));
+        assert_eq!(claims.expires_at, NOW.plus_millis(7 * DAY));
+        assert_eq!(key().verify(&token, NOW.plus_millis(7 * DAY + 1)), Err(TokenError::Expired));
+    }
+
+    #[test]
+    fn a_token_of_the_node_backend_counts_as_version_0() {
+        let body = payload(r#""iss":"zetra-api","iat":1700000000,"exp":1700000100"#);
+        let token = forged(r#"{"alg":"HS256","typ":"JWT"}"#, &body);
+        assert_eq!(key().verify(&token, NOW).map(|claims| claims.version), Ok(0));
+    }
+
+    #[test]
+    fn other_algorithms_issuers_and_missing_claims_are_refused() {
+        let good = r#""iss":"zetra-api","exp":1700000100"#;
+        for (header, more) in [
+            (r#"{"alg":"none"}"#, good),
+            (r#"{"alg":"HS512"}"#, good),
+            (r#"{"alg":"RS256"}"#, good),
+            (r#"{"alg":"HS256"}"#, r#""iss":"other","exp":1700000100"#),
+            (r#"{"alg":"HS256"}"#, r#""exp":1700000100"#),
+            (r#"{"alg":"HS256"}"#, r#""iss":"zetra-api""#),
+            (r#"{"alg":"HS256"}"#, r#""iss":"zetra-api","exp":1700000100,"nbf":1700000050"#),
+            (r#"{"alg":"HS256"}"#, r#""iss":"zetra-api","exp":"soon""#),
+        ] {
+            let token = forged(header, &payload(more));
+            assert_eq!(key().verify(&token, NOW), Err(TokenError::Invalid), "{header} {more}");
+        }
+    }
+
+    #[test]
+    fn a_changed_token_is_refused() {
+        let token = key().issue(user(), "ann", 0, NOW);
+        let (signed, _) = token.rsplit_once('.').unwrap();
+        for wrong in
+            ["", ".", "..", "a.b.c", signed, &format!("{signed}."), &format!("{token}x"), &"a".repeat(9_000)]
+        {
+            assert_eq!(key().verify(wrong, NOW), Err(TokenError::Invalid), "{wrong}");
+        }
+        let other = TokenKey::new(&SecretString::from("x".repeat(32))).unwrap();
+        assert_eq!(other.verify(&token, NOW), Err(TokenError::Invalid));
+    }
+
+    #[test]
+    fn a_version_or_the_kept_mark_makes_a_token_honoured() {
+        let claims = key().verify(&key().issue(user(), "ann", 1, NOW), NOW).unwrap();
+        assert!(claims.is_honoured(1, None));
+        assert!(!claims.is_honoured(2, None));
+        assert!(claims.is_honoured(2, Some(&claims.fingerprint)));
+        assert!(!claims.is_honoured(2, Some(&TokenFingerprint::of("another"))));
+    }
+
+    #[test]
+    fn short_secrets_are_refused() {
+        assert!(TokenKey::new(&SecretString::from("x".repeat(31))).is_none());
+    }
+}
