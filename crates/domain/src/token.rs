@@ -159,7 +159,10 @@ mod tests {
         let encode = |text: &str| Base64UrlUnpadded::encode_string(text.as_bytes());
         let signed = format!("{}.{}", encode(header), encode(payload));
         let signature = jwt_compact::Algorithm::sign(&Hs256, &key().0, signed.as_bytes());
-        format!("{signed}.{}", Base64UrlUnpadded::encode_string(&jwt_compact::AlgorithmSignature::as_bytes(&signature)))
+        format!(
+            "{signed}.{}",
+            Base64UrlUnpadded::encode_string(&jwt_compact::AlgorithmSignature::as_bytes(&signature))
+        )
     }
 
     fn payload(more: &str) -> String {

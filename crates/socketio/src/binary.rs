@@ -1,0 +1,103 @@
+//! Binary packets: a text frame announces n attachments, n binary frames follow, nothing between.
+//!
+//! The announcement is kept as text until the last attachment is there. There is no state "waiting
+//! for zero" (CVE-2026-69185), the number, the bytes and the time of waiting are bounded.
+
+use serde_json::value::RawValue;
+
+use crate::packet::{Packet, PacketError, Payload};
+
+/// A binary packet that is being put together.
+#[derive(Debug)]
+pub struct Attachments {
+    announcement: String,
+    expected: usize,
+    received: Vec<Vec<u8>>,
+}
+
+impl Attachments {
+    /// # Errors
+    /// [`PacketError::Attachments`] beyond `max`, [`PacketError::Placeholder`] where the payload
+    /// points to an attachment that was not announced.
+    pub(crate) fn announced(text: &str, packet: &Packet<'_>, max: usize) -> Result<Self, PacketError> {
+        if packet.attachments > max {
+            return Err(PacketError::Attachments);
+        }
+        if let Payload::Array(elements) = &packet.payload {
+            elements.iter().try_for_each(|element| check_placeholders(element, packet.attachments, 0))?;
+        }
+        Ok(Self { announcement: text.to_owned(), expected: packet.attachments, received: Vec::new() })
+    }
+
+    /// Adds a binary frame; true when it was the last.
+    pub(crate) fn push(&mut self, bytes: Vec<u8>) -> bool {
+        self.received.push(bytes);
+        self.received.len() >= self.expected
+    }
+
+    pub(crate) fn into_parts(self) -> (String, Vec<Vec<u8>>) {
+        (self.announcement, self.received)
+    }
+}
+
+/// Objects nest at most this deep in a binary packet, where placeholders have to be looked for.
+const DEPTH: usize = 128;
+
+fn check_placeholders(value: &RawValue, attachments: usize, depth: usize) -> Result<(), PacketError> {
+    if depth > DEPTH {
+        return Err(PacketError::Json);
+    }
+    match value.get().bytes().next() {
+        Some(b'[') => {
+            let elements: Vec<&RawValue> =
+                serde_json::from_str(value.get()).map_err(|_| PacketError::Json)?;
+            elements.iter().try_for_each(|element| check_placeholders(element, attachments, depth + 1))
+        }
+        Some(b'{') => {
+            let members: std::collections::HashMap<String, &RawValue> =
+                serde_json::from_str(value.get()).map_err(|_| PacketError::Json)?;
+            if members.get("_placeholder").is_some_and(|flag| flag.get() == "true") {
+                let num = members.get("num").and_then(|num| num.get().parse::<usize>().ok());
+                let in_range = num.is_some_and(|num| num < attachments);
+                return if in_range { Ok(()) } else { Err(PacketError::Placeholder) };
+            }
+            members.values().try_for_each(|member| check_placeholders(member, attachments, depth + 1))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn announced(text: &str) -> Result<Attachments, PacketError> {
+        Attachments::announced(text, &Packet::decode(text).unwrap(), 10)
+    }
+
+    #[test]
+    fn is_complete_with_the_last_attachment() {
+        let mut pending =
+            announced(r#"52-["x",{"_placeholder":true,"num":0},{"y":[{"_placeholder":true,"num":1}]}]"#)
+                .unwrap();
+        assert!(!pending.push(vec![1]));
+        assert!(pending.push(vec![2]));
+        assert_eq!(pending.into_parts().1, [[1], [2]]);
+    }
+
+    #[test]
+    fn placeholders_point_to_announced_attachments() {
+        for num in ["1", "-1", "0.5", "\"0\"", "null", "01"] {
+            let text = format!(r#"51-["x",{{"_placeholder":true,"num":{num}}}]"#);
+            if let Ok(packet) = Packet::decode(&text) {
+                let error = Attachments::announced(&text, &packet, 10).map(|_| ());
+                assert_eq!(error, Err(PacketError::Placeholder), "{num}");
+            }
+        }
+    }
+
+    #[test]
+    fn more_attachments_than_allowed_are_refused_before_any_is_kept() {
+        assert_eq!(announced(r#"511-["x"]"#).map(|_| ()), Err(PacketError::Attachments));
+    }
+}

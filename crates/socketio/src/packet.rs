@@ -1,0 +1,280 @@
+//! Socket.IO v5 packets: `<type>[<attachments>-][<namespace>,][<ack id>][JSON]`.
+//!
+//! The codec is strict where `socket.io-parser` is lax by accident of JavaScript's `Number()`:
+//! attachment counts and ack ids are plain decimal digits, and a packet whose type needs a payload
+//! has one. A client that uses the official packages never notices.
+
+use serde_json::value::RawValue;
+use thiserror::Error;
+
+/// Event names that belong to the library and may not come over the wire.
+pub const RESERVED_EVENTS: [&str; 6] =
+    ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
+
+/// The largest ack id: beyond it JavaScript's numbers are no longer exact.
+const ACK_ID_MAX: u64 = (1 << 53) - 1;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PacketType {
+    Connect,
+    Disconnect,
+    Event,
+    Ack,
+    ConnectError,
+    BinaryEvent,
+    BinaryAck,
+}
+
+impl PacketType {
+    const ALL: [Self; 7] = [
+        Self::Connect,
+        Self::Disconnect,
+        Self::Event,
+        Self::Ack,
+        Self::ConnectError,
+        Self::BinaryEvent,
+        Self::BinaryAck,
+    ];
+
+    fn from_digit(digit: u8) -> Option<Self> {
+        let index = digit.checked_sub(b'0')?;
+        Self::ALL.get(usize::from(index)).copied()
+    }
+
+    pub fn digit(self) -> char {
+        match self {
+            Self::Connect => '0',
+            Self::Disconnect => '1',
+            Self::Event => '2',
+            Self::Ack => '3',
+            Self::ConnectError => '4',
+            Self::BinaryEvent => '5',
+            Self::BinaryAck => '6',
+        }
+    }
+
+    pub fn is_binary(self) -> bool {
+        matches!(self, Self::BinaryEvent | Self::BinaryAck)
+    }
+}
+
+/// A packet, borrowed from the frame in which it came.
+#[derive(Clone, Debug)]
+pub struct Packet<'a> {
+    pub kind: PacketType,
+    /// `/` for the main namespace.
+    pub namespace: &'a str,
+    pub id: Option<u64>,
+    /// Binary frames that follow; at least 1 for the binary types, 0 for the others.
+    pub attachments: usize,
+    pub payload: Payload<'a>,
+}
+
+/// The JSON part of a packet. Its shape is checked, its content is not looked at.
+#[derive(Clone, Debug)]
+pub enum Payload<'a> {
+    None,
+    /// CONNECT and CONNECT_ERROR: an object (or, for the latter, a string).
+    Value(&'a RawValue),
+    /// The events and the acks: the elements of the array. An event has at least its name.
+    Array(Vec<&'a RawValue>),
+}
+
+/// Why a packet was refused. All of these are fatal for the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum PacketError {
+    #[error("empty packet")]
+    Empty,
+    #[error("unknown packet type")]
+    UnknownType,
+    #[error("illegal number of attachments")]
+    Attachments,
+    #[error("illegal ack id")]
+    AckId,
+    #[error("payload is not JSON")]
+    Json,
+    #[error("payload has the wrong shape for its packet type")]
+    Shape,
+    #[error("reserved or malformed event name")]
+    EventName,
+    #[error("placeholder points to no attachment")]
+    Placeholder,
+}
+
+impl<'a> Packet<'a> {
+    /// Reads one packet, without the Engine.IO `4` before it.
+    pub fn decode(text: &'a str) -> Result<Self, PacketError> {
+        let (first, rest) = text.split_at_checked(1).ok_or(match text {
+            "" => PacketError::Empty,
+            _ => PacketError::UnknownType,
+        })?;
+        let kind = first.bytes().next().and_then(PacketType::from_digit).ok_or(PacketError::UnknownType)?;
+        let (attachments, rest) = if kind.is_binary() { attachments(rest)? } else { (0, rest) };
+        let (namespace, rest) = namespace(rest);
+        let (id, rest) = ack_id(rest)?;
+        let payload = Payload::decode(kind, rest)?;
+        if matches!(kind, PacketType::Ack | PacketType::BinaryAck) && id.is_none() {
+            return Err(PacketError::AckId);
+        }
+        Ok(Self { kind, namespace, id, attachments, payload })
+    }
+}
+
+impl<'a> Payload<'a> {
+    fn decode(kind: PacketType, json: &'a str) -> Result<Self, PacketError> {
+        let value = || serde_json::from_str::<&RawValue>(json).map_err(|_| PacketError::Json);
+        let array = || {
+            if json.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('[') {
+                serde_json::from_str::<Vec<&RawValue>>(json).map_err(|_| PacketError::Json)
+            } else {
+                value().and(Err(PacketError::Shape))
+            }
+        };
+        match kind {
+            PacketType::Connect | PacketType::Disconnect if json.is_empty() => Ok(Self::None),
+            PacketType::Connect => shaped(value()?, &['{']),
+            PacketType::ConnectError => shaped(value()?, &['{', '"']),
+            PacketType::Disconnect => Err(PacketError::Shape),
+            PacketType::Event | PacketType::BinaryEvent => {
+                let elements = array()?;
+                check_event_name(&elements)?;
+                Ok(Self::Array(elements))
+            }
+            PacketType::Ack | PacketType::BinaryAck => Ok(Self::Array(array()?)),
+        }
+    }
+}
+
+fn shaped<'a>(value: &'a RawValue, firsts: &[char]) -> Result<Payload<'a>, PacketError> {
+    value.get().starts_with(firsts).then_some(Payload::Value(value)).ok_or(PacketError::Shape)
+}
+
+/// A name is a string that is not reserved, or a number.
+fn check_event_name(elements: &[&RawValue]) -> Result<(), PacketError> {
+    let name = elements.first().ok_or(PacketError::EventName)?.get();
+    match name.as_bytes() {
+        [b'"', inner @ .., b'"'] if !inner.contains(&b'\\') => {
+            let reserved = RESERVED_EVENTS.iter().any(|reserved| reserved.as_bytes() == inner);
+            if reserved { Err(PacketError::EventName) } else { Ok(()) }
+        }
+        [b'"', ..] => match serde_json::from_str::<String>(name) {
+            Ok(name) if RESERVED_EVENTS.contains(&name.as_str()) => Err(PacketError::EventName),
+            // A name with a lone surrogate is a name, if nobody's.
+            Ok(_) | Err(_) => Ok(()),
+        },
+        [b'-' | b'0'..=b'9', ..] => Ok(()),
+        _ => Err(PacketError::EventName),
+    }
+}
+
+fn attachments(text: &str) -> Result<(usize, &str), PacketError> {
+    let (digits, rest) = text.split_once('-').ok_or(PacketError::Attachments)?;
+    let plain = (1..=4).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+    let count = digits.parse().ok().filter(|count| plain && *count > 0);
+    Ok((count.ok_or(PacketError::Attachments)?, rest))
+}
+
+/// `/` up to the comma. As the official parser has it, the comma may be missing at the very end.
+fn namespace(text: &str) -> (&str, &str) {
+    if text.starts_with('/') { text.split_once(',').unwrap_or((text, "")) } else { ("/", text) }
+}
+
+fn ack_id(text: &str) -> Result<(Option<u64>, &str), PacketError> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (id, rest) = text.split_at_checked(digits).ok_or(PacketError::AckId)?;
+    if id.is_empty() {
+        return Ok((None, rest));
+    }
+    let id = id.parse().ok().filter(|id| *id <= ACK_ID_MAX).ok_or(PacketError::AckId)?;
+    Ok((Some(id), rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn elements(packet: &Packet<'_>) -> Vec<String> {
+        match &packet.payload {
+            Payload::Array(elements) => elements.iter().map(|e| e.get().to_owned()).collect(),
+            Payload::None | Payload::Value(_) => panic!("not an array: {packet:?}"),
+        }
+    }
+
+    #[test]
+    fn reads_every_part() {
+        let packet = Packet::decode(r#"52-/admin,13["a",{"_placeholder":true,"num":0},2]"#).unwrap();
+        assert_eq!(packet.kind, PacketType::BinaryEvent);
+        assert_eq!((packet.namespace, packet.id, packet.attachments), ("/admin", Some(13), 2));
+        assert_eq!(elements(&packet), [r#""a""#, r#"{"_placeholder":true,"num":0}"#, "2"]);
+    }
+
+    #[test]
+    fn reads_all_seven_types() {
+        for (text, kind) in [
+            ("0", PacketType::Connect),
+            (r#"0/chat,{"token":"t"}"#, PacketType::Connect),
+            ("1", PacketType::Disconnect),
+            ("1/chat,", PacketType::Disconnect),
+            (r#"2["x"]"#, PacketType::Event),
+            ("30[]", PacketType::Ack),
+            (r#"4{"message":"no"}"#, PacketType::ConnectError),
+            (r#"51-["x",{"_placeholder":true,"num":0}]"#, PacketType::BinaryEvent),
+            (r#"61-7[{"_placeholder":true,"num":0}]"#, PacketType::BinaryAck),
+        ] {
+            assert_eq!(Packet::decode(text).map(|packet| packet.kind), Ok(kind), "{text}");
+        }
+    }
+
+    #[test]
+    fn arguments_stay_as_they_were_written() {
+        let packet = Packet::decode("2[ \"x\" , {\"b\": 1.0,\"a\":1,\"a\":1e400} ,\"\\ud800\" ]").unwrap();
+        assert_eq!(elements(&packet), ["\"x\"", "{\"b\": 1.0,\"a\":1,\"a\":1e400}", "\"\\ud800\""]);
+    }
+
+    #[test]
+    fn deep_nesting_is_read_without_recursion() {
+        let deep = format!("2[\"x\",{}{}]", "[".repeat(100_000), "]".repeat(100_000));
+        assert!(Packet::decode(&deep).is_ok());
+    }
+
+    #[test]
+    fn names_the_reason_of_each_refusal() {
+        for (text, error) in [
+            ("", PacketError::Empty),
+            ("7", PacketError::UnknownType),
+            ("€abc", PacketError::UnknownType),
+            ("abc", PacketError::UnknownType),
+            ("0[]", PacketError::Shape),
+            ("0\"a\"", PacketError::Shape),
+            ("0null", PacketError::Shape),
+            ("1{}", PacketError::Shape),
+            ("2", PacketError::Json),
+            ("2{}", PacketError::Shape),
+            ("2[", PacketError::Json),
+            ("2[\"x\"]x", PacketError::Json),
+            ("2abc[\"x\"]", PacketError::Json),
+            ("2[]", PacketError::EventName),
+            ("2[{\"toString\":\"x\"}]", PacketError::EventName),
+            ("2[null]", PacketError::EventName),
+            ("2[\"connect\"]", PacketError::EventName),
+            ("2[\"dis\\u0063onnect\"]", PacketError::EventName),
+            ("3[]", PacketError::AckId),
+            ("29007199254740992[\"x\"]", PacketError::AckId),
+            ("5[\"x\"]", PacketError::Attachments),
+            ("50-[\"x\"]", PacketError::Attachments),
+            ("5-[\"x\"]", PacketError::Attachments),
+            ("51e0-[\"x\"]", PacketError::Attachments),
+            ("5+1-[\"x\"]", PacketError::Attachments),
+            ("599999999-[\"x\"]", PacketError::Attachments),
+        ] {
+            assert_eq!(Packet::decode(text).map(|_| ()), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_and_the_name_error_are_ordinary_events() {
+        for text in ["2[1]", "2[-1.5,null]", "2[\"error\"]", "2/,[\"a\"]"] {
+            assert!(Packet::decode(text).is_ok(), "{text}");
+        }
+    }
+}
