@@ -1,1 +1,26 @@
+//! Who is in a room, and what goes to whom.
+//!
+//! [`Room`] is a state machine without I/O: an event of a peer goes in, [`Effect`]s come out. It knows
+//! no frame, no socket and no store; what it needs from the store it asks for with
+//! [`Effect::Lookup`] and gets back through [`Room::admit`].
+//!
+//! Invariants
+//! 1. A user is in the room once: two peers never hold one user.
+//! 2. The room is a function of its peers and its held members ([`Room::restore`]); nothing else
+//!    has to survive hibernation.
+//! 3. A refused event answers its ack where it has one, else by one `error` event, never both, and
+//!    never ends the connection (a flood of refusals does).
 
+mod event;
+mod outgoing;
+mod peer;
+mod rate;
+mod refusal;
+mod room;
+mod text;
+
+pub use event::{ClientEvent, Media, MediaChange, Signal, SignalKind};
+pub use outgoing::{AckBody, Outgoing};
+pub use peer::{Credential, Joined, Peer};
+pub use refusal::Refusal;
+pub use room::{Admission, Effect, Held, Limits, PeerId, Revocation, Room};

@@ -1,0 +1,337 @@
+//! What a client says: events and their arguments, as contract section 4 lists them.
+//!
+//! Reading an event checks its shape and size, nothing else: whether it may be said is the room's to
+//! decide. Signalled values and chat texts stay slices of the JSON in which they came.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use zetra_domain::{RoomId, UserId};
+
+use crate::{Refusal, text};
+
+/// Bytes of raw JSON of an offer or an answer.
+const SDP_BYTES: usize = 256 * 1024;
+/// Bytes of raw JSON of an ICE candidate.
+const CANDIDATE_BYTES: usize = 8 * 1024;
+const CHAT_CODE_POINTS: usize = 4_000;
+/// Code points of a name that a tokenless client gives itself in chat.
+const NAME_CODE_POINTS: usize = 64;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientEvent<'a> {
+    JoinRoom {
+        room: RoomId,
+        user: Option<UserId>,
+    },
+    LeaveRoom {
+        room: Option<RoomId>,
+    },
+    Signal {
+        kind: SignalKind,
+        room: RoomId,
+        signal: Signal<'a>,
+    },
+    /// `message` and `username` are JSON string literals.
+    Chat {
+        room: RoomId,
+        message: &'a str,
+        username: Option<&'a str>,
+        user: Option<UserId>,
+    },
+    MediaState {
+        room: RoomId,
+        change: MediaChange,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignalKind {
+    Offer,
+    Answer,
+    IceCandidate,
+}
+
+/// A signalled value, raw, in the form in which it was addressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal<'a> {
+    /// Form A: to everyone else.
+    ToAll(&'a str),
+    /// Form B: to one user.
+    ToOne { value: &'a str, target: UserId },
+}
+
+/// What a peer says it sends. Until it says otherwise it is taken to send sound and picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Media {
+    pub audio: bool,
+    pub video: bool,
+    pub screen: bool,
+}
+
+/// Absent means unchanged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MediaChange {
+    pub audio: Option<bool>,
+    pub video: Option<bool>,
+    pub screen: Option<bool>,
+}
+
+impl Media {
+    pub(crate) const UNTOLD: Self = Self { audio: true, video: true, screen: false };
+
+    pub(crate) fn changed(self, change: MediaChange) -> Self {
+        Self {
+            audio: change.audio.unwrap_or(self.audio),
+            video: change.video.unwrap_or(self.video),
+            screen: change.screen.unwrap_or(self.screen),
+        }
+    }
+}
+
+impl SignalKind {
+    pub fn event(self) -> &'static str {
+        match self {
+            Self::Offer => "offer",
+            Self::Answer => "answer",
+            Self::IceCandidate => "ice-candidate",
+        }
+    }
+
+    /// The key of the value in form B.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Offer => "offer",
+            Self::Answer => "answer",
+            Self::IceCandidate => "candidate",
+        }
+    }
+
+    fn max_bytes(self) -> usize {
+        match self {
+            Self::Offer | Self::Answer => SDP_BYTES,
+            Self::IceCandidate => CANDIDATE_BYTES,
+        }
+    }
+}
+
+/// The names of the events a client may send, to tell them back in an `error`.
+pub(crate) fn known_name(raw: &str) -> Option<&'static str> {
+    const NAMES: [&str; 7] =
+        ["join-room", "leave-room", "offer", "answer", "ice-candidate", "chat-message", "media-state"];
+    let name = raw.strip_prefix('"')?.strip_suffix('"')?;
+    NAMES.into_iter().find(|known| *known == name)
+}
+
+impl<'a> ClientEvent<'a> {
+    /// Reads the arguments of the event called `name`, which must be a known one.
+    pub(crate) fn parse(name: &'static str, arguments: &[&'a RawValue]) -> Result<Self, Refusal> {
+        let arguments = Arguments(arguments);
+        match name {
+            "join-room" => join_room(arguments).map_err(|_| Refusal::InvalidRoomOrUser),
+            "leave-room" => Ok(Self::LeaveRoom { room: arguments.optional(0, room_id)? }),
+            "offer" => signal(SignalKind::Offer, arguments),
+            "answer" => signal(SignalKind::Answer, arguments),
+            "ice-candidate" => signal(SignalKind::IceCandidate, arguments),
+            "chat-message" => chat(arguments),
+            "media-state" => media_state(arguments),
+            _ => Err(Refusal::InvalidPayload),
+        }
+    }
+}
+
+fn join_room<'a>(arguments: Arguments<'_, 'a>) -> Result<ClientEvent<'a>, Refusal> {
+    let room = room_id(arguments.required(0)?)?;
+    Ok(ClientEvent::JoinRoom { room, user: arguments.optional(1, user_id)? })
+}
+
+fn signal<'a>(kind: SignalKind, arguments: Arguments<'_, 'a>) -> Result<ClientEvent<'a>, Refusal> {
+    let first = arguments.required(0)?;
+    let (room, value, target) = if first.get().starts_with('{') {
+        let [room, value, target] = members(first, ["roomId", kind.key(), "targetUserId"])?;
+        (room, value, Some(user_id(target.ok_or(Refusal::InvalidPayload)?)?))
+    } else {
+        (Some(first), arguments.0.get(1).copied(), None)
+    };
+    let room = room_id(room.ok_or(Refusal::InvalidPayload)?)?;
+    let value = value.ok_or(Refusal::InvalidPayload)?.get();
+    if value.len() > kind.max_bytes() {
+        return Err(Refusal::TooLarge);
+    }
+    let signal = target.map_or(Signal::ToAll(value), |target| Signal::ToOne { value, target });
+    Ok(ClientEvent::Signal { kind, room, signal })
+}
+
+fn chat<'a>(arguments: Arguments<'_, 'a>) -> Result<ClientEvent<'a>, Refusal> {
+    let room = room_id(arguments.required(0)?)?;
+    let message = arguments.required(1)?.get();
+    match text::code_points(message) {
+        None | Some(0) => return Err(Refusal::InvalidPayload),
+        Some(count) if count > CHAT_CODE_POINTS => return Err(Refusal::TooLarge),
+        Some(_) => {}
+    }
+    let username = arguments.optional(2, |name| {
+        let fits = text::code_points(name.get()).is_some_and(|count| count <= NAME_CODE_POINTS);
+        fits.then_some(name.get()).ok_or(Refusal::InvalidPayload)
+    })?;
+    Ok(ClientEvent::Chat { room, message, username, user: arguments.optional(3, user_id)? })
+}
+
+fn media_state<'a>(arguments: Arguments<'_, 'a>) -> Result<ClientEvent<'a>, Refusal> {
+    let [room, audio, video, screen] =
+        members(arguments.required(0)?, ["roomId", "audio", "video", "screen"])?;
+    let flag = |value: Option<&RawValue>| match value.map(RawValue::get) {
+        None | Some("null") => Ok(None),
+        Some("true") => Ok(Some(true)),
+        Some("false") => Ok(Some(false)),
+        Some(_) => Err(Refusal::InvalidPayload),
+    };
+    Ok(ClientEvent::MediaState {
+        room: room_id(room.ok_or(Refusal::InvalidPayload)?)?,
+        change: MediaChange { audio: flag(audio)?, video: flag(video)?, screen: flag(screen)? },
+    })
+}
+
+#[derive(Clone, Copy)]
+struct Arguments<'s, 'a>(&'s [&'a RawValue]);
+
+impl<'a> Arguments<'_, 'a> {
+    fn required(self, index: usize) -> Result<&'a RawValue, Refusal> {
+        self.0.get(index).copied().ok_or(Refusal::InvalidPayload)
+    }
+
+    /// Absent and `null` are `None`.
+    fn optional<T>(
+        self,
+        index: usize,
+        read: impl FnOnce(&'a RawValue) -> Result<T, Refusal>,
+    ) -> Result<Option<T>, Refusal> {
+        self.0.get(index).copied().filter(|value| value.get() != "null").map(read).transpose()
+    }
+}
+
+fn room_id(value: &RawValue) -> Result<RoomId, Refusal> {
+    string(value)?.parse().map_err(|_| Refusal::InvalidPayload)
+}
+
+fn user_id(value: &RawValue) -> Result<UserId, Refusal> {
+    string(value)?.parse().map_err(|_| Refusal::InvalidPayload)
+}
+
+fn string(value: &RawValue) -> Result<Cow<'_, str>, Refusal> {
+    #[derive(Deserialize)]
+    struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
+    let text: Borrowed<'_> = serde_json::from_str(value.get()).map_err(|_| Refusal::InvalidPayload)?;
+    Ok(text.0)
+}
+
+/// The members of a JSON object under the given keys. Of a repeated key the last counts, as in
+/// JavaScript; other keys are passed over.
+fn members<'a, const N: usize>(
+    object: &'a RawValue,
+    keys: [&'static str; N],
+) -> Result<[Option<&'a RawValue>; N], Refusal> {
+    struct Members<const N: usize>([&'static str; N]);
+
+    impl<'de, const N: usize> serde::de::Visitor<'de> for Members<N> {
+        type Value = [Option<&'de RawValue>; N];
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut found = [None; N];
+            while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+                let value = map.next_value::<&RawValue>()?;
+                let slot = found.iter_mut().zip(self.0).find(|(_, known)| *known == key);
+                if let Some((slot, _)) = slot {
+                    *slot = Some(value);
+                }
+            }
+            Ok(found)
+        }
+    }
+
+    let mut json = serde_json::Deserializer::from_str(object.get());
+    serde::Deserializer::deserialize_map(&mut json, Members(keys)).map_err(|_| Refusal::InvalidPayload)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOM: &str = "a987fbc9-4bed-4078-8f07-9141ba07c9f3";
+    const USER: &str = "6553f1000102030405060708";
+
+    fn parse(name: &'static str, arguments: &str) -> Result<String, Refusal> {
+        let arguments: Vec<&RawValue> = serde_json::from_str(arguments).unwrap();
+        ClientEvent::parse(name, &arguments).map(|event| format!("{event:?}"))
+    }
+
+    fn value_of(name: &'static str, arguments: &str) -> String {
+        let arguments: Vec<&RawValue> = serde_json::from_str(arguments).unwrap();
+        match ClientEvent::parse(name, &arguments) {
+            Ok(ClientEvent::Signal {
+                signal: Signal::ToAll(value) | Signal::ToOne { value, .. }, ..
+            }) => value.to_owned(),
+            other => panic!("no signal: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn both_forms_keep_the_value_as_it_was_written() {
+        for value in ["null", "{\"b\":1.0, \"a\":1,\"a\":2}", "\"\\ud800\"", "1e400", "[ ]"] {
+            assert_eq!(value_of("offer", &format!("[\"{ROOM}\", {value} ]")), value);
+            let object =
+                format!(r#"[{{"targetUserId":"{USER}","candidate":{value},"x":0,"roomId":"{ROOM}"}}]"#);
+            assert_eq!(value_of("ice-candidate", &object), value);
+        }
+    }
+
+    #[test]
+    fn of_a_repeated_key_the_last_counts() {
+        let object =
+            format!(r#"[{{"roomId":"x","roomId":"{ROOM}","offer":1,"offer":2,"targetUserId":"{USER}"}}]"#);
+        assert_eq!(value_of("offer", &object), "2");
+    }
+
+    #[test]
+    fn missing_and_malformed_arguments_are_refused() {
+        for (name, arguments) in [
+            ("offer", "[]".to_owned()),
+            ("offer", format!("[\"{ROOM}\"]")),
+            ("offer", "[\"nonsense\",1]".to_owned()),
+            ("offer", "[7,1]".to_owned()),
+            ("answer", format!(r#"[{{"roomId":"{ROOM}","answer":1}}]"#)),
+            ("answer", format!(r#"[{{"roomId":"{ROOM}","offer":1,"targetUserId":"{USER}"}}]"#)),
+            ("answer", format!(r#"[{{"roomId":"{ROOM}","answer":1,"targetUserId":"me"}}]"#)),
+            ("chat-message", format!("[\"{ROOM}\",7]")),
+            ("chat-message", format!("[\"{ROOM}\",\"\"]")),
+            ("chat-message", format!("[\"{ROOM}\",\"a\\u0000\"]")),
+            ("chat-message", format!("[\"{ROOM}\",\"a\",{{}}]")),
+            ("media-state", format!(r#"[{{"roomId":"{ROOM}","audio":"yes"}}]"#)),
+            ("media-state", format!("[\"{ROOM}\"]")),
+            ("leave-room", "[7]".to_owned()),
+        ] {
+            assert_eq!(parse(name, &arguments), Err(Refusal::InvalidPayload), "{name} {arguments}");
+        }
+        for arguments in
+            ["[]", "[null]", "[\"x\"]", &format!("[\"{ROOM}\",\"x\"]"), &format!("[\"{ROOM}\",7]")]
+        {
+            assert_eq!(parse("join-room", arguments), Err(Refusal::InvalidRoomOrUser), "{arguments}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_bounded() {
+        let big = |bytes: usize| format!("[\"{ROOM}\",\"{}\"]", "x".repeat(bytes - 2));
+        assert!(parse("offer", &big(SDP_BYTES)).is_ok());
+        assert_eq!(parse("offer", &big(SDP_BYTES + 1)), Err(Refusal::TooLarge));
+        assert!(parse("ice-candidate", &big(CANDIDATE_BYTES)).is_ok());
+        assert_eq!(parse("ice-candidate", &big(CANDIDATE_BYTES + 1)), Err(Refusal::TooLarge));
+        assert!(parse("chat-message", &big(CHAT_CODE_POINTS + 2)).is_ok());
+        assert_eq!(parse("chat-message", &big(CHAT_CODE_POINTS + 3)), Err(Refusal::TooLarge));
+    }
+}

@@ -1,0 +1,121 @@
+//! What the room says: events to clients and acks, with their arguments as JSON.
+
+use std::borrow::Cow;
+
+use zetra_domain::{Timestamp, UserId};
+
+use crate::{Media, Refusal, SignalKind};
+
+/// An event on its way to one or more peers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outgoing<'a> {
+    UserConnected(UserId),
+    UserDisconnected(UserId),
+    ExistingUsers(Vec<UserId>),
+    /// `value` is relayed as it came; with a `sender` in form B.
+    Signal {
+        kind: SignalKind,
+        value: &'a str,
+        sender: Option<UserId>,
+    },
+    /// `message` and `username` are JSON string literals.
+    Chat {
+        message: &'a str,
+        username: Cow<'a, str>,
+        user: UserId,
+        at: Timestamp,
+        id: String,
+    },
+    MediaState {
+        user: UserId,
+        media: Media,
+    },
+    Error {
+        refusal: Refusal,
+        event: Option<&'static str>,
+        target: Option<UserId>,
+    },
+}
+
+impl Outgoing<'_> {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::UserConnected(_) => "user-connected",
+            Self::UserDisconnected(_) => "user-disconnected",
+            Self::ExistingUsers(_) => "existing-users",
+            Self::Signal { kind, .. } => kind.event(),
+            Self::Chat { .. } => "chat-message",
+            Self::MediaState { .. } => "media-state",
+            Self::Error { .. } => "error",
+        }
+    }
+
+    /// The one argument as JSON, in three parts: what is relayed as it came stands in the middle.
+    pub fn argument(&self) -> (String, &str, &'static str) {
+        match self {
+            Self::UserConnected(user) | Self::UserDisconnected(user) => (format!("\"{user}\""), "", ""),
+            Self::ExistingUsers(users) => (user_list(users), "", ""),
+            Self::Signal { value, sender: None, .. } => (String::new(), value, ""),
+            Self::Signal { kind, value, sender: Some(sender) } => {
+                (format!("{{\"senderId\":\"{sender}\",\"{}\":", kind.key()), value, "}")
+            }
+            Self::Chat { message, username, user, at, id } => {
+                let head = format!(
+                    r#"{{"username":{username},"userId":"{user}","timestamp":"{at}","id":"{id}","message":"#
+                );
+                (head, message, "}")
+            }
+            Self::MediaState { user, media: Media { audio, video, screen } } => {
+                let json =
+                    format!(r#"{{"userId":"{user}","audio":{audio},"video":{video},"screen":{screen}}}"#);
+                (json, "", "")
+            }
+            Self::Error { refusal, event, target } => {
+                let event = event.map_or(String::new(), |event| format!(r#","event":"{event}""#));
+                let target = target.map_or(String::new(), |user| format!(r#","targetUserId":"{user}""#));
+                (format!("{{{}{event}{target}}}", error_members(*refusal)), "", "")
+            }
+        }
+    }
+}
+
+/// The answer to an event that asked for one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AckBody {
+    Done,
+    /// The people who were there already.
+    Joined(Vec<UserId>),
+    Said {
+        id: String,
+        at: Timestamp,
+    },
+    Refused(Refusal),
+    /// `peer_unavailable`, and who it was.
+    Unavailable(UserId),
+}
+
+impl AckBody {
+    pub fn json(&self) -> String {
+        match self {
+            Self::Done => r#"{"ok":true}"#.to_owned(),
+            Self::Joined(users) => format!(r#"{{"ok":true,"users":{}}}"#, user_list(users)),
+            Self::Said { id, at } => format!(r#"{{"ok":true,"id":"{id}","timestamp":"{at}"}}"#),
+            Self::Refused(refusal) => {
+                format!(r#"{{"ok":false,"error":{{{}}}}}"#, error_members(*refusal))
+            }
+            Self::Unavailable(user) => {
+                let members = error_members(Refusal::PeerUnavailable);
+                format!(r#"{{"ok":false,"error":{{{members},"targetUserId":"{user}"}}}}"#)
+            }
+        }
+    }
+}
+
+fn error_members(refusal: Refusal) -> String {
+    format!(r#""message":"{}","code":"{}""#, refusal.message(), refusal.code())
+}
+
+fn user_list(users: &[UserId]) -> String {
+    let quoted: Vec<String> = users.iter().map(|user| format!("\"{user}\"")).collect();
+    format!("[{}]", quoted.join(","))
+}

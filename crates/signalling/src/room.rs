@@ -1,0 +1,522 @@
+//! The room machine: presence, relay, chat, takeover, limits.
+//!
+//! A member is present through a joined peer, or *held*: its connection was lost and may come back
+//! until a deadline. Held members count as present, and nobody is told until the deadline passes.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use zetra_domain::{RoomId, Timestamp, TokenFingerprint, UserId};
+
+use crate::{
+    AckBody, ClientEvent, Credential, Joined, Media, MediaChange, Outgoing, Peer, Refusal, Signal,
+    SignalKind, event::known_name, rate::Passage,
+};
+
+/// Names a connection towards the room; the embedder's choice.
+pub type PeerId = u32;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// People present at a time.
+    pub max_present: usize,
+    /// Milliseconds a lost connection is held.
+    pub hold: i64,
+}
+
+/// What follows from an input, to be performed in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect<'a> {
+    Emit {
+        to: Vec<PeerId>,
+        event: Outgoing<'a>,
+    },
+    Ack {
+        peer: PeerId,
+        id: u64,
+        body: AckBody,
+    },
+    /// Ask the store whether `user` may be in this room, then call [`Room::admit`].
+    Lookup {
+        peer: PeerId,
+        user: UserId,
+        ack: Option<u64>,
+    },
+    /// The peer changed: store it anew.
+    Store(PeerId),
+    /// The held members changed: store [`Room::held`] anew.
+    StoreHeld,
+    /// Tell the client that it is disconnected, then close. The room has forgotten the peer.
+    Disconnect(PeerId),
+}
+
+/// What the store says of a user and this room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    Participant,
+    NotParticipant,
+    RoomNotFound,
+    StoreUnavailable,
+}
+
+/// Why tokens stop being good while their sockets are open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Revocation {
+    /// All but tokens of this version and the one that made the change.
+    PasswordChanged {
+        user: UserId,
+        version: i64,
+        kept: TokenFingerprint,
+    },
+    AccountDeleted {
+        user: UserId,
+    },
+}
+
+/// A member whose connection was lost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    joined: Joined,
+    /// Milliseconds since the epoch.
+    until: i64,
+}
+
+#[derive(Debug)]
+pub struct Room {
+    id: RoomId,
+    limits: Limits,
+    peers: BTreeMap<PeerId, Peer>,
+    held: Vec<Held>,
+    next_sequence: u64,
+    chat_messages: u32,
+}
+
+impl Room {
+    /// The room as its peers and held members tell it; with neither, an empty one.
+    pub fn restore(
+        id: RoomId,
+        limits: Limits,
+        peers: impl IntoIterator<Item = (PeerId, Peer)>,
+        held: Vec<Held>,
+    ) -> Self {
+        let peers: BTreeMap<_, _> = peers.into_iter().collect();
+        let joined = peers.values().filter_map(|peer| peer.joined);
+        let last = joined.chain(held.iter().map(|held| held.joined)).map(|joined| joined.sequence).max();
+        Self { id, limits, peers, held, next_sequence: last.map_or(0, |last| last + 1), chat_messages: 0 }
+    }
+
+    /// A connection whose credential was checked.
+    pub fn connect(&mut self, peer: PeerId, credential: Credential) -> Effect<'static> {
+        self.peers.insert(peer, Peer::new(credential));
+        Effect::Store(peer)
+    }
+
+    pub fn peer(&self, peer: PeerId) -> Option<&Peer> {
+        self.peers.get(&peer)
+    }
+
+    pub fn held(&self) -> &[Held] {
+        &self.held
+    }
+
+    /// Everybody present, in the order in which they came.
+    pub fn online(&self) -> Vec<UserId> {
+        self.present().into_iter().map(|joined| joined.user).collect()
+    }
+
+    /// An event: its name and arguments as raw JSON. `now` is in milliseconds since the epoch.
+    pub fn event<'a>(
+        &mut self,
+        id: PeerId,
+        name: &str,
+        arguments: &[&'a RawValue],
+        ack: Option<u64>,
+        now: i64,
+    ) -> Vec<Effect<'a>> {
+        let mut effects = Vec::new();
+        let people = self.present_count().max(1);
+        let Some(peer) = self.peers.get_mut(&id) else { return effects };
+        let passage = peer.rate.count(now, people);
+        if peer.rate.is_worth_keeping(now) {
+            effects.push(Effect::Store(id));
+        }
+        let name = known_name(name);
+        let outcome = match (passage, name) {
+            (Passage::Allowed, None) if ack.is_none() => return effects,
+            (Passage::Allowed, None) => Err(Refusal::InvalidPayload.into()),
+            (Passage::Allowed, Some(name)) => ClientEvent::parse(name, arguments)
+                .map_err(Rejected::from)
+                .and_then(|event| self.perform(id, event, ack, now, &mut effects)),
+            (Passage::Refused | Passage::Flood, _) => Err(Refusal::RateLimited.into()),
+        };
+        match outcome {
+            Ok(None) => {}
+            Ok(Some(body)) => effects.extend(ack.map(|ack| Effect::Ack { peer: id, id: ack, body })),
+            Err(rejected) => effects.push(rejected.told_to(id, name, ack)),
+        }
+        if passage == Passage::Flood {
+            self.expel(id, &mut effects);
+        }
+        effects
+    }
+
+    /// The store's answer to [`Effect::Lookup`].
+    pub fn admit(
+        &mut self,
+        id: PeerId,
+        user: UserId,
+        ack: Option<u64>,
+        admission: Admission,
+    ) -> Vec<Effect<'static>> {
+        let mut effects = Vec::new();
+        let refusal = match admission {
+            Admission::Participant => self.enter(id, user, &mut effects).err(),
+            Admission::NotParticipant => Some(Refusal::NotParticipant),
+            Admission::RoomNotFound => Some(Refusal::RoomNotFound),
+            Admission::StoreUnavailable => Some(Refusal::StoreUnavailable),
+        };
+        match refusal {
+            Some(refusal) => effects.push(Rejected::from(refusal).told_to(id, Some("join-room"), ack)),
+            None => effects.extend(ack.map(|ack| {
+                let others = self.online().into_iter().filter(|other| *other != user).collect();
+                Effect::Ack { peer: id, id: ack, body: AckBody::Joined(others) }
+            })),
+        }
+        effects
+    }
+
+    /// The client said goodbye: a disconnect packet or a closed tab.
+    pub fn depart(&mut self, id: PeerId) -> Vec<Effect<'static>> {
+        let mut effects = Vec::new();
+        if let Some(Peer { joined: Some(joined), .. }) = self.peers.remove(&id) {
+            self.tell_all(Outgoing::UserDisconnected(joined.user), &mut effects);
+        }
+        effects
+    }
+
+    /// The connection is gone without a goodbye: its member is held for a while.
+    pub fn lose(&mut self, id: PeerId, now: i64) -> Vec<Effect<'static>> {
+        if self.limits.hold <= 0 {
+            return self.depart(id);
+        }
+        let Some(Peer { joined: Some(joined), .. }) = self.peers.remove(&id) else { return Vec::new() };
+        self.held.push(Held { joined, until: now + self.limits.hold });
+        vec![Effect::StoreHeld]
+    }
+
+    /// When [`Room::tick`] wants to be called next, in milliseconds since the epoch.
+    pub fn next_deadline(&self) -> Option<i64> {
+        let expiries = self.peers.values().filter_map(|peer| match peer.credential {
+            Credential::Token { expires_at, .. } => Some(expires_at),
+            Credential::None => None,
+        });
+        expiries.chain(self.held.iter().map(|held| held.until)).min()
+    }
+
+    /// Lets go of held members and expired tokens that are due.
+    pub fn tick(&mut self, now: i64) -> Vec<Effect<'static>> {
+        let mut effects = Vec::new();
+        self.release(|held| held.until <= now, &mut effects);
+        let expired = |peer: &Peer| matches!(peer.credential, Credential::Token { expires_at, .. } if expires_at <= now);
+        self.dismiss(expired, Refusal::TokenExpired, &mut effects);
+        effects
+    }
+
+    /// Closes the connections whose tokens are no longer honoured.
+    pub fn revoke(&mut self, revocation: &Revocation) -> Vec<Effect<'static>> {
+        let mut effects = Vec::new();
+        match revocation {
+            Revocation::PasswordChanged { user: changed, version: current, kept } => {
+                let revoked = |peer: &Peer| match &peer.credential {
+                    Credential::Token { user, version, fingerprint, .. } => {
+                        user == changed && version != current && fingerprint != kept
+                    }
+                    Credential::None => false,
+                };
+                self.dismiss(revoked, Refusal::TokenRevoked, &mut effects);
+            }
+            Revocation::AccountDeleted { user } => {
+                let of_user = |peer: &Peer| {
+                    peer.credential.user() == Some(*user)
+                        || peer.joined.is_some_and(|joined| joined.user == *user)
+                };
+                self.dismiss(of_user, Refusal::AccountDeleted, &mut effects);
+                self.release(|held| held.joined.user == *user, &mut effects);
+            }
+        }
+        effects
+    }
+
+    fn perform<'a>(
+        &mut self,
+        id: PeerId,
+        event: ClientEvent<'a>,
+        ack: Option<u64>,
+        now: i64,
+        effects: &mut Vec<Effect<'a>>,
+    ) -> Result<Option<AckBody>, Rejected> {
+        match event {
+            ClientEvent::JoinRoom { room, user } => self.join(id, room, user, ack, effects),
+            ClientEvent::LeaveRoom { room } => {
+                self.member(id, room)?;
+                self.leave(id, effects);
+                Ok(Some(AckBody::Done))
+            }
+            ClientEvent::Signal { kind, room, signal } => {
+                let sender = self.member(id, Some(room))?;
+                self.signal(id, sender.user, kind, signal, effects)
+            }
+            ClientEvent::Chat { room, message, username, user } => {
+                let sender = self.member(id, Some(room))?;
+                if user.is_some_and(|user| user != sender.user) {
+                    return Err(Refusal::UserMismatch.into());
+                }
+                Ok(Some(self.chat(id, sender.user, message, username, now, effects)))
+            }
+            ClientEvent::MediaState { room, change } => {
+                let member = self.member(id, Some(room))?;
+                self.change_media(id, member, change, effects);
+                Ok(Some(AckBody::Done))
+            }
+        }
+    }
+
+    fn join<'a>(
+        &mut self,
+        id: PeerId,
+        room: RoomId,
+        claimed: Option<UserId>,
+        ack: Option<u64>,
+        effects: &mut Vec<Effect<'a>>,
+    ) -> Result<Option<AckBody>, Rejected> {
+        let Some(peer) = self.peers.get(&id) else { return Ok(None) };
+        if room != self.id {
+            return Err(Refusal::WrongRoom.into());
+        }
+        let known = peer.credential.user().or_else(|| peer.joined.map(|joined| joined.user));
+        let user = match (known, claimed) {
+            (Some(known), Some(claimed)) if known != claimed => return Err(Refusal::UserMismatch.into()),
+            (None, None) => return Err(Refusal::InvalidRoomOrUser.into()),
+            (Some(user), _) | (None, Some(user)) => user,
+        };
+        if peer.joined.is_some() {
+            let others = self.online().into_iter().filter(|other| *other != user).collect();
+            return Ok(Some(AckBody::Joined(others)));
+        }
+        effects.push(Effect::Lookup { peer: id, user, ack });
+        Ok(None)
+    }
+
+    /// Puts an admitted user into the room and tells everybody.
+    fn enter(&mut self, id: PeerId, user: UserId, effects: &mut Vec<Effect<'static>>) -> Result<(), Refusal> {
+        let Some(peer) = self.peers.get(&id) else { return Ok(()) };
+        let taken = self.present().iter().any(|joined| joined.user == user);
+        if taken && peer.is_tokenless() {
+            return Err(Refusal::AlreadyInRoom);
+        }
+        if !taken && self.present_count() >= self.limits.max_present {
+            return Err(Refusal::RoomFull);
+        }
+        self.take_over(user, effects);
+        let present = self.present();
+        let to_newcomer = |event| Effect::Emit { to: vec![id], event };
+        effects.extend(present.iter().map(|other| to_newcomer(Outgoing::UserConnected(other.user))));
+        let users = present.iter().map(|other| other.user).collect();
+        effects.push(to_newcomer(Outgoing::ExistingUsers(users)));
+        effects.extend(present.iter().filter_map(|other| {
+            Some(to_newcomer(Outgoing::MediaState { user: other.user, media: other.media? }))
+        }));
+        self.tell_all(Outgoing::UserConnected(user), effects);
+        let sequence = self.next_sequence;
+        self.next_sequence += 1;
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.joined = Some(Joined { user, sequence, media: None });
+        }
+        effects.push(Effect::Store(id));
+        Ok(())
+    }
+
+    /// The newest connection of a user takes the place of an older one, held ones too.
+    fn take_over(&mut self, user: UserId, effects: &mut Vec<Effect<'static>>) {
+        self.release(|held| held.joined.user == user, effects);
+        let older =
+            self.peers.iter_mut().find(|(_, peer)| peer.joined.is_some_and(|joined| joined.user == user));
+        if let Some((&older, peer)) = older {
+            peer.joined = None;
+            effects.push(Effect::Emit { to: vec![older], event: error(Refusal::Replaced) });
+            effects.push(Effect::Store(older));
+            self.tell_all(Outgoing::UserDisconnected(user), effects);
+        }
+    }
+
+    fn leave(&mut self, id: PeerId, effects: &mut Vec<Effect<'_>>) {
+        if let Some(joined) = self.peers.get_mut(&id).and_then(|peer| peer.joined.take()) {
+            effects.push(Effect::Store(id));
+            self.tell_all(Outgoing::UserDisconnected(joined.user), effects);
+        }
+    }
+
+    fn signal<'a>(
+        &self,
+        id: PeerId,
+        sender: UserId,
+        kind: SignalKind,
+        signal: Signal<'a>,
+        effects: &mut Vec<Effect<'a>>,
+    ) -> Result<Option<AckBody>, Rejected> {
+        let (to, value, sender) = match signal {
+            Signal::ToAll(value) => (self.joined_peers(Some(id)), value, None),
+            Signal::ToOne { value, target } => {
+                let holder = self.peers.iter().find(|(other, peer)| {
+                    **other != id && peer.joined.is_some_and(|joined| joined.user == target)
+                });
+                let (holder, _) = holder.ok_or(Rejected::unavailable(target))?;
+                (vec![*holder], value, Some(sender))
+            }
+        };
+        if !to.is_empty() {
+            effects.push(Effect::Emit { to, event: Outgoing::Signal { kind, value, sender } });
+        }
+        Ok(Some(AckBody::Done))
+    }
+
+    fn chat<'a>(
+        &mut self,
+        id: PeerId,
+        user: UserId,
+        message: &'a str,
+        claimed_name: Option<&'a str>,
+        now: i64,
+        effects: &mut Vec<Effect<'a>>,
+    ) -> AckBody {
+        let username = match self.peers.get(&id).map(|peer| &peer.credential) {
+            Some(Credential::Token { username, .. }) => {
+                Cow::Owned(serde_json::Value::from(username.as_str()).to_string())
+            }
+            Some(Credential::None) | None => Cow::Borrowed(claimed_name.unwrap_or(r#""Guest""#)),
+        };
+        self.chat_messages = self.chat_messages.wrapping_add(1);
+        let message_id = format!("{now:x}-{:x}", self.chat_messages);
+        let at = Timestamp::from_millis(now);
+        let event = Outgoing::Chat { message, username, user, at, id: message_id.clone() };
+        effects.push(Effect::Emit { to: self.joined_peers(None), event });
+        AckBody::Said { id: message_id, at }
+    }
+
+    fn change_media(
+        &mut self,
+        id: PeerId,
+        member: Joined,
+        change: MediaChange,
+        effects: &mut Vec<Effect<'_>>,
+    ) {
+        let media = member.media.unwrap_or(Media::UNTOLD).changed(change);
+        if let Some(joined) = self.peers.get_mut(&id).and_then(|peer| peer.joined.as_mut()) {
+            joined.media = Some(media);
+        }
+        effects.push(Effect::Store(id));
+        let to = self.joined_peers(Some(id));
+        if !to.is_empty() {
+            effects.push(Effect::Emit { to, event: Outgoing::MediaState { user: member.user, media } });
+        }
+    }
+
+    /// The presence of a peer that has joined this room.
+    fn member(&self, id: PeerId, room: Option<RoomId>) -> Result<Joined, Rejected> {
+        let here = room.is_none_or(|room| room == self.id);
+        let joined = self.peers.get(&id).and_then(|peer| peer.joined).filter(|_| here);
+        joined.ok_or_else(|| Refusal::NotInRoom.into())
+    }
+
+    fn present(&self) -> Vec<Joined> {
+        let joined = self.peers.values().filter_map(|peer| peer.joined);
+        let mut present: Vec<_> = joined.chain(self.held.iter().map(|held| held.joined)).collect();
+        present.sort_unstable_by_key(|joined| joined.sequence);
+        present
+    }
+
+    fn present_count(&self) -> usize {
+        self.held.len() + self.peers.values().filter(|peer| peer.joined.is_some()).count()
+    }
+
+    fn joined_peers(&self, except: Option<PeerId>) -> Vec<PeerId> {
+        let joined = self.peers.iter().filter(|(id, peer)| peer.joined.is_some() && Some(**id) != except);
+        joined.map(|(id, _)| *id).collect()
+    }
+
+    fn tell_all<'a>(&self, event: Outgoing<'a>, effects: &mut Vec<Effect<'a>>) {
+        let to = self.joined_peers(None);
+        if !to.is_empty() {
+            effects.push(Effect::Emit { to, event });
+        }
+    }
+
+    fn release(&mut self, due: impl Fn(&Held) -> bool, effects: &mut Vec<Effect<'static>>) {
+        let (released, kept): (Vec<_>, Vec<_>) = self.held.drain(..).partition(|held| due(held));
+        self.held = kept;
+        if !released.is_empty() {
+            effects.push(Effect::StoreHeld);
+        }
+        for held in released {
+            self.tell_all(Outgoing::UserDisconnected(held.joined.user), effects);
+        }
+    }
+
+    /// Tells the chosen peers why, and ends their connections.
+    fn dismiss(
+        &mut self,
+        chosen: impl Fn(&Peer) -> bool,
+        refusal: Refusal,
+        effects: &mut Vec<Effect<'static>>,
+    ) {
+        let chosen: Vec<PeerId> =
+            self.peers.iter().filter(|(_, peer)| chosen(peer)).map(|(id, _)| *id).collect();
+        for id in chosen {
+            effects.push(Effect::Emit { to: vec![id], event: error(refusal) });
+            self.expel(id, effects);
+        }
+    }
+
+    fn expel(&mut self, id: PeerId, effects: &mut Vec<Effect<'_>>) {
+        effects.extend(self.depart(id));
+        effects.push(Effect::Disconnect(id));
+    }
+}
+
+fn error(refusal: Refusal) -> Outgoing<'static> {
+    Outgoing::Error { refusal, event: None, target: None }
+}
+
+/// A refused event, and for a missing target whom it was for.
+struct Rejected {
+    refusal: Refusal,
+    target: Option<UserId>,
+}
+
+impl Rejected {
+    fn unavailable(target: UserId) -> Self {
+        Self { refusal: Refusal::PeerUnavailable, target: Some(target) }
+    }
+
+    /// By the ack where there is one, else by an `error` event.
+    fn told_to(self, peer: PeerId, event: Option<&'static str>, ack: Option<u64>) -> Effect<'static> {
+        let Self { refusal, target } = self;
+        match (ack, target) {
+            (Some(id), Some(target)) => Effect::Ack { peer, id, body: AckBody::Unavailable(target) },
+            (Some(id), None) => Effect::Ack { peer, id, body: AckBody::Refused(refusal) },
+            (None, target) => {
+                Effect::Emit { to: vec![peer], event: Outgoing::Error { refusal, event, target } }
+            }
+        }
+    }
+}
+
+impl From<Refusal> for Rejected {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, target: None }
+    }
+}
+
+#[cfg(test)]
+mod tests;

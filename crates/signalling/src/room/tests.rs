@@ -1,0 +1,476 @@
+//! Stories of a room, and the property that sleeping changes nothing.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use zetra_domain::ObjectIds;
+
+use super::*;
+
+const NOW: i64 = 1_700_000_000_000;
+const LIMITS: Limits = Limits { max_present: 3, hold: 10_000 };
+
+/// A room in which everything that is said is written down, and what is stored is kept.
+struct Story {
+    room: Room,
+    users: Vec<UserId>,
+    now: i64,
+    said: Vec<String>,
+    stored: BTreeMap<PeerId, String>,
+    stored_held: String,
+    /// Users whom the store does not admit.
+    strangers: Vec<UserId>,
+}
+
+impl Story {
+    fn new() -> Self {
+        let mut ids = ObjectIds::new([5; 8]);
+        let users = (0..8).map(|_| ids.user(Timestamp::from_millis(NOW))).collect();
+        let room = Room::restore(room_id(), LIMITS, [], Vec::new());
+        let stored_held = "[]".to_owned();
+        Self {
+            room,
+            users,
+            now: NOW,
+            said: Vec::new(),
+            stored: BTreeMap::new(),
+            stored_held,
+            strangers: Vec::new(),
+        }
+    }
+
+    /// A connection with a token of the user of that number, whose name is `user-<number>`.
+    fn connects(&mut self, peer: PeerId, user: usize) {
+        let claims = zetra_domain::Claims {
+            user: self.users[user],
+            username: format!("user-{user}"),
+            version: 0,
+            expires_at: Timestamp::from_millis(NOW + 3_600_000),
+            fingerprint: TokenFingerprint::stored(format!("token-{peer}")),
+        };
+        let effect = self.room.connect(peer, claims.into());
+        self.perform(vec![effect]);
+    }
+
+    fn connects_without_token(&mut self, peer: PeerId) {
+        let effect = self.room.connect(peer, Credential::None);
+        self.perform(vec![effect]);
+    }
+
+    fn joins(&mut self, peer: PeerId, user: usize) {
+        let user = self.users[user];
+        self.says(peer, "join-room", &format!("[\"{}\",\"{user}\"]", room_id()), None);
+    }
+
+    /// Connects and joins, and forgets what was said about it.
+    fn enters(&mut self, peer: PeerId, user: usize) {
+        self.connects(peer, user);
+        self.joins(peer, user);
+        self.said.clear();
+    }
+
+    fn says(&mut self, peer: PeerId, name: &str, arguments: &str, ack: Option<u64>) {
+        let arguments: Vec<&RawValue> = serde_json::from_str(arguments).unwrap();
+        let effects = self.room.event(peer, &format!("\"{name}\""), &arguments, ack, self.now);
+        self.perform(effects);
+    }
+
+    fn perform(&mut self, effects: Vec<Effect<'_>>) {
+        for effect in effects {
+            match effect {
+                Effect::Emit { to, event } => {
+                    let (head, value, tail) = event.argument();
+                    let line = self.named(&format!("{} {head}{value}{tail}", event.name()));
+                    self.said.extend(to.iter().map(|peer| format!("{peer} < {line}")));
+                }
+                Effect::Ack { peer, id, body } => {
+                    let line = self.named(&format!("{peer} < ack {id} {}", body.json()));
+                    self.said.push(line);
+                }
+                Effect::Lookup { peer, user, ack } => {
+                    let stranger = self.strangers.contains(&user);
+                    let admission = if stranger { Admission::NotParticipant } else { Admission::Participant };
+                    let effects = self.room.admit(peer, user, ack, admission);
+                    self.perform(effects);
+                }
+                Effect::Store(peer) => {
+                    if let Some(state) = self.room.peer(peer) {
+                        self.stored.insert(peer, serde_json::to_string(state).unwrap());
+                    }
+                }
+                Effect::StoreHeld => self.stored_held = serde_json::to_string(self.room.held()).unwrap(),
+                Effect::Disconnect(peer) => self.said.push(format!("{peer} is disconnected")),
+            }
+        }
+    }
+
+    /// Replaces ids by `u<number>`.
+    fn named(&self, text: &str) -> String {
+        let named = self.users.iter().enumerate();
+        named.fold(text.to_owned(), |text, (number, id)| text.replace(&id.to_string(), &format!("u{number}")))
+    }
+
+    fn loses(&mut self, peer: PeerId) {
+        let effects = self.room.lose(peer, self.now);
+        self.perform(effects);
+    }
+
+    fn departs(&mut self, peer: PeerId) {
+        let effects = self.room.depart(peer);
+        self.perform(effects);
+    }
+
+    fn waits(&mut self, millis: i64) {
+        self.now += millis;
+        let effects = self.room.tick(self.now);
+        self.perform(effects);
+    }
+
+    /// What was said since the last time.
+    fn heard(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.said)
+    }
+
+    /// The room after a sleep: only what was stored of live connections is left.
+    fn restored(&self) -> Room {
+        let live = |peer: &PeerId| self.room.peer(*peer).is_some();
+        let peers = self.stored.iter().filter(|(peer, _)| live(peer));
+        let peers = peers.map(|(peer, json)| (*peer, serde_json::from_str(json).unwrap()));
+        Room::restore(room_id(), LIMITS, peers, serde_json::from_str(&self.stored_held).unwrap())
+    }
+}
+
+fn room_id() -> RoomId {
+    RoomId::from_random([1; 16])
+}
+
+fn in_room(value: &str) -> String {
+    format!("[\"{}\",{value}]", room_id())
+}
+
+#[test]
+fn a_newcomer_learns_who_is_there_and_the_others_learn_of_it() {
+    let mut story = Story::new();
+    story.connects(1, 0);
+    story.joins(1, 0);
+    assert_eq!(story.heard(), ["1 < existing-users []"]);
+    story.enters(2, 1);
+    story.connects(3, 2);
+    story.says(3, "join-room", &format!("[\"{}\"]", room_id()), Some(9));
+    assert_eq!(
+        story.heard(),
+        [
+            "3 < user-connected \"u0\"",
+            "3 < user-connected \"u1\"",
+            "3 < existing-users [\"u0\",\"u1\"]",
+            "1 < user-connected \"u2\"",
+            "2 < user-connected \"u2\"",
+            "3 < ack 9 {\"ok\":true,\"users\":[\"u0\",\"u1\"]}",
+        ]
+    );
+}
+
+#[test]
+fn joining_again_is_acknowledged_and_nothing_else() {
+    let mut story = Story::new();
+    story.enters(1, 0);
+    story.says(1, "join-room", &format!("[\"{}\"]", room_id()), Some(1));
+    assert_eq!(story.heard(), ["1 < ack 1 {\"ok\":true,\"users\":[]}"]);
+}
+
+#[test]
+fn form_a_goes_to_everyone_else_and_form_b_to_one() {
+    let mut story = Story::new();
+    (1..=3).for_each(|peer| story.enters(peer, peer as usize - 1));
+    story.says(1, "offer", &in_room("{\"sdp\": 1.0}"), None);
+    assert_eq!(story.heard(), ["2 < offer {\"sdp\": 1.0}", "3 < offer {\"sdp\": 1.0}"]);
+    let object =
+        format!(r#"[{{"roomId":"{}","candidate":null,"targetUserId":"{}"}}]"#, room_id(), story.users[2]);
+    story.says(1, "ice-candidate", &object, Some(4));
+    assert_eq!(
+        story.heard(),
+        ["3 < ice-candidate {\"senderId\":\"u0\",\"candidate\":null}", "1 < ack 4 {\"ok\":true}"]
+    );
+}
+
+#[test]
+fn a_missing_target_is_named_to_the_sender() {
+    let mut story = Story::new();
+    story.enters(1, 0);
+    let object = format!(r#"[{{"roomId":"{}","offer":1,"targetUserId":"{}"}}]"#, room_id(), story.users[7]);
+    story.says(1, "offer", &object, None);
+    let error = r#""message":"That user is not in the room","code":"peer_unavailable""#;
+    assert_eq!(story.heard(), [format!(r#"1 < error {{{error},"event":"offer","targetUserId":"u7"}}"#)]);
+    story.says(1, "offer", &object, Some(1));
+    assert_eq!(
+        story.heard(),
+        [format!(r#"1 < ack 1 {{"ok":false,"error":{{{error},"targetUserId":"u7"}}}}"#)]
+    );
+}
+
+#[test]
+fn chat_reaches_everyone_with_the_name_of_the_token() {
+    let mut story = Story::new();
+    story.enters(1, 0);
+    story.enters(2, 1);
+    story.says(1, "chat-message", &in_room(r#""hi \ud800","Impostor""#), None);
+    let heard = story.heard();
+    assert_eq!(heard.len(), 2, "{heard:?}");
+    let body = r#"{"username":"user-0","userId":"u0","timestamp":"2023-11-14T22:13:20.000Z","id":"#;
+    for line in &heard {
+        assert!(line.contains(body) && line.ends_with(r#""message":"hi \ud800"}"#), "{line}");
+    }
+    let spoofed = format!(r#""hi","x","{}""#, story.users[1]);
+    story.says(1, "chat-message", &in_room(&spoofed), Some(1));
+    assert!(story.heard()[0].contains("user_mismatch"));
+}
+
+#[test]
+fn media_state_is_told_to_the_others_and_to_newcomers() {
+    let mut story = Story::new();
+    story.enters(1, 0);
+    story.enters(2, 1);
+    story.says(1, "media-state", &format!(r#"[{{"roomId":"{}","audio":false}}]"#, room_id()), None);
+    let state = r#"media-state {"userId":"u0","audio":false,"video":true,"screen":false}"#;
+    assert_eq!(story.heard(), [format!("2 < {state}")]);
+    story.connects(3, 2);
+    story.joins(3, 2);
+    assert!(story.heard().contains(&format!("3 < {state}")));
+}
+
+#[test]
+fn a_second_tab_takes_the_place_of_the_first() {
+    let mut story = Story::new();
+    story.enters(1, 0);
+    story.enters(2, 1);
+    story.connects(3, 0);
+    story.joins(3, 0);
+    let heard = story.heard();
+    assert!(heard[0].starts_with("1 < error") && heard[0].contains("replaced"), "{heard:?}");
+    assert_eq!(
+        heard[1..],
+        [
+            "2 < user-disconnected \"u0\"",
+            "3 < user-connected \"u1\"",
+            "3 < existing-users [\"u1\"]",
+            "2 < user-connected \"u0\"",
+        ]
+    );
+    story.says(1, "offer", &in_room("1"), None);
+    assert!(story.heard()[0].contains("not_in_room"));
+}
+
+#[test]
+fn strangers_other_rooms_and_borrowed_names_are_refused() {
+    let mut story = Story::new();
+    story.strangers = vec![story.users[0]];
+    story.connects(1, 0);
+    story.joins(1, 0);
+    assert!(story.heard()[0].contains("not_participant"));
+    story.joins(1, 1);
+    assert!(story.heard()[0].contains("user_mismatch"));
+    let other = RoomId::from_random([2; 16]);
+    story.says(1, "join-room", &format!("[\"{other}\"]"), Some(1));
+    assert!(story.heard()[0].contains("wrong_room"));
+    story.says(1, "offer", &in_room("1"), None);
+    assert!(story.heard()[0].contains("not_in_room"));
+}
+
+#[test]
+fn a_full_room_still_lets_its_own_people_move() {
+    let mut story = Story::new();
+    (1..=3).for_each(|peer| story.enters(peer, peer as usize - 1));
+    story.connects(4, 3);
+    story.joins(4, 3);
+    assert!(story.heard()[0].contains("room_full"));
+    story.connects(5, 0);
+    story.joins(5, 0);
+    assert!(story.heard().contains(&"5 < existing-users [\"u1\",\"u2\"]".to_owned()));
+}
+
+#[test]
+fn a_goodbye_is_told_at_once_a_loss_after_the_hold() {
+    let mut story = Story::new();
+    (1..=3).for_each(|peer| story.enters(peer, peer as usize - 1));
+    story.departs(1);
+    assert_eq!(story.heard(), ["2 < user-disconnected \"u0\"", "3 < user-disconnected \"u0\""]);
+    story.loses(2);
+    story.waits(9_999);
+    assert_eq!(story.heard(), Vec::<String>::new());
+    assert_eq!(story.room.online().len(), 2, "held members are present");
+    story.waits(1);
+    assert_eq!(story.heard(), ["3 < user-disconnected \"u1\""]);
+}
+
+#[test]
+fn a_held_member_that_returns_takes_its_own_place() {
+    let mut story = Story::new();
+    story.enters(1, 0);
+    story.enters(2, 1);
+    story.loses(1);
+    story.connects(3, 0);
+    story.joins(3, 0);
+    assert_eq!(
+        story.heard(),
+        [
+            "2 < user-disconnected \"u0\"",
+            "3 < user-connected \"u1\"",
+            "3 < existing-users [\"u1\"]",
+            "2 < user-connected \"u0\"",
+        ]
+    );
+}
+
+#[test]
+fn without_a_token_nobody_can_be_replaced_or_posed_as() {
+    let mut story = Story::new();
+    story.enters(1, 0);
+    story.connects_without_token(2);
+    story.says(2, "join-room", &format!("[\"{}\"]", room_id()), None);
+    assert!(story.heard()[0].contains("Invalid room or user ID"));
+    story.joins(2, 0);
+    assert!(story.heard()[0].contains("already_in_room"));
+    story.joins(2, 1);
+    story.connects_without_token(3);
+    story.heard();
+    story.joins(3, 1);
+    assert!(story.heard()[0].contains("already_in_room"));
+    story.loses(2);
+    story.joins(3, 1);
+    assert!(story.heard()[0].contains("already_in_room"), "held ones neither");
+    story.connects(4, 1);
+    story.joins(4, 1);
+    assert!(story.heard().contains(&"4 < existing-users [\"u0\"]".to_owned()), "a token does replace");
+}
+
+#[test]
+fn tokens_that_expire_or_are_revoked_end_their_connections() {
+    let mut story = Story::new();
+    story.enters(1, 0);
+    story.enters(2, 0);
+    story.enters(3, 1);
+    let kept = TokenFingerprint::stored("token-2".to_owned());
+    let user = story.users[0];
+    let effects = story.room.revoke(&Revocation::PasswordChanged { user, version: 1, kept });
+    story.perform(effects);
+    let heard = story.heard();
+    assert!(heard[0].starts_with("1 < error") && heard[0].contains("token_revoked"), "{heard:?}");
+    assert_eq!(heard[1..], ["1 is disconnected"], "the token that changed the password lives on");
+    let effects = story.room.revoke(&Revocation::AccountDeleted { user });
+    story.perform(effects);
+    assert_eq!(story.heard()[1..], ["3 < user-disconnected \"u0\"", "2 is disconnected"]);
+    assert_eq!(story.room.next_deadline(), Some(NOW + 3_600_000));
+    story.waits(3_600_000);
+    assert!(story.heard()[0].contains("token_expired"));
+    assert_eq!(story.room.next_deadline(), None);
+}
+
+#[test]
+fn a_flood_is_refused_and_then_ended() {
+    let mut story = Story::new();
+    story.enters(1, 0);
+    for _ in 0..219 {
+        story.says(1, "nonsense", "[]", None);
+    }
+    assert_eq!(story.heard(), Vec::<String>::new(), "unknown events count but are ignored");
+    for _ in 0..10 {
+        story.says(1, "offer", &in_room("1"), None);
+    }
+    let heard = story.heard();
+    assert!(heard[..10].iter().all(|line| line.contains("rate_limited")), "{heard:?}");
+    assert_eq!(heard[10], "1 is disconnected");
+}
+
+#[test]
+fn an_unknown_event_with_an_ack_is_answered() {
+    let mut story = Story::new();
+    story.enters(1, 0);
+    story.says(1, "dance", "[]", Some(3));
+    assert!(story.heard()[0].starts_with("1 < ack 3 {\"ok\":false"));
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Connect(PeerId, usize),
+    Join(PeerId, usize),
+    Leave(PeerId),
+    Chat(PeerId),
+    Media(PeerId, bool),
+    Lose(PeerId),
+    Depart(PeerId),
+    Wait(i64),
+    Delete(usize),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let (peer, user) = (0..6u32, 0..4usize);
+    let step = prop_oneof![
+        (peer.clone(), user.clone()).prop_map(|(peer, user)| Step::Connect(peer, user)),
+        (peer.clone(), user.clone()).prop_map(|(peer, user)| Step::Join(peer, user)),
+        peer.clone().prop_map(Step::Leave),
+        peer.clone().prop_map(Step::Chat),
+        (peer.clone(), any::<bool>()).prop_map(|(peer, on)| Step::Media(peer, on)),
+        peer.clone().prop_map(Step::Lose),
+        peer.prop_map(Step::Depart),
+        (0..12_000i64).prop_map(Step::Wait),
+        user.prop_map(Step::Delete),
+    ];
+    proptest::collection::vec(step, 0..60)
+}
+
+fn take(story: &mut Story, step: Step) {
+    match step {
+        Step::Connect(peer, user) => {
+            if story.room.peer(peer).is_none() {
+                story.connects(peer, user);
+            }
+        }
+        Step::Join(peer, user) => story.joins(peer, user),
+        Step::Leave(peer) => story.says(peer, "leave-room", "[]", Some(1)),
+        Step::Chat(peer) => story.says(peer, "chat-message", &in_room("\"x\""), None),
+        Step::Media(peer, on) => {
+            let state = format!(r#"[{{"roomId":"{}","video":{on}}}]"#, room_id());
+            story.says(peer, "media-state", &state, None);
+        }
+        Step::Lose(peer) => story.loses(peer),
+        Step::Depart(peer) => story.departs(peer),
+        Step::Wait(millis) => story.waits(millis),
+        Step::Delete(user) => {
+            let user = story.users[user];
+            let effects = story.room.revoke(&Revocation::AccountDeleted { user });
+            story.perform(effects);
+        }
+    }
+}
+
+/// Everything of a room but the order numbers to come and the rates, which sleep forgives.
+fn state(room: &Room) -> impl PartialEq + std::fmt::Debug + use<> {
+    let peers: Vec<_> =
+        room.peers.iter().map(|(id, peer)| (*id, peer.credential.clone(), peer.joined)).collect();
+    (peers, room.held.clone(), room.online(), room.next_deadline())
+}
+
+proptest! {
+    #[test]
+    fn what_is_stored_is_the_room(steps in steps()) {
+        let mut story = Story::new();
+        for step in steps {
+            take(&mut story, step);
+            prop_assert_eq!(state(&story.restored()), state(&story.room));
+        }
+    }
+
+    #[test]
+    fn a_user_is_in_the_room_once_and_the_room_is_never_overfull(steps in steps()) {
+        let mut story = Story::new();
+        for step in steps {
+            take(&mut story, step);
+            let mut online = story.room.online();
+            prop_assert!(online.len() <= LIMITS.max_present);
+            online.sort();
+            let people = online.len();
+            online.dedup();
+            prop_assert_eq!(online.len(), people);
+        }
+    }
+}
