@@ -1,1 +1,20 @@
+//! Where users, rooms and call logs are kept.
+//!
+//! [`Store`] is the port, in the domain's words. Its adapters: [`SqliteStore`] over the small [`Sql`]
+//! seam (D1 in the Worker, rusqlite in tests) and [`MemoryStore`]. One conformance suite,
+//! `tests/conformance.rs`, runs against each of them.
+//!
+//! Invariants
+//! 1. Uniqueness is the database's (a unique index), never check-then-insert.
+//! 2. An operation that returned is durable; one that failed with [`StoreError`] may or may not have
+//!    happened, and repeating it does no harm.
+//! 3. A call has one log: writes to a room's logs are guarded by the room's calls revision.
 
+mod calls;
+mod memory;
+mod port;
+mod sqlite;
+
+pub use memory::MemoryStore;
+pub use port::{Account, Admission, Ended, Join, NewUser, ProfileUpdate, Recorded, Store, StoreError, Taken};
+pub use sqlite::{Row, Sql, SqlError, SqlValue, SqliteStore, Statement};

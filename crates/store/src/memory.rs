@@ -1,0 +1,254 @@
+//! The store in memory: for tests of everything above it, and the plainest statement of what the
+//! port means. Nothing survives the process.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use zetra_domain::{
+    Call, CallLog, CallLogId, CallStats, Cursor, Email, Page, PageLimit, PasswordHash, Person, Room, RoomId,
+    Timestamp, TokenFingerprint, UserId, Username, limits,
+};
+
+use crate::{
+    Account, Admission, Ended, Join, NewUser, ProfileUpdate, Recorded, Store, StoreError, Taken, calls,
+};
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+#[derive(Debug, Default)]
+pub struct MemoryStore(Mutex<Tables>);
+
+#[derive(Debug, Default)]
+struct Tables {
+    users: BTreeMap<UserId, Account>,
+    rooms: BTreeMap<RoomId, Room>,
+    calls: BTreeMap<CallLogId, CallLog>,
+}
+
+impl MemoryStore {
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tables {
+    fn email_taken(&self, email: &Email, by_other_than: UserId) -> bool {
+        self.users.values().any(|account| account.user.email == *email && account.user.id != by_other_than)
+    }
+
+    fn username_taken(&self, username: &Username, by_other_than: UserId) -> bool {
+        let mut users = self.users.values().map(|account| &account.user);
+        users.any(|user| user.username == *username && user.id != by_other_than)
+    }
+
+    fn active_rooms_of(&self, user: UserId) -> Vec<RoomId> {
+        self.rooms.values().filter(|room| room.active && room.admits(user)).map(|room| room.id).collect()
+    }
+
+    fn person(&self, id: UserId) -> Option<Person> {
+        let user = &self.users.get(&id)?.user;
+        Some(Person { id, username: user.username.clone(), email: user.email.clone() })
+    }
+
+    fn calls_in(&self, room: RoomId) -> Vec<CallLog> {
+        self.calls.values().filter(|log| log.room == room).cloned().collect()
+    }
+}
+
+/// One page of rows that are given in any order.
+fn page<T>(
+    mut rows: Vec<T>,
+    limit: PageLimit,
+    after: Option<&Cursor>,
+    cursor: impl Fn(&T) -> Cursor,
+) -> Page<T> {
+    let key = |row: &T| {
+        let Cursor { time, id } = cursor(row);
+        (time, id)
+    };
+    rows.retain(|row| after.is_none_or(|after| key(row) < (after.time, after.id.clone())));
+    rows.sort_by_key(|row| std::cmp::Reverse(key(row)));
+    Page::cut(rows, limit, cursor)
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn ping(&self) -> Result<()> {
+        Ok(())
+    }
+
+    async fn insert_user(&self, new: &NewUser) -> Result<std::result::Result<(), Taken>> {
+        let mut tables = self.tables();
+        let NewUser { user, password_hash } = new.clone();
+        if tables.email_taken(&user.email, user.id) {
+            return Ok(Err(Taken::Email));
+        }
+        if tables.username_taken(&user.username, user.id) {
+            return Ok(Err(Taken::Username));
+        }
+        let id = user.id;
+        tables.users.insert(id, Account { user, password_hash, token_version: 0, kept_token: None });
+        Ok(Ok(()))
+    }
+
+    async fn account(&self, id: UserId) -> Result<Option<Account>> {
+        Ok(self.tables().users.get(&id).cloned())
+    }
+
+    async fn account_by_email(&self, email: &Email) -> Result<Option<Account>> {
+        Ok(self.tables().users.values().find(|account| account.user.email == *email).cloned())
+    }
+
+    async fn update_profile(
+        &self,
+        id: UserId,
+        username: Option<&Username>,
+        email: Option<&Email>,
+    ) -> Result<ProfileUpdate> {
+        let mut tables = self.tables();
+        if username.is_some_and(|username| tables.username_taken(username, id)) {
+            return Ok(ProfileUpdate::Taken(Taken::Username));
+        }
+        if email.is_some_and(|email| tables.email_taken(email, id)) {
+            return Ok(ProfileUpdate::Taken(Taken::Email));
+        }
+        let Some(account) = tables.users.get_mut(&id) else { return Ok(ProfileUpdate::Gone) };
+        account.user.username = username.unwrap_or(&account.user.username).clone();
+        account.user.email = email.unwrap_or(&account.user.email).clone();
+        Ok(ProfileUpdate::Updated(account.user.clone()))
+    }
+
+    async fn change_password(
+        &self,
+        id: UserId,
+        from: &PasswordHash,
+        to: &PasswordHash,
+        kept: &TokenFingerprint,
+    ) -> Result<Option<i64>> {
+        let mut tables = self.tables();
+        let account = tables.users.get_mut(&id).filter(|account| account.password_hash == *from);
+        Ok(account.map(|account| {
+            account.password_hash = to.clone();
+            account.kept_token = Some(kept.clone());
+            account.token_version += 1;
+            account.token_version
+        }))
+    }
+
+    async fn renew_hash(&self, id: UserId, from: &PasswordHash, to: &PasswordHash) -> Result<()> {
+        let mut tables = self.tables();
+        if let Some(account) = tables.users.get_mut(&id).filter(|account| account.password_hash == *from) {
+            account.password_hash = to.clone();
+        }
+        Ok(())
+    }
+
+    async fn delete_user(&self, id: UserId) -> Result<Vec<RoomId>> {
+        let mut tables = self.tables();
+        let active = tables.active_rooms_of(id);
+        for room in tables.rooms.values_mut().filter(|room| room.admits(id)) {
+            room.participants.retain(|user| *user != id);
+            if room.host == id {
+                match room.participants.first() {
+                    Some(oldest) => room.host = *oldest,
+                    None => room.active = false,
+                }
+            }
+        }
+        tables.users.remove(&id);
+        Ok(active)
+    }
+
+    async fn insert_room(&self, room: &Room) -> Result<()> {
+        self.tables().rooms.insert(room.id, room.clone());
+        Ok(())
+    }
+
+    async fn join_room(&self, room: RoomId, user: UserId) -> Result<Join> {
+        let mut tables = self.tables();
+        let Some(room) = tables.rooms.get_mut(&room).filter(|room| room.active) else {
+            return Ok(Join::NotFound);
+        };
+        if !room.admits(user) {
+            if room.participants.len() >= limits::ROOM_PARTICIPANTS {
+                return Ok(Join::Full);
+            }
+            room.participants.push(user);
+        }
+        Ok(Join::Joined(room.clone()))
+    }
+
+    async fn room(&self, id: RoomId) -> Result<Option<Room>> {
+        Ok(self.tables().rooms.get(&id).cloned())
+    }
+
+    async fn rooms_of(&self, user: UserId, limit: PageLimit, after: Option<&Cursor>) -> Result<Page<Room>> {
+        let rooms = self.tables().rooms.values().filter(|room| room.admits(user)).cloned().collect();
+        Ok(page(rooms, limit, after, |room: &Room| Cursor { time: room.created_at, id: room.id.to_string() }))
+    }
+
+    async fn active_rooms_of(&self, user: UserId) -> Result<Vec<RoomId>> {
+        Ok(self.tables().active_rooms_of(user))
+    }
+
+    async fn admission(&self, room: RoomId, user: UserId) -> Result<Admission> {
+        Ok(match self.tables().rooms.get(&room) {
+            Some(room) if room.active && room.admits(user) => Admission::Participant,
+            Some(room) if room.active => Admission::NotParticipant,
+            Some(_) | None => Admission::RoomNotFound,
+        })
+    }
+
+    async fn record_call(&self, id: CallLogId, call: &Call) -> Result<Recorded> {
+        let mut tables = self.tables();
+        let participants = tables.rooms.get(&call.room).map(|room| room.participants.as_slice());
+        let known: Vec<UserId> = tables.users.keys().copied().collect();
+        let recorded = calls::record(id, call, participants, &known, &tables.calls_in(call.room));
+        if let Recorded::Created(log) | Recorded::Merged(log) = &recorded {
+            tables.calls.insert(log.id, log.clone());
+        }
+        Ok(recorded)
+    }
+
+    async fn end_call(&self, _write: CallLogId, room: RoomId, user: UserId, end: Timestamp) -> Result<Ended> {
+        let mut tables = self.tables();
+        let active: Vec<_> = tables.calls_in(room).into_iter().filter(|log| log.end.is_none()).collect();
+        let ended = calls::end(user, end, &active);
+        if let Ended::Ended(log) = &ended {
+            tables.calls.insert(log.id, log.clone());
+        }
+        Ok(ended)
+    }
+
+    async fn calls_of(
+        &self,
+        user: UserId,
+        limit: PageLimit,
+        after: Option<&Cursor>,
+    ) -> Result<Page<CallLog<Option<Person>>>> {
+        let tables = self.tables();
+        let logs = tables.calls.values().filter(|log| log.participants.contains(&user));
+        let logs = logs.map(|log| CallLog {
+            id: log.id,
+            caller: tables.person(log.caller),
+            receiver: tables.person(log.receiver),
+            room: log.room,
+            participants: log.participants.clone(),
+            start: log.start,
+            end: log.end,
+            duration: log.duration,
+        });
+        Ok(page(logs.collect(), limit, after, |log| Cursor { time: log.start, id: log.id.to_string() }))
+    }
+
+    async fn call_stats(&self, user: UserId) -> Result<CallStats> {
+        let tables = self.tables();
+        let logs: Vec<_> = tables.calls.values().filter(|log| log.participants.contains(&user)).collect();
+        let count = |logs: usize| i64::try_from(logs).unwrap_or(i64::MAX);
+        let completed = logs.iter().filter(|log| log.end.is_some()).count();
+        Ok(CallStats::new(count(logs.len()), count(completed), logs.iter().map(|log| log.duration).sum()))
+    }
+}

@@ -1,0 +1,143 @@
+//! The port: what the rest of Zetra asks of a database, in the domain's words.
+
+use async_trait::async_trait;
+use thiserror::Error;
+use zetra_domain::{
+    Call, CallLog, CallLogId, CallStats, Cursor, Email, Page, PageLimit, PasswordHash, Person, Room, RoomId,
+    Timestamp, TokenFingerprint, User, UserId, Username,
+};
+
+/// A user with what only the server may know.
+#[derive(Clone, Debug)]
+pub struct Account {
+    pub user: User,
+    pub password_hash: PasswordHash,
+    pub token_version: i64,
+    /// The token that made the last password change.
+    pub kept_token: Option<TokenFingerprint>,
+}
+
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    pub user: User,
+    pub password_hash: PasswordHash,
+}
+
+/// Which of a user's two names somebody else has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    Email,
+    Username,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProfileUpdate {
+    Updated(User),
+    Taken(Taken),
+    /// The user was deleted meanwhile.
+    Gone,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Join {
+    Joined(Room),
+    /// No such room, or one that has ended.
+    NotFound,
+    Full,
+}
+
+/// Whether a user may be present in a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    Participant,
+    NotParticipant,
+    RoomNotFound,
+}
+
+/// What became of a reported call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    Created(CallLog),
+    /// It is a call that has its log already.
+    Merged(CallLog),
+    /// One of the people named has no account.
+    UnknownUser,
+    RoomNotFound,
+    /// One of the people named is no participant of the room.
+    NotParticipant,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    Ended(CallLog),
+    BeforeStart,
+    NotActive,
+    NotInCall,
+}
+
+/// The database could not be asked or gave an answer that makes no sense. The text is for the log,
+/// never for a client.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum StoreError {
+    #[error("the database cannot be reached: {0}")]
+    Unavailable(String),
+    #[error("unexpected data in the database: {0}")]
+    Corrupt(String),
+}
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// A real round trip, for the health check.
+    async fn ping(&self) -> Result<()>;
+
+    /// `Err` inside when the email (told first) or the username is taken.
+    async fn insert_user(&self, user: &NewUser) -> Result<std::result::Result<(), Taken>>;
+    async fn account(&self, id: UserId) -> Result<Option<Account>>;
+    async fn account_by_email(&self, email: &Email) -> Result<Option<Account>>;
+    /// Changes what is given. When both are taken the username is told.
+    async fn update_profile(
+        &self,
+        id: UserId,
+        username: Option<&Username>,
+        email: Option<&Email>,
+    ) -> Result<ProfileUpdate>;
+    /// Replaces the hash, bumps the token version and keeps one token. The new version, or `None`
+    /// when the hash is no longer `from`.
+    async fn change_password(
+        &self,
+        id: UserId,
+        from: &PasswordHash,
+        to: &PasswordHash,
+        kept: &TokenFingerprint,
+    ) -> Result<Option<i64>>;
+    /// Replaces the hash by one of the same password, unless it changed meanwhile.
+    async fn renew_hash(&self, id: UserId, from: &PasswordHash, to: &PasswordHash) -> Result<()>;
+    /// Deletes the account. It leaves every room; a room it hosted passes to the oldest other
+    /// participant, one without any ends. Returns the active rooms it was in.
+    async fn delete_user(&self, id: UserId) -> Result<Vec<RoomId>>;
+
+    async fn insert_room(&self, room: &Room) -> Result<()>;
+    /// Joining twice is the same as once.
+    async fn join_room(&self, room: RoomId, user: UserId) -> Result<Join>;
+    async fn room(&self, id: RoomId) -> Result<Option<Room>>;
+    /// Newest first.
+    async fn rooms_of(&self, user: UserId, limit: PageLimit, after: Option<&Cursor>) -> Result<Page<Room>>;
+    /// The active rooms a user is a participant of.
+    async fn active_rooms_of(&self, user: UserId) -> Result<Vec<RoomId>>;
+    async fn admission(&self, room: RoomId, user: UserId) -> Result<Admission>;
+
+    /// Records a call under `id`, or merges it into the log of the same call.
+    async fn record_call(&self, id: CallLogId, call: &Call) -> Result<Recorded>;
+    /// Ends the active call of `user` in `room`. `write` names this write.
+    async fn end_call(&self, write: CallLogId, room: RoomId, user: UserId, end: Timestamp) -> Result<Ended>;
+    /// Newest start first.
+    async fn calls_of(
+        &self,
+        user: UserId,
+        limit: PageLimit,
+        after: Option<&Cursor>,
+    ) -> Result<Page<CallLog<Option<Person>>>>;
+    async fn call_stats(&self, user: UserId) -> Result<CallStats>;
+}

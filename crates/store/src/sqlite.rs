@@ -1,0 +1,551 @@
+//! The store over SQLite: D1 in the Worker, rusqlite in tests.
+//!
+//! An adapter of [`Sql`] runs a list of statements in one transaction and one round trip. Each
+//! operation is one such batch, but for writes to call logs: those read, decide and write under the
+//! room's calls revision, and start again when somebody else was faster.
+
+mod row;
+
+use async_trait::async_trait;
+use thiserror::Error;
+use zetra_domain::{
+    Call, CallLog, CallLogId, CallStats, Cursor, Email, Page, PageLimit, PasswordHash, Person, Room, RoomId,
+    Timestamp, TokenFingerprint, User, UserId, Username, limits,
+};
+
+pub use row::Row;
+
+use crate::{
+    Account, Admission, Ended, Join, NewUser, ProfileUpdate, Recorded, Store, StoreError, Taken, calls,
+};
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// A value bound to a statement's `?1`, `?2`, …
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SqlValue {
+    Null,
+    /// Within ±2^53, as JavaScript's numbers are.
+    Integer(i64),
+    Text(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    pub sql: &'static str,
+    pub values: Vec<SqlValue>,
+}
+
+/// The database's own words, for the log.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct SqlError(pub String);
+
+/// The seam: a SQLite database that runs batches.
+#[async_trait]
+pub trait Sql: Send + Sync {
+    /// Runs all statements in one transaction; the rows of each, in order.
+    async fn batch(&self, statements: Vec<Statement>) -> std::result::Result<Vec<Vec<Row>>, SqlError>;
+}
+
+/// Times a write to a room's call logs starts again before it gives up.
+const CALL_ATTEMPTS: usize = 8;
+/// Logs of one room that are looked at for being the same call.
+const SAME_CALL_CANDIDATES: i64 = 100;
+/// Sorts after every time and id there is: where the first page begins.
+const LAST_TIME: i64 = (1 << 53) - 1;
+const LAST_ID: &str = "~";
+
+#[derive(Debug)]
+pub struct SqliteStore<S>(S);
+
+impl<S: Sql> SqliteStore<S> {
+    pub fn new(sql: S) -> Self {
+        Self(sql)
+    }
+
+    async fn batch<const N: usize>(&self, statements: [Statement; N]) -> Result<[Vec<Row>; N]> {
+        let rows = self.0.batch(statements.into()).await.map_err(|error| StoreError::Unavailable(error.0))?;
+        rows.try_into().map_err(|_| StoreError::Corrupt("a statement without a result".to_owned()))
+    }
+
+    async fn rows(&self, statement: Statement) -> Result<Vec<Row>> {
+        let [rows] = self.batch([statement]).await?;
+        Ok(rows)
+    }
+
+    /// Writes a call log unless the room's logs changed since `revision` was read: false then.
+    async fn write_call(&self, write: CallLogId, revision: &str, log: &CallLog) -> Result<bool> {
+        let (room, id) = (log.room.to_string(), log.id.to_string());
+        let people = id_list(&log.participants);
+        let guard = write.to_string();
+        let end = log.end.map_or(SqlValue::Null, SqlValue::from);
+        let [_, _, _, _, rows] = self
+            .batch([
+                statement(
+                    "UPDATE rooms SET calls_revision = ?3 WHERE room_id = ?1 AND calls_revision = ?2",
+                    [room.as_str().into(), revision.into(), guard.as_str().into()],
+                ),
+                statement(
+                    "INSERT INTO call_logs
+                       (id, room_id, caller_id, receiver_id, participants, start_time, end_time, duration)
+                     SELECT ?3, ?1, ?4, ?5, ?6, ?7, ?8, ?9
+                     FROM rooms WHERE room_id = ?1 AND calls_revision = ?2
+                     ON CONFLICT (id) DO UPDATE SET participants = excluded.participants,
+                       start_time = excluded.start_time, end_time = excluded.end_time,
+                       duration = excluded.duration",
+                    [
+                        room.as_str().into(),
+                        guard.as_str().into(),
+                        id.as_str().into(),
+                        log.caller.into(),
+                        log.receiver.into(),
+                        people.as_str().into(),
+                        log.start.into(),
+                        end,
+                        log.duration.into(),
+                    ],
+                ),
+                statement(
+                    "DELETE FROM call_participants WHERE call_id = ?3
+                     AND EXISTS (SELECT 1 FROM rooms WHERE room_id = ?1 AND calls_revision = ?2)",
+                    [room.as_str().into(), guard.as_str().into(), id.as_str().into()],
+                ),
+                statement(
+                    "INSERT INTO call_participants (user_id, start_time, call_id)
+                     SELECT value, ?5, ?3 FROM json_each(?4)
+                     WHERE EXISTS (SELECT 1 FROM rooms WHERE room_id = ?1 AND calls_revision = ?2)",
+                    [
+                        room.as_str().into(),
+                        guard.as_str().into(),
+                        id.as_str().into(),
+                        people.as_str().into(),
+                        log.start.into(),
+                    ],
+                ),
+                statement("SELECT calls_revision FROM rooms WHERE room_id = ?1", [room.as_str().into()]),
+            ])
+            .await?;
+        Ok(rows.first().map(|row| row.text("calls_revision")).transpose()?.as_deref() == Some(&guard))
+    }
+}
+
+#[async_trait]
+impl<S: Sql> Store for SqliteStore<S> {
+    async fn ping(&self) -> Result<()> {
+        self.rows(statement("SELECT 1 AS one FROM users WHERE id = ''", [])).await.map(|_| ())
+    }
+
+    async fn insert_user(&self, new: &NewUser) -> Result<std::result::Result<(), Taken>> {
+        let NewUser { user, password_hash } = new;
+        let [_, by_email, by_username] = self
+            .batch([
+                statement(
+                    "INSERT INTO users (id, username, email, password_hash, created_at)
+                     VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+                    [
+                        user.id.into(),
+                        user.username.as_str().into(),
+                        user.email.as_str().into(),
+                        password_hash.expose().into(),
+                        user.created_at.into(),
+                    ],
+                ),
+                statement("SELECT id FROM users WHERE email = ?1", [user.email.as_str().into()]),
+                statement("SELECT id FROM users WHERE username = ?1", [user.username.as_str().into()]),
+            ])
+            .await?;
+        if is_of_other(&by_email, user.id)? {
+            return Ok(Err(Taken::Email));
+        }
+        if is_of_other(&by_username, user.id)? {
+            return Ok(Err(Taken::Username));
+        }
+        Ok(Ok(()))
+    }
+
+    async fn account(&self, id: UserId) -> Result<Option<Account>> {
+        let rows = self.rows(statement("SELECT * FROM users WHERE id = ?1", [id.into()])).await?;
+        rows.first().map(account).transpose()
+    }
+
+    async fn account_by_email(&self, email: &Email) -> Result<Option<Account>> {
+        let rows =
+            self.rows(statement("SELECT * FROM users WHERE email = ?1", [email.as_str().into()])).await?;
+        rows.first().map(account).transpose()
+    }
+
+    async fn update_profile(
+        &self,
+        id: UserId,
+        username: Option<&Username>,
+        email: Option<&Email>,
+    ) -> Result<ProfileUpdate> {
+        let username: SqlValue = username.map(Username::as_str).into();
+        let email: SqlValue = email.map(Email::as_str).into();
+        let [_, user, by_username, by_email] = self
+            .batch([
+                statement(
+                    "UPDATE OR IGNORE users
+                     SET username = coalesce(?2, username), email = coalesce(?3, email) WHERE id = ?1",
+                    [id.into(), username.clone(), email.clone()],
+                ),
+                statement("SELECT * FROM users WHERE id = ?1", [id.into()]),
+                statement("SELECT id FROM users WHERE username = ?1", [username]),
+                statement("SELECT id FROM users WHERE email = ?1", [email]),
+            ])
+            .await?;
+        let Some(user) = user.first() else { return Ok(ProfileUpdate::Gone) };
+        if is_of_other(&by_username, id)? {
+            return Ok(ProfileUpdate::Taken(Taken::Username));
+        }
+        if is_of_other(&by_email, id)? {
+            return Ok(ProfileUpdate::Taken(Taken::Email));
+        }
+        Ok(ProfileUpdate::Updated(account(user)?.user))
+    }
+
+    async fn change_password(
+        &self,
+        id: UserId,
+        from: &PasswordHash,
+        to: &PasswordHash,
+        kept: &TokenFingerprint,
+    ) -> Result<Option<i64>> {
+        let [_, rows] = self
+            .batch([
+                statement(
+                    "UPDATE users SET password_hash = ?3, kept_token = ?4, token_version = token_version + 1
+                     WHERE id = ?1 AND password_hash = ?2",
+                    [id.into(), from.expose().into(), to.expose().into(), kept.as_str().into()],
+                ),
+                statement(
+                    "SELECT token_version FROM users WHERE id = ?1 AND password_hash = ?2",
+                    [id.into(), to.expose().into()],
+                ),
+            ])
+            .await?;
+        rows.first().map(|row| row.integer("token_version")).transpose()
+    }
+
+    async fn renew_hash(&self, id: UserId, from: &PasswordHash, to: &PasswordHash) -> Result<()> {
+        let update = statement(
+            "UPDATE users SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2",
+            [id.into(), from.expose().into(), to.expose().into()],
+        );
+        self.rows(update).await.map(|_| ())
+    }
+
+    async fn delete_user(&self, id: UserId) -> Result<Vec<RoomId>> {
+        let [rooms, ..] = self
+            .batch([
+                active_rooms_of(id),
+                statement(
+                    "UPDATE rooms SET host = coalesce(
+                       (SELECT user_id FROM room_participants
+                        WHERE room_id = rooms.room_id AND user_id <> ?1 ORDER BY position LIMIT 1), host)
+                     WHERE host = ?1
+                     AND room_id IN (SELECT room_id FROM room_participants WHERE user_id = ?1)",
+                    [id.into()],
+                ),
+                // Who is still host of a room it is about to leave was alone in it.
+                statement(
+                    "UPDATE rooms SET active = 0 WHERE host = ?1
+                     AND room_id IN (SELECT room_id FROM room_participants WHERE user_id = ?1)",
+                    [id.into()],
+                ),
+                statement("DELETE FROM room_participants WHERE user_id = ?1", [id.into()]),
+                statement("DELETE FROM users WHERE id = ?1", [id.into()]),
+            ])
+            .await?;
+        rooms.iter().map(|row| row.id("room_id")).collect()
+    }
+
+    async fn insert_room(&self, room: &Room) -> Result<()> {
+        self.batch([
+            statement(
+                "INSERT INTO rooms (room_id, host, active, locked, created_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+                [
+                    room.id.into(),
+                    room.host.into(),
+                    i64::from(room.active).into(),
+                    i64::from(room.locked).into(),
+                    room.created_at.into(),
+                ],
+            ),
+            statement(
+                "INSERT INTO room_participants (room_id, user_id, position, room_created_at)
+                 SELECT ?1, value, key, ?3 FROM json_each(?2) WHERE true ON CONFLICT DO NOTHING",
+                [room.id.into(), id_list(&room.participants).as_str().into(), room.created_at.into()],
+            ),
+        ])
+        .await
+        .map(|_| ())
+    }
+
+    async fn join_room(&self, room: RoomId, user: UserId) -> Result<Join> {
+        let most = i64::try_from(limits::ROOM_PARTICIPANTS).unwrap_or(i64::MAX);
+        let [_, rows] = self
+            .batch([
+                statement(
+                    "INSERT INTO room_participants (room_id, user_id, position, room_created_at)
+                     SELECT room_id, ?2,
+                       (SELECT coalesce(max(position), -1) + 1 FROM room_participants WHERE room_id = ?1),
+                       created_at
+                     FROM rooms WHERE room_id = ?1 AND active = 1
+                     AND (SELECT count(*) FROM room_participants WHERE room_id = ?1) < ?3
+                     AND EXISTS (SELECT 1 FROM users WHERE id = ?2)
+                     ON CONFLICT DO NOTHING",
+                    [room.into(), user.into(), most.into()],
+                ),
+                room_statement(room),
+            ])
+            .await?;
+        Ok(match rows.first().map(read_room).transpose()? {
+            Some(room) if !room.active => Join::NotFound,
+            Some(room) if room.admits(user) => Join::Joined(room),
+            Some(_) => Join::Full,
+            None => Join::NotFound,
+        })
+    }
+
+    async fn room(&self, id: RoomId) -> Result<Option<Room>> {
+        self.rows(room_statement(id)).await?.first().map(read_room).transpose()
+    }
+
+    async fn rooms_of(&self, user: UserId, limit: PageLimit, after: Option<&Cursor>) -> Result<Page<Room>> {
+        let [time, id] = keys_after(after);
+        let rows = self
+            .rows(statement(
+                "SELECT r.*, (SELECT json_group_array(user_id) FROM
+                   (SELECT user_id FROM room_participants WHERE room_id = r.room_id ORDER BY position)
+                 ) AS participants
+                 FROM room_participants p JOIN rooms r ON r.room_id = p.room_id
+                 WHERE p.user_id = ?1 AND (p.room_created_at, p.room_id) < (?2, ?3)
+                 ORDER BY p.room_created_at DESC, p.room_id DESC LIMIT ?4",
+                [user.into(), time, id, (i64::from(limit.get()) + 1).into()],
+            ))
+            .await?;
+        let rooms = rows.iter().map(read_room).collect::<Result<_>>()?;
+        Ok(Page::cut(rooms, limit, |room: &Room| Cursor { time: room.created_at, id: room.id.to_string() }))
+    }
+
+    async fn active_rooms_of(&self, user: UserId) -> Result<Vec<RoomId>> {
+        self.rows(active_rooms_of(user)).await?.iter().map(|row| row.id("room_id")).collect()
+    }
+
+    async fn admission(&self, room: RoomId, user: UserId) -> Result<Admission> {
+        let rows = self
+            .rows(statement(
+                "SELECT EXISTS (SELECT 1 FROM room_participants WHERE room_id = ?1 AND user_id = ?2)
+                   AS participant
+                 FROM rooms WHERE room_id = ?1 AND active = 1",
+                [room.into(), user.into()],
+            ))
+            .await?;
+        let participant = rows.first().map(|row| row.integer("participant")).transpose()?;
+        Ok(match participant {
+            None => Admission::RoomNotFound,
+            Some(0) => Admission::NotParticipant,
+            Some(_) => Admission::Participant,
+        })
+    }
+
+    async fn record_call(&self, id: CallLogId, call: &Call) -> Result<Recorded> {
+        let gap = limits::SAME_CALL_GAP_MS;
+        for _ in 0..CALL_ATTEMPTS {
+            let latest_start = call.end.map_or(LAST_TIME, |end| end.plus_millis(gap).millis());
+            let [room, known, logs] = self
+                .batch([
+                    room_statement(call.room),
+                    statement(
+                        "SELECT id FROM users WHERE id IN (SELECT value FROM json_each(?1))",
+                        [id_list(&call.participants).as_str().into()],
+                    ),
+                    statement(
+                        "SELECT * FROM call_logs WHERE room_id = ?1 AND start_time < ?2
+                         AND (end_time IS NULL OR end_time > ?3) ORDER BY start_time DESC LIMIT ?4",
+                        [
+                            call.room.into(),
+                            latest_start.into(),
+                            call.start.plus_millis(-gap).into(),
+                            SAME_CALL_CANDIDATES.into(),
+                        ],
+                    ),
+                ])
+                .await?;
+            let participants = room.first().map(read_room).transpose()?.map(|room| room.participants);
+            let revision = room.first().map(|row| row.text("calls_revision")).transpose()?;
+            let known = known.iter().map(|row| row.id("id")).collect::<Result<Vec<UserId>>>()?;
+            let logs = logs.iter().map(call_log).collect::<Result<Vec<_>>>()?;
+            let recorded = calls::record(id, call, participants.as_deref(), &known, &logs);
+            let (Recorded::Created(log) | Recorded::Merged(log)) = &recorded else { return Ok(recorded) };
+            if self.write_call(id, &revision.unwrap_or_default(), log).await? {
+                return Ok(recorded);
+            }
+        }
+        Err(contention())
+    }
+
+    async fn end_call(&self, write: CallLogId, room: RoomId, user: UserId, end: Timestamp) -> Result<Ended> {
+        for _ in 0..CALL_ATTEMPTS {
+            let [revision, active] = self
+                .batch([
+                    statement("SELECT calls_revision FROM rooms WHERE room_id = ?1", [room.into()]),
+                    statement(
+                        "SELECT * FROM call_logs WHERE room_id = ?1 AND end_time IS NULL",
+                        [room.into()],
+                    ),
+                ])
+                .await?;
+            let revision = revision.first().map(|row| row.text("calls_revision")).transpose()?;
+            let active = active.iter().map(call_log).collect::<Result<Vec<_>>>()?;
+            let ended = calls::end(user, end, &active);
+            let Ended::Ended(log) = &ended else { return Ok(ended) };
+            if self.write_call(write, &revision.unwrap_or_default(), log).await? {
+                return Ok(ended);
+            }
+        }
+        Err(contention())
+    }
+
+    async fn calls_of(
+        &self,
+        user: UserId,
+        limit: PageLimit,
+        after: Option<&Cursor>,
+    ) -> Result<Page<CallLog<Option<Person>>>> {
+        let [time, id] = keys_after(after);
+        let rows = self
+            .rows(statement(
+                "SELECT c.*, a.username AS caller_username, a.email AS caller_email,
+                   b.username AS receiver_username, b.email AS receiver_email
+                 FROM call_participants p JOIN call_logs c ON c.id = p.call_id
+                 LEFT JOIN users a ON a.id = c.caller_id LEFT JOIN users b ON b.id = c.receiver_id
+                 WHERE p.user_id = ?1 AND (p.start_time, p.call_id) < (?2, ?3)
+                 ORDER BY p.start_time DESC, p.call_id DESC LIMIT ?4",
+                [user.into(), time, id, (i64::from(limit.get()) + 1).into()],
+            ))
+            .await?;
+        let logs = rows
+            .iter()
+            .map(|row| {
+                let log = call_log(row)?;
+                Ok(CallLog {
+                    caller: person(row, log.caller, "caller_username", "caller_email")?,
+                    receiver: person(row, log.receiver, "receiver_username", "receiver_email")?,
+                    id: log.id,
+                    room: log.room,
+                    participants: log.participants,
+                    start: log.start,
+                    end: log.end,
+                    duration: log.duration,
+                })
+            })
+            .collect::<Result<_>>()?;
+        let cursor = |log: &CallLog<_>| Cursor { time: log.start, id: log.id.to_string() };
+        Ok(Page::cut(logs, limit, cursor))
+    }
+
+    async fn call_stats(&self, user: UserId) -> Result<CallStats> {
+        let rows = self
+            .rows(statement(
+                "SELECT count(*) AS total, count(c.end_time) AS completed,
+                   coalesce(sum(c.duration), 0) AS duration
+                 FROM call_participants p JOIN call_logs c ON c.id = p.call_id WHERE p.user_id = ?1",
+                [user.into()],
+            ))
+            .await?;
+        let row = rows.first().ok_or_else(|| StoreError::Corrupt("no statistics".to_owned()))?;
+        Ok(CallStats::new(row.integer("total")?, row.integer("completed")?, row.integer("duration")?))
+    }
+}
+
+fn statement<const N: usize>(sql: &'static str, values: [SqlValue; N]) -> Statement {
+    Statement { sql, values: values.into() }
+}
+
+fn room_statement(id: RoomId) -> Statement {
+    statement(
+        "SELECT r.*, (SELECT json_group_array(user_id) FROM
+           (SELECT user_id FROM room_participants WHERE room_id = r.room_id ORDER BY position)
+         ) AS participants FROM rooms r WHERE r.room_id = ?1",
+        [id.into()],
+    )
+}
+
+fn active_rooms_of(user: UserId) -> Statement {
+    statement(
+        "SELECT p.room_id FROM room_participants p JOIN rooms r ON r.room_id = p.room_id
+         WHERE p.user_id = ?1 AND r.active = 1",
+        [user.into()],
+    )
+}
+
+fn keys_after(cursor: Option<&Cursor>) -> [SqlValue; 2] {
+    match cursor {
+        Some(cursor) => [cursor.time.into(), cursor.id.as_str().into()],
+        None => [LAST_TIME.into(), LAST_ID.into()],
+    }
+}
+
+fn is_of_other(rows: &[Row], id: UserId) -> Result<bool> {
+    let holder: Option<UserId> = rows.first().map(|row| row.id("id")).transpose()?;
+    Ok(holder.is_some_and(|holder| holder != id))
+}
+
+fn account(row: &Row) -> Result<Account> {
+    Ok(Account {
+        user: User {
+            id: row.id("id")?,
+            username: Username::stored(row.text("username")?),
+            email: Email::stored(row.text("email")?),
+            created_at: row.time("created_at")?,
+        },
+        password_hash: PasswordHash::stored(row.text("password_hash")?),
+        token_version: row.integer("token_version")?,
+        kept_token: row.optional_text("kept_token")?.map(TokenFingerprint::stored),
+    })
+}
+
+fn read_room(row: &Row) -> Result<Room> {
+    Ok(Room {
+        id: row.id("room_id")?,
+        host: row.id("host")?,
+        participants: row.ids("participants")?,
+        active: row.integer("active")? != 0,
+        locked: row.integer("locked")? != 0,
+        created_at: row.time("created_at")?,
+    })
+}
+
+fn call_log(row: &Row) -> Result<CallLog> {
+    Ok(CallLog {
+        id: row.id("id")?,
+        caller: row.id("caller_id")?,
+        receiver: row.id("receiver_id")?,
+        room: row.id("room_id")?,
+        participants: row.ids("participants")?,
+        start: row.time("start_time")?,
+        end: row.optional_time("end_time")?,
+        duration: row.integer("duration")?,
+    })
+}
+
+fn person(row: &Row, id: UserId, username: &str, email: &str) -> Result<Option<Person>> {
+    let (username, email) = (row.optional_text(username)?, row.optional_text(email)?);
+    Ok(username.zip(email).map(|(username, email)| Person {
+        id,
+        username: Username::stored(username),
+        email: Email::stored(email),
+    }))
+}
+
+fn id_list(users: &[UserId]) -> String {
+    serde_json::Value::from(users.iter().map(ToString::to_string).collect::<Vec<_>>()).to_string()
+}
+
+fn contention() -> StoreError {
+    StoreError::Unavailable("too many writers to one room's call logs".to_owned())
+}

@@ -1,0 +1,104 @@
+//! The `Sql` seam over rusqlite, with the migrations of the repository.
+
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, types::ValueRef};
+use serde_json::{Map, Value};
+use zetra_store::{Row, Sql, SqlError, SqlValue, Statement};
+
+pub struct Rusqlite(Mutex<Connection>);
+
+impl Rusqlite {
+    pub fn in_memory() -> Self {
+        let connection = Connection::open_in_memory().unwrap();
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
+        let mut migrations: Vec<_> =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        migrations.sort();
+        for migration in migrations {
+            connection.execute_batch(&std::fs::read_to_string(migration).unwrap()).unwrap();
+        }
+        Self(Mutex::new(connection))
+    }
+}
+
+#[async_trait]
+impl Sql for Rusqlite {
+    async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, SqlError> {
+        // Lets another operation in between two batches, as a database over a network does.
+        yield_once().await;
+        let mut connection = self.0.lock().unwrap();
+        let transaction = connection.transaction().map_err(error)?;
+        let mut results = Vec::new();
+        for statement in statements {
+            assert_no_table_is_scanned(&transaction, &statement);
+            results.push(run(&transaction, &statement)?);
+        }
+        transaction.commit().map_err(error)?;
+        Ok(results)
+    }
+}
+
+async fn yield_once() {
+    let mut yielded = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut yielded, true) {
+            return std::task::Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        std::task::Poll::Pending
+    })
+    .await;
+}
+
+fn run(connection: &Connection, statement: &Statement) -> Result<Vec<Row>, SqlError> {
+    let mut prepared = connection.prepare(statement.sql).map_err(error)?;
+    let columns: Vec<String> = prepared.column_names().into_iter().map(str::to_owned).collect();
+    let mut rows = prepared.query(rusqlite::params_from_iter(bound(statement))).map_err(error)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(error)? {
+        let mut map = Map::new();
+        for (index, column) in columns.iter().enumerate() {
+            map.insert(column.clone(), json(row.get_ref(index).map_err(error)?));
+        }
+        found.push(Row::new(map));
+    }
+    Ok(found)
+}
+
+fn assert_no_table_is_scanned(connection: &Connection, statement: &Statement) {
+    let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", statement.sql)).unwrap();
+    let mut rows = plan.query(rusqlite::params_from_iter(bound(statement))).unwrap();
+    while let Some(row) = rows.next().unwrap() {
+        let step: String = row.get("detail").unwrap();
+        let table = step.strip_prefix("SCAN ").unwrap_or_default();
+        let harmless = table.is_empty()
+            || table.starts_with("json_each")
+            || table.starts_with("(subquery")
+            || table.starts_with("CONSTANT");
+        assert!(harmless, "this statement scans: {step}\n{}", statement.sql);
+    }
+}
+
+fn bound(statement: &Statement) -> Vec<rusqlite::types::Value> {
+    let value = |value: &SqlValue| match value {
+        SqlValue::Null => rusqlite::types::Value::Null,
+        SqlValue::Integer(integer) => rusqlite::types::Value::Integer(*integer),
+        SqlValue::Text(text) => rusqlite::types::Value::Text(text.clone()),
+    };
+    statement.values.iter().map(value).collect()
+}
+
+fn json(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(integer) => Value::from(integer),
+        ValueRef::Text(text) => Value::from(std::str::from_utf8(text).unwrap()),
+        ValueRef::Real(_) | ValueRef::Blob(_) => panic!("the schema has neither reals nor blobs"),
+    }
+}
+
+fn error(error: rusqlite::Error) -> SqlError {
+    SqlError(error.to_string())
+}
