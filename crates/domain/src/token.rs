@@ -22,13 +22,18 @@ const ISSUER: &str = "zetra-api";
 const TOKEN_BYTES: usize = 4 * 1024;
 
 /// What a token says of its bearer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
+    #[serde(rename = "u")]
     pub user: UserId,
+    #[serde(rename = "n")]
     pub username: String,
     /// 0 in tokens of the Node backend, which had none.
+    #[serde(rename = "v")]
     pub version: i64,
+    #[serde(rename = "e")]
     pub expires_at: Timestamp,
+    #[serde(rename = "f")]
     pub fingerprint: TokenFingerprint,
 }
 

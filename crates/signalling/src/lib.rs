@@ -21,6 +21,6 @@ mod text;
 
 pub use event::{ClientEvent, Media, MediaChange, Signal, SignalKind};
 pub use outgoing::{AckBody, Outgoing};
-pub use peer::{Credential, Joined, Peer};
+pub use peer::{Credential, Joined, Peer, Revocation};
 pub use refusal::Refusal;
-pub use room::{Admission, Effect, Held, Limits, PeerId, Revocation, Room};
+pub use room::{Admission, Effect, Held, Limits, PeerId, Room};

@@ -37,7 +37,7 @@ pub enum Outgoing<'a> {
     },
 }
 
-impl Outgoing<'_> {
+impl<'a> Outgoing<'a> {
     pub fn name(&self) -> &'static str {
         match self {
             Self::UserConnected(_) => "user-connected",
@@ -51,7 +51,7 @@ impl Outgoing<'_> {
     }
 
     /// The one argument as JSON, in three parts: what is relayed as it came stands in the middle.
-    pub fn argument(&self) -> (String, &str, &'static str) {
+    pub fn argument(&self) -> (String, &'a str, &'static str) {
         match self {
             Self::UserConnected(user) | Self::UserDisconnected(user) => (format!("\"{user}\""), "", ""),
             Self::ExistingUsers(users) => (user_list(users), "", ""),

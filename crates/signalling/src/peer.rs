@@ -9,42 +9,45 @@ use crate::{Media, rate::Rate};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Credential {
     #[serde(rename = "t")]
-    Token {
-        #[serde(rename = "u")]
-        user: UserId,
-        #[serde(rename = "n")]
-        username: String,
-        #[serde(rename = "v")]
-        version: i64,
-        /// Milliseconds since the epoch.
-        #[serde(rename = "e")]
-        expires_at: i64,
-        #[serde(rename = "f")]
-        fingerprint: TokenFingerprint,
-    },
+    Token(Claims),
     /// An old front end without a token (`SOCKET_AUTH=optional`).
     #[serde(rename = "o")]
     None,
 }
 
+/// Why tokens stop being good while their sockets are open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Revocation {
+    /// All but tokens of this version and the one that made the change.
+    PasswordChanged {
+        user: UserId,
+        version: i64,
+        kept: TokenFingerprint,
+    },
+    AccountDeleted {
+        user: UserId,
+    },
+}
+
 impl Credential {
     pub fn user(&self) -> Option<UserId> {
+        self.claims().map(|claims| claims.user)
+    }
+
+    pub fn claims(&self) -> Option<&Claims> {
         match self {
-            Self::Token { user, .. } => Some(*user),
+            Self::Token(claims) => Some(claims),
             Self::None => None,
         }
     }
-}
 
-impl From<Claims> for Credential {
-    fn from(claims: Claims) -> Self {
-        Self::Token {
-            user: claims.user,
-            username: claims.username,
-            version: claims.version,
-            expires_at: claims.expires_at.millis(),
-            fingerprint: claims.fingerprint,
-        }
+    pub fn is_revoked_by(&self, revocation: &Revocation) -> bool {
+        self.claims().is_some_and(|claims| match revocation {
+            Revocation::PasswordChanged { user, version, kept } => {
+                claims.user == *user && !claims.is_honoured(*version, Some(kept))
+            }
+            Revocation::AccountDeleted { user } => claims.user == *user,
+        })
     }
 }
 

@@ -7,11 +7,11 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use zetra_domain::{RoomId, Timestamp, TokenFingerprint, UserId};
+use zetra_domain::{RoomId, Timestamp, UserId};
 
 use crate::{
-    AckBody, ClientEvent, Credential, Joined, Media, MediaChange, Outgoing, Peer, Refusal, Signal,
-    SignalKind, event::known_name, rate::Passage,
+    AckBody, ClientEvent, Credential, Joined, Media, MediaChange, Outgoing, Peer, Refusal, Revocation,
+    Signal, SignalKind, event::known_name, rate::Passage,
 };
 
 /// Names a connection towards the room; the embedder's choice.
@@ -58,20 +58,6 @@ pub enum Admission {
     NotParticipant,
     RoomNotFound,
     StoreUnavailable,
-}
-
-/// Why tokens stop being good while their sockets are open.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Revocation {
-    /// All but tokens of this version and the one that made the change.
-    PasswordChanged {
-        user: UserId,
-        version: i64,
-        kept: TokenFingerprint,
-    },
-    AccountDeleted {
-        user: UserId,
-    },
 }
 
 /// A member whose connection was lost.
@@ -207,10 +193,8 @@ impl Room {
 
     /// When [`Room::tick`] wants to be called next, in milliseconds since the epoch.
     pub fn next_deadline(&self) -> Option<i64> {
-        let expiries = self.peers.values().filter_map(|peer| match peer.credential {
-            Credential::Token { expires_at, .. } => Some(expires_at),
-            Credential::None => None,
-        });
+        let claims = self.peers.values().filter_map(|peer| peer.credential.claims());
+        let expiries = claims.map(|claims| claims.expires_at.millis());
         expiries.chain(self.held.iter().map(|held| held.until)).min()
     }
 
@@ -218,7 +202,8 @@ impl Room {
     pub fn tick(&mut self, now: i64) -> Vec<Effect<'static>> {
         let mut effects = Vec::new();
         self.release(|held| held.until <= now, &mut effects);
-        let expired = |peer: &Peer| matches!(peer.credential, Credential::Token { expires_at, .. } if expires_at <= now);
+        let expired =
+            |peer: &Peer| peer.credential.claims().is_some_and(|claims| claims.expires_at.millis() <= now);
         self.dismiss(expired, Refusal::TokenExpired, &mut effects);
         effects
     }
@@ -227,18 +212,13 @@ impl Room {
     pub fn revoke(&mut self, revocation: &Revocation) -> Vec<Effect<'static>> {
         let mut effects = Vec::new();
         match revocation {
-            Revocation::PasswordChanged { user: changed, version: current, kept } => {
-                let revoked = |peer: &Peer| match &peer.credential {
-                    Credential::Token { user, version, fingerprint, .. } => {
-                        user == changed && version != current && fingerprint != kept
-                    }
-                    Credential::None => false,
-                };
+            Revocation::PasswordChanged { .. } => {
+                let revoked = |peer: &Peer| peer.credential.is_revoked_by(revocation);
                 self.dismiss(revoked, Refusal::TokenRevoked, &mut effects);
             }
             Revocation::AccountDeleted { user } => {
                 let of_user = |peer: &Peer| {
-                    peer.credential.user() == Some(*user)
+                    peer.credential.is_revoked_by(revocation)
                         || peer.joined.is_some_and(|joined| joined.user == *user)
                 };
                 self.dismiss(of_user, Refusal::AccountDeleted, &mut effects);
@@ -391,8 +371,8 @@ impl Room {
         effects: &mut Vec<Effect<'a>>,
     ) -> AckBody {
         let username = match self.peers.get(&id).map(|peer| &peer.credential) {
-            Some(Credential::Token { username, .. }) => {
-                Cow::Owned(serde_json::Value::from(username.as_str()).to_string())
+            Some(Credential::Token(claims)) => {
+                Cow::Owned(serde_json::Value::from(claims.username.as_str()).to_string())
             }
             Some(Credential::None) | None => Cow::Borrowed(claimed_name.unwrap_or(r#""Guest""#)),
         };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use zetra_domain::ObjectIds;
+use zetra_domain::{ObjectIds, TokenFingerprint};
 
 use super::*;
 
@@ -48,7 +48,7 @@ impl Story {
             expires_at: Timestamp::from_millis(NOW + 3_600_000),
             fingerprint: TokenFingerprint::stored(format!("token-{peer}")),
         };
-        let effect = self.room.connect(peer, claims.into());
+        let effect = self.room.connect(peer, Credential::Token(claims));
         self.perform(vec![effect]);
     }
 

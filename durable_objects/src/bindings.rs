@@ -1,0 +1,66 @@
+//! The few JavaScript methods that `worker` does not offer, or only with a copy or a promise that
+//! the hot path can do without.
+//!
+//! `https://developers.cloudflare.com/durable-objects/api/state/` and `…/api/sqlite-storage-api/`.
+
+use js_sys::{Array, JsString, Promise};
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen]
+extern "C" {
+    /// `DurableObjectState`
+    pub type ObjectState;
+
+    #[wasm_bindgen(method, getter)]
+    pub fn storage(this: &ObjectState) -> ObjectStorage;
+
+    /// Accepts a socket that may outlive the object's memory.
+    #[wasm_bindgen(method, js_name = acceptWebSocket)]
+    pub fn accept_web_socket(this: &ObjectState, socket: &Socket);
+
+    #[wasm_bindgen(method, js_name = getWebSockets)]
+    pub fn web_sockets(this: &ObjectState) -> Array;
+
+    /// `DurableObjectStorage`
+    pub type ObjectStorage;
+
+    #[wasm_bindgen(method, getter)]
+    pub fn kv(this: &ObjectStorage) -> KeyValues;
+
+    /// `time` in milliseconds since the epoch.
+    #[wasm_bindgen(method, js_name = setAlarm)]
+    pub fn set_alarm(this: &ObjectStorage, time: f64) -> Promise;
+
+    /// `SyncKvStorage`: reads and writes without a promise; the runtime holds back what leaves the
+    /// object until the writes are durable.
+    pub type KeyValues;
+
+    /// A string, or `undefined`.
+    #[wasm_bindgen(method)]
+    pub fn get(this: &KeyValues, key: &str) -> JsValue;
+
+    #[wasm_bindgen(method)]
+    pub fn put(this: &KeyValues, key: &str, value: &str);
+
+    #[wasm_bindgen(method)]
+    pub fn delete(this: &KeyValues, key: &str) -> bool;
+
+    /// The server's end of a `WebSocket`.
+    pub type Socket;
+
+    #[wasm_bindgen(method, catch)]
+    pub fn send(this: &Socket, frame: &JsString) -> Result<(), JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    pub fn close(this: &Socket) -> Result<(), JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = close)]
+    pub fn close_with_code(this: &Socket, code: u16) -> Result<(), JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = serializeAttachment)]
+    pub fn serialize_attachment(this: &Socket, value: &str) -> Result<(), JsValue>;
+
+    /// A string, or `null`.
+    #[wasm_bindgen(method, js_name = deserializeAttachment)]
+    pub fn deserialize_attachment(this: &Socket) -> JsValue;
+}
