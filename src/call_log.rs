@@ -1,0 +1,113 @@
+//! `/api/call-logs`: who called whom, when and for how long.
+
+use std::{str::FromStr, sync::Arc};
+
+use axum::{Json, extract::State};
+use http::StatusCode;
+use serde::Serialize;
+use zetra_domain::{Call, CallLog, CallStats, Cursor, Fields, Invalid, Person, RoomId, UserId, all2};
+use zetra_store::{Ended, Recorded};
+
+use crate::{
+    app::App,
+    error::ApiError,
+    extract::{Caller, JsonBody, Paging, RoomPath},
+};
+
+#[derive(Serialize)]
+pub struct One {
+    #[serde(rename = "callLog")]
+    call_log: CallLog,
+}
+
+#[derive(Serialize)]
+pub struct Listed {
+    #[serde(rename = "callLogs")]
+    call_logs: Vec<CallLog<Option<Person>>>,
+    #[serde(rename = "nextCursor")]
+    next_cursor: Option<Cursor>,
+}
+
+pub async fn list(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    paging: Paging,
+) -> Result<Json<Listed>, ApiError> {
+    let page = app.store.calls_of(caller.id(), paging.limit, paging.after.as_ref()).await?;
+    Ok(Json(Listed { call_logs: page.items, next_cursor: page.next }))
+}
+
+/// 201 with a new log, 200 with the log of the same call where there is one.
+pub async fn create(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    JsonBody(body): JsonBody,
+) -> Result<(StatusCode, Json<One>), ApiError> {
+    let call = read_call(&body, &app)?;
+    if ![call.caller, call.receiver].contains(&caller.id()) {
+        return Err(ApiError::NotInCall);
+    }
+    match app.store.record_call(app.new_call_log_id(), &call).await? {
+        Recorded::Created(call_log) => Ok((StatusCode::CREATED, Json(One { call_log }))),
+        Recorded::Merged(call_log) => Ok((StatusCode::OK, Json(One { call_log }))),
+        Recorded::UnknownUser => Err(invalid_people().into()),
+        Recorded::RoomNotFound => Err(ApiError::RoomNotFound("Room not found or inactive")),
+        Recorded::NotParticipant => Err(ApiError::NotInCall),
+    }
+}
+
+pub async fn end(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    RoomPath(room): RoomPath,
+    JsonBody(body): JsonBody,
+) -> Result<Json<One>, ApiError> {
+    let end = body.date("endTime")?.unwrap_or_else(|| app.now());
+    match app.store.end_call(app.new_call_log_id(), room, caller.id(), end).await? {
+        Ended::Ended(call_log) => Ok(Json(One { call_log })),
+        Ended::BeforeStart => Err(before_start().into()),
+        Ended::NotActive => Err(ApiError::CallLogNotFound),
+        Ended::NotInCall => Err(ApiError::NotInCall),
+    }
+}
+
+pub async fn stats(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<CallStats>, ApiError> {
+    Ok(Json(app.store.call_stats(caller.id()).await?))
+}
+
+fn read_call(body: &Fields, app: &App) -> Result<Call, Invalid> {
+    let [caller, receiver, room] = body
+        .required(["callerId", "receiverId", "roomId"], "Caller ID, receiver ID, and room ID are required")?;
+    let ((caller, receiver), room) = all2(
+        all2(user_id("callerId", caller), user_id("receiverId", receiver)),
+        room.parse::<RoomId>().map_err(|_| Invalid::field("roomId", "Invalid room ID format")),
+    )?;
+    if caller == receiver {
+        return Err(Invalid::field("receiverId", "Caller and receiver cannot be the same"));
+    }
+    let (start, end) = all2(body.date("startTime"), body.date("endTime"))?;
+    let start = start.unwrap_or_else(|| app.now());
+    if end.is_some_and(|end| end < start) {
+        return Err(before_start());
+    }
+    let mut participants = vec![caller, receiver];
+    for text in body.texts("participants")? {
+        let user = user_id("participants", text)?;
+        if !participants.contains(&user) {
+            participants.push(user);
+        }
+    }
+    Ok(Call { room, caller, receiver, participants, start, end })
+}
+
+fn user_id(field: &'static str, text: &str) -> Result<UserId, Invalid> {
+    UserId::from_str(text).map_err(|_| Invalid::field(field, "Invalid caller or receiver ID"))
+}
+
+fn invalid_people() -> Invalid {
+    Invalid::field("participants", "Invalid caller or receiver ID")
+}
+
+fn before_start() -> Invalid {
+    Invalid::field("endTime", "End time cannot be before start time")
+}

@@ -1,0 +1,62 @@
+//! Which front ends may ask: the origins of `NEXT_PUBLIC_API_BASE_URL` (Fetch standard, CORS).
+//!
+//! Written out rather than taken from tower-http: the contract gives another origin no CORS header
+//! at all and its WebSocket upgrade a 403, and answers a preflight before the path is looked at.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+
+use crate::{error::ApiError, signal::is_upgrade};
+
+const METHODS: &str = "GET, POST, PUT, DELETE, PATCH, OPTIONS";
+const HEADERS: &str = "Content-Type, Authorization, X-Request-Id";
+const EXPOSED: &str = "X-Request-Id, Retry-After, RateLimit, RateLimit-Policy";
+const MAX_AGE: &str = "86400";
+
+pub struct Origins(Vec<HeaderValue>);
+
+impl Origins {
+    pub fn new(origins: &[String]) -> Self {
+        Self(origins.iter().filter_map(|origin| HeaderValue::try_from(origin).ok()).collect())
+    }
+
+    fn allowed(&self, headers: &HeaderMap) -> Result<Option<HeaderValue>, ()> {
+        match headers.get(header::ORIGIN) {
+            None => Ok(None),
+            Some(origin) if self.0.contains(origin) => Ok(Some(origin.clone())),
+            Some(_) => Err(()),
+        }
+    }
+}
+
+pub async fn apply(State(origins): State<Arc<Origins>>, request: Request, next: Next) -> Response {
+    let origin = origins.allowed(request.headers());
+    let preflight = request.method() == Method::OPTIONS;
+    let mut response = if preflight {
+        StatusCode::NO_CONTENT.into_response()
+    } else if origin.is_err() && is_upgrade(&request) {
+        ApiError::OriginRefused.into_response()
+    } else {
+        next.run(request).await
+    };
+    let headers = response.headers_mut();
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    if let Ok(Some(origin)) = origin {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
+        set(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, "true");
+        set(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+        if preflight {
+            set(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+            set(header::ACCESS_CONTROL_ALLOW_HEADERS, HEADERS);
+            set(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE);
+        }
+    }
+    response
+}

@@ -1,0 +1,168 @@
+//! Who asks, for what, with what: the parts of a request that handlers take.
+//!
+//! Authorisation is in these types: a handler that has a [`Caller`] has a checked one. They run in
+//! the order of the handler's arguments, which is the contract's: token, then body, then the rest.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    extract::{FromRequest, FromRequestParts, Path, Request},
+};
+use http::{HeaderMap, header, request::Parts};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use zetra_domain::{Claims, Cursor, Fields, Invalid, PageLimit, Room, RoomId, TokenError, UserId, limits};
+use zetra_store::Account;
+
+use crate::{app::App, error::ApiError};
+
+/// The user who asks, with a token that is still honoured.
+pub struct Caller {
+    pub account: Account,
+    pub claims: Claims,
+}
+
+impl Caller {
+    pub fn id(&self) -> UserId {
+        self.account.user.id
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
+        let claims = app.config.token_key.verify(bearer(&parts.headers)?, app.now())?;
+        let account = app.store.account(claims.user).await?;
+        let honoured =
+            |account: &Account| claims.is_honoured(account.token_version, account.kept_token.as_ref());
+        let account = account.filter(honoured).ok_or(TokenError::Invalid)?;
+        Ok(Self { account, claims })
+    }
+}
+
+/// The caller, or nobody where no token was sent. A bad token is still an error.
+pub struct MaybeCaller(pub Option<Caller>);
+
+impl FromRequestParts<Arc<App>> for MaybeCaller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
+        match Caller::from_request_parts(parts, app).await {
+            Ok(caller) => Ok(Self(Some(caller))),
+            Err(ApiError::TokenMissing) => Ok(Self(None)),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The token of an `Authorization: Bearer <token>` header; the scheme in any case (RFC 9110, 11.1).
+pub fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let value = values.next().ok_or(ApiError::TokenMissing)?;
+    let (scheme, token) =
+        value.to_str().ok().and_then(|value| value.split_once(' ')).ok_or(ApiError::TokenMalformed)?;
+    let token = token.trim();
+    let well_formed = scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && !token.contains(' ');
+    if well_formed && values.next().is_none() { Ok(token) } else { Err(ApiError::TokenMalformed) }
+}
+
+/// The `roomId` of the path.
+pub struct RoomPath(pub RoomId);
+
+impl<S: Send + Sync> FromRequestParts<S> for RoomPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let text: Result<Path<String>, _> = Path::from_request_parts(parts, state).await;
+        let id = text.ok().and_then(|Path(text)| text.parse().ok());
+        id.map(Self).ok_or_else(|| Invalid::field("roomId", "Invalid room ID format").into())
+    }
+}
+
+/// The room of the path, of which the caller is a participant. Ended rooms too.
+pub struct RoomAsParticipant(pub Room);
+
+impl FromRequestParts<Arc<App>> for RoomAsParticipant {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
+        let caller = Caller::from_request_parts(parts, app).await?;
+        let RoomPath(id) = RoomPath::from_request_parts(parts, app).await?;
+        let room = app.store.room(id).await?.ok_or(ApiError::RoomNotFound("Room not found"))?;
+        if room.admits(caller.id()) { Ok(Self(room)) } else { Err(ApiError::NotParticipant) }
+    }
+}
+
+/// `?limit&cursor`
+pub struct Paging {
+    pub limit: PageLimit,
+    pub after: Option<Cursor>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Paging {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
+        let (mut limit, mut cursor) = (None, None);
+        for (key, value) in form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()) {
+            match key.as_ref() {
+                "limit" => limit = Some(value),
+                "cursor" => cursor = Some(value),
+                _ => {}
+            }
+        }
+        let limit = PageLimit::parse(limit.as_deref());
+        let after =
+            cursor.filter(|cursor| !cursor.is_empty()).map(|cursor| Cursor::parse(&cursor)).transpose();
+        let (limit, after) = zetra_domain::all2(limit, after)?;
+        Ok(Self { limit, after })
+    }
+}
+
+/// The fields of a JSON body. No body at all is the same as `{}`.
+pub struct JsonBody(pub Fields);
+
+impl<S: Send + Sync> FromRequest<S> for JsonBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        // The announced length is checked before a byte is read, the real one while reading.
+        let announced = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+        if announced
+            .and_then(|length| length.parse().ok())
+            .is_some_and(|length: usize| length > limits::BODY_BYTES)
+        {
+            return Err(ApiError::BodyTooLarge);
+        }
+        let bytes = read(body).await?;
+        if bytes.is_empty() {
+            return Ok(Self(Fields::default()));
+        }
+        if !is_json(&parts.headers) {
+            return Err(ApiError::UnsupportedMediaType);
+        }
+        let value = serde_json::from_slice(&bytes).map_err(|_| ApiError::MalformedJson)?;
+        Ok(Self(Fields::from_json(value)?))
+    }
+}
+
+async fn read(body: Body) -> Result<axum::body::Bytes, ApiError> {
+    match Limited::new(body, limits::BODY_BYTES).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(ApiError::BodyTooLarge),
+        // The client went away in the middle of its own body.
+        Err(_) => Err(ApiError::MalformedJson),
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = content_type.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
+    let subtype =
+        essence.split_once('/').map(|(kind, subtype)| (kind.to_lowercase(), subtype.to_lowercase()));
+    subtype.is_some_and(|(kind, subtype)| {
+        kind == "application" && (subtype == "json" || subtype.ends_with("+json"))
+    })
+}

@@ -1,0 +1,81 @@
+//! `/health` for those who watch, `/` for those who look around.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::StatusCode;
+use serde::Serialize;
+use serde_json::{Value, json};
+use zetra_domain::Timestamp;
+
+use crate::{app::App, ports::Platform};
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+#[derive(Serialize)]
+struct Health {
+    status: &'static str,
+    message: String,
+    timestamp: Timestamp,
+    /// Seconds since this isolate began.
+    uptime: i64,
+    database: &'static str,
+    environment: &'static str,
+    version: &'static str,
+}
+
+/// Asks the database for real.
+pub async fn health(State(app): State<Arc<App>>) -> Response {
+    match app.store.ping().await {
+        Ok(()) => healthy(app.platform).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "the database does not answer");
+            unhealthy(app.platform, "Database unavailable".to_owned())
+        }
+    }
+}
+
+/// `reason` names the variable and says what to do.
+pub async fn misconfigured(reason: String, platform: Platform) -> Response {
+    unhealthy(platform, reason)
+}
+
+pub async fn index(State(app): State<Arc<App>>) -> Json<Value> {
+    Json(json!({
+        "name": "Zetra Backend API",
+        "version": VERSION,
+        "status": "running",
+        "endpoints": {
+            "health": "/health",
+            "auth": "/api/auth",
+            "user": "/api/user",
+            "room": "/api/room",
+            "callLogs": "/api/call-logs",
+            "iceServers": "/api/ice-servers",
+            "socket": app.config.socket_url.as_deref().unwrap_or("/socket.io/"),
+        },
+        "documentation": "README.md",
+    }))
+}
+
+fn healthy(platform: Platform) -> Json<Health> {
+    Json(Health::new(platform, "ok", "Server is running".to_owned(), "connected"))
+}
+
+fn unhealthy(platform: Platform, message: String) -> Response {
+    let health = Health::new(platform, "error", message, "disconnected");
+    (StatusCode::SERVICE_UNAVAILABLE, Json(health)).into_response()
+}
+
+impl Health {
+    fn new(platform: Platform, status: &'static str, message: String, database: &'static str) -> Self {
+        let timestamp = platform.now();
+        let uptime = timestamp.since(platform.started).max(0) / 1_000;
+        let environment = if platform.production { "production" } else { "development" };
+        Self { status, message, timestamp, uptime, database, environment, version: VERSION }
+    }
+}
