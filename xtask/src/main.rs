@@ -1,1 +1,60 @@
-fn main() {}
+//! `cargo xtask`: set up, run, test, measure and deploy. Needs nothing but Rust (by rustup) and npm.
+
+mod bench;
+mod build;
+mod deploy;
+mod dev;
+mod process;
+mod progress;
+mod setup;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask <command>
+
+  dev      set everything up, build, serve http://localhost:4000 (PORT), until Ctrl-C
+  test     set everything up, then every check and test; what CI runs
+  build    build the Worker into build/ (does nothing when nothing changed)
+  bench    measure the codec and the relay, side by side with the official server
+  deploy   deploy to Cloudflare: database, migrations, secret, Worker
+           --dry-run  only build and show what would be uploaded
+  setup    only install what is missing
+  help     this text
+
+Environment
+  PORT             port of the local server (4000)
+  ZETRA_STATE_DIR  where `dev` keeps its data (.wrangler/state)
+
+Everything that is installed goes into target/ and node_modules/ of this folder.";
+
+/// Why a command failed, and what to do about it.
+type Result<T> = std::result::Result<T, String>;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments.as_slice() {
+        ["dev"] => dev::run(),
+        ["test"] => test::run(),
+        ["build"] => build::run(),
+        ["bench", rest @ ..] => bench::run(rest),
+        ["deploy"] => deploy::run(false),
+        ["deploy", "--dry-run"] => deploy::run(true),
+        ["setup"] => setup::run(),
+        [] | ["help" | "--help" | "-h"] => {
+            println!("{HELP}");
+            Ok(())
+        }
+        [unknown, ..] => Err(format!("unknown command or option: {unknown}\n\n{HELP}")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nerror: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! Points in time: milliseconds since the Unix epoch, written as ISO 8601 with milliseconds and `Z`.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize, Serializer};
 
 /// Milliseconds since 1970-01-01T00:00:00Z. Serialises as `2026-11-22T10:05:52.000Z`.
@@ -36,26 +36,7 @@ impl Timestamp {
         if !text.is_ascii() || text.len() > 40 {
             return None;
         }
-        let moment = DateTime::parse_from_rfc3339(text)
-            .map(|moment| moment.to_utc())
-            .ok()
-            .or_else(|| {
-                ["%Y-%m-%dT%H:%M%:z", "%Y-%m-%dT%H:%M:%S%.f%z"]
-                    .iter()
-                    .find_map(|format| DateTime::parse_from_str(text, format).ok())
-                    .map(|moment| moment.to_utc())
-            })
-            .or_else(|| {
-                let local = text.strip_suffix('Z').unwrap_or(text);
-                ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"]
-                    .iter()
-                    .find_map(|format| NaiveDateTime::parse_from_str(local, format).ok())
-                    .map(|moment| moment.and_utc())
-            })
-            .or_else(|| {
-                let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
-                Some(date.and_hms_opt(0, 0, 0)?.and_utc())
-            })?;
+        let moment = DateTime::parse_from_rfc3339(&completed(text)?).ok()?;
         // Four-digit years: what the output format can write back.
         let writable = 0..=253_402_300_799_999;
         let millis = moment.timestamp_millis();
@@ -65,6 +46,20 @@ impl Timestamp {
     pub(crate) fn to_chrono(self) -> DateTime<Utc> {
         DateTime::from_timestamp_millis(self.0).unwrap_or(DateTime::UNIX_EPOCH)
     }
+}
+
+/// Fills in what RFC 3339 wants and ISO 8601 leaves out: the time, the seconds, the offset.
+fn completed(text: &str) -> Option<String> {
+    const DATE: usize = "2024-02-29".len();
+    let (date, time) = text.split_at_checked(DATE)?;
+    if time.is_empty() {
+        return Some(format!("{date}T00:00:00Z"));
+    }
+    let offset_at = time.find(['Z', 'z', '+', '-']).unwrap_or(time.len());
+    let (clock, offset) = time.split_at_checked(offset_at)?;
+    let seconds = if clock.len() == "T12:30".len() { ":00" } else { "" };
+    let offset = if offset.is_empty() { "Z" } else { offset };
+    Some(format!("{date}{clock}{seconds}{offset}"))
 }
 
 impl std::fmt::Display for Timestamp {

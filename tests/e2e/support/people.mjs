@@ -1,0 +1,135 @@
+// The fixture language of the stories: people who register, make rooms and talk over real clients.
+
+import { createHmac, randomBytes } from "node:crypto";
+import { io } from "socket.io-client";
+import { JWT_SECRET } from "./server.mjs";
+
+const PATIENCE = 15_000;
+const PASSWORD = "Sup3rSecret";
+
+/** A request; the answer with its body parsed. */
+export async function call(server, method, path, { token, body, headers = {} } = {}) {
+  const response = await fetch(server.url + path, {
+    method,
+    headers: {
+      ...(token ? { authorization: `Bearer ${token}` } : {}),
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+      ...headers,
+    },
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
+  const text = await response.text();
+  return { status: response.status, headers: response.headers, text, json: text ? JSON.parse(text) : undefined };
+}
+
+/** Somebody who is registered: `{id, username, email, token, password}`. */
+export async function person(server, prefix = "user") {
+  const username = `${prefix}_${randomBytes(5).toString("hex")}`;
+  const email = `${username}@example.com`;
+  const { status, json } = await call(server, "POST", "/api/auth/register", {
+    body: { username, email, password: PASSWORD },
+  });
+  if (status !== 201) throw new Error(`registration failed: ${status} ${JSON.stringify(json)}`);
+  return { id: json.user.id, username, email, token: json.token, password: PASSWORD };
+}
+
+/** A room of these people, the first its host. */
+export async function roomOf(server, host, ...others) {
+  const { json } = await call(server, "POST", "/api/room/create", { token: host.token });
+  for (const other of others) await call(server, "POST", `/api/room/join/${json.roomId}`, { token: other.token });
+  return json.roomId;
+}
+
+/** A token signed as the server signs, with any claims. */
+export function forgeToken(claims, secret = JWT_SECRET) {
+  const encode = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const signed = `${encode({ alg: "HS256", typ: "JWT" })}.${encode(claims)}`;
+  return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
+}
+
+/** A real client in the room's object, with everything it hears in order. */
+export class Client {
+  heard = [];
+  #wake = () => {};
+
+  constructor(server, roomId, { token, ...options } = {}) {
+    this.socket = io(server.url, {
+      transports: ["websocket"],
+      forceNew: true,
+      reconnection: false,
+      ...options,
+      query: roomId ? { roomId } : {},
+      auth: token ? { token } : undefined,
+    });
+    const note = (event, ...args) => {
+      this.heard.push([event, ...args]);
+      this.#wake();
+    };
+    this.socket.onAny(note);
+    this.socket.on("connect", () => note("(connect)"));
+    this.socket.on("connect_error", (error) => note("(connect_error)", error.message, error.data));
+    this.socket.on("disconnect", (reason) => note("(disconnect)", reason));
+  }
+
+  /** Waits for the next thing of that name and gives its arguments; what came before it is dropped. */
+  async next(event) {
+    const found = await this.until(() => this.heard.findIndex(([name]) => name === event) + 1, `“${event}”`);
+    const [, ...args] = this.heard.splice(0, found).at(-1);
+    return args;
+  }
+
+  /** Waits until `condition` holds. */
+  async until(condition, what = "a condition") {
+    const deadline = Date.now() + PATIENCE;
+    for (;;) {
+      const value = condition();
+      if (value) return value;
+      const left = deadline - Date.now();
+      if (left <= 0) throw new Error(`waited for ${what} in vain; heard ${JSON.stringify(this.heard).slice(0, 2000)}`);
+      let timer;
+      await new Promise((resolve) => {
+        this.#wake = resolve;
+        timer = setTimeout(resolve, left);
+      });
+      clearTimeout(timer);
+    }
+  }
+
+  emit(...args) {
+    this.socket.emit(...args);
+  }
+
+  /** Emits and waits for the ack. */
+  ask(...args) {
+    return this.socket.timeout(PATIENCE).emitWithAck(...args);
+  }
+
+  /** Takes what was heard so far. */
+  taken() {
+    return this.heard.splice(0);
+  }
+
+  close() {
+    this.socket.disconnect();
+  }
+}
+
+/** A client that is connected and in the room. */
+export async function joined(server, roomId, someone, options = {}) {
+  const client = new Client(server, roomId, { token: someone.token, ...options });
+  await client.next("(connect)");
+  const answer = await client.ask("join-room", roomId, someone.id);
+  if (!answer.ok) throw new Error(`not admitted: ${JSON.stringify(answer)}`);
+  client.taken();
+  return client;
+}
+
+/** A sentence that everybody in the room hears after whatever was said before. */
+export async function marker(client, roomId, ...listeners) {
+  const text = randomBytes(6).toString("hex");
+  client.emit("chat-message", roomId, text);
+  for (const listener of [client, ...listeners]) {
+    await listener.until(() => listener.heard.some(([event, chat]) => event === "chat-message" && chat.message === text), "the marker");
+  }
+  return (listener) => listener.taken().filter(([, chat]) => chat?.message !== text);
+}

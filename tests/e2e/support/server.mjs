@@ -1,0 +1,99 @@
+// The Worker on the real runtime: workerd by way of Miniflare, configured by wrangler.toml, with real
+// D1 and real Durable Objects. Loopback only, on a free port.
+
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Log, LogLevel, Miniflare, convertV4MiniflareOptions } from "miniflare";
+import { unstable_getMiniflareWorkerOptions as workerOptionsOf } from "wrangler";
+
+export const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+export const JWT_SECRET = "a-secret-for-tests-of-more-than-32-bytes";
+
+const { workerOptions } = workerOptionsOf(join(ROOT, "wrangler.toml"));
+
+/** Starts a server; `variables` override those of wrangler.toml. */
+export async function startServer(variables = {}) {
+  const server = new Server(await freePort(), mkdtempSync(join(tmpdir(), "zetra-")), variables);
+  await server.start();
+  const database = await server.miniflare.getD1Database("DB");
+  const folder = join(ROOT, "crates/store/migrations");
+  for (const name of readdirSync(folder).sort()) {
+    const sql = readFileSync(join(folder, name), "utf8").replace(/--.*$/gm, "");
+    for (const statement of sql.split(";").map((text) => text.trim()).filter(Boolean)) {
+      await database.prepare(statement).run();
+    }
+  }
+  return server;
+}
+
+class Server {
+  /** Lines that the Worker logged, parsed. */
+  logged = [];
+
+  constructor(port, folder, variables) {
+    this.port = port;
+    this.folder = folder;
+    this.variables = variables;
+    this.url = `http://127.0.0.1:${port}`;
+  }
+
+  async start() {
+    const options = {
+      ...workerOptions,
+      bindings: { ...workerOptions.bindings, JWT_SECRET, ...this.variables },
+      rootPath: join(ROOT, "build"),
+      modules: [
+        { type: "ESModule", path: "worker/shim.mjs" },
+        { type: "ESModule", path: "index.js" },
+        { type: "CompiledWasm", path: "index_bg.wasm" },
+      ],
+      host: "127.0.0.1",
+      port: this.port,
+      log: new Log(LogLevel.ERROR),
+      handleStructuredLogs: ({ message }) => this.logged.push(message),
+      resourcePersistencePath: this.folder,
+      d1Persist: join(this.folder, "d1"),
+      durableObjectsPersist: join(this.folder, "do"),
+    };
+    this.miniflare = new Miniflare(convertV4MiniflareOptions(options));
+    await this.miniflare.ready;
+  }
+
+  /** Ends workerd as a crash would. What it answered before must be there after `start`. */
+  async kill() {
+    for (const pid of childrenOf(process.pid)) {
+      const command = readFileSync(`/proc/${pid}/cmdline`, "utf8");
+      if (command.includes("workerd") && command.includes(this.folder)) process.kill(pid, "SIGKILL");
+      else if (command.includes("workerd") && ownsPort(pid, this.port)) process.kill(pid, "SIGKILL");
+    }
+    await this.miniflare.dispose();
+  }
+
+  async stop() {
+    await this.miniflare.dispose();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+function childrenOf(pid) {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
+}
+
+function ownsPort(pid, port) {
+  return execFileSync("ls", ["-l", `/proc/${pid}/fd`]).includes("socket:") && port > 0;
+}
+
+export function freePort() {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.on("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
+  });
+}

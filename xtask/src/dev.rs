@@ -1,0 +1,120 @@
+//! `cargo xtask dev`: everything set up, built and served, until Ctrl-C or SIGTERM.
+
+use std::{
+    io::{Read, Write},
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    os::unix::process::CommandExt,
+    process::Child,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
+};
+
+use crate::{
+    Result, build,
+    process::command,
+    progress::{self, Step},
+    setup, workspace,
+};
+
+/// How long the runtime may take to start, and to end.
+const START: Duration = Duration::from_secs(120);
+const STOP: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(100);
+
+pub fn run() -> Result<()> {
+    let port = workspace::port()?;
+    let stopping = Arc::new(AtomicBool::new(false));
+    let on_signal = Arc::clone(&stopping);
+    ctrlc::set_handler(move || on_signal.store(true, Ordering::SeqCst))
+        .map_err(|error| format!("cannot catch Ctrl-C: {error}"))?;
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| {
+        format!("port {port} cannot be used ({error}). End what runs there, or choose another: PORT=4001 cargo xtask dev")
+    })?;
+    build::run()?;
+    setup::migrate_locally()?;
+    let mut server = start(port)?;
+    let outcome = serve(&mut server, port, &stopping);
+    stop(&mut server);
+    outcome
+}
+
+fn start(port: u16) -> Result<Child> {
+    let mut wrangler = command(workspace::node_bin("node"), &[]);
+    wrangler.arg(workspace::path("node_modules/wrangler/bin/wrangler.js"));
+    wrangler.args(["dev", "--ip", "127.0.0.1", "--port", &port.to_string()]);
+    wrangler.args(["--show-interactive-dev-session", "false", "--persist-to"]).arg(workspace::state_dir());
+    wrangler.env("WRANGLER_SEND_METRICS", "false").env("WRANGLER_HIDE_BANNER", "true");
+    // A group of its own: Ctrl-C reaches only us, and we end the whole group.
+    wrangler.process_group(0);
+    wrangler.spawn().map_err(|error| format!("cannot start wrangler: {error}"))
+}
+
+fn serve(server: &mut Child, port: u16, stopping: &AtomicBool) -> Result<()> {
+    let mut step = Step::begin("starting the runtime");
+    let begun = progress::now();
+    let mut ready = false;
+    while !stopping.load(Ordering::SeqCst) {
+        if let Some(status) = server.try_wait().map_err(|error| error.to_string())? {
+            return Err(format!("wrangler ended by itself ({status}); its last lines are above"));
+        }
+        if !ready {
+            if begun.elapsed() > START {
+                return Err("the runtime did not answer within two minutes".to_owned());
+            }
+            step.update("waiting for /health");
+            if let Some(health) = health(port) {
+                ready = true;
+                announce(port, &health);
+            }
+        }
+        std::thread::sleep(POLL);
+    }
+    println!("\nstopping …");
+    Ok(())
+}
+
+fn announce(port: u16, health: &str) {
+    let healthy = health.contains("\"status\":\"ok\"");
+    println!("\n  Zetra listens on http://localhost:{port}");
+    println!("    REST     http://localhost:{port}/api/…   (try http://localhost:{port}/health)");
+    println!(
+        "    sockets  io(\"http://localhost:{port}\", {{ transports: [\"websocket\"], query: {{ roomId }}, auth: {{ token }} }})"
+    );
+    println!("    data     {}", workspace::state_dir().display());
+    if !healthy {
+        println!("\n  Not healthy yet: {health}");
+    }
+    println!("\n  Ctrl-C ends it; nothing that was answered is lost.\n");
+}
+
+/// The body of `/health` once it answers at all.
+fn health(port: u16) -> Option<String> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+    stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    answer.split_once("\r\n\r\n").map(|(_, body)| body.trim().to_owned()).filter(|body| !body.is_empty())
+}
+
+/// Asks the whole group to end, and ends it if it does not.
+fn stop(server: &mut Child) {
+    let Ok(group) = i32::try_from(server.id()).map(Pid::from_raw) else { return };
+    // Errors mean that the group is gone, which is what we want.
+    let _ = killpg(group, Signal::SIGINT);
+    let begun = progress::now();
+    while begun.elapsed() < STOP && killpg(group, None).is_ok() {
+        let _ = server.try_wait();
+        std::thread::sleep(POLL);
+    }
+    let _ = killpg(group, Signal::SIGKILL);
+    let _ = server.wait();
+}

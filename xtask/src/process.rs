@@ -1,0 +1,88 @@
+//! Running other programs: with their output shown, or followed line by line.
+
+use std::{
+    collections::VecDeque,
+    io::{BufRead, BufReader, Read},
+    path::Path,
+    process::{Command, Stdio},
+    sync::mpsc::{self, RecvTimeoutError},
+    time::Duration,
+};
+
+use crate::{Result, progress::Step, workspace};
+
+/// Lines of output that are kept to be shown when a quiet program fails.
+const KEPT_LINES: usize = 40;
+
+/// A command in the workspace's root.
+pub fn command(program: impl AsRef<Path>, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program.as_ref());
+    command.args(arguments).current_dir(workspace::root());
+    command
+}
+
+/// Runs with everything it prints shown.
+pub fn run_shown(mut command: Command, remedy: &str) -> Result<()> {
+    let status = command.status().map_err(|error| cannot_start(&command, &error, remedy))?;
+    if status.success() { Ok(()) } else { Err(format!("{} failed ({status}). {remedy}", named(&command))) }
+}
+
+/// Runs quietly, telling `step` the latest line; what it printed is shown only when it fails.
+pub fn run_quietly(mut command: Command, step: &mut Step, remedy: &str) -> Result<()> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| cannot_start(&command, &error, remedy))?;
+    let (sender, lines) = mpsc::channel();
+    let outputs: [Option<Box<dyn Read + Send>>; 2] = [
+        child.stdout.take().map(|output| Box::new(output) as _),
+        child.stderr.take().map(|output| Box::new(output) as _),
+    ];
+    for output in outputs.into_iter().flatten() {
+        let sender = sender.clone();
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(std::result::Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    drop(sender);
+    let mut kept = VecDeque::new();
+    let mut latest = String::from("starting");
+    loop {
+        match lines.recv_timeout(Duration::from_secs(1)) {
+            Ok(line) => {
+                latest = line.trim().to_owned();
+                kept.push_back(line);
+                if kept.len() > KEPT_LINES {
+                    kept.pop_front();
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+        step.update(&latest);
+    }
+    let status = child.wait().map_err(|error| format!("{} was lost: {error}", named(&command)))?;
+    if status.success() {
+        return Ok(());
+    }
+    let output: Vec<String> = kept.into();
+    Err(format!("{} failed ({status}). {remedy}\n\n{}", named(&command), output.join("\n")))
+}
+
+/// What a program prints to its standard output, or nothing where it cannot be run.
+pub fn output_of(mut command: Command) -> Option<String> {
+    let output = command.stderr(Stdio::null()).stdin(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+fn named(command: &Command) -> String {
+    let arguments = command.get_args().take(3).map(|argument| argument.to_string_lossy());
+    let program = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy();
+    std::iter::once(program).chain(arguments).collect::<Vec<_>>().join(" ")
+}
+
+fn cannot_start(command: &Command, error: &std::io::Error, remedy: &str) -> String {
+    format!("cannot start {}: {error}. {remedy}", named(command))
+}

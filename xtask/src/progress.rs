@@ -1,0 +1,54 @@
+//! What a person sees while a long step runs: one line per step, with what it is doing and for how
+//! long. On a terminal the line is rewritten, in a log there is one every ten seconds.
+
+use std::{
+    io::{IsTerminal, Write},
+    time::Instant,
+};
+
+pub struct Step {
+    title: String,
+    begun: Instant,
+    last_line: Instant,
+    rewrites: bool,
+}
+
+impl Step {
+    pub fn begin(title: &str) -> Self {
+        let begun = now();
+        println!("• {title} …");
+        Self { title: title.to_owned(), begun, last_line: begun, rewrites: std::io::stdout().is_terminal() }
+    }
+
+    /// Says how far it is, not too often.
+    pub fn update(&mut self, doing: &str) {
+        let pause = if self.rewrites { 1 } else { 10 };
+        if self.last_line.elapsed().as_secs() < pause {
+            return;
+        }
+        self.last_line = now();
+        let seconds = self.begun.elapsed().as_secs();
+        let line = format!("  {seconds:>4} s  {}: {doing}", self.title);
+        if self.rewrites {
+            let line: String = line.chars().take(100).collect();
+            print!("\r\x1b[2K{line}");
+        } else {
+            println!("{line}");
+        }
+        // A terminal that is gone is no reason to stop.
+        let _ = std::io::stdout().flush();
+    }
+
+    pub fn done(self, outcome: &str) {
+        if self.rewrites {
+            print!("\r\x1b[2K");
+        }
+        println!("✓ {} {outcome}({:.1} s)", self.title, self.begun.elapsed().as_secs_f32());
+    }
+}
+
+/// Nothing here runs on wasm32, where std's clock would panic.
+#[allow(clippy::disallowed_methods)]
+pub fn now() -> Instant {
+    Instant::now()
+}

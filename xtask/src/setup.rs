@@ -1,0 +1,148 @@
+//! Installs what is missing, into target/ and node_modules/ only. Each step looks first and does
+//! nothing when it is done already, so this can run before every command.
+
+use std::{fs, path::Path, time::SystemTime};
+
+use crate::{
+    Result,
+    process::{command, output_of, run_quietly},
+    progress::Step,
+    workspace,
+};
+
+const OLDEST_NODE: (u32, u32) = (22, 12);
+
+pub fn run() -> Result<()> {
+    wasm_target()?;
+    // The two cargo builds and npm wait for different things, so they run side by side.
+    std::thread::scope(|scope| {
+        let others = [scope.spawn(worker_build), scope.spawn(npm_packages)];
+        let mut outcomes = vec![wasm_bindgen()];
+        for other in others {
+            outcomes.push(other.join().unwrap_or_else(|_| Err("a set-up step panicked".to_owned())));
+        }
+        outcomes.into_iter().collect::<Result<()>>()
+    })?;
+    dev_vars()
+}
+
+/// Brings the local database to the newest schema.
+pub fn migrate_locally() -> Result<()> {
+    let state = workspace::state_dir();
+    let stamp = state.join("migrated");
+    let newest = newest_change(&workspace::path("crates/store/migrations"));
+    let stamped = fs::metadata(&stamp).and_then(|stamp| stamp.modified()).ok();
+    if stamped.is_some() && stamped >= newest {
+        return Ok(());
+    }
+    let mut step = Step::begin("applying database migrations");
+    let wrangler = workspace::path("node_modules/wrangler/bin/wrangler.js");
+    let mut migrate = command(workspace::node_bin("node"), &[]);
+    migrate.arg(wrangler).args(["d1", "migrations", "apply", "zetra", "--local", "--persist-to"]).arg(&state);
+    migrate.env("CI", "1");
+    run_quietly(migrate, &mut step, "See what wrangler says:")?;
+    fs::write(&stamp, "").map_err(|error| format!("cannot write {}: {error}", stamp.display()))?;
+    step.done("");
+    Ok(())
+}
+
+fn wasm_target() -> Result<()> {
+    const TARGET: &str = "wasm32-unknown-unknown";
+    let sysroot = output_of(command("rustc", &["--print", "sysroot"]))
+        .ok_or("rustc was not found. Install Rust from https://rustup.rs")?;
+    if Path::new(&sysroot).join("lib/rustlib").join(TARGET).is_dir() {
+        return Ok(());
+    }
+    let mut step = Step::begin("adding the wasm32 target");
+    let remedy = "Install Rust by rustup (https://rustup.rs), or add your distribution's wasm32 target.";
+    run_quietly(command("rustup", &["target", "add", TARGET]), &mut step, remedy)?;
+    step.done("");
+    Ok(())
+}
+
+fn worker_build() -> Result<()> {
+    cargo_install("worker-build", workspace::WORKER_BUILD, &["worker-build"])
+}
+
+/// The command line tool must have exactly the library's version.
+fn wasm_bindgen() -> Result<()> {
+    let version = workspace::locked_version("wasm-bindgen").ok_or("Cargo.lock names no wasm-bindgen")?;
+    cargo_install("wasm-bindgen-cli", &version, &["wasm-bindgen"])
+}
+
+fn cargo_install(package: &str, version: &str, programs: &[&str]) -> Result<()> {
+    let stamp = workspace::path("target/tools").join(format!("{package}-{version}"));
+    if stamp.exists() && programs.iter().all(|program| workspace::tool(program).exists()) {
+        return Ok(());
+    }
+    let mut step = Step::begin(&format!("building {package} {version}, once"));
+    let target_dir = workspace::path("target/tools-build").join(package);
+    let install = |locked: bool| {
+        let mut install = command("cargo", &["install", package, "--version", version, "--debug", "--force"]);
+        if locked {
+            install.arg("--locked");
+        }
+        install.args(programs.iter().flat_map(|program| ["--bin", program]));
+        install.arg("--root").arg(workspace::path("target/tools")).arg("--target-dir").arg(&target_dir);
+        // The cheapest profile: these tools run for seconds.
+        install.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_PROFILE_DEV_OPT_LEVEL", "1");
+        install
+    };
+    let remedy = "Is crates.io reachable? Run the command again; it goes on where it stopped.";
+    // A lock file that was published may name a version that was yanked since.
+    run_quietly(install(true), &mut step, remedy)
+        .or_else(|_| run_quietly(install(false), &mut step, remedy))?;
+    fs::write(&stamp, "").map_err(|error| format!("cannot write {}: {error}", stamp.display()))?;
+    // The tools stay, what they were built from may go.
+    let _ = fs::remove_dir_all(target_dir);
+    step.done("");
+    Ok(())
+}
+
+fn npm_packages() -> Result<()> {
+    let installed = workspace::path("node_modules/.package-lock.json");
+    let lock = workspace::path("package-lock.json");
+    let modified = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
+    if modified(&installed).is_none() || modified(&installed) < modified(&lock) {
+        let mut step = Step::begin("installing npm packages");
+        let remedy = "npm is needed: install Node.js from https://nodejs.org. Is the npm registry reachable?";
+        let npm = command("npm", &["ci", "--no-audit", "--no-fund", "--loglevel", "error"]);
+        run_quietly(npm, &mut step, remedy)?;
+        step.done("");
+    }
+    let version = output_of(command(workspace::node_bin("node"), &["--version"])).unwrap_or_default();
+    let mut numbers = version.trim_start_matches('v').split('.').map_while(|part| part.parse::<u32>().ok());
+    let found = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    if found < OLDEST_NODE {
+        return Err(format!(
+            "the npm package `node` gave {version:?}, {}.{} is needed. Remove node_modules and run again; \
+             npm must be allowed to run install scripts.",
+            OLDEST_NODE.0, OLDEST_NODE.1
+        ));
+    }
+    Ok(())
+}
+
+/// A random secret for this machine.
+fn dev_vars() -> Result<()> {
+    let path = workspace::path(".dev.vars");
+    if path.exists() {
+        return Ok(());
+    }
+    let mut random = [0; 32];
+    fs::File::open("/dev/urandom")
+        .and_then(|mut file| std::io::Read::read_exact(&mut file, &mut random))
+        .map_err(|error| format!("cannot read /dev/urandom: {error}"))?;
+    let secret: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let text = format!("# Secrets of the local server. Never commit this file.\nJWT_SECRET={secret}\n");
+    fs::write(&path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+    println!("✓ made .dev.vars with a random JWT_SECRET");
+    Ok(())
+}
+
+/// When anything below a folder was changed last.
+pub fn newest_change(path: &Path) -> Option<SystemTime> {
+    let metadata = fs::metadata(path).ok()?;
+    let below = fs::read_dir(path).ok().into_iter().flatten().flatten();
+    below.filter_map(|entry| newest_change(&entry.path())).chain(metadata.modified()).max()
+}
