@@ -111,8 +111,7 @@ pub async fn change_password(
         // The tokens are dead already; only sockets that are open stay open until they expire.
         tracing::error!(%error, "sockets of revoked tokens may be open still");
     }
-    let token =
-        app.config.token_key.issue(account.user.id, account.user.username.as_str(), version, app.now());
+    let token = issue_token(&app, &account.user, version);
     Ok(Json(PasswordChanged { message: "Password changed successfully", token }))
 }
 
@@ -130,10 +129,15 @@ pub async fn confirm(
 
 impl SignedIn {
     fn new(app: &App, message: &'static str, user: User, version: i64) -> Self {
-        let token = app.config.token_key.issue(user.id, user.username.as_str(), version, app.now());
+        let token = issue_token(app, &user, version);
         let User { id, username, email, .. } = user;
         Self { message, token, user: Me { id, username, email } }
     }
+}
+
+fn issue_token(app: &App, user: &User, version: i64) -> String {
+    let nonce = app.platform.random();
+    app.config.token_key.issue(user.id, user.username.as_str(), version, nonce, app.now())
 }
 
 /// Replaces a hash of an older kind. The login is good either way, so a failure is only logged.

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use secrecy::SecretString;
 use thiserror::Error;
 use zetra_domain::TokenKey;
+use zetra_signalling::EventRate;
 
 use crate::ledger;
 
@@ -31,6 +32,8 @@ pub struct Config {
     /// `PING_INTERVAL_MS` and `PING_TIMEOUT_MS`: Engine.IO's heartbeat.
     pub ping_interval_ms: i64,
     pub ping_timeout_ms: i64,
+    /// `SOCKET_EVENTS_PER_SECOND` and `SOCKET_EVENTS_BURST`, per connection.
+    pub event_rate: EventRate,
     pub auth_limits: AuthLimits,
     pub turn: Turn,
 }
@@ -77,6 +80,10 @@ impl Config {
             reconnect_grace_ms: number(&text, "RECONNECT_GRACE_SECONDS", 10, 0..=3_600)? * 1_000,
             ping_interval_ms: number(&text, "PING_INTERVAL_MS", 25_000, 100..=600_000)?,
             ping_timeout_ms: number(&text, "PING_TIMEOUT_MS", 20_000, 100..=600_000)?,
+            event_rate: EventRate {
+                per_second: number(&text, "SOCKET_EVENTS_PER_SECOND", 50, 1..=100_000)?,
+                burst: number(&text, "SOCKET_EVENTS_BURST", 200, 1..=1_000_000)?,
+            },
             auth_limits: AuthLimits {
                 account_failures: number(&text, "AUTH_LIMIT_ACCOUNT_FAILURES", 5, 1..=1_000)?,
                 address_failures: number(&text, "AUTH_LIMIT_ADDRESS_FAILURES", 20, 1..=10_000)?,

@@ -337,6 +337,7 @@ impl Object {
             room: zetra_signalling::Limits {
                 max_present: config.room_max_people,
                 hold: config.reconnect_grace_ms,
+                rate: config.event_rate,
             },
             new_id,
         })

@@ -81,6 +81,9 @@ struct CustomClaims {
     iss: String,
     #[serde(rename = "tokenVersion", default)]
     version: i64,
+    /// Tells tokens apart that are issued to one user within one second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    jti: Option<String>,
 }
 
 /// The key that signs and checks tokens. Its bytes show in no `Debug`.
@@ -96,9 +99,23 @@ impl TokenKey {
         (bytes.len() >= Self::MIN_BYTES).then(|| Self(Hs256Key::new(bytes)))
     }
 
-    /// A token for `user` that is good for seven days from `now`.
-    pub fn issue(&self, user: UserId, username: &str, version: i64, now: Timestamp) -> String {
-        let custom = CustomClaims { user, username: username.to_owned(), iss: ISSUER.to_owned(), version };
+    /// A token for `user` that is good for seven days from `now`. `nonce` is random: no two tokens are
+    /// the same, so that a password change can keep one of them and end its siblings.
+    pub fn issue(
+        &self,
+        user: UserId,
+        username: &str,
+        version: i64,
+        nonce: [u8; 9],
+        now: Timestamp,
+    ) -> String {
+        let custom = CustomClaims {
+            user,
+            username: username.to_owned(),
+            iss: ISSUER.to_owned(),
+            version,
+            jti: Some(Base64UrlUnpadded::encode_string(&nonce)),
+        };
         let claims = JwtClaims::new(custom)
             .set_duration_and_issuance(&time_options(now), Duration::days(limits::TOKEN_DAYS));
         Hs256
@@ -176,11 +193,19 @@ mod tests {
 
     #[test]
     fn a_token_is_good_for_seven_days() {
-        let token = key().issue(user(), "ann", 4, NOW);
+        let token = key().issue(user(), "ann", 4, [0; 9], NOW);
         let claims = key().verify(&token, NOW.plus_millis(7 * DAY - 1)).unwrap();
         assert_eq!((claims.user, claims.username.as_str(), claims.version), (user(), "ann", 4));
         assert_eq!(claims.expires_at, NOW.plus_millis(7 * DAY));
         assert_eq!(key().verify(&token, NOW.plus_millis(7 * DAY + 1)), Err(TokenError::Expired));
+    }
+
+    #[test]
+    fn two_tokens_of_one_second_are_not_the_same() {
+        let mark = |nonce| {
+            key().verify(&key().issue(user(), "ann", 0, nonce, NOW), NOW).map(|claims| claims.fingerprint)
+        };
+        assert_ne!(mark([0; 9]), mark([1; 9]));
     }
 
     #[test]
@@ -210,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_changed_token_is_refused() {
-        let token = key().issue(user(), "ann", 0, NOW);
+        let token = key().issue(user(), "ann", 0, [0; 9], NOW);
         let (signed, _) = token.rsplit_once('.').unwrap();
         for wrong in
             ["", ".", "..", "a.b.c", signed, &format!("{signed}."), &format!("{token}x"), &"a".repeat(9_000)]
@@ -223,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_version_or_the_kept_mark_makes_a_token_honoured() {
-        let claims = key().verify(&key().issue(user(), "ann", 1, NOW), NOW).unwrap();
+        let claims = key().verify(&key().issue(user(), "ann", 1, [0; 9], NOW), NOW).unwrap();
         assert!(claims.is_honoured(1, None));
         assert!(!claims.is_honoured(2, None));
         assert!(claims.is_honoured(2, Some(&claims.fingerprint)));

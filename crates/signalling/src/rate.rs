@@ -5,9 +5,6 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Milliseconds between two events at the steady rate of 50 a second.
-const INTERVAL_MS: i64 = 20;
-const BURST: i64 = 200;
 const BURST_PER_PERSON: i64 = 20;
 /// Refusals in a row that end the connection.
 const REFUSALS: u8 = 10;
@@ -15,8 +12,23 @@ const REFUSALS: u8 = 10;
 /// so only a longer one has to be stored.
 const FORGOTTEN_AFTER_MS: i64 = 10_000;
 
+/// How many events one connection may send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventRate {
+    pub per_second: i64,
+    /// On top of it come 20 for each person in the room.
+    pub burst: i64,
+}
+
+impl Default for EventRate {
+    fn default() -> Self {
+        Self { per_second: 50, burst: 200 }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Rate {
+    /// In microseconds since the epoch.
     ahead: i64,
     #[serde(skip)]
     refusals: u8,
@@ -32,22 +44,24 @@ pub(crate) enum Passage {
 
 impl Rate {
     /// Counts one event at `now` (milliseconds) of somebody in a room of `people`.
-    pub fn count(&mut self, now: i64, people: usize) -> Passage {
-        let people = i64::try_from(people).unwrap_or(i64::MAX / BURST_PER_PERSON / INTERVAL_MS / 2);
-        let burst = BURST + BURST_PER_PERSON * people;
+    pub fn count(&mut self, now: i64, people: usize, allowed: EventRate) -> Passage {
+        let people = i64::try_from(people).unwrap_or(i64::from(u16::MAX)).min(i64::from(u16::MAX));
+        let interval = 1_000_000 / allowed.per_second.max(1);
+        let burst = allowed.burst + BURST_PER_PERSON * people;
+        let now = now * 1_000;
         let ahead = self.ahead.max(now);
-        if ahead - now > (burst - 1) * INTERVAL_MS {
+        if ahead - now > (burst - 1) * interval {
             self.refusals = self.refusals.saturating_add(1);
             return if self.refusals >= REFUSALS { Passage::Flood } else { Passage::Refused };
         }
-        self.ahead = ahead + INTERVAL_MS;
+        self.ahead = ahead + interval;
         self.refusals = 0;
         Passage::Allowed
     }
 
     /// Whether sleeping now would forgive a debt.
     pub fn is_worth_keeping(&self, now: i64) -> bool {
-        self.ahead - now > FORGOTTEN_AFTER_MS
+        self.ahead / 1_000 - now > FORGOTTEN_AFTER_MS
     }
 }
 
@@ -57,7 +71,7 @@ mod tests {
 
     fn allowed_at_once(people: usize) -> usize {
         let mut rate = Rate::default();
-        (0..5_000).take_while(|_| rate.count(1_000, people) == Passage::Allowed).count()
+        (0..5_000).take_while(|_| rate.count(1_000, people, EventRate::default()) == Passage::Allowed).count()
     }
 
     #[test]
@@ -69,16 +83,16 @@ mod tests {
     #[test]
     fn fifty_a_second_pass_for_ever() {
         let mut rate = Rate::default();
-        assert!((0..10_000).all(|event| rate.count(event * 20, 1) == Passage::Allowed));
+        assert!((0..10_000).all(|event| rate.count(event * 20, 1, EventRate::default()) == Passage::Allowed));
     }
 
     #[test]
     fn ten_refusals_in_a_row_are_a_flood() {
         let mut rate = Rate::default();
-        while rate.count(0, 0) == Passage::Allowed {}
-        assert!((0..8).all(|_| rate.count(0, 0) == Passage::Refused));
-        assert_eq!(rate.count(20, 0), Passage::Allowed, "a passed event ends the row");
-        assert!((0..9).all(|_| rate.count(20, 0) == Passage::Refused));
-        assert_eq!(rate.count(20, 0), Passage::Flood);
+        while rate.count(0, 0, EventRate::default()) == Passage::Allowed {}
+        assert!((0..8).all(|_| rate.count(0, 0, EventRate::default()) == Passage::Refused));
+        assert_eq!(rate.count(20, 0, EventRate::default()), Passage::Allowed, "a passed event ends the row");
+        assert!((0..9).all(|_| rate.count(20, 0, EventRate::default()) == Passage::Refused));
+        assert_eq!(rate.count(20, 0, EventRate::default()), Passage::Flood);
     }
 }

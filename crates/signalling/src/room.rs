@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 use zetra_domain::{RoomId, Timestamp, UserId};
 
 use crate::{
-    AckBody, ClientEvent, Credential, Joined, Media, MediaChange, Outgoing, Peer, Refusal, Revocation,
-    Signal, SignalKind, event::known_name, rate::Passage,
+    AckBody, ClientEvent, Credential, EventRate, Joined, Media, MediaChange, Outgoing, Peer, Refusal,
+    Revocation, Signal, SignalKind, event::known_name, rate::Passage,
 };
 
 /// Names a connection towards the room; the embedder's choice.
@@ -23,6 +23,7 @@ pub struct Limits {
     pub max_present: usize,
     /// Milliseconds a lost connection is held.
     pub hold: i64,
+    pub rate: EventRate,
 }
 
 /// What follows from an input, to be performed in order.
@@ -123,7 +124,7 @@ impl Room {
         let mut effects = Vec::new();
         let people = self.present_count().max(1);
         let Some(peer) = self.peers.get_mut(&id) else { return effects };
-        let passage = peer.rate.count(now, people);
+        let passage = peer.rate.count(now, people, self.limits.rate);
         if peer.rate.is_worth_keeping(now) {
             effects.push(Effect::Store(id));
         }

@@ -29,7 +29,7 @@ fn settings(socket_auth: SocketAuth) -> Settings {
         socket_auth,
         timing: Timing::default(),
         frames: zetra_socketio::Limits::default(),
-        room: zetra_signalling::Limits { max_present: 64, hold: 10_000 },
+        room: zetra_signalling::Limits { max_present: 64, hold: 10_000, rate: Default::default() },
         new_id: || "id".to_owned(),
     }
 }
@@ -59,7 +59,7 @@ impl Line {
     }
 
     fn token(&self, user: usize) -> String {
-        key().issue(self.users[user], &format!("user{user}"), 0, Timestamp::from_millis(NOW))
+        key().issue(self.users[user], &format!("user{user}"), 0, [0; 9], Timestamp::from_millis(NOW))
     }
 
     fn opens(&mut self, bearer: Option<&str>) -> ConnectionId {
@@ -195,7 +195,8 @@ fn a_backlog_is_bounded() {
 #[test]
 fn refused_credentials_are_told_apart() {
     let cases = |line: &Line| {
-        let expired = key().issue(line.users[0], "ann", 0, Timestamp::from_millis(NOW - 8 * 86_400_000));
+        let expired =
+            key().issue(line.users[0], "ann", 0, [0; 9], Timestamp::from_millis(NOW - 8 * 86_400_000));
         [
             ("40".to_owned(), "Authentication required", "auth_required"),
             ("40{}".to_owned(), "Authentication required", "auth_required"),

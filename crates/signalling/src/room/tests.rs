@@ -8,7 +8,8 @@ use zetra_domain::{ObjectIds, TokenFingerprint};
 use super::*;
 
 const NOW: i64 = 1_700_000_000_000;
-const LIMITS: Limits = Limits { max_present: 3, hold: 10_000 };
+const LIMITS: Limits =
+    Limits { max_present: 3, hold: 10_000, rate: EventRate { per_second: 50, burst: 200 } };
 
 /// A room in which everything that is said is written down, and what is stored is kept.
 struct Story {

@@ -1,0 +1,214 @@
+// The relay, side by side in one run: ours on workerd, the official socket.io on Node, and the floor
+// of the runtime, a JavaScript Durable Object that forwards frames untouched.
+//
+// Load: pairs of raw WebSocket clients. One sends a 2 KB offer, the other answers it with a 2 KB
+// answer: one round trip is two relayed events. CPU is the server process's own, from /proc.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import WebSocket from "ws";
+import { person, roomOf } from "../../tests/e2e/support/people.mjs";
+import { freePort, startServer } from "../../tests/e2e/support/server.mjs";
+import { startFloor } from "./floor.mjs";
+
+const SECONDS = Number(process.env.BENCH_SECONDS ?? 5);
+const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 3);
+const IDLE_SOCKETS = 500;
+const SDP = "v=0\\r\\na=candidate:".repeat(110).slice(0, 2000);
+const TICKS_PER_SECOND = 100; // USER_HZ on Linux
+
+const subjects = [await ours(), await official(), await floor()];
+const loads = [
+  { name: "1 pair, window 1", pairs: 1, window: 1 },
+  { name: "20 pairs, window 8", pairs: 20, window: 8 },
+];
+
+for (const load of loads) {
+  console.log(`\n${load.name}, 2 KB, ${ROUNDS} rounds of ${SECONDS} s, best round`);
+  const results = new Map(subjects.map((subject) => [subject.name, []]));
+  // Rounds are interleaved, so that whatever else the machine does hits all alike.
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const subject of subjects) results.get(subject.name).push(await measure(subject, load));
+  }
+  const best = new Map([...results].map(([name, rounds]) => [name, rounds.sort((a, b) => b.rate - a.rate)[0]]));
+  const reference = best.get("socket.io on Node");
+  const bottom = best.get("floor (JS object)");
+  for (const [name, { rate, cpu }] of best) {
+    const ratios = `${(rate / reference.rate).toFixed(2)}× Node, ${(rate / bottom.rate).toFixed(2)}× floor`;
+    console.log(`  ${name.padEnd(18)} ${rate.toFixed(0).padStart(6)} round trips/s  ${cpu.toFixed(1).padStart(5)} µs CPU/event  ${ratios}`);
+  }
+}
+
+console.log(`\nMemory per idle socket, ${IDLE_SOCKETS} sockets in rooms of two`);
+for (const subject of subjects) {
+  const before = memory(subject.pid());
+  const pairs = await subject.open(IDLE_SOCKETS / 2);
+  const bytes = (memory(subject.pid()) - before) / IDLE_SOCKETS;
+  console.log(`  ${subject.name.padEnd(18)} ${(bytes / 1024).toFixed(1).padStart(6)} KiB`);
+  for (const pair of pairs) for (const socket of pair.sockets) socket.terminate();
+}
+
+for (const subject of subjects) await subject.stop();
+process.exit(0);
+
+async function measure(subject, { pairs: count, window }) {
+  const pairs = await subject.open(count);
+  let roundTrips = 0;
+  let running = true;
+  for (const { sockets: [caller, callee], offer, answer } of pairs) {
+    callee.on("message", (data) => { if (isEvent(data)) callee.send(answer); });
+    caller.on("message", (data) => {
+      if (!isEvent(data)) return;
+      roundTrips += 1;
+      if (running) caller.send(offer);
+    });
+    for (let sent = 0; sent < window; sent += 1) caller.send(offer);
+  }
+  await pause(500); // warm-up
+  const [trips, cpu, time] = [roundTrips, cpuSeconds(subject.pid()), performance.now()];
+  await pause(SECONDS * 1000);
+  const elapsed = (performance.now() - time) / 1000;
+  const done = roundTrips - trips;
+  const used = cpuSeconds(subject.pid()) - cpu;
+  running = false;
+  for (const { sockets } of pairs) for (const socket of sockets) socket.terminate();
+  await pause(200);
+  if (done === 0) throw new Error(`${subject.name} relayed nothing`);
+  return { rate: done / elapsed, cpu: (used * 1e6) / (done * 2) };
+}
+
+function isEvent(data) {
+  return data[0] === 0x34 && data[1] === 0x32; // "42"; pings are answered by nobody in so short a run
+}
+
+async function ours() {
+  const server = await startServer({
+    SOCKET_EVENTS_PER_SECOND: "100000",
+    SOCKET_EVENTS_BURST: "1000000",
+    AUTH_LIMIT_ATTEMPTS: "100000",
+    NODE_ENV: "production",
+    SOCKET_AUTH: "required",
+  });
+  const people = [await person(server), await person(server)];
+  return {
+    name: "ours",
+    pid: () => workerdOf(process.pid)[0],
+    open: (count) =>
+      openPairs(count, async () => {
+        const room = await roomOf(server, ...people);
+        const sockets = await Promise.all(people.map((who) => joinOurs(server, room, who)));
+        return { sockets, ...payloads(room) };
+      }),
+    stop: () => server.stop(),
+  };
+}
+
+async function joinOurs(server, room, who) {
+  const socket = await connect(`${server.url}/socket.io/?EIO=4&transport=websocket&roomId=${room}`);
+  socket.send(`40${JSON.stringify({ token: who.token })}`);
+  await message(socket, (text) => text.startsWith("40"));
+  socket.send(`420["join-room","${room}"]`);
+  await message(socket, (text) => text.startsWith("430"));
+  return socket;
+}
+
+async function official() {
+  const port = await freePort();
+  const server = spawn(process.execPath, [fileURLToPath(new URL("socketio.mjs", import.meta.url)), String(port)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  await once(server.stdout, "data");
+  let rooms = 0;
+  return {
+    name: "socket.io on Node",
+    pid: () => server.pid,
+    open: (count) =>
+      openPairs(count, async () => {
+        const room = `00000000-0000-4000-8000-${String((rooms += 1)).padStart(12, "0")}`;
+        const sockets = [];
+        for (let number = 0; number < 2; number += 1) {
+          const socket = await connect(`http://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket`);
+          socket.send("40");
+          await message(socket, (text) => text.startsWith("40"));
+          socket.send(`420["join-room","${room}"]`);
+          await message(socket, (text) => text.startsWith("430"));
+          sockets.push(socket);
+        }
+        return { sockets, ...payloads(room) };
+      }),
+    stop: async () => {
+      server.kill("SIGTERM");
+      await once(server, "exit");
+    },
+  };
+}
+
+async function floor() {
+  const known = workerdOf(process.pid);
+  const server = await startFloor(await freePort());
+  let rooms = 0;
+  return {
+    name: "floor (JS object)",
+    pid: () => workerdOf(process.pid).find((pid) => !known.includes(pid)),
+    open: (count) =>
+      openPairs(count, async () => {
+        const room = `room-${(rooms += 1)}`;
+        const sockets = [await connect(`${server.url}/?room=${room}`), await connect(`${server.url}/?room=${room}`)];
+        return { sockets, ...payloads("00000000-0000-4000-8000-000000000000") };
+      }),
+    stop: () => server.stop(),
+  };
+}
+
+async function openPairs(count, open) {
+  const pairs = [];
+  for (let opened = 0; opened < count; opened += 1) pairs.push(await open());
+  return pairs;
+}
+
+function payloads(room) {
+  return {
+    offer: `42["offer","${room}",{"type":"offer","sdp":"${SDP}"}]`,
+    answer: `42["answer","${room}",{"type":"answer","sdp":"${SDP}"}]`,
+  };
+}
+
+async function connect(url) {
+  const socket = new WebSocket(url.replace("http", "ws"), { perMessageDeflate: false });
+  await once(socket, "open");
+  return socket;
+}
+
+function message(socket, wanted) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error("no answer within 10 s")), 10_000);
+    socket.on("message", function listen(data) {
+      const text = data.toString();
+      if (!wanted(text)) return;
+      clearTimeout(timer);
+      socket.off("message", listen);
+      resolve(text);
+    });
+  });
+}
+
+/** Child processes that are workerd, oldest first. */
+function workerdOf(pid) {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean);
+  return children.map(Number).filter((child) => readFileSync(`/proc/${child}/cmdline`, "utf8").includes("workerd"));
+}
+
+function cpuSeconds(pid) {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}
+
+function memory(pid) {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) * 1024;
+}
+
+function pause(millis) {
+  return new Promise((resolve) => setTimeout(resolve, millis));
+}

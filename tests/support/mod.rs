@@ -1,0 +1,230 @@
+//! The fixture language of the REST stories: an app over memory, and people who call it.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicI64, Ordering},
+};
+
+use async_trait::async_trait;
+use axum::{body::Body, response::Response};
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::BodyExt;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use zetra::{
+    app::{self, App, Services},
+    ports::{Limiter, Platform, Rooms, TurnService, Unavailable},
+};
+use zetra_domain::{RoomId, Timestamp, UserId};
+use zetra_durable_objects::{AccountKey, Attempt, AuthLimits, Config, Handshaking, Ledger, Verdict};
+use zetra_signalling::Revocation;
+use zetra_store::{MemoryStore, Store};
+
+pub const PASSWORD: &str = "Sup3rSecret";
+pub const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+/// The clock of all apps; stories only ever move it forwards.
+static NOW: AtomicI64 = AtomicI64::new(1_700_000_000_000);
+
+pub struct TestApp {
+    router: axum::Router,
+    pub store: Arc<dyn Store>,
+    pub rooms: Arc<FakeRooms>,
+}
+
+/// Rooms without objects: who is online is set, revocations are written down.
+#[derive(Default)]
+pub struct FakeRooms {
+    pub online: Mutex<Vec<UserId>>,
+    pub revoked: Mutex<Vec<(Vec<RoomId>, Revocation)>>,
+}
+
+#[derive(Default)]
+struct MemoryLimiter(Mutex<std::collections::BTreeMap<String, Ledger>>);
+
+struct FakeTurn;
+
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Value,
+}
+
+/// Somebody who is registered.
+#[derive(Clone)]
+pub struct Someone {
+    pub id: String,
+    pub email: String,
+    pub token: String,
+}
+
+impl TestApp {
+    pub fn new() -> Self {
+        Self::with(&[])
+    }
+
+    pub fn with(variables: &[(&str, &str)]) -> Self {
+        let variable = |name: &str| match name {
+            "JWT_SECRET" => Some(SECRET.to_owned()),
+            _ => variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()),
+        };
+        let config = Config::read(variable).unwrap();
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
+        let rooms = Arc::new(FakeRooms::default());
+        let services = Services {
+            store: store.clone(),
+            rooms: rooms.clone(),
+            limiter: Arc::new(MemoryLimiter::default()),
+            turn: Arc::new(FakeTurn),
+            platform: platform(),
+        };
+        Self { router: app::router(App::new(config, services)), store, rooms }
+    }
+
+    pub fn unconfigured() -> Self {
+        let error = Config::read(|_| None).err().unwrap();
+        let router = app::unconfigured(&error, platform());
+        Self { router, store: Arc::new(MemoryStore::default()), rooms: Arc::default() }
+    }
+
+    pub fn send(&self, request: Request<Body>) -> Answer {
+        pollster::block_on(async {
+            let response: Response = app::serve(self.router.clone(), request).await;
+            let (parts, body) = response.into_parts();
+            let bytes = body.collect().await.unwrap().to_bytes();
+            let body = match bytes.as_ref() {
+                [] => Value::Null,
+                bytes => serde_json::from_slice(bytes).unwrap_or_else(|_| panic!("not JSON: {bytes:?}")),
+            };
+            Answer { status: parts.status, headers: parts.headers, body }
+        })
+    }
+
+    pub fn call(&self, method: &str, path: &str, token: Option<&str>, body: Option<Value>) -> Answer {
+        self.call_from("192.0.2.1", method, path, token, body)
+    }
+
+    pub fn call_from(
+        &self,
+        address: &str,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: Option<Value>,
+    ) -> Answer {
+        let mut request = Request::builder().method(method).uri(path).header("cf-connecting-ip", address);
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        if body.is_some() {
+            request = request.header("content-type", "application/json");
+        }
+        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        self.send(request.body(body).unwrap())
+    }
+
+    pub fn registers(&self, name: &str) -> Someone {
+        let email = format!("{name}@example.com");
+        let body = json!({ "username": name, "email": email, "password": PASSWORD });
+        let answer = self.call("POST", "/api/auth/register", None, Some(body));
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        Someone { id: text(&answer.body["user"]["id"]), email, token: text(&answer.body["token"]) }
+    }
+
+    pub fn login(&self, address: &str, email: &str, password: &str) -> Answer {
+        let body = json!({ "email": email, "password": password });
+        self.call_from(address, "POST", "/api/auth/login", None, Some(body))
+    }
+
+    /// A room of these people, the first its host.
+    pub fn room_of(&self, people: &[&Someone]) -> String {
+        let made = self.call("POST", "/api/room/create", Some(&people[0].token), None);
+        let room = made.body["roomId"].as_str().unwrap().to_owned();
+        for person in &people[1..] {
+            let joined = self.call("POST", &format!("/api/room/join/{room}"), Some(&person.token), None);
+            assert_eq!(joined.status, 200, "{}", joined.body);
+        }
+        room
+    }
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Status, text and code of an error.
+    #[track_caller]
+    pub fn refused(&self, status: u16, error: &str, code: &str) {
+        let found = (self.status.as_u16(), self.body["error"].as_str(), self.body["code"].as_str());
+        assert_eq!(found, (status, Some(error), Some(code)), "{}", self.body);
+        assert!(self.body["requestId"].is_string(), "every error body has the request id");
+    }
+
+    #[track_caller]
+    pub fn succeeded(self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.body);
+        self.body
+    }
+}
+
+pub fn now() -> Timestamp {
+    Timestamp::from_millis(NOW.load(Ordering::SeqCst))
+}
+
+fn platform() -> Platform {
+    Platform {
+        clock: || NOW.fetch_add(1, Ordering::SeqCst),
+        fill_random: |bytes| getrandom::fill(bytes).unwrap(),
+        started: now(),
+        production: false,
+    }
+}
+
+#[async_trait]
+impl Rooms for FakeRooms {
+    async fn online(&self, _room: RoomId) -> Result<Vec<UserId>, Unavailable> {
+        Ok(self.online.lock().unwrap().clone())
+    }
+
+    async fn revoke(&self, rooms: Vec<RoomId>, revocation: &Revocation) -> Result<(), Unavailable> {
+        self.revoked.lock().unwrap().push((rooms, revocation.clone()));
+        Ok(())
+    }
+
+    async fn connect(&self, handshaking: &Handshaking) -> Result<Response, Unavailable> {
+        let bearer = handshaking.bearer.clone().unwrap_or_default();
+        let handed = json!({ "room": handshaking.room, "bearer": bearer });
+        Ok(Response::new(Body::from(handed.to_string())))
+    }
+}
+
+#[async_trait]
+impl Limiter for MemoryLimiter {
+    async fn attempt(&self, address: &str, limits: AuthLimits) -> Result<Attempt, Unavailable> {
+        let mut ledgers = self.0.lock().unwrap();
+        Ok(ledgers.entry(address.to_owned()).or_default().attempt(limits, now().millis()))
+    }
+
+    async fn settle(
+        &self,
+        address: &str,
+        account: &AccountKey,
+        failed: bool,
+        limits: AuthLimits,
+    ) -> Result<Verdict, Unavailable> {
+        let mut ledgers = self.0.lock().unwrap();
+        Ok(ledgers.entry(address.to_owned()).or_default().settle(account, failed, limits, now().millis()))
+    }
+}
+
+#[async_trait]
+impl TurnService for FakeTurn {
+    async fn generate(&self, url: &str, _token: &SecretString, ttl: i64) -> Result<Value, Unavailable> {
+        if url.contains("broken") {
+            return Err(Unavailable("down".to_owned()));
+        }
+        Ok(json!([{ "urls": [url], "username": "u", "credential": ttl.to_string() }]))
+    }
+}
