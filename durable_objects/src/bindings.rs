@@ -63,4 +63,19 @@ extern "C" {
     /// A string, or `null`.
     #[wasm_bindgen(method, js_name = deserializeAttachment)]
     pub fn deserialize_attachment(this: &Socket) -> JsValue;
+
+    /// `TextEncoder` (WHATWG Encoding, 7.2)
+    pub type TextEncoder;
+
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> TextEncoder;
+
+    #[wasm_bindgen(method, js_name = encodeInto)]
+    pub fn encode_into(this: &TextEncoder, source: &JsString, destination: &mut [u8]) -> EncodeResult;
+
+    pub type EncodeResult;
+
+    /// Code units of the source that were encoded.
+    #[wasm_bindgen(method, getter)]
+    pub fn read(this: &EncodeResult) -> u32;
 }

@@ -16,6 +16,7 @@ mod rate_limit;
 mod room;
 mod room_client;
 mod switchboard;
+mod text;
 
 pub use config::{AuthLimits, Config, ConfigError, SocketAuth, Turn};
 pub use d1::open_store;

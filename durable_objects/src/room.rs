@@ -30,6 +30,7 @@ use crate::{
     bindings::{ObjectState, Socket},
     now, open_store,
     room_client::{ROOM_HEADER, path},
+    text::{Source, TextIn, TextOut},
 };
 
 const HELD: &str = "held";
@@ -44,6 +45,7 @@ struct Object {
     env: Env,
     /// Empty until somebody connects, or what was stored is found again.
     live: RefCell<Option<Live>>,
+    text_in: RefCell<TextIn>,
 }
 
 struct Live {
@@ -53,6 +55,7 @@ struct Live {
     ids: Map,
     room: RoomId,
     alarm: Option<i64>,
+    text_out: TextOut,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -71,7 +74,8 @@ enum Question {
 impl Room {
     #[wasm_bindgen(constructor)]
     pub fn new(state: ObjectState, env: Env) -> Self {
-        Self(Rc::new(Object { state, env, live: RefCell::new(None) }))
+        let text_in = RefCell::new(TextIn::new());
+        Self(Rc::new(Object { state, env, live: RefCell::new(None), text_in }))
     }
 
     pub async fn fetch(&self, request: web_sys::Request) -> Result<web_sys::Response, JsValue> {
@@ -159,9 +163,10 @@ impl Object {
                 let actions = live.switchboard.oversize(id, now());
                 return object.perform(live, actions, None);
             }
-            let frame = String::from(text);
-            let actions = live.switchboard.receive_text(id, &frame, now());
-            object.perform(live, actions, Some(Source { frame: &frame, text }))
+            object.text_in.borrow_mut().copy(text, |frame| {
+                let actions = live.switchboard.receive_text(id, frame, now());
+                object.perform(live, actions, Some(Source { frame, text }))
+            })
         })
     }
 
@@ -314,12 +319,19 @@ impl Object {
         }
         let members = held.map(|held| held.members).unwrap_or_default();
         let switchboard = Switchboard::restore(room, self.settings()?, attachments, members);
-        Ok(Some(Live { switchboard, sockets: by_id, ids, room, alarm: None }))
+        Ok(Some(Live { switchboard, sockets: by_id, ids, room, alarm: None, text_out: TextOut::new() }))
     }
 
     fn start(&self, room: RoomId) -> worker::Result<Live> {
         let switchboard = Switchboard::restore(room, self.settings()?, Vec::new(), Vec::new());
-        Ok(Live { switchboard, sockets: BTreeMap::new(), ids: Map::new(), room, alarm: None })
+        Ok(Live {
+            switchboard,
+            sockets: BTreeMap::new(),
+            ids: Map::new(),
+            room,
+            alarm: None,
+            text_out: TextOut::new(),
+        })
     }
 
     fn settings(&self) -> worker::Result<Settings> {
@@ -344,16 +356,9 @@ impl Object {
     }
 }
 
-/// The frame that is being handled, as it came and as it was copied in.
-#[derive(Clone, Copy)]
-struct Source<'a> {
-    frame: &'a str,
-    text: &'a JsString,
-}
-
 impl Live {
-    fn send(&self, to: &[ConnectionId], frame: &Frame<'_>, source: Option<Source<'_>>) {
-        let text = js_frame(frame, source);
+    fn send(&mut self, to: &[ConnectionId], frame: &Frame<'_>, source: Option<Source<'_>>) {
+        let text = self.text_out.text(frame, source);
         for id in to {
             if let Some(socket) = self.sockets.get(id) {
                 // A socket that is closing already gets no more; its close event tells the rest.
@@ -381,29 +386,6 @@ impl Live {
         if let (Some(attachment), Some(socket)) = (attachment, self.sockets.get(&id)) {
             let _ = socket.serialize_attachment(&attachment);
         }
-    }
-}
-
-/// The frame as one JavaScript string. What is relayed of an ASCII frame is cut out of the string
-/// that came, so that a payload does not cross the boundary twice.
-fn js_frame(frame: &Frame<'_>, source: Option<Source<'_>>) -> JsString {
-    let cut = source.filter(|_| frame.relayed.len() >= 256).and_then(|source| source.cut(frame.relayed));
-    match cut {
-        Some(relayed) => JsString::from(frame.head.as_str()).concat(&relayed).concat(&frame.tail.into()),
-        None => [frame.head.as_str(), frame.relayed, frame.tail].concat().into(),
-    }
-}
-
-impl Source<'_> {
-    /// `part` of the frame as a slice of the JavaScript string: where all characters are ASCII their
-    /// places are the same in both.
-    fn cut(self, part: &str) -> Option<JsString> {
-        if self.frame.len() != self.text.length() as usize {
-            return None;
-        }
-        let start = (part.as_ptr() as usize).checked_sub(self.frame.as_ptr() as usize)?;
-        let (start, end) = (u32::try_from(start).ok()?, u32::try_from(start + part.len()).ok()?);
-        (end <= self.text.length()).then(|| self.text.slice(start, end))
     }
 }
 

@@ -16,8 +16,8 @@ export const JWT_SECRET = "a-secret-for-tests-of-more-than-32-bytes";
 const { workerOptions } = workerOptionsOf(join(ROOT, "wrangler.toml"));
 
 /** Starts a server; `variables` override those of wrangler.toml. */
-export async function startServer(variables = {}) {
-  const server = new Server(await freePort(), mkdtempSync(join(tmpdir(), "zetra-")), variables);
+export async function startServer(variables = {}, miniflareOptions = {}) {
+  const server = new Server(await freePort(), mkdtempSync(join(tmpdir(), "zetra-")), variables, miniflareOptions);
   await server.start();
   const database = await server.miniflare.getD1Database("DB");
   const folder = join(ROOT, "crates/store/migrations");
@@ -34,10 +34,11 @@ class Server {
   /** Lines that the Worker logged, parsed. */
   logged = [];
 
-  constructor(port, folder, variables) {
+  constructor(port, folder, variables, miniflareOptions) {
     this.port = port;
     this.folder = folder;
     this.variables = variables;
+    this.miniflareOptions = miniflareOptions;
     this.url = `http://127.0.0.1:${port}`;
   }
 
@@ -58,6 +59,7 @@ class Server {
       resourcePersistencePath: this.folder,
       d1Persist: join(this.folder, "d1"),
       durableObjectsPersist: join(this.folder, "do"),
+      ...this.miniflareOptions,
     };
     this.miniflare = new Miniflare(convertV4MiniflareOptions(options));
     await this.miniflare.ready;
