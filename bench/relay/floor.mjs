@@ -29,9 +29,10 @@ export async function startFloor(port) {
       durableObjects: { ROOM: { className: "Room", useSQLite: true } },
       host: "127.0.0.1",
       port,
+      unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
       log: new Log(LogLevel.ERROR),
     }),
   );
   await miniflare.ready;
-  return { url: `http://127.0.0.1:${port}`, stop: () => miniflare.dispose() };
+  return { url: (await miniflare.unsafeGetDirectURL()).origin, stop: () => miniflare.dispose() };
 }

@@ -106,7 +106,7 @@ async function ours() {
 }
 
 async function joinOurs(server, room, who) {
-  const socket = await connect(`${server.url}/socket.io/?EIO=4&transport=websocket&roomId=${room}`);
+  const socket = await connect(`${server.directUrl}/socket.io/?EIO=4&transport=websocket&roomId=${room}`);
   socket.send(`40${JSON.stringify({ token: who.token })}`);
   await message(socket, (text) => text.startsWith("40"));
   socket.send(`420["join-room","${room}"]`);

@@ -54,6 +54,7 @@ class Server {
       ],
       host: "127.0.0.1",
       port: this.port,
+      unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
       log: new Log(LogLevel.ERROR),
       handleStructuredLogs: ({ message }) => this.logged.push(message),
       resourcePersistencePath: this.folder,
@@ -63,6 +64,8 @@ class Server {
     };
     this.miniflare = new Miniflare(convertV4MiniflareOptions(options));
     await this.miniflare.ready;
+    // The Worker without Miniflare's own entry in front, which costs more than the Worker.
+    this.directUrl = (await this.miniflare.unsafeGetDirectURL()).origin;
   }
 
   /** Ends workerd as a crash would. What it answered before must be there after `start`. */
