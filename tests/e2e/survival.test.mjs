@@ -1,0 +1,93 @@
+// What survives: sleep, a crash of the runtime, a restart.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { call, joined, person, roomOf } from "./support/people.mjs";
+import { startServer } from "./support/server.mjs";
+
+/** Longer than the ten seconds after which the runtime lets go of an idle object's memory. */
+const SLEEP = 14_000;
+
+describe("survival", () => {
+  test("a room that slept knows everybody, though its memory is gone", async () => {
+    const server = await startServer();
+    const [ann, bob] = [await person(server), await person(server)];
+    const room = await roomOf(server, ann, bob);
+    const [first, second] = [await joined(server, room, ann), await joined(server, room, bob)];
+    await first.ask("media-state", { roomId: room, audio: false });
+    const before = await first.ask("chat-message", room, "before");
+    const awake = await first.ask("chat-message", room, "still awake");
+    assert.match(before.id, /-1$/);
+    assert.match(awake.id, /-2$/, "the object counts its messages in memory");
+    // The one thing here that cannot be awaited: that nothing happens for long enough.
+    await new Promise((resolve) => setTimeout(resolve, SLEEP));
+    first.taken();
+    second.taken();
+    first.emit("offer", room, { sdp: "after the sleep" });
+    assert.deepEqual(await second.next("offer"), [{ sdp: "after the sleep" }]);
+    const after = await first.ask("chat-message", room, "after");
+    assert.match(after.id, /-1$/, "it counts from one again: the memory was gone");
+    const late = await joined(server, room, ann);
+    assert.equal((await first.next("error"))[0].code, "replaced", "it knew who was there");
+    assert.deepEqual(await second.next("user-disconnected"), [ann.id]);
+    for (const client of [first, second, late]) client.close();
+    await server.stop();
+  });
+
+  test("after kill -9 of workerd the data is there and clients come back", async () => {
+    const server = await startServer();
+    const [ann, bob] = [await person(server), await person(server)];
+    const room = await roomOf(server, ann, bob);
+    const { json } = await call(server, "POST", "/api/call-logs", {
+      token: ann.token,
+      body: { callerId: ann.id, receiverId: bob.id, roomId: room },
+    });
+    const options = { reconnection: true, reconnectionDelay: 100, reconnectionDelayMax: 300 };
+    const clients = [await joined(server, room, ann, options), await joined(server, room, bob, options)];
+    await server.kill();
+    for (const client of clients) await client.next("(disconnect)");
+    await server.start();
+    for (const client of clients) await client.next("(connect)");
+    for (const [index, client] of clients.entries()) {
+      const answer = await client.ask("join-room", room);
+      assert.equal(answer.ok, true, `client ${index}: ${JSON.stringify(answer)}`);
+    }
+    clients[0].emit("offer", room, "again");
+    assert.deepEqual(await clients[1].next("offer"), ["again"]);
+    const profile = await call(server, "GET", "/api/user/profile", { token: ann.token });
+    assert.equal(profile.json.user.username, ann.username);
+    const logs = await call(server, "GET", "/api/call-logs", { token: bob.token });
+    assert.equal(logs.json.callLogs[0]._id, json.callLog._id);
+    for (const client of clients) client.close();
+    await server.stop();
+  });
+
+  test("a member whose connection was lost in a sleeping room is let go in time", async () => {
+    const server = await startServer({ RECONNECT_GRACE_SECONDS: "2" });
+    const [ann, bob] = [await person(server), await person(server)];
+    const room = await roomOf(server, ann, bob);
+    const [first, second] = [await joined(server, room, ann), await joined(server, room, bob)];
+    second.taken();
+    first.socket.io.engine.close();
+    await first.next("(disconnect)");
+    assert.deepEqual(await second.next("user-disconnected"), [ann.id], "an alarm does it, no client");
+    second.close();
+    await server.stop();
+  });
+
+  test("a client that stops answering pings is noticed", async () => {
+    const server = await startServer({ PING_INTERVAL_MS: "400", PING_TIMEOUT_MS: "400", RECONNECT_GRACE_SECONDS: "0" });
+    const [ann, bob] = [await person(server), await person(server)];
+    const room = await roomOf(server, ann, bob);
+    const [first, second] = [await joined(server, room, ann), await joined(server, room, bob)];
+    second.taken();
+    // A paused socket reads no ping and so sends no pong.
+    first.socket.io.engine.transport.ws._socket?.pause();
+    assert.deepEqual(await second.next("user-disconnected"), [ann.id]);
+    second.emit("media-state", { roomId: room, audio: true });
+    assert.equal(second.socket.connected, true, "who answers stays");
+    second.close();
+    first.close();
+    await server.stop();
+  });
+});
