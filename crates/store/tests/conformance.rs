@@ -2,6 +2,8 @@
 //!
 //! The SQLite run also explains every statement it executes and fails on one that scans a table.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
+
 mod rusqlite_seam;
 mod stories;
 

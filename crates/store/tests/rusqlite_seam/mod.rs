@@ -54,7 +54,7 @@ async fn yield_once() {
 
 fn run(connection: &Connection, statement: &Statement) -> Result<Vec<Row>, SqlError> {
     let mut prepared = connection.prepare(statement.sql).map_err(error)?;
-    let columns: Vec<String> = prepared.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = prepared.column_names().map(str::to_owned).collect();
     let mut rows = prepared.query(rusqlite::params_from_iter(bound(statement))).map_err(error)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next().map_err(error)? {
