@@ -9,7 +9,6 @@
 
 use std::{
     cell::{RefCell, RefMut},
-    collections::BTreeMap,
     rc::Rc,
     sync::Arc,
 };
@@ -17,6 +16,7 @@ use std::{
 use base64ct::{Base64UrlUnpadded, Encoding};
 use js_sys::{JsString, Map, Uint8Array};
 use serde::{Deserialize, Serialize};
+use vecmap::VecMap;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 use worker::{Env, Request, Response, WebSocketPair};
@@ -50,7 +50,7 @@ struct Object {
 
 struct Live {
     switchboard: Switchboard,
-    sockets: BTreeMap<ConnectionId, Socket>,
+    sockets: VecMap<ConnectionId, Socket>,
     /// Socket → connection id, by the identity of the JavaScript object.
     ids: Map,
     room: RoomId,
@@ -310,7 +310,7 @@ impl Object {
             return Ok(None);
         };
         let ids = Map::new();
-        let mut by_id = BTreeMap::new();
+        let mut by_id = VecMap::new();
         let mut attachments = Vec::new();
         for (attachment, socket) in restored {
             ids.set(&socket, &JsValue::from(attachment.connection()));
@@ -326,7 +326,7 @@ impl Object {
         let switchboard = Switchboard::restore(room, self.settings()?, Vec::new(), Vec::new());
         Ok(Live {
             switchboard,
-            sockets: BTreeMap::new(),
+            sockets: VecMap::new(),
             ids: Map::new(),
             room,
             alarm: None,

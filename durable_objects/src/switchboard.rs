@@ -6,10 +6,11 @@
 //!
 //! Invariant: the switchboard is a function of its connections' [`Attachment`]s and the held members.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use vecmap::VecMap;
 use zetra_domain::{Claims, RoomId, Timestamp, TokenError, TokenFingerprint, TokenKey, UserId};
 use zetra_signalling::{Admission, Credential, Effect, Held, Peer, Revocation, Room};
 use zetra_socketio::{Fatal, Received, Session, Timing};
@@ -143,7 +144,7 @@ enum Waiting {
 pub struct Switchboard {
     room_id: RoomId,
     settings: Settings,
-    connections: BTreeMap<ConnectionId, Connection>,
+    connections: VecMap<ConnectionId, Connection>,
     room: Room,
     next_id: ConnectionId,
     /// Something happened that may be due earlier than the alarm that is set.
@@ -159,13 +160,13 @@ impl Switchboard {
         attachments: Vec<Attachment>,
         held: Vec<Held>,
     ) -> Self {
-        let mut connections = BTreeMap::new();
+        let mut connections = VecMap::new();
         let mut peers = Vec::new();
         for Attachment { connection, session, presented, peer, .. } in attachments {
             peers.extend(peer.map(|peer| (connection, peer)));
             connections.insert(connection, Connection::new(session, presented));
         }
-        let next_id = connections.last_key_value().map_or(0, |(last, _)| last + 1);
+        let next_id = connections.keys().max().map_or(0, |last| last + 1);
         let room = Room::restore(room_id, settings.room, peers, held);
         Self { room_id, settings, connections, room, next_id, deadline_moved: true }
     }

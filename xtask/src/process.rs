@@ -48,7 +48,7 @@ pub fn run_quietly(mut command: Command, step: &mut Step, remedy: &str) -> Resul
     }
     drop(sender);
     let mut kept = VecDeque::new();
-    let mut latest = String::from("starting");
+    let mut latest = named(&command);
     loop {
         match lines.recv_timeout(Duration::from_secs(1)) {
             Ok(line) => {

@@ -3,10 +3,11 @@
 //! A member is present through a joined peer, or *held*: its connection was lost and may come back
 //! until a deadline. Held members count as present, and nobody is told until the deadline passes.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use vecmap::VecMap;
 use zetra_domain::{RoomId, Timestamp, UserId};
 
 use crate::{
@@ -73,7 +74,8 @@ pub struct Held {
 pub struct Room {
     id: RoomId,
     limits: Limits,
-    peers: BTreeMap<PeerId, Peer>,
+    /// A few dozen at most: found by looking, which is faster and smaller than a tree.
+    peers: VecMap<PeerId, Peer>,
     held: Vec<Held>,
     next_sequence: u64,
     chat_messages: u32,
@@ -87,7 +89,7 @@ impl Room {
         peers: impl IntoIterator<Item = (PeerId, Peer)>,
         held: Vec<Held>,
     ) -> Self {
-        let peers: BTreeMap<_, _> = peers.into_iter().collect();
+        let peers: VecMap<_, _> = peers.into_iter().collect();
         let joined = peers.values().filter_map(|peer| peer.joined);
         let last = joined.chain(held.iter().map(|held| held.joined)).map(|joined| joined.sequence).max();
         Self { id, limits, peers, held, next_sequence: last.map_or(0, |last| last + 1), chat_messages: 0 }

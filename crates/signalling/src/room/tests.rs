@@ -446,8 +446,9 @@ fn take(story: &mut Story, step: Step) {
 
 /// Everything of a room but the order numbers to come and the rates, which sleep forgives.
 fn state(room: &Room) -> impl PartialEq + std::fmt::Debug + use<> {
-    let peers: Vec<_> =
+    let mut peers: Vec<_> =
         room.peers.iter().map(|(id, peer)| (*id, peer.credential.clone(), peer.joined)).collect();
+    peers.sort_unstable_by_key(|(id, ..)| *id);
     (peers, room.held.clone(), room.online(), room.next_deadline())
 }
 
