@@ -78,4 +78,20 @@ extern "C" {
     /// Code units of the source that were encoded.
     #[wasm_bindgen(method, getter)]
     pub fn read(this: &EncodeResult) -> u32;
+
+    /// `D1Database`
+    pub type Database;
+
+    #[wasm_bindgen(method)]
+    pub fn prepare(this: &Database, sql: &str) -> Prepared;
+
+    /// Runs the statements in one transaction; an array of `{results, …}`.
+    #[wasm_bindgen(method)]
+    pub fn batch(this: &Database, statements: Vec<Prepared>) -> Promise;
+
+    /// `D1PreparedStatement`
+    pub type Prepared;
+
+    #[wasm_bindgen(method, catch, variadic)]
+    pub fn bind(this: &Prepared, values: Vec<JsValue>) -> Result<Prepared, JsValue>;
 }

@@ -4,11 +4,10 @@
 //! looked at, [`Ledger::settle`] after it was and before the client learns of it. Each counter has a
 //! window that begins with its first event.
 
-use std::collections::BTreeMap;
-
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use vecmap::VecMap;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
@@ -22,7 +21,7 @@ pub struct Limits {
 }
 
 /// Names an account without telling it: the ledger outlives the request and needs no addresses.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct AccountKey(String);
 
@@ -84,7 +83,7 @@ pub struct Verdict {
 pub struct Ledger {
     attempts: Counter,
     failures: Counter,
-    accounts: BTreeMap<AccountKey, Counter>,
+    accounts: VecMap<AccountKey, Counter>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
