@@ -30,6 +30,5 @@ fn start() {
 
 #[event(fetch)]
 async fn fetch(request: HttpRequest, env: Env, _context: Context) -> Result<http::Response<Body>> {
-    let router = workers::router(&env)?;
-    Ok(app::serve(router, request.map(Body::new)).into_send().await)
+    Ok(app::serve(workers::router(&env), request.map(Body::new)).into_send().await)
 }

@@ -1,6 +1,6 @@
 //! The ports on Workers: objects, outgoing requests, the clock, randomness.
 
-use std::{cell::RefCell, sync::Arc};
+use std::{cell::OnceCell, sync::Arc};
 
 use async_trait::async_trait;
 use axum::{Router, response::Response};
@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use worker::{Env, Fetch, Method, Request, RequestInit, send::IntoSendFuture};
 use zetra_domain::{RoomId, Timestamp, UserId};
 use zetra_durable_objects::{
-    AccountKey, Attempt, AuthLimits, Config, Handshaking, RateLimitClient, RoomClient, Verdict, open_store,
+    AccountKey, Attempt, AuthLimits, Config, ConfigError, Handshaking, RateLimitClient, RoomClient, Verdict,
+    open_store,
 };
 use zetra_signalling::Revocation;
 
@@ -24,35 +25,33 @@ use crate::{
 const REVOCATIONS_AT_ONCE: usize = 16;
 
 /// The router, built once per isolate.
-pub fn router(env: &Env) -> worker::Result<Router> {
+pub fn router(env: &Env) -> Router {
     thread_local! {
-        static ROUTER: RefCell<Option<Router>> = const { RefCell::new(None) };
+        static ROUTER: OnceCell<Router> = const { OnceCell::new() };
     }
-    ROUTER.with_borrow_mut(|built| match built {
-        Some(router) => Ok(router.clone()),
-        None => Ok(built.insert(build(env)?).clone()),
-    })
+    ROUTER.with(|router| router.get_or_init(|| build(env)).clone())
 }
 
-fn build(env: &Env) -> worker::Result<Router> {
+fn build(env: &Env) -> Router {
     let variable = |name: &str| env.var(name).ok().map(|value| value.to_string());
     let production = variable("NODE_ENV").is_some_and(|environment| environment.trim() == "production");
     telemetry::show_debug(!production);
     let started = Timestamp::from_millis(zetra_durable_objects::now());
     let platform = Platform { clock: zetra_durable_objects::now, fill_random, started, production };
-    let config = match Config::read(variable) {
-        Ok(config) => config,
-        Err(error) => return Ok(app::unconfigured(&error, platform)),
+    let store = open_store(env).map_err(|error| ConfigError::binding(&error));
+    let (config, store) = match Config::read(variable).and_then(|config| Ok((config, store?))) {
+        Ok(both) => both,
+        Err(error) => return app::unconfigured(&error, platform),
     };
     let objects = Arc::new(Objects(env.clone()));
     let services = Services {
-        store: open_store(env)?,
+        store,
         rooms: objects.clone(),
         limiter: objects,
         turn: Arc::new(CloudflareTurn),
         platform,
     };
-    Ok(app::router(App::new(config, services)))
+    app::router(App::new(config, services))
 }
 
 fn fill_random(bytes: &mut [u8]) {

@@ -17,6 +17,13 @@ use crate::ledger;
 #[error("{0}")]
 pub struct ConfigError(String);
 
+impl ConfigError {
+    /// A binding of `wrangler.toml` that is not there.
+    pub fn binding(error: &worker::Error) -> Self {
+        Self(format!("a binding of wrangler.toml is missing: {error}"))
+    }
+}
+
 pub struct Config {
     pub token_key: TokenKey,
     /// `NODE_ENV`: production hides debug logs.

@@ -85,7 +85,7 @@ fn cargo_install(package: &str, version: &str, programs: &[&str]) -> Result<()> 
         install.args(programs.iter().flat_map(|program| ["--bin", program]));
         install.arg("--root").arg(workspace::path("target/tools")).arg("--target-dir").arg(&target_dir);
         // The cheapest profile: these tools run for seconds.
-        install.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_PROFILE_DEV_OPT_LEVEL", "1");
+        install.env("CARGO_PROFILE_DEV_DEBUG", "0");
         install
     };
     let remedy = "Is crates.io reachable? Run the command again; it goes on where it stopped.";

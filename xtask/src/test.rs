@@ -20,12 +20,21 @@ pub fn run() -> Result<()> {
     heading("the Worker");
     build::run()?;
     heading("tests on workerd with the real client");
-    let mut node =
-        command(workspace::node_bin("node"), &["--test", "--test-concurrency=1", "--test-reporter=spec"]);
-    node.args(end_to_end_tests()?);
-    run_shown(node, "The failing test says what was expected.")?;
+    end_to_end()?;
     println!("\n✓ everything passed ({} s)", begun.elapsed().as_secs());
     Ok(())
+}
+
+/// For people as it happens, and its closing lines once more, plain, for machines that read them.
+fn end_to_end() -> Result<()> {
+    let tap = workspace::path("target/e2e.tap");
+    let mut node = command(workspace::node_bin("node"), &["--test", "--test-concurrency=1"]);
+    node.args(["--test-reporter=spec", "--test-reporter-destination=stdout", "--test-reporter=tap"]);
+    node.arg(format!("--test-reporter-destination={}", tap.display())).args(end_to_end_tests()?);
+    let outcome = run_shown(node, "The failing test says what was expected.");
+    let closing = std::fs::read_to_string(&tap).unwrap_or_default();
+    closing.lines().filter(|line| line.starts_with("# ")).for_each(|line| println!("{line}"));
+    outcome
 }
 
 fn heading(text: &str) {
