@@ -69,7 +69,7 @@ fn relay(c: &mut Criterion) {
                 session.receive_text(black_box(&frame), now, Timing::default(), Default::default());
             let Ok(Received::Event { id, elements, .. }) = received else { panic!("no event") };
             let (name, arguments) = elements.split_first().unwrap();
-            let effects = room.event(0, name.get(), arguments, id, now);
+            let effects = room.event(0, name, arguments, id, now);
             assert!(matches!(effects.as_slice(), [Effect::Emit { .. }]));
         });
     });

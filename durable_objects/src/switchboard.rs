@@ -9,7 +9,6 @@
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use vecmap::VecMap;
 use zetra_domain::{Claims, RoomId, Timestamp, TokenError, TokenFingerprint, TokenKey, UserId};
 use zetra_signalling::{Admission, Credential, Effect, Held, Peer, Revocation, Room};
@@ -345,7 +344,7 @@ impl Switchboard {
         match received {
             Ok(Received::Event { id: ack, elements, .. }) => {
                 let Some((name, arguments)) = elements.split_first() else { return Vec::new() };
-                let effects = self.room.event(id, name.get(), arguments, ack, now);
+                let effects = self.room.event(id, name, arguments, ack, now);
                 self.follow(effects)
             }
             // A pong moves the next ping: that has to be remembered.
@@ -372,7 +371,7 @@ impl Switchboard {
         }
     }
 
-    fn connect(&mut self, id: ConnectionId, auth: Option<&RawValue>, now: i64) -> Actions<'static> {
+    fn connect(&mut self, id: ConnectionId, auth: Option<&str>, now: i64) -> Actions<'static> {
         let presented = match token_of(auth) {
             Ok(Some(token)) => Presented::from_verdict(self.check(&token, now)),
             Ok(None) => self.connections.get(&id).map_or(Presented::None, |c| c.presented.clone()),
@@ -415,10 +414,9 @@ impl Switchboard {
         else {
             return Vec::new();
         };
-        let name = elements.first().map_or("", |name| name.get());
+        let name = elements.first().copied().unwrap_or_default();
         // An argument that no event takes, in place of the placeholders.
-        let Ok(argument) = serde_json::from_str::<&RawValue>("false") else { return Vec::new() };
-        let effects = self.room.event(id, name, &[argument], ack, now);
+        let effects = self.room.event(id, name, &["false"], ack, now);
         self.follow(effects)
     }
 
@@ -507,13 +505,13 @@ impl Action<'_> {
 }
 
 /// The `token` of a CONNECT packet's payload: `Err` when it is there but no string.
-fn token_of(auth: Option<&RawValue>) -> Result<Option<String>, ()> {
+fn token_of(auth: Option<&str>) -> Result<Option<String>, ()> {
     #[derive(Deserialize)]
     struct Auth {
         token: Option<serde_json::Value>,
     }
     let Some(auth) = auth else { return Ok(None) };
-    let auth: Auth = serde_json::from_str(auth.get()).map_err(|_| ())?;
+    let auth: Auth = serde_json::from_str(auth).map_err(|_| ())?;
     match auth.token {
         None => Ok(None),
         Some(serde_json::Value::String(token)) => Ok(Some(token)),

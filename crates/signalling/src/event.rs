@@ -6,8 +6,8 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use zetra_domain::{RoomId, UserId};
+use zetra_json as json;
 
 use crate::{Refusal, text};
 
@@ -126,7 +126,7 @@ pub(crate) fn known_name(raw: &str) -> Option<&'static str> {
 
 impl<'a> ClientEvent<'a> {
     /// Reads the arguments of the event called `name`, which must be a known one.
-    pub(crate) fn parse(name: &'static str, arguments: &[&'a RawValue]) -> Result<Self, Refusal> {
+    pub(crate) fn parse(name: &'static str, arguments: &[&'a str]) -> Result<Self, Refusal> {
         let arguments = Arguments(arguments);
         match name {
             "join-room" => join_room(arguments).map_err(|_| Refusal::InvalidRoomOrUser),
@@ -148,14 +148,14 @@ fn join_room<'a>(arguments: Arguments<'_, 'a>) -> Result<ClientEvent<'a>, Refusa
 
 fn signal<'a>(kind: SignalKind, arguments: Arguments<'_, 'a>) -> Result<ClientEvent<'a>, Refusal> {
     let first = arguments.required(0)?;
-    let (room, value, target) = if first.get().starts_with('{') {
+    let (room, value, target) = if first.starts_with('{') {
         let [room, value, target] = members(first, ["roomId", kind.key(), "targetUserId"])?;
         (room, value, Some(user_id(target.ok_or(Refusal::InvalidPayload)?)?))
     } else {
         (Some(first), arguments.0.get(1).copied(), None)
     };
     let room = room_id(room.ok_or(Refusal::InvalidPayload)?)?;
-    let value = value.ok_or(Refusal::InvalidPayload)?.get();
+    let value = value.ok_or(Refusal::InvalidPayload)?;
     if value.len() > kind.max_bytes() {
         return Err(Refusal::TooLarge);
     }
@@ -165,15 +165,15 @@ fn signal<'a>(kind: SignalKind, arguments: Arguments<'_, 'a>) -> Result<ClientEv
 
 fn chat<'a>(arguments: Arguments<'_, 'a>) -> Result<ClientEvent<'a>, Refusal> {
     let room = room_id(arguments.required(0)?)?;
-    let message = arguments.required(1)?.get();
+    let message = arguments.required(1)?;
     match text::code_points(message) {
         None | Some(0) => return Err(Refusal::InvalidPayload),
         Some(count) if count > CHAT_CODE_POINTS => return Err(Refusal::TooLarge),
         Some(_) => {}
     }
     let username = arguments.optional(2, |name| {
-        let fits = text::code_points(name.get()).is_some_and(|count| count <= NAME_CODE_POINTS);
-        fits.then_some(name.get()).ok_or(Refusal::InvalidPayload)
+        let fits = text::code_points(name).is_some_and(|count| count <= NAME_CODE_POINTS);
+        fits.then_some(name).ok_or(Refusal::InvalidPayload)
     })?;
     Ok(ClientEvent::Chat { room, message, username, user: arguments.optional(3, user_id)? })
 }
@@ -181,7 +181,7 @@ fn chat<'a>(arguments: Arguments<'_, 'a>) -> Result<ClientEvent<'a>, Refusal> {
 fn media_state<'a>(arguments: Arguments<'_, 'a>) -> Result<ClientEvent<'a>, Refusal> {
     let [room, audio, video, screen] =
         members(arguments.required(0)?, ["roomId", "audio", "video", "screen"])?;
-    let flag = |value: Option<&RawValue>| match value.map(RawValue::get) {
+    let flag = |value: Option<&str>| match value {
         None | Some("null") => Ok(None),
         Some("true") => Ok(Some(true)),
         Some("false") => Ok(Some(false)),
@@ -194,10 +194,10 @@ fn media_state<'a>(arguments: Arguments<'_, 'a>) -> Result<ClientEvent<'a>, Refu
 }
 
 #[derive(Clone, Copy)]
-struct Arguments<'s, 'a>(&'s [&'a RawValue]);
+struct Arguments<'s, 'a>(&'s [&'a str]);
 
 impl<'a> Arguments<'_, 'a> {
-    fn required(self, index: usize) -> Result<&'a RawValue, Refusal> {
+    fn required(self, index: usize) -> Result<&'a str, Refusal> {
         self.0.get(index).copied().ok_or(Refusal::InvalidPayload)
     }
 
@@ -205,57 +205,43 @@ impl<'a> Arguments<'_, 'a> {
     fn optional<T>(
         self,
         index: usize,
-        read: impl FnOnce(&'a RawValue) -> Result<T, Refusal>,
+        read: impl FnOnce(&'a str) -> Result<T, Refusal>,
     ) -> Result<Option<T>, Refusal> {
-        self.0.get(index).copied().filter(|value| value.get() != "null").map(read).transpose()
+        self.0.get(index).copied().filter(|value| *value != "null").map(read).transpose()
     }
 }
 
-fn room_id(value: &RawValue) -> Result<RoomId, Refusal> {
+fn room_id(value: &str) -> Result<RoomId, Refusal> {
     string(value)?.parse().map_err(|_| Refusal::InvalidPayload)
 }
 
-fn user_id(value: &RawValue) -> Result<UserId, Refusal> {
+fn user_id(value: &str) -> Result<UserId, Refusal> {
     string(value)?.parse().map_err(|_| Refusal::InvalidPayload)
 }
 
-fn string(value: &RawValue) -> Result<Cow<'_, str>, Refusal> {
+fn string(value: &str) -> Result<Cow<'_, str>, Refusal> {
     #[derive(Deserialize)]
     struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
-    let text: Borrowed<'_> = serde_json::from_str(value.get()).map_err(|_| Refusal::InvalidPayload)?;
+    let text: Borrowed<'_> = serde_json::from_str(value).map_err(|_| Refusal::InvalidPayload)?;
     Ok(text.0)
 }
 
 /// The members of a JSON object under the given keys. Of a repeated key the last counts, as in
 /// JavaScript; other keys are passed over.
 fn members<'a, const N: usize>(
-    object: &'a RawValue,
+    object: &'a str,
     keys: [&'static str; N],
-) -> Result<[Option<&'a RawValue>; N], Refusal> {
-    struct Members<const N: usize>([&'static str; N]);
-
-    impl<'de, const N: usize> serde::de::Visitor<'de> for Members<N> {
-        type Value = [Option<&'de RawValue>; N];
-
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("an object")
+) -> Result<[Option<&'a str>; N], Refusal> {
+    let mut found = [None; N];
+    json::members(object, |key, value| {
+        // A key that is spelt with escapes is none of ours.
+        let key = key.trim_matches('"');
+        if let Some((slot, _)) = found.iter_mut().zip(keys).find(|(_, known)| *known == key) {
+            *slot = Some(value);
         }
-
-        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut found = [None; N];
-            while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-                let value = map.next_value::<&RawValue>()?;
-                let slot = found.iter_mut().zip(self.0).find(|(_, known)| *known == key);
-                if let Some((slot, _)) = slot {
-                    *slot = Some(value);
-                }
-            }
-            Ok(found)
-        }
-    }
-
-    let mut json = serde_json::Deserializer::from_str(object.get());
-    serde::Deserializer::deserialize_map(&mut json, Members(keys)).map_err(|_| Refusal::InvalidPayload)
+    })
+    .ok_or(Refusal::InvalidPayload)?;
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -266,12 +252,12 @@ mod tests {
     const USER: &str = "6553f1000102030405060708";
 
     fn parse(name: &'static str, arguments: &str) -> Result<String, Refusal> {
-        let arguments: Vec<&RawValue> = serde_json::from_str(arguments).unwrap();
+        let arguments = json::elements(arguments).unwrap();
         ClientEvent::parse(name, &arguments).map(|event| format!("{event:?}"))
     }
 
     fn value_of(name: &'static str, arguments: &str) -> String {
-        let arguments: Vec<&RawValue> = serde_json::from_str(arguments).unwrap();
+        let arguments = json::elements(arguments).unwrap();
         match ClientEvent::parse(name, &arguments) {
             Ok(ClientEvent::Signal {
                 signal: Signal::ToAll(value) | Signal::ToOne { value, .. }, ..

@@ -6,7 +6,6 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use vecmap::VecMap;
 use zetra_domain::{RoomId, Timestamp, UserId};
 
@@ -119,7 +118,7 @@ impl Room {
         &mut self,
         id: PeerId,
         name: &str,
-        arguments: &[&'a RawValue],
+        arguments: &[&'a str],
         ack: Option<u64>,
         now: i64,
     ) -> Vec<Effect<'a>> {

@@ -3,7 +3,7 @@
 //! The announcement is kept as text until the last attachment is there. There is no state "waiting
 //! for zero" (CVE-2026-69185), the number, the bytes and the time of waiting are bounded.
 
-use serde_json::value::RawValue;
+use zetra_json as json;
 
 use crate::packet::{Packet, PacketError, Payload};
 
@@ -43,28 +43,29 @@ impl Attachments {
 /// Objects nest at most this deep in a binary packet, where placeholders have to be looked for.
 const DEPTH: usize = 128;
 
-fn check_placeholders(value: &RawValue, attachments: usize, depth: usize) -> Result<(), PacketError> {
+fn check_placeholders(value: &str, attachments: usize, depth: usize) -> Result<(), PacketError> {
     if depth > DEPTH {
         return Err(PacketError::Json);
     }
-    match value.get().bytes().next() {
-        Some(b'[') => {
-            let elements: Vec<&RawValue> =
-                serde_json::from_str(value.get()).map_err(|_| PacketError::Json)?;
-            elements.iter().try_for_each(|element| check_placeholders(element, attachments, depth + 1))
-        }
-        Some(b'{') => {
-            let members: std::collections::HashMap<String, &RawValue> =
-                serde_json::from_str(value.get()).map_err(|_| PacketError::Json)?;
-            if members.get("_placeholder").is_some_and(|flag| flag.get() == "true") {
-                let num = members.get("num").and_then(|num| num.get().parse::<usize>().ok());
-                let in_range = num.is_some_and(|num| num < attachments);
-                return if in_range { Ok(()) } else { Err(PacketError::Placeholder) };
-            }
-            members.values().try_for_each(|member| check_placeholders(member, attachments, depth + 1))
-        }
-        _ => Ok(()),
+    let mut inner = Vec::new();
+    let (mut is_placeholder, mut num) = (false, None);
+    if value.starts_with('[') {
+        inner = json::elements(value).ok_or(PacketError::Json)?;
+    } else if value.starts_with('{') {
+        json::members(value, |key, member| match key {
+            "\"_placeholder\"" => is_placeholder = member == "true",
+            "\"num\"" => num = Some(member),
+            _ => inner.push(member),
+        })
+        .ok_or(PacketError::Json)?;
     }
+    if is_placeholder {
+        let in_range = num.and_then(|num| num.parse::<usize>().ok()).is_some_and(|num| num < attachments);
+        return if in_range { Ok(()) } else { Err(PacketError::Placeholder) };
+    }
+    // Where it is no placeholder, `num` is a member like any other.
+    inner.extend(num);
+    inner.iter().try_for_each(|value| check_placeholders(value, attachments, depth + 1))
 }
 
 #[cfg(test)]

@@ -19,5 +19,4 @@ pub use binary::Attachments;
 pub use encode::{ack, connect, connect_error, disconnect, engine, event, open};
 pub use handshake::{Handshake, HandshakeError};
 pub use packet::{Packet, PacketError, PacketType, RESERVED_EVENTS};
-pub use serde_json::value::RawValue;
 pub use session::{Fatal, Limits, Received, Session, Timing};

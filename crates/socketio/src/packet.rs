@@ -4,8 +4,8 @@
 //! attachment counts and ack ids are plain decimal digits, and a packet whose type needs a payload
 //! has one. A client that uses the official packages never notices.
 
-use serde_json::value::RawValue;
 use thiserror::Error;
+use zetra_json as json;
 
 /// Event names that belong to the library and may not come over the wire.
 pub const RESERVED_EVENTS: [&str; 6] =
@@ -75,9 +75,9 @@ pub struct Packet<'a> {
 pub enum Payload<'a> {
     None,
     /// CONNECT and CONNECT_ERROR: an object (or, for the latter, a string).
-    Value(&'a RawValue),
+    Value(&'a str),
     /// The events and the acks: the elements of the array. An event has at least its name.
-    Array(Vec<&'a RawValue>),
+    Array(Vec<&'a str>),
 }
 
 /// Why a packet was refused. All of these are fatal for the connection.
@@ -121,17 +121,14 @@ impl<'a> Packet<'a> {
 }
 
 impl<'a> Payload<'a> {
-    fn decode(kind: PacketType, json: &'a str) -> Result<Self, PacketError> {
-        let value = || serde_json::from_str::<&RawValue>(json).map_err(|_| PacketError::Json);
+    fn decode(kind: PacketType, text: &'a str) -> Result<Self, PacketError> {
+        let value = || json::value(text).ok_or(PacketError::Json);
         let array = || {
-            if json.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('[') {
-                serde_json::from_str::<Vec<&RawValue>>(json).map_err(|_| PacketError::Json)
-            } else {
-                value().and(Err(PacketError::Shape))
-            }
+            json::elements(text)
+                .ok_or_else(|| if value().is_ok() { PacketError::Shape } else { PacketError::Json })
         };
         match kind {
-            PacketType::Connect | PacketType::Disconnect if json.is_empty() => Ok(Self::None),
+            PacketType::Connect | PacketType::Disconnect if text.is_empty() => Ok(Self::None),
             PacketType::Connect => shaped(value()?, &['{']),
             PacketType::ConnectError => shaped(value()?, &['{', '"']),
             PacketType::Disconnect => Err(PacketError::Shape),
@@ -145,13 +142,13 @@ impl<'a> Payload<'a> {
     }
 }
 
-fn shaped<'a>(value: &'a RawValue, firsts: &[char]) -> Result<Payload<'a>, PacketError> {
-    value.get().starts_with(firsts).then_some(Payload::Value(value)).ok_or(PacketError::Shape)
+fn shaped<'a>(value: &'a str, firsts: &[char]) -> Result<Payload<'a>, PacketError> {
+    value.starts_with(firsts).then_some(Payload::Value(value)).ok_or(PacketError::Shape)
 }
 
 /// A name is a string that is not reserved, or a number.
-fn check_event_name(elements: &[&RawValue]) -> Result<(), PacketError> {
-    let name = elements.first().ok_or(PacketError::EventName)?.get();
+fn check_event_name(elements: &[&str]) -> Result<(), PacketError> {
+    let name = elements.first().copied().ok_or(PacketError::EventName)?;
     match name.as_bytes() {
         [b'"', inner @ .., b'"'] if !inner.contains(&b'\\') => {
             let reserved = RESERVED_EVENTS.iter().any(|reserved| reserved.as_bytes() == inner);
@@ -195,7 +192,7 @@ mod tests {
 
     fn elements(packet: &Packet<'_>) -> Vec<String> {
         match &packet.payload {
-            Payload::Array(elements) => elements.iter().map(|e| e.get().to_owned()).collect(),
+            Payload::Array(elements) => elements.iter().map(|&e| e.to_owned()).collect(),
             Payload::None | Payload::Value(_) => panic!("not an array: {packet:?}"),
         }
     }

@@ -12,7 +12,6 @@
 //! | binary packet begun | `attachments_by` | close |
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use thiserror::Error;
 
 use crate::{
@@ -84,20 +83,20 @@ enum Heartbeat {
 pub enum Received<'a> {
     /// Nothing that concerns the application: a pong, a part of a binary packet.
     Nothing,
-    /// The client asks to join; answer with [`Session::join`] or a CONNECT_ERROR.
+    /// The client asks to join, with an object as its credentials; answer with [`Session::join`] or a CONNECT_ERROR.
     Connect {
         namespace: &'a str,
-        auth: Option<&'a RawValue>,
+        auth: Option<&'a str>,
     },
     /// The client leaves a namespace; the connection stays.
     Disconnect {
         namespace: &'a str,
     },
-    /// `elements` are the name and the arguments.
+    /// `elements` are the name and the arguments, as JSON.
     Event {
         namespace: &'a str,
         id: Option<u64>,
-        elements: Vec<&'a RawValue>,
+        elements: Vec<&'a str>,
     },
     /// A binary packet is complete: decode `announcement` for the rest.
     Binary {
@@ -107,7 +106,7 @@ pub enum Received<'a> {
     Ack {
         namespace: &'a str,
         id: u64,
-        elements: Vec<&'a RawValue>,
+        elements: Vec<&'a str>,
     },
     /// The client closes the Engine.IO session.
     Close,

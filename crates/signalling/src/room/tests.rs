@@ -71,7 +71,7 @@ impl Story {
     }
 
     fn says(&mut self, peer: PeerId, name: &str, arguments: &str, ack: Option<u64>) {
-        let arguments: Vec<&RawValue> = serde_json::from_str(arguments).unwrap();
+        let arguments = zetra_json::elements(arguments).unwrap();
         let effects = self.room.event(peer, &format!("\"{name}\""), &arguments, ack, self.now);
         self.perform(effects);
     }

@@ -40,7 +40,7 @@ fn a_client_connects_and_sends_events() {
     else {
         panic!("no event")
     };
-    assert_eq!(elements[1].get(), r#"{"a": 1}"#);
+    assert_eq!(elements[1], r#"{"a": 1}"#);
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn the_auth_payload_reaches_the_application() {
     else {
         panic!("no connect")
     };
-    assert_eq!(auth.get(), r#"{"token":"t"}"#);
+    assert_eq!(auth, r#"{"token":"t"}"#);
 }
 
 #[test]
@@ -185,6 +185,6 @@ proptest! {
             panic!("{frame} is no event")
         };
         prop_assert_eq!(read, id);
-        prop_assert_eq!(elements[1].get(), argument);
+        prop_assert_eq!(elements[1], argument);
     }
 }
