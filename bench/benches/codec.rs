@@ -48,7 +48,7 @@ fn encode(c: &mut Criterion) {
     let mut group = c.benchmark_group("encode");
     group.throughput(Throughput::Bytes(value.len() as u64));
     group.bench_function("offer of 2 KB", |b| {
-        b.iter(|| zetra_socketio::event("offer", [black_box(value.as_str())]))
+        b.iter(|| zetra_socketio::event("offer", [black_box(value.as_str())]));
     });
     group.bench_function("ack", |b| b.iter(|| zetra_socketio::ack(black_box(7), r#"{"ok":true}"#)));
     group.finish();
