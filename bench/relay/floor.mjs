@@ -25,7 +25,7 @@ export async function startFloor(port) {
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       modules: [{ type: "ESModule", path: "floor.mjs", contents: SCRIPT }],
-      compatibilityDate: "2026-11-01",
+      compatibilityDate: "2026-10-20",
       durableObjects: { ROOM: { className: "Room", useSQLite: true } },
       host: "127.0.0.1",
       port,
