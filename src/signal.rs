@@ -13,7 +13,7 @@ use zetra_socketio::{Handshake, HandshakeError};
 
 use crate::{app::App, error::ApiError, extract::bearer};
 
-/// A handshake that names its room is handed to that room's object.
+/// Without a room in the handshake there is no object to hand it to, in this version.
 const ROOM_MISSING: HandshakeError =
     HandshakeError { code: 3, message: "Name the room in the query: ?roomId=<uuid>" };
 

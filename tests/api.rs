@@ -220,6 +220,17 @@ mod conventions {
     }
 
     #[test]
+    fn without_a_database_answers_are_503_and_tell_nothing_of_it() {
+        let app = TestApp::with_broken_store();
+        let answer = app.login("192.0.2.1", "ann@example.com", PASSWORD);
+        answer.refused(503, "Database unavailable", "store_unavailable");
+        assert_eq!(answer.header("retry-after"), "2");
+        assert!(!answer.body.to_string().contains("D1"), "the cause is for the log");
+        let health = app.call("GET", "/health", None, None).succeeded(503);
+        assert_eq!((&health["status"], &health["database"]), (&json!("error"), &json!("disconnected")));
+    }
+
+    #[test]
     fn health_and_index_say_what_runs() {
         let app = TestApp::with(&[("SOCKET_URL", "wss://s.example")]);
         let health = app.call("GET", "/health", None, None).succeeded(200);

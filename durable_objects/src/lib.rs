@@ -24,7 +24,9 @@ pub use ledger::{AccountKey, Attempt, Ledger, Standing, Verdict};
 pub use rate_limit::{RateLimit, RateLimitClient};
 pub use room::Room;
 pub use room_client::{Handshaking, ObjectError, RoomClient};
-pub use switchboard::{Action, Attachment, ConnectionId, Frame, Presented, Settings, Switchboard};
+pub use switchboard::{
+    Action, Attachment, ConnectionId, Frame, Presented, Settings, Switchboard, Verification,
+};
 
 /// Milliseconds since the Unix epoch. On Workers the clock stands still between I/O.
 pub fn now() -> i64 {

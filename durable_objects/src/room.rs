@@ -26,7 +26,7 @@ use zetra_socketio::Timing;
 use zetra_store::Store;
 
 use crate::{
-    Action, Attachment, Config, ConnectionId, Frame, Settings, Switchboard,
+    Action, Attachment, Config, ConnectionId, Frame, Settings, Switchboard, Verification,
     bindings::{ObjectState, Socket},
     now, open_store,
     room_client::{ROOM_HEADER, path},
@@ -207,9 +207,9 @@ impl Object {
         while let Some(question) = questions.pop() {
             let more = match question {
                 Question::Verify { connection, user } => {
-                    let account = account(&store, user).await;
+                    let verification = verification(&store, user).await;
                     self.with_live(|object, live| {
-                        let actions = live.switchboard.verified(connection, account, now());
+                        let actions = live.switchboard.verified(connection, verification, now());
                         object.perform(live, actions, None)
                     })
                 }
@@ -389,13 +389,18 @@ impl Live {
     }
 }
 
-async fn account(
-    store: &worker::Result<Arc<dyn Store>>,
-    user: UserId,
-) -> Result<Option<(i64, Option<zetra_domain::TokenFingerprint>)>, ()> {
-    let store = store.as_ref().map_err(|error| tracing::error!(%error, "no store"))?;
-    let account = store.account(user).await.map_err(|error| tracing::error!(%error, "the store failed"))?;
-    Ok(account.map(|account| (account.token_version, account.kept_token)))
+async fn verification(store: &worker::Result<Arc<dyn Store>>, user: UserId) -> Verification {
+    let Ok(store) = store else { return Verification::StoreUnavailable };
+    match store.account(user).await {
+        Ok(Some(account)) => {
+            Verification::Account { version: account.token_version, kept: account.kept_token }
+        }
+        Ok(None) => Verification::NoAccount,
+        Err(error) => {
+            tracing::error!(%error, "the store failed");
+            Verification::StoreUnavailable
+        }
+    }
 }
 
 async fn admission(store: &worker::Result<Arc<dyn Store>>, room: Option<RoomId>, user: UserId) -> Admission {

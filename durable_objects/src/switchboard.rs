@@ -134,6 +134,18 @@ struct Connection {
     backlog_bytes: usize,
 }
 
+/// The store's word on the user of a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verification {
+    Account {
+        version: i64,
+        kept: Option<TokenFingerprint>,
+    },
+    /// The account was deleted.
+    NoAccount,
+    StoreUnavailable,
+}
+
 /// What a connection waits for.
 enum Waiting {
     Verification(Claims),
@@ -222,22 +234,20 @@ impl Switchboard {
         self.follow(effects)
     }
 
-    /// The store's word on the user of [`Action::Verify`]: the version and the kept token, `None` for
-    /// a deleted one, `Err` when the store cannot be asked.
-    pub fn verified(
-        &mut self,
-        id: ConnectionId,
-        account: Result<Option<(i64, Option<TokenFingerprint>)>, ()>,
-        now: i64,
-    ) -> Actions<'static> {
+    /// The store's word on the user of [`Action::Verify`].
+    pub fn verified(&mut self, id: ConnectionId, verification: Verification, now: i64) -> Actions<'static> {
         let Some(connection) = self.connections.get_mut(&id) else { return Vec::new() };
         let Some(Waiting::Verification(claims)) = connection.waiting.take() else { return Vec::new() };
-        let mut actions = match account {
-            Err(()) => vec![send(id, refusal("Database unavailable", "store_unavailable"))],
-            Ok(Some((version, kept))) if claims.is_honoured(version, kept.as_ref()) => {
+        let mut actions = match verification {
+            Verification::Account { version, kept } if claims.is_honoured(version, kept.as_ref()) => {
                 self.accept(id, Credential::Token(claims))
             }
-            Ok(_) => vec![send(id, refusal("Invalid authentication token", "token_invalid"))],
+            Verification::Account { .. } | Verification::NoAccount => {
+                vec![send(id, refusal("Invalid authentication token", "token_invalid"))]
+            }
+            Verification::StoreUnavailable => {
+                vec![send(id, refusal("Database unavailable", "store_unavailable"))]
+            }
         };
         self.resume(id, now, &mut actions);
         actions

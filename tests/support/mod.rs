@@ -18,7 +18,7 @@ use zetra::{
 use zetra_domain::{RoomId, Timestamp, UserId};
 use zetra_durable_objects::{AccountKey, Attempt, AuthLimits, Config, Handshaking, Ledger, Verdict};
 use zetra_signalling::Revocation;
-use zetra_store::{MemoryStore, Store};
+use zetra_store::{MemoryStore, Row, Sql, SqlError, SqliteStore, Statement, Store};
 
 pub const PASSWORD: &str = "Sup3rSecret";
 pub const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -44,6 +44,15 @@ struct MemoryLimiter(Mutex<std::collections::BTreeMap<String, Ledger>>);
 
 struct FakeTurn;
 
+struct Broken;
+
+#[async_trait]
+impl Sql for Broken {
+    async fn batch(&self, _statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, SqlError> {
+        Err(SqlError("D1_ERROR: Network connection lost.".to_owned()))
+    }
+}
+
 pub struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
@@ -64,12 +73,20 @@ impl TestApp {
     }
 
     pub fn with(variables: &[(&str, &str)]) -> Self {
+        Self::over(Arc::new(MemoryStore::default()), variables)
+    }
+
+    /// An app whose database cannot be reached.
+    pub fn with_broken_store() -> Self {
+        Self::over(Arc::new(SqliteStore::new(Broken)), &[])
+    }
+
+    fn over(store: Arc<dyn Store>, variables: &[(&str, &str)]) -> Self {
         let variable = |name: &str| match name {
             "JWT_SECRET" => Some(SECRET.to_owned()),
             _ => variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()),
         };
         let config = Config::read(variable).unwrap();
-        let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
         let rooms = Arc::new(FakeRooms::default());
         let services = Services {
             store: store.clone(),

@@ -112,8 +112,10 @@ impl Line {
         while let Some(question) = self.open.pop() {
             let actions = match question {
                 Action::Verify { connection, user } => {
-                    let account = (!self.deleted.contains(&user)).then_some((0, None));
-                    self.switchboard.verified(connection, Ok(account), self.now)
+                    let known = Verification::Account { version: 0, kept: None };
+                    let deleted = self.deleted.contains(&user);
+                    let verification = if deleted { Verification::NoAccount } else { known };
+                    self.switchboard.verified(connection, verification, self.now)
                 }
                 Action::Lookup { connection, user, ack } => {
                     self.switchboard.admitted(connection, user, ack, Admission::Participant, self.now)

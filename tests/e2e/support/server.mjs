@@ -15,8 +15,8 @@ export const JWT_SECRET = "a-secret-for-tests-of-more-than-32-bytes";
 const { workerOptions } = workerOptionsOf(join(ROOT, "wrangler.toml"));
 
 /** Starts a server; `variables` override those of wrangler.toml. */
-export async function startServer(variables = {}, miniflareOptions = {}) {
-  const server = new Server(await freePort(), mkdtempSync(join(tmpdir(), "zetra-")), variables, miniflareOptions);
+export async function startServer(variables = {}) {
+  const server = new Server(await freePort(), mkdtempSync(join(tmpdir(), "zetra-")), variables);
   await server.start();
   const database = await server.miniflare.getD1Database("DB");
   const folder = join(ROOT, "crates/store/migrations");
@@ -33,11 +33,10 @@ class Server {
   /** Lines that the Worker logged, parsed. */
   logged = [];
 
-  constructor(port, folder, variables, miniflareOptions) {
+  constructor(port, folder, variables) {
     this.port = port;
     this.folder = folder;
     this.variables = variables;
-    this.miniflareOptions = miniflareOptions;
     this.url = `http://127.0.0.1:${port}`;
   }
 
@@ -59,7 +58,6 @@ class Server {
       resourcePersistencePath: this.folder,
       d1Persist: join(this.folder, "d1"),
       durableObjectsPersist: join(this.folder, "do"),
-      ...this.miniflareOptions,
     };
     this.miniflare = new Miniflare(convertV4MiniflareOptions(options));
     await this.miniflare.ready;
