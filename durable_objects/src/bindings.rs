@@ -64,6 +64,22 @@ extern "C" {
     #[wasm_bindgen(method, js_name = deserializeAttachment)]
     pub fn deserialize_attachment(this: &Socket) -> JsValue;
 
+    /// A `Map` from sockets, by the identity of the JavaScript object, to connection ids.
+    #[wasm_bindgen(js_name = Map)]
+    pub type SocketIds;
+
+    #[wasm_bindgen(constructor, js_class = "Map")]
+    pub fn new() -> SocketIds;
+
+    #[wasm_bindgen(method, js_class = "Map")]
+    pub fn get(this: &SocketIds, socket: &Socket) -> Option<u32>;
+
+    #[wasm_bindgen(method, js_class = "Map")]
+    pub fn set(this: &SocketIds, socket: &Socket, id: u32);
+
+    #[wasm_bindgen(method, js_class = "Map")]
+    pub fn delete(this: &SocketIds, socket: &Socket) -> bool;
+
     /// `TextEncoder` (WHATWG Encoding, 7.2)
     pub type TextEncoder;
 

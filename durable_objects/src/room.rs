@@ -14,7 +14,7 @@ use std::{
 };
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use js_sys::{JsString, Map, Uint8Array};
+use js_sys::{JsString, Uint8Array};
 use serde::{Deserialize, Serialize};
 use vecmap::VecMap;
 use wasm_bindgen::prelude::*;
@@ -27,7 +27,7 @@ use zetra_store::Store;
 
 use crate::{
     Action, Attachment, Config, ConnectionId, Frame, Settings, Switchboard, Verification,
-    bindings::{ObjectState, Socket},
+    bindings::{ObjectState, Socket, SocketIds},
     now, open_store,
     room_client::{ROOM_HEADER, path},
     text::{Source, TextIn, TextOut},
@@ -52,7 +52,7 @@ struct Live {
     switchboard: Switchboard,
     sockets: VecMap<ConnectionId, Socket>,
     /// Socket → connection id, by the identity of the JavaScript object.
-    ids: Map,
+    ids: SocketIds,
     room: RoomId,
     alarm: Option<i64>,
     text_out: TextOut,
@@ -149,7 +149,7 @@ impl Object {
         }
         self.with_live(|object, live| {
             let (id, actions) = live.switchboard.open(bearer.as_deref(), now());
-            live.ids.set(&socket, &JsValue::from(id));
+            live.ids.set(&socket, id);
             live.sockets.insert(id, socket);
             object.perform(live, actions, None)
         });
@@ -157,15 +157,15 @@ impl Object {
     }
 
     fn receive_text(&self, socket: &Socket, text: &JsString) -> Vec<Question> {
-        let too_large = text.length() > MAX_PAYLOAD;
+        let units = text.length();
         self.with_connection(socket, |object, live, id| {
-            if too_large {
+            if units > MAX_PAYLOAD {
                 let actions = live.switchboard.oversize(id, now());
                 return object.perform(live, actions, None);
             }
-            object.text_in.borrow_mut().copy(text, |frame| {
+            object.text_in.borrow_mut().copy(text, units, |frame| {
                 let actions = live.switchboard.receive_text(id, frame, now());
-                object.perform(live, actions, Some(Source { frame, text }))
+                object.perform(live, actions, Some(Source { frame, text, units }))
             })
         })
     }
@@ -273,9 +273,8 @@ impl Object {
         act: impl FnOnce(&Self, &mut Live, ConnectionId) -> Vec<Question>,
     ) -> Vec<Question> {
         let acted = self.with_live(|object, live| {
-            let id = live.ids.get(socket).as_f64()?;
-            // Ids were put there as `ConnectionId`s.
-            Some(act(object, live, id as ConnectionId))
+            let id = live.ids.get(socket)?;
+            Some(act(object, live, id))
         });
         acted.flatten().unwrap_or_default()
     }
@@ -309,11 +308,11 @@ impl Object {
         let Some(room) = restored.first().map(|(attachment, _)| attachment.room()).or(of_held) else {
             return Ok(None);
         };
-        let ids = Map::new();
+        let ids = SocketIds::new();
         let mut by_id = VecMap::new();
         let mut attachments = Vec::new();
         for (attachment, socket) in restored {
-            ids.set(&socket, &JsValue::from(attachment.connection()));
+            ids.set(&socket, attachment.connection());
             by_id.insert(attachment.connection(), socket);
             attachments.push(attachment);
         }
@@ -327,7 +326,7 @@ impl Object {
         Ok(Live {
             switchboard,
             sockets: VecMap::new(),
-            ids: Map::new(),
+            ids: SocketIds::new(),
             room,
             alarm: None,
             text_out: TextOut::new(),

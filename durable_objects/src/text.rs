@@ -27,9 +27,9 @@ impl TextIn {
         Self { encoder: TextEncoder::new(), buffer: Vec::new() }
     }
 
-    /// Gives `read` the text as Rust sees it.
-    pub fn copy<T>(&mut self, text: &JsString, read: impl FnOnce(&str) -> T) -> T {
-        let units = text.length() as usize;
+    /// Gives `read` the text, of `units` code units, as Rust sees it.
+    pub fn copy<T>(&mut self, text: &JsString, units: u32, read: impl FnOnce(&str) -> T) -> T {
+        let units = units as usize;
         if self.buffer.len() < units {
             self.buffer.resize(units, 0);
         }
@@ -59,6 +59,8 @@ pub struct TextOut {
 pub struct Source<'a> {
     pub frame: &'a str,
     pub text: &'a JsString,
+    /// Code units of `text`; asked for once, as every question crosses the boundary.
+    pub units: u32,
 }
 
 impl TextOut {
@@ -88,14 +90,13 @@ impl Source<'_> {
     /// `part` of the frame as a slice of the JavaScript string, with `tail` if that follows and ends
     /// the frame. Where all characters are ASCII their places are the same in both.
     fn cut(self, part: &str, tail: &str) -> Option<(JsString, bool)> {
-        let length = self.text.length();
-        if self.frame.len() != length as usize {
+        if self.frame.len() != self.units as usize {
             return None;
         }
         let start = (part.as_ptr() as usize).checked_sub(self.frame.as_ptr() as usize)?;
         let end = start + part.len();
         let with_tail = self.frame.get(end..)? == tail;
-        let end = if with_tail { length } else { u32::try_from(end).ok()? };
+        let end = if with_tail { self.units } else { u32::try_from(end).ok()? };
         Some((self.text.slice(u32::try_from(start).ok()?, end), with_tail))
     }
 }
