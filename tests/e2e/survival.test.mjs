@@ -76,7 +76,7 @@ describe("survival", () => {
   });
 
   test("a client that stops answering pings is noticed", async () => {
-    const server = await startServer({ PING_INTERVAL_MS: "400", PING_TIMEOUT_MS: "400", RECONNECT_GRACE_SECONDS: "0" });
+    const server = await startServer({ PING_INTERVAL_MS: "1000", PING_TIMEOUT_MS: "2000", RECONNECT_GRACE_SECONDS: "0" });
     const [ann, bob] = [await person(server), await person(server)];
     const room = await roomOf(server, ann, bob);
     const [first, second] = [await joined(server, room, ann), await joined(server, room, bob)];
