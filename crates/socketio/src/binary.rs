@@ -40,8 +40,9 @@ impl Attachments {
     }
 }
 
-/// Objects nest at most this deep in a binary packet, where placeholders have to be looked for.
-const DEPTH: usize = 128;
+/// Objects nest at most this deep in a binary packet, where placeholders have to be looked for: each
+/// level is read once more, so this bounds what a hostile frame costs.
+const DEPTH: usize = 32;
 
 fn check_placeholders(value: &str, attachments: usize, depth: usize) -> Result<(), PacketError> {
     if depth > DEPTH {
@@ -95,6 +96,13 @@ mod tests {
                 assert_eq!(error, Err(PacketError::Placeholder), "{num}");
             }
         }
+    }
+
+    #[test]
+    fn nesting_is_bounded_as_each_level_costs_a_reading() {
+        let nested = |depth: usize| format!(r#"51-["x",{}1{}]"#, "[".repeat(depth), "]".repeat(depth));
+        assert!(announced(&nested(DEPTH)).is_ok());
+        assert_eq!(announced(&nested(DEPTH + 1)).map(|_| ()), Err(PacketError::Json));
     }
 
     #[test]
