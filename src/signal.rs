@@ -47,6 +47,5 @@ pub fn is_upgrade<B>(request: &http::Request<B>) -> bool {
 }
 
 fn refusal(error: HandshakeError) -> Response {
-    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
-    (status, Json(error)).into_response()
+    (StatusCode::BAD_REQUEST, Json(error)).into_response()
 }

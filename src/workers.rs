@@ -34,7 +34,7 @@ pub fn router(env: &Env) -> Router {
 
 fn build(env: &Env) -> Router {
     let variable = |name: &str| env.var(name).ok().map(|value| value.to_string());
-    let production = variable("NODE_ENV").is_some_and(|environment| environment.trim() == "production");
+    let production = Config::is_production(variable);
     telemetry::show_debug(!production);
     let started = Timestamp::from_millis(zetra_durable_objects::now());
     let platform = Platform { clock: zetra_durable_objects::now, fill_random, started, production };

@@ -69,13 +69,18 @@ pub enum Turn {
 }
 
 impl Config {
+    /// What `NODE_ENV` says; known even where the rest is unusable.
+    pub fn is_production(variable: impl Fn(&str) -> Option<String>) -> bool {
+        variable("NODE_ENV").is_some_and(|environment| environment.trim() == "production")
+    }
+
     /// `variable` gives the value of a variable or secret.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let text = |name: &str| variable(name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty());
         refuse_mongo_uri(text("MONGO_URI").as_deref())?;
         Ok(Self {
             token_key: token_key(variable("JWT_SECRET"))?,
-            production: text("NODE_ENV").is_some_and(|env| env == "production"),
+            production: Self::is_production(&variable),
             origins: origins(text("NEXT_PUBLIC_API_BASE_URL")),
             socket_url: text("SOCKET_URL"),
             socket_auth: match text("SOCKET_AUTH").as_deref() {

@@ -145,7 +145,7 @@ impl Object {
         let socket: Socket = server.as_ref().clone().unchecked_into();
         self.state.accept_web_socket(&socket);
         if self.live().is_none() {
-            self.live.replace(Some(self.start(room)?));
+            self.live.replace(Some(self.start(room, Vec::new(), Vec::new())?));
         }
         self.with_live(|object, live| {
             let (id, actions) = live.switchboard.open(bearer.as_deref(), now());
@@ -308,29 +308,26 @@ impl Object {
         let Some(room) = restored.first().map(|(attachment, _)| attachment.room()).or(of_held) else {
             return Ok(None);
         };
-        let ids = SocketIds::new();
-        let mut by_id = VecMap::new();
-        let mut attachments = Vec::new();
-        for (attachment, socket) in restored {
-            ids.set(&socket, attachment.connection());
-            by_id.insert(attachment.connection(), socket);
-            attachments.push(attachment);
-        }
         let members = held.map(|held| held.members).unwrap_or_default();
-        let switchboard = Switchboard::restore(room, self.settings()?, attachments, members);
-        Ok(Some(Live { switchboard, sockets: by_id, ids, room, alarm: None, text_out: TextOut::new() }))
+        self.start(room, restored, members).map(Some)
     }
 
-    fn start(&self, room: RoomId) -> worker::Result<Live> {
-        let switchboard = Switchboard::restore(room, self.settings()?, Vec::new(), Vec::new());
-        Ok(Live {
-            switchboard,
-            sockets: VecMap::new(),
-            ids: SocketIds::new(),
-            room,
-            alarm: None,
-            text_out: TextOut::new(),
-        })
+    fn start(
+        &self,
+        room: RoomId,
+        connections: Vec<(Attachment, Socket)>,
+        members: Vec<Held>,
+    ) -> worker::Result<Live> {
+        let ids = SocketIds::new();
+        let mut sockets = VecMap::new();
+        let mut attachments = Vec::new();
+        for (attachment, socket) in connections {
+            ids.set(&socket, attachment.connection());
+            sockets.insert(attachment.connection(), socket);
+            attachments.push(attachment);
+        }
+        let switchboard = Switchboard::restore(room, self.settings()?, attachments, members);
+        Ok(Live { switchboard, sockets, ids, room, alarm: None, text_out: TextOut::new() })
     }
 
     fn settings(&self) -> worker::Result<Settings> {

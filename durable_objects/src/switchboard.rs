@@ -273,9 +273,7 @@ impl Switchboard {
     /// Ends the connections whose tokens are no longer honoured.
     pub fn revoke(&mut self, revocation: &Revocation) -> Actions<'static> {
         let revoked = |connection: &Connection| match &connection.waiting {
-            Some(Waiting::Verification(claims)) => {
-                Credential::Token(claims.clone()).is_revoked_by(revocation)
-            }
+            Some(Waiting::Verification(claims)) => revocation.revokes(claims),
             Some(Waiting::Admission) | None => false,
         };
         let unverified: Vec<_> =

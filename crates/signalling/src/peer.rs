@@ -41,13 +41,19 @@ impl Credential {
         }
     }
 
-    pub fn is_revoked_by(&self, revocation: &Revocation) -> bool {
-        self.claims().is_some_and(|claims| match revocation {
-            Revocation::PasswordChanged { user, version, kept } => {
+    pub(crate) fn is_revoked_by(&self, revocation: &Revocation) -> bool {
+        self.claims().is_some_and(|claims| revocation.revokes(claims))
+    }
+}
+
+impl Revocation {
+    pub fn revokes(&self, claims: &Claims) -> bool {
+        match self {
+            Self::PasswordChanged { user, version, kept } => {
                 claims.user == *user && !claims.is_honoured(*version, Some(kept))
             }
-            Revocation::AccountDeleted { user } => claims.user == *user,
-        })
+            Self::AccountDeleted { user } => claims.user == *user,
+        }
     }
 }
 

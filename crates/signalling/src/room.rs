@@ -166,9 +166,10 @@ impl Room {
         };
         match refusal {
             Some(refusal) => effects.push(Rejected::from(refusal).told_to(id, Some("join-room"), ack)),
-            None => effects.extend(ack.map(|ack| {
-                let others = self.online().into_iter().filter(|other| *other != user).collect();
-                Effect::Ack { peer: id, id: ack, body: AckBody::Joined(others) }
+            None => effects.extend(ack.map(|ack| Effect::Ack {
+                peer: id,
+                id: ack,
+                body: AckBody::Joined(self.others_than(user)),
             })),
         }
         effects
@@ -283,8 +284,7 @@ impl Room {
             (Some(user), _) | (None, Some(user)) => user,
         };
         if peer.joined.is_some() {
-            let others = self.online().into_iter().filter(|other| *other != user).collect();
-            return Ok(Some(AckBody::Joined(others)));
+            return Ok(Some(AckBody::Joined(self.others_than(user))));
         }
         effects.push(Effect::Lookup { peer: id, user, ack });
         Ok(None)
@@ -416,6 +416,10 @@ impl Room {
         let mut present: Vec<_> = joined.chain(self.held.iter().map(|held| held.joined)).collect();
         present.sort_unstable_by_key(|joined| joined.sequence);
         present
+    }
+
+    fn others_than(&self, user: UserId) -> Vec<UserId> {
+        self.online().into_iter().filter(|other| *other != user).collect()
     }
 
     fn present_count(&self) -> usize {

@@ -7,7 +7,6 @@ use std::fmt::Write;
 /// Engine.IO packets that carry nothing.
 pub mod engine {
     pub const PING: &str = "2";
-    pub const PONG: &str = "3";
 }
 
 /// Engine.IO `open`, the first frame of a session: durations in milliseconds, `max_payload` in bytes.

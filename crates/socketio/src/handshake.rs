@@ -23,12 +23,7 @@ impl HandshakeError {
     pub const SESSION_UNKNOWN: Self = Self { code: 1, message: "Session ID unknown" };
     pub const BAD_METHOD: Self = Self { code: 2, message: "Bad handshake method" };
     pub const BAD_REQUEST: Self = Self { code: 3, message: "Bad request" };
-    pub const FORBIDDEN: Self = Self { code: 4, message: "Forbidden" };
     pub const UNSUPPORTED_VERSION: Self = Self { code: 5, message: "Unsupported protocol version" };
-
-    pub fn status(self) -> u16 {
-        if self == Self::FORBIDDEN { 403 } else { 400 }
-    }
 }
 
 impl Handshake {
