@@ -91,7 +91,7 @@ pub fn router(app: App) -> Router {
         .route("/api/call-logs/stats", get(call_log::stats))
         .route("/api/call-logs/{roomId}/end", put(call_log::end))
         .route("/api/ice-servers", get(ice::ice_servers))
-        .route("/socket.io/", any(signal::handshake))
+        .route("/socket.io/", any(signal::engine))
         .fallback(route_not_found)
         .with_state(app);
     finish(routes, origins, platform)

@@ -20,7 +20,7 @@ mod workers;
 use axum::body::Body;
 use worker::{Context, Env, HttpRequest, Result, event, send::IntoSendFuture};
 
-pub use zetra_durable_objects::{RateLimit, Room};
+pub use zetra_durable_objects::{RateLimit, Room, Session};
 
 #[event(start)]
 fn start() {

@@ -2,12 +2,12 @@
 //! randomness. On Workers these are objects and calls; in tests they are memory.
 
 use async_trait::async_trait;
-use axum::response::Response;
+use axum::{extract::Request, response::Response};
 use secrecy::SecretString;
 use serde_json::Value;
 use thiserror::Error;
 use zetra_domain::{RoomId, Timestamp, UserId};
-use zetra_durable_objects::{AccountKey, Attempt, AuthLimits, Handshaking, Verdict};
+use zetra_durable_objects::{AccountKey, Attempt, AuthLimits, Verdict};
 use zetra_signalling::Revocation;
 
 /// A peer service did not answer. The text is for the log, never for a client.
@@ -21,8 +21,17 @@ pub trait Rooms: Send + Sync {
     async fn online(&self, room: RoomId) -> Result<Vec<UserId>, Unavailable>;
     /// Ends the connections in these rooms whose tokens are no longer honoured.
     async fn revoke(&self, rooms: Vec<RoomId>, revocation: &Revocation) -> Result<(), Unavailable>;
-    /// Hands a WebSocket handshake to the room's object.
-    async fn connect(&self, handshaking: &Handshaking) -> Result<Response, Unavailable>;
+    /// Hands a request of Engine.IO to the object in which its connection lives.
+    async fn hand_over(&self, connection: Connection, request: Request) -> Result<Response, Unavailable>;
+}
+
+/// Where a connection lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// In the object of the room that its handshake named.
+    Room(RoomId),
+    /// In an object of its own, named by its session id.
+    Session(String),
 }
 
 /// Counts attempts and failures per client address, strictly.

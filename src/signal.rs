@@ -1,44 +1,46 @@
-//! `/socket.io/`: check the handshake, choose the object, hand over.
+//! `/socket.io/`: check the request, choose the object, hand over.
+//!
+//! A connection that names its room in the query (`?roomId=`, which stays in the query of every request
+//! of its session) lives in that room's object, any other in an object of its own. Which of the two
+//! is also in the session id, so that one cannot be taken for the other.
 
 use std::sync::Arc;
 
 use axum::{
-    Json,
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
-use http::{Method, StatusCode, header};
-use zetra_durable_objects::Handshaking;
-use zetra_socketio::{Handshake, HandshakeError};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use zetra_domain::RoomId;
+use zetra_durable_objects::{HANDSHAKE_HEADER, Handshake, SESSION_HEADER};
+use zetra_socketio::engine::{Method as EngineMethod, Query, RequestError, Route};
 
-use crate::{app::App, error::ApiError, extract::bearer};
+use crate::{app::App, error::ApiError, extract::bearer, ports::Connection};
 
-/// Without a room in the handshake there is no object to hand it to, in this version.
-const ROOM_MISSING: HandshakeError =
-    HandshakeError { code: 3, message: "Name the room in the query: ?roomId=<uuid>" };
-
-pub async fn handshake(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
-    let query = request.uri().query().unwrap_or_default();
-    let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
-    let pairs = pairs.iter().map(|(key, value)| (key.as_ref(), value.as_ref()));
-    let handshake = Handshake::parse(pairs, request.method() == Method::GET, is_upgrade(&request));
-    let room = match handshake.map(|handshake| handshake.room_id) {
-        Ok(Some(room)) => room.parse().map_err(|_| HandshakeError::BAD_REQUEST),
-        Ok(None) => Err(ROOM_MISSING),
-        Err(error) => Err(error),
+pub async fn engine(State(app): State<Arc<App>>, mut request: Request) -> Result<Response, ApiError> {
+    let query = query(&request);
+    let room = query.room_id.as_deref().map(str::parse::<RoomId>).transpose();
+    let ids = &app.config.session_ids;
+    let is_ours = |sid: &str| room.as_ref().is_ok_and(|room| ids.is_ours(*room, sid));
+    let route = query.route(method(&request), is_ours);
+    let opening = matches!(route, Ok(Route::Open(_)));
+    let (room, sid) = match (route, room) {
+        (Ok(Route::Open(_)), Ok(room)) => (room, ids.issue(room, app.platform.random())),
+        (Ok(Route::Session { sid, .. }), Ok(room)) => (room, sid.to_owned()),
+        (Ok(_), Err(_)) => return Ok(refusal(RequestError::BAD_REQUEST)),
+        (Err(error), _) => return Ok(refusal(error)),
     };
-    match room {
-        Ok(room) => {
-            let bearer = match bearer(request.headers()) {
-                Ok(token) => Some(token.to_owned()),
-                Err(ApiError::TokenMissing) => None,
-                // What is no bearer token is no token at all: the object refuses it at CONNECT.
-                Err(_) => Some(String::new()),
-            };
-            Ok(app.rooms.connect(&Handshaking { room, bearer }).await?)
-        }
-        Err(error) => Ok(refusal(error)),
+    let handshake = opening.then(|| handshake(request.headers())).transpose()?;
+    let headers = request.headers_mut();
+    // Never the client's own.
+    headers.remove(SESSION_HEADER);
+    headers.remove(HANDSHAKE_HEADER);
+    if let Some(handshake) = handshake {
+        headers.insert(SESSION_HEADER, header_value(&sid)?);
+        headers.insert(HANDSHAKE_HEADER, handshake);
     }
+    let connection = room.map_or(Connection::Session(sid), Connection::Room);
+    Ok(app.rooms.hand_over(connection, request).await?)
 }
 
 pub fn is_upgrade<B>(request: &http::Request<B>) -> bool {
@@ -46,6 +48,38 @@ pub fn is_upgrade<B>(request: &http::Request<B>) -> bool {
     upgrade.is_some_and(|upgrade| upgrade.eq_ignore_ascii_case("websocket"))
 }
 
-fn refusal(error: HandshakeError) -> Response {
-    (StatusCode::BAD_REQUEST, Json(error)).into_response()
+fn query(request: &Request) -> Query {
+    let query = request.uri().query().unwrap_or_default();
+    let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
+    Query::parse(pairs.iter().map(|(key, value)| (key.as_ref(), value.as_ref())))
+}
+
+fn method(request: &Request) -> EngineMethod {
+    match *request.method() {
+        Method::GET if is_upgrade(request) => EngineMethod::Upgrade,
+        Method::GET => EngineMethod::Get,
+        Method::POST => EngineMethod::Post,
+        _ => EngineMethod::Other,
+    }
+}
+
+/// What the object is told of who connects.
+fn handshake(headers: &HeaderMap) -> Result<HeaderValue, ApiError> {
+    let bearer = match bearer(headers) {
+        Ok(token) => Some(token.to_owned()),
+        Err(ApiError::TokenMissing) => None,
+        // What is no bearer token is no token at all: the object refuses it at CONNECT.
+        Err(_) => Some(String::new()),
+    };
+    header_value(&serde_json::to_string(&Handshake { bearer }).unwrap_or_default())
+}
+
+/// A bearer token came in a header, so it can go on in one.
+fn header_value(value: &str) -> Result<HeaderValue, ApiError> {
+    HeaderValue::from_str(value).map_err(|_| ApiError::TokenMalformed)
+}
+
+fn refusal(error: RequestError) -> Response {
+    let json = HeaderValue::from_static("application/json");
+    (StatusCode::BAD_REQUEST, [(header::CONTENT_TYPE, json)], error.json()).into_response()
 }

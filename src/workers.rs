@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 use worker::{Env, Fetch, Method, Request, RequestInit, send::IntoSendFuture};
 use zetra_domain::{RoomId, Timestamp, UserId};
 use zetra_durable_objects::{
-    AccountKey, Attempt, AuthLimits, Config, ConfigError, Handshaking, RateLimitClient, RoomClient, Verdict,
-    open_store,
+    AccountKey, Attempt, AuthLimits, Config, ConfigError, RateLimitClient, RoomClient, SessionClient,
+    Verdict, open_store,
 };
 use zetra_signalling::Revocation;
 
 use crate::{
     app::{self, App, Services},
-    ports::{Limiter, Platform, Rooms, TurnService, Unavailable},
+    ports::{Connection, Limiter, Platform, Rooms, TurnService, Unavailable},
     telemetry,
 };
 
@@ -86,9 +86,21 @@ impl Rooms for Objects {
         told.into_send().await.into_iter().collect::<Result<(), _>>().map_err(unavailable)
     }
 
-    async fn connect(&self, handshaking: &Handshaking) -> Result<Response, Unavailable> {
-        let response = self.rooms()?.connect(handshaking).into_send().await.map_err(unavailable)?;
-        Ok(response.into())
+    async fn hand_over(
+        &self,
+        connection: Connection,
+        request: axum::extract::Request,
+    ) -> Result<Response, Unavailable> {
+        let (rooms, sessions) = (self.rooms()?, SessionClient::new(&self.0).map_err(unavailable)?);
+        let handed = async {
+            let request = Request::try_from(request).map_err(unavailable)?;
+            let response = match connection {
+                Connection::Room(room) => rooms.hand_over(room, request).await,
+                Connection::Session(sid) => sessions.hand_over(&sid, request).await,
+            };
+            response.map_err(unavailable)
+        };
+        Ok(handed.into_send().await?.into())
     }
 }
 

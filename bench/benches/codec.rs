@@ -1,13 +1,18 @@
 //! What a frame costs without a runtime around it: decode, decide, encode.
 
-#![allow(clippy::unwrap_used, reason = "a benchmark that panics has failed")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark that panics has failed")]
 
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use zetra_domain::{Claims, ObjectIds, RoomId, Timestamp, TokenFingerprint};
-use zetra_signalling::{Admission, Credential, Effect, EventRate, Limits, Room};
-use zetra_socketio::{Received, Session, Timing, packet::Packet};
+use zetra_domain::{ObjectIds, RoomId, Timestamp, TokenKey};
+use zetra_durable_objects::{Door, RoomApplication, RoomSettings, SocketAuth, Verification};
+use zetra_signalling::{Admission, EventRate, Limits};
+use zetra_socketio::{
+    Emission, LogLimits, SocketIo, ack,
+    engine::{Action, Frame, LinkId, Method, Opening, Query, Reception, Server, Settings},
+    packet::Packet,
+};
 
 const ROOM: &str = "a987fbc9-4bed-4078-8f07-9141ba07c9f3";
 
@@ -48,52 +53,64 @@ fn encode(c: &mut Criterion) {
     let mut group = c.benchmark_group("encode");
     group.throughput(Throughput::Bytes(value.len() as u64));
     group.bench_function("offer of 2 KB", |b| {
-        b.iter(|| zetra_socketio::event("offer", [black_box(value.as_str())]));
+        b.iter(|| {
+            let arguments = Frame { relayed: black_box(value.as_str()), ..Frame::default() };
+            Emission { name: "offer".into(), arguments, ..Emission::default() }.frame("/").text()
+        });
     });
-    group.bench_function("ack", |b| b.iter(|| zetra_socketio::ack(black_box(7), r#"{"ok":true}"#)));
+    group.bench_function("ack", |b| b.iter(|| ack("/", black_box(7), r#"{"ok":true}"#, 0)));
     group.finish();
 }
 
-/// From the frame to the effects: what the Room object does for each relayed offer.
+/// From the frame to the actions: all that the Room object decides for each relayed offer.
 fn relay(c: &mut Criterion) {
-    let (mut room, mut session) = (room_of_two(), Session::open(0, Timing::default()));
-    session.join("/");
+    let (mut room, link) = room_of_two();
     let frame = format!("4{}", offer());
     let mut now = 0;
     let mut group = c.benchmark_group("relay");
     group.throughput(Throughput::Bytes(frame.len() as u64));
-    group.bench_function("offer of 2 KB, decode to effects", |b| {
+    group.bench_function("offer of 2 KB, frame to actions", |b| {
         b.iter(|| {
             now += 20;
-            let received =
-                session.receive_text(black_box(&frame), now, Timing::default(), Default::default());
-            let Ok(Received::Event { id, elements, .. }) = received else { panic!("no event") };
-            let (name, arguments) = elements.split_first().unwrap();
-            let effects = room.event(0, name, arguments, id, now);
-            assert!(matches!(effects.as_slice(), [Effect::Emit { .. }]));
+            let actions = room.receive_text(link, black_box(&frame), now);
+            assert!(matches!(actions.last(), Some(Action::Send { .. })));
         });
     });
     group.finish();
 }
 
-fn room_of_two() -> Room {
-    let id: RoomId = ROOM.parse().unwrap();
+/// Two people in a room, and the link of one of them.
+fn room_of_two() -> (Server<SocketIo<RoomApplication>>, LinkId) {
+    let key = || TokenKey::new(&"0123456789abcdef0123456789abcdef".to_owned().into()).unwrap();
     let limits = Limits { max_present: 64, hold: 10_000, rate: EventRate::default() };
-    let mut room = Room::restore(id, limits, [], Vec::new());
+    let log = LogLimits { max_age: 75_000, max_events: 512, max_bytes: 1_000_000 };
+    let door = Door { token_key: key(), socket_auth: SocketAuth::Required };
+    let settings = RoomSettings { door, limits, log, new_id: || "id".to_owned() };
+    let id: RoomId = ROOM.parse().unwrap();
+    let mut room = Server::restore(Settings::default(), Vec::new(), |kept| {
+        SocketIo::restore(zetra_socketio::Limits::default(), kept, |connected| {
+            RoomApplication::restore(id, settings, Vec::new(), Vec::new(), connected, 0)
+        })
+    });
     let mut ids = ObjectIds::new([1; 8]);
-    for peer in 0..2 {
+    let query = Query::parse([("transport", "websocket"), ("EIO", "4")]);
+    let mut links = Vec::new();
+    for socket in 0..2 {
         let user = ids.user(Timestamp::from_millis(0));
-        let claims = Claims {
-            user,
-            username: "somebody".to_owned(),
-            version: 0,
-            expires_at: Timestamp::from_millis(i64::MAX),
-            fingerprint: TokenFingerprint::stored(String::new()),
-        };
-        room.connect(peer, Credential::Token(claims));
-        room.admit(peer, user, None, Admission::Participant);
+        let token = key().issue(user, "somebody", 0, [0; 9], Timestamp::from_millis(0));
+        let opening = Some(Opening { sid: "sid", handshake: "{}" });
+        let (reception, _) = room.request(0, &query, Method::Upgrade, false, opening, 0);
+        let Reception::WebSocket(link) = reception else { panic!("no WebSocket") };
+        links.push(link);
+        room.receive_text(link, &format!(r#"40{{"token":"{token}"}}"#), 0);
+        let known = Verification::Account { version: 0, kept: None };
+        room.act(0, |protocol, out| protocol.act(0, out, |app| app.verified(socket, known, 0)));
+        room.receive_text(link, &format!(r#"42["join-room","{ROOM}"]"#), 0);
+        room.act(0, |protocol, out| {
+            protocol.act(0, out, |app| app.admitted(socket, user, None, Admission::Participant, 0));
+        });
     }
-    room
+    (room, links[0])
 }
 
 criterion_group!(benches, decode, encode, relay);

@@ -10,7 +10,7 @@ use thiserror::Error;
 use zetra_domain::TokenKey;
 use zetra_signalling::EventRate;
 
-use crate::ledger;
+use crate::{SessionIds, ledger};
 
 /// What is wrong with the configuration, in words for the operator.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -26,6 +26,7 @@ impl ConfigError {
 
 pub struct Config {
     pub token_key: TokenKey,
+    pub session_ids: SessionIds,
     /// `NODE_ENV`: production hides debug logs.
     pub production: bool,
     /// `NEXT_PUBLIC_API_BASE_URL`: the origins of front ends.
@@ -78,8 +79,10 @@ impl Config {
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let text = |name: &str| variable(name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty());
         refuse_mongo_uri(text("MONGO_URI").as_deref())?;
+        let secret = secret(variable("JWT_SECRET"))?;
         Ok(Self {
-            token_key: token_key(variable("JWT_SECRET"))?,
+            token_key: token_key(&secret)?,
+            session_ids: SessionIds::new(&secret),
             production: Self::is_production(&variable),
             origins: origins(text("NEXT_PUBLIC_API_BASE_URL")),
             socket_url: text("SOCKET_URL"),
@@ -110,13 +113,16 @@ impl Config {
 const DEFAULT_ORIGINS: &str = "http://localhost:3000,http://localhost:4000";
 const TURN_API_URL: &str = "https://rtc.live.cloudflare.com/v1/turn";
 
-fn token_key(secret: Option<String>) -> Result<TokenKey, ConfigError> {
-    let secret = secret.ok_or_else(|| {
+fn secret(secret: Option<String>) -> Result<SecretString, ConfigError> {
+    secret.map(SecretString::from).ok_or_else(|| {
         ConfigError(
             "JWT_SECRET is not set: put at least 32 random bytes into it (locally into .dev.vars)".to_owned(),
         )
-    })?;
-    TokenKey::new(&SecretString::from(secret)).ok_or_else(|| {
+    })
+}
+
+fn token_key(secret: &SecretString) -> Result<TokenKey, ConfigError> {
+    TokenKey::new(secret).ok_or_else(|| {
         ConfigError(format!("JWT_SECRET is too short: it needs at least {} bytes", TokenKey::MIN_BYTES))
     })
 }

@@ -2,34 +2,39 @@
 //!
 //! | object | one per | holds |
 //! |---|---|---|
-//! | [`Room`] | room | its WebSockets, who is present |
+//! | [`Room`] | room | its connections, who is present, what was said lately |
+//! | [`Session`] | connection that named no room at its handshake | that connection |
 //! | [`RateLimit`] | client address | attempts and failures at the auth routes |
 //!
-//! An object's shell accepts, reads attachments, delegates and performs; what it decides is decided
-//! by [`Switchboard`] and [`Ledger`], which are pure and tested natively.
+//! An object's shell accepts, delegates and performs; what it decides is decided by
+//! [`RoomApplication`], [`Gateway`] and [`Ledger`], which are pure and tested natively.
 
 pub mod bindings;
 mod config;
 mod d1;
+mod door;
+mod embedding;
+mod gateway;
 mod ledger;
+mod mailboxes;
+mod object_clients;
 mod rate_limit;
 mod room;
-mod room_client;
-mod switchboard;
-mod text;
+mod room_application;
+mod session;
+mod session_ids;
+mod session_protocol;
 
 pub use config::{AuthLimits, Config, ConfigError, SocketAuth, Turn};
 pub use d1::open_store;
+pub use door::{Door, Handshake, Knock, Recovery, Verification};
+pub use gateway::{Gateway, GatewayCommand, GatewaySettings, Guest};
 pub use ledger::{AccountKey, Attempt, Ledger, Standing, Verdict};
+pub use object_clients::{ObjectError, RoomClient, SessionClient};
 pub use rate_limit::{RateLimit, RateLimitClient};
 pub use room::Room;
-pub use room_client::{Handshaking, ObjectError, RoomClient};
-pub use switchboard::{
-    Action, Attachment, ConnectionId, Frame, Presented, Settings, Switchboard, Verification,
-};
-
-/// Milliseconds since the Unix epoch. On Workers the clock stands still between I/O.
-pub fn now() -> i64 {
-    // Dates of this age are whole numbers far below 2^53.
-    js_sys::Date::now() as i64
-}
+pub use room_application::{RoomApplication, RoomCommand, RoomSettings, StoredPeer};
+pub use session::Session;
+pub use session_ids::SessionIds;
+pub use session_protocol::{Delivery, FromSession};
+pub use zetra_socketio_object::{HANDSHAKE_HEADER, SESSION_HEADER, now};

@@ -10,12 +10,9 @@ use wasm_bindgen::JsCast;
 use worker::{
     DurableObject, Env, Method, ObjectNamespace, Request, RequestInit, Response, State, durable_object,
 };
+use zetra_socketio_object::bindings::{ObjectState, ObjectStorage};
 
-use crate::{
-    AccountKey, Attempt, AuthLimits, Ledger, ObjectError, Verdict,
-    bindings::{ObjectState, ObjectStorage},
-    now,
-};
+use crate::{AccountKey, Attempt, AuthLimits, Ledger, ObjectError, Verdict, now};
 
 const BINDING: &str = "RATE_LIMIT";
 const LEDGER: &str = "ledger";

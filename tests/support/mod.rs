@@ -6,17 +6,22 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use axum::{body::Body, response::Response};
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use zetra::{
     app::{self, App, Services},
-    ports::{Limiter, Platform, Rooms, TurnService, Unavailable},
+    ports::{Connection, Limiter, Platform, Rooms, TurnService, Unavailable},
 };
 use zetra_domain::{RoomId, Timestamp, UserId};
-use zetra_durable_objects::{AccountKey, Attempt, AuthLimits, Config, Handshaking, Ledger, Verdict};
+use zetra_durable_objects::{
+    AccountKey, Attempt, AuthLimits, Config, HANDSHAKE_HEADER, Ledger, SESSION_HEADER, Verdict,
+};
 use zetra_signalling::Revocation;
 use zetra_store::{MemoryStore, Row, Sql, SqlError, SqliteStore, Statement, Store};
 
@@ -210,10 +215,21 @@ impl Rooms for FakeRooms {
         Ok(())
     }
 
-    async fn connect(&self, handshaking: &Handshaking) -> Result<Response, Unavailable> {
-        let bearer = handshaking.bearer.clone().unwrap_or_default();
-        let handed = json!({ "room": handshaking.room, "bearer": bearer });
-        Ok(Response::new(Body::from(handed.to_string())))
+    async fn hand_over(
+        &self,
+        connection: Connection,
+        request: axum::extract::Request,
+    ) -> Result<Response, Unavailable> {
+        let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+        let handshake: Value = serde_json::from_str(header(HANDSHAKE_HEADER).unwrap_or("null")).unwrap();
+        let sid = header(SESSION_HEADER);
+        let body = match connection {
+            Connection::Room(room) => json!({ "room": room, "sid": sid, "handshake": handshake }),
+            Connection::Session(session) => {
+                json!({ "session": session, "sid": sid, "handshake": handshake })
+            }
+        };
+        Ok(axum::Json(body).into_response())
     }
 }
 

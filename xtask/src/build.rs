@@ -11,11 +11,25 @@ use crate::{
     workspace,
 };
 
-/// What the Worker is made of.
-const SOURCES: [&str; 6] =
-    ["src", "crates", "durable_objects", "Cargo.toml", "Cargo.lock", "package-lock.json"];
-const OUTPUT: &str = "build/index_bg.wasm";
-const COMPILED: &str = "target/wasm32-unknown-unknown/release/zetra.wasm";
+/// A crate that becomes a Worker.
+struct Worker {
+    name: &'static str,
+    package: &'static str,
+    /// Where its manifest and its `build/` are.
+    folder: &'static str,
+    sources: &'static [&'static str],
+}
+
+const SHARED: [&str; 4] = ["crates", "Cargo.toml", "Cargo.lock", "package-lock.json"];
+const PRODUCT: Worker =
+    Worker { name: "the Worker", package: "zetra", folder: ".", sources: &["src", "durable_objects"] };
+/// The fixture of the official protocol suites.
+const CONFORMANCE: Worker = Worker {
+    name: "the conformance Worker",
+    package: "zetra-conformance",
+    folder: "tests/conformance",
+    sources: &["tests/conformance/src", "tests/conformance/Cargo.toml"],
+};
 /// What workerd is known to take; as worker-build itself has it.
 const FEATURES: [&str; 7] = [
     "--enable-mutable-globals",
@@ -28,23 +42,36 @@ const FEATURES: [&str; 7] = [
 ];
 
 pub fn run() -> Result<()> {
+    build(&PRODUCT)
+}
+
+pub fn conformance() -> Result<()> {
+    build(&CONFORMANCE)
+}
+
+fn build(worker: &Worker) -> Result<()> {
     setup::run()?;
-    let newest = SOURCES.iter().filter_map(|source| newest_change(&workspace::path(source))).max();
-    if modified(OUTPUT) >= newest {
+    let Worker { name, package, folder, sources } = worker;
+    let output = format!("{folder}/build/index_bg.wasm");
+    let compiled = format!("target/wasm32-unknown-unknown/release/{}.wasm", package.replace('-', "_"));
+    let newest =
+        sources.iter().chain(&SHARED).filter_map(|source| newest_change(&workspace::path(source))).max();
+    if modified(&output) >= newest {
         return Ok(());
     }
-    let mut step = Step::begin("building the Worker");
+    let mut step = Step::begin(&format!("building {name}"));
     // Cargo knows best whether a change concerns the Worker; a changed test does not.
-    let compile = ["build", "--release", "--lib", "--target", "wasm32-unknown-unknown"];
+    let compile = ["build", "--release", "--lib", "--target", "wasm32-unknown-unknown", "--package", package];
     run_quietly(with_environment(command("cargo", &compile)), &mut step, "The compiler says:")?;
-    if modified(OUTPUT) > modified(COMPILED) && modified(OUTPUT) > modified("package-lock.json") {
+    if modified(&output) > modified(&compiled) && modified(&output) > modified("package-lock.json") {
         step.done("(unchanged) ");
-        return touch(&workspace::path(OUTPUT));
+        return touch(&workspace::path(&output));
     }
-    let build = with_environment(command(workspace::tool("worker-build"), &["--release"]));
+    let mut build = with_environment(command(workspace::tool("worker-build"), &["--release"]));
+    build.arg(workspace::path(folder));
     run_quietly(build, &mut step, "worker-build says:")?;
     // A fifth of what a cold start loads would be the names of functions.
-    let output = workspace::path(OUTPUT);
+    let output = workspace::path(&output);
     let mut strip = command(workspace::node_bin("wasm-opt"), &FEATURES);
     strip.args(["-Os", "--strip-debug", "--strip-producers"]).arg(&output).arg("-o").arg(&output);
     run_quietly(strip, &mut step, "wasm-opt says:")?;

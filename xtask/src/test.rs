@@ -17,8 +17,9 @@ pub fn run() -> Result<()> {
     run_shown(cargo(&clippy), "Mend what clippy names.")?;
     heading("native tests");
     run_shown(cargo(&["test", "--workspace", "--quiet"]), "The failing test says what was expected.")?;
-    heading("the Worker");
+    heading("the Workers");
     build::run()?;
+    build::conformance()?;
     heading("tests on workerd with the real client");
     end_to_end()?;
     println!("\n✓ everything passed ({} s)", begun.elapsed().as_secs());

@@ -87,6 +87,7 @@ struct CustomClaims {
 }
 
 /// The key that signs and checks tokens. Its bytes show in no `Debug`.
+#[derive(Clone)]
 pub struct TokenKey(Hs256Key);
 
 impl TokenKey {

@@ -6,8 +6,8 @@
 //!
 //! Invariants
 //! 1. A user is in the room once: two peers never hold one user.
-//! 2. The room is a function of its peers and its held members ([`Room::restore`]); nothing else
-//!    has to survive hibernation.
+//! 2. The room is a function of its peers ([`Room::restore`]); nothing else has to survive
+//!    hibernation.
 //! 3. A refused event answers its ack where it has one, else by one `error` event, never both, and
 //!    never ends the connection (a flood of refusals does).
 
@@ -24,4 +24,4 @@ pub use outgoing::{AckBody, Outgoing};
 pub use peer::{Credential, Joined, Peer, Revocation};
 pub use rate::EventRate;
 pub use refusal::Refusal;
-pub use room::{Admission, Effect, Held, Limits, PeerId, Room};
+pub use room::{Admission, Effect, Limits, PeerId, Room};

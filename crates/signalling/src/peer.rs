@@ -66,6 +66,9 @@ pub struct Peer {
     pub(crate) joined: Option<Joined>,
     #[serde(rename = "r", default)]
     pub(crate) rate: Rate,
+    /// Milliseconds since the epoch; only while the connection is lost.
+    #[serde(rename = "h", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) held_until: Option<i64>,
 }
 
 /// A presence in the room.
@@ -82,7 +85,19 @@ pub struct Joined {
 
 impl Peer {
     pub fn new(credential: Credential) -> Self {
-        Self { credential, joined: None, rate: Rate::default() }
+        Self { credential, joined: None, rate: Rate::default(), held_until: None }
+    }
+
+    pub fn credential(&self) -> &Credential {
+        &self.credential
+    }
+
+    pub fn is_joined(&self) -> bool {
+        self.joined.is_some()
+    }
+
+    pub fn is_held(&self) -> bool {
+        self.held_until.is_some()
     }
 
     pub(crate) fn is_tokenless(&self) -> bool {

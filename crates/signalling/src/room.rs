@@ -1,11 +1,10 @@
 //! The room machine: presence, relay, chat, takeover, limits.
 //!
-//! A member is present through a joined peer, or *held*: its connection was lost and may come back
-//! until a deadline. Held members count as present, and nobody is told until the deadline passes.
+//! A peer whose connection was lost is *held* until a deadline: it counts as present, events still
+//! go to it (the embedder keeps them), and nobody is told before the deadline passes.
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
 use vecmap::VecMap;
 use zetra_domain::{RoomId, Timestamp, UserId};
 
@@ -14,7 +13,7 @@ use crate::{
     Revocation, Signal, SignalKind, event::known_name, rate::Passage,
 };
 
-/// Names a connection towards the room; the embedder's choice.
+/// Names a peer; the embedder's choice. A peer that recovers keeps its name.
 pub type PeerId = u32;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,10 +45,15 @@ pub enum Effect<'a> {
     },
     /// The peer changed: store it anew.
     Store(PeerId),
-    /// The held members changed: store [`Room::held`] anew.
-    StoreHeld,
+    /// The room has forgotten the peer.
+    Forget(PeerId),
     /// Tell the client that it is disconnected, then close. The room has forgotten the peer.
     Disconnect(PeerId),
+    /// In a lobby: the peer asks for this room, and the arguments make sense.
+    Elsewhere {
+        peer: PeerId,
+        room: RoomId,
+    },
 }
 
 /// What the store says of a user and this room.
@@ -61,37 +65,30 @@ pub enum Admission {
     StoreUnavailable,
 }
 
-/// A member whose connection was lost.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Held {
-    joined: Joined,
-    /// Milliseconds since the epoch.
-    until: i64,
-}
-
 #[derive(Debug)]
 pub struct Room {
-    id: RoomId,
+    /// None for a lobby, in which nobody can be.
+    id: Option<RoomId>,
     limits: Limits,
     /// A few dozen at most: found by looking, which is faster and smaller than a tree.
     peers: VecMap<PeerId, Peer>,
-    held: Vec<Held>,
     next_sequence: u64,
     chat_messages: u32,
 }
 
 impl Room {
-    /// The room as its peers and held members tell it; with neither, an empty one.
-    pub fn restore(
-        id: RoomId,
-        limits: Limits,
-        peers: impl IntoIterator<Item = (PeerId, Peer)>,
-        held: Vec<Held>,
-    ) -> Self {
+    /// The room as its peers tell it; without any, an empty one.
+    pub fn restore(id: RoomId, limits: Limits, peers: impl IntoIterator<Item = (PeerId, Peer)>) -> Self {
         let peers: VecMap<_, _> = peers.into_iter().collect();
-        let joined = peers.values().filter_map(|peer| peer.joined);
-        let last = joined.chain(held.iter().map(|held| held.joined)).map(|joined| joined.sequence).max();
-        Self { id, limits, peers, held, next_sequence: last.map_or(0, |last| last + 1), chat_messages: 0 }
+        let last = peers.values().filter_map(|peer| peer.joined).map(|joined| joined.sequence).max();
+        let next_sequence = last.map_or(0, |last| last + 1);
+        Self { id: Some(id), limits, peers, next_sequence, chat_messages: 0 }
+    }
+
+    /// Where peers are that have named no room yet: what they say is judged as everywhere, and
+    /// `join-room` leads [`Effect::Elsewhere`].
+    pub fn lobby(limits: Limits) -> Self {
+        Self { id: None, limits, peers: VecMap::new(), next_sequence: 0, chat_messages: 0 }
     }
 
     /// A connection whose credential was checked.
@@ -102,10 +99,6 @@ impl Room {
 
     pub fn peer(&self, peer: PeerId) -> Option<&Peer> {
         self.peers.get(&peer)
-    }
-
-    pub fn held(&self) -> &[Held] {
-        &self.held
     }
 
     /// Everybody present, in the order in which they came.
@@ -178,33 +171,49 @@ impl Room {
     /// The client said goodbye: a disconnect packet or a closed tab.
     pub fn depart(&mut self, id: PeerId) -> Vec<Effect<'static>> {
         let mut effects = Vec::new();
-        if let Some(Peer { joined: Some(joined), .. }) = self.peers.remove(&id) {
-            self.tell_all(Outgoing::UserDisconnected(joined.user), &mut effects);
+        if let Some(peer) = self.peers.remove(&id) {
+            effects.push(Effect::Forget(id));
+            if let Some(joined) = peer.joined {
+                self.tell_all(Outgoing::UserDisconnected(joined.user), &mut effects);
+            }
         }
         effects
     }
 
-    /// The connection is gone without a goodbye: its member is held for a while.
+    /// The connection is gone without a goodbye: who was in the room is held for a while.
     pub fn lose(&mut self, id: PeerId, now: i64) -> Vec<Effect<'static>> {
-        if self.limits.hold <= 0 {
-            return self.depart(id);
+        match self.peers.get_mut(&id) {
+            Some(peer) if peer.joined.is_some() && self.limits.hold > 0 => {
+                peer.held_until = Some(now + self.limits.hold);
+                vec![Effect::Store(id)]
+            }
+            _ => self.depart(id),
         }
-        let Some(Peer { joined: Some(joined), .. }) = self.peers.remove(&id) else { return Vec::new() };
-        self.held.push(Held { joined, until: now + self.limits.hold });
-        vec![Effect::StoreHeld]
+    }
+
+    /// The peer is back over another connection, with a credential that was checked to be good for
+    /// it; one that still looked alive is back as well.
+    pub fn recover(&mut self, id: PeerId, credential: Credential) -> Effect<'static> {
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.held_until = None;
+            peer.credential = credential;
+        }
+        Effect::Store(id)
     }
 
     /// When [`Room::tick`] wants to be called next, in milliseconds since the epoch.
     pub fn next_deadline(&self) -> Option<i64> {
         let claims = self.peers.values().filter_map(|peer| peer.credential.claims());
         let expiries = claims.map(|claims| claims.expires_at.millis());
-        expiries.chain(self.held.iter().map(|held| held.until)).min()
+        expiries.chain(self.peers.values().filter_map(|peer| peer.held_until)).min()
     }
 
-    /// Lets go of held members and expired tokens that are due.
+    /// Lets go of held peers and expired tokens that are due.
     pub fn tick(&mut self, now: i64) -> Vec<Effect<'static>> {
         let mut effects = Vec::new();
-        self.release(|held| held.until <= now, &mut effects);
+        for id in self.peers_that(|peer| peer.held_until.is_some_and(|until| until <= now)) {
+            effects.extend(self.depart(id));
+        }
         let expired =
             |peer: &Peer| peer.credential.claims().is_some_and(|claims| claims.expires_at.millis() <= now);
         self.dismiss(expired, Refusal::TokenExpired, &mut effects);
@@ -225,7 +234,6 @@ impl Room {
                         || peer.joined.is_some_and(|joined| joined.user == *user)
                 };
                 self.dismiss(of_user, Refusal::AccountDeleted, &mut effects);
-                self.release(|held| held.joined.user == *user, &mut effects);
             }
         }
         effects
@@ -274,7 +282,7 @@ impl Room {
         effects: &mut Vec<Effect<'a>>,
     ) -> Result<Option<AckBody>, Rejected> {
         let Some(peer) = self.peers.get(&id) else { return Ok(None) };
-        if room != self.id {
+        if self.id.is_some_and(|here| here != room) {
             return Err(Refusal::WrongRoom.into());
         }
         let known = peer.credential.user().or_else(|| peer.joined.map(|joined| joined.user));
@@ -283,6 +291,10 @@ impl Room {
             (None, None) => return Err(Refusal::InvalidRoomOrUser.into()),
             (Some(user), _) | (None, Some(user)) => user,
         };
+        if self.id.is_none() {
+            effects.push(Effect::Elsewhere { peer: id, room });
+            return Ok(None);
+        }
         if peer.joined.is_some() {
             return Ok(Some(AckBody::Joined(self.others_than(user))));
         }
@@ -319,16 +331,19 @@ impl Room {
         Ok(())
     }
 
-    /// The newest connection of a user takes the place of an older one, held ones too.
+    /// The newest connection of a user takes the place of an older one, a held one too.
     fn take_over(&mut self, user: UserId, effects: &mut Vec<Effect<'static>>) {
-        self.release(|held| held.joined.user == user, effects);
-        let older =
-            self.peers.iter_mut().find(|(_, peer)| peer.joined.is_some_and(|joined| joined.user == user));
-        if let Some((&older, peer)) = older {
-            peer.joined = None;
-            effects.push(Effect::Emit { to: vec![older], event: error(Refusal::Replaced) });
-            effects.push(Effect::Store(older));
-            self.tell_all(Outgoing::UserDisconnected(user), effects);
+        let of_user = |peer: &Peer| peer.joined.is_some_and(|joined| joined.user == user);
+        for older in self.peers_that(of_user) {
+            match self.peers.get_mut(&older) {
+                Some(peer) if peer.held_until.is_none() => {
+                    peer.joined = None;
+                    effects.push(Effect::Emit { to: vec![older], event: error(Refusal::Replaced) });
+                    effects.push(Effect::Store(older));
+                    self.tell_all(Outgoing::UserDisconnected(user), effects);
+                }
+                _ => effects.extend(self.depart(older)),
+            }
         }
     }
 
@@ -406,14 +421,14 @@ impl Room {
 
     /// The presence of a peer that has joined this room.
     fn member(&self, id: PeerId, room: Option<RoomId>) -> Result<Joined, Rejected> {
-        let here = room.is_none_or(|room| room == self.id);
+        let here = room.is_none_or(|room| self.id == Some(room));
         let joined = self.peers.get(&id).and_then(|peer| peer.joined).filter(|_| here);
         joined.ok_or_else(|| Refusal::NotInRoom.into())
     }
 
     fn present(&self) -> Vec<Joined> {
         let joined = self.peers.values().filter_map(|peer| peer.joined);
-        let mut present: Vec<_> = joined.chain(self.held.iter().map(|held| held.joined)).collect();
+        let mut present: Vec<_> = joined.collect();
         present.sort_unstable_by_key(|joined| joined.sequence);
         present
     }
@@ -423,7 +438,7 @@ impl Room {
     }
 
     fn present_count(&self) -> usize {
-        self.held.len() + self.peers.values().filter(|peer| peer.joined.is_some()).count()
+        self.peers.values().filter(|peer| peer.joined.is_some()).count()
     }
 
     fn joined_peers(&self, except: Option<PeerId>) -> Vec<PeerId> {
@@ -438,15 +453,8 @@ impl Room {
         }
     }
 
-    fn release(&mut self, due: impl Fn(&Held) -> bool, effects: &mut Vec<Effect<'static>>) {
-        let (released, kept): (Vec<_>, Vec<_>) = self.held.drain(..).partition(|held| due(held));
-        self.held = kept;
-        if !released.is_empty() {
-            effects.push(Effect::StoreHeld);
-        }
-        for held in released {
-            self.tell_all(Outgoing::UserDisconnected(held.joined.user), effects);
-        }
+    fn peers_that(&self, chosen: impl Fn(&Peer) -> bool) -> Vec<PeerId> {
+        self.peers.iter().filter(|(_, peer)| chosen(peer)).map(|(id, _)| *id).collect()
     }
 
     /// Tells the chosen peers why, and ends their connections.
@@ -456,9 +464,7 @@ impl Room {
         refusal: Refusal,
         effects: &mut Vec<Effect<'static>>,
     ) {
-        let chosen: Vec<PeerId> =
-            self.peers.iter().filter(|(_, peer)| chosen(peer)).map(|(id, _)| *id).collect();
-        for id in chosen {
+        for id in self.peers_that(chosen) {
             effects.push(Effect::Emit { to: vec![id], event: error(refusal) });
             self.expel(id, effects);
         }

@@ -1,89 +1,70 @@
-//! Packets on their way out, as whole WebSocket text frames (Engine.IO `4` and Socket.IO packet).
+//! Packets on their way out, as Engine.IO messages (`4` and the Socket.IO packet).
 //!
-//! Arguments are JSON already; names and namespaces are the caller's constants and need no escape.
-
-use std::fmt::Write;
-
-/// Engine.IO packets that carry nothing.
-pub mod engine {
-    pub const PING: &str = "2";
-}
-
-/// Engine.IO `open`, the first frame of a session: durations in milliseconds, `max_payload` in bytes.
-pub fn open(sid: &str, upgrades: &str, ping_interval: u64, ping_timeout: u64, max_payload: usize) -> String {
-    format!(
-        r#"0{{"sid":"{sid}","upgrades":[{upgrades}],"pingInterval":{ping_interval},"pingTimeout":{ping_timeout},"maxPayload":{max_payload}}}"#
-    )
-}
+//! Arguments are JSON already; namespaces were checked to be served and need no escape.
 
 /// CONNECT to the client: it is in, `sid` is its socket id.
-pub fn connect(namespace: &str, sid: &str) -> String {
-    format!(r#"40{}{{"sid":"{sid}"}}"#, prefix(namespace))
+pub(crate) fn connect(namespace: &str, sid: &str, pid: Option<&str>) -> String {
+    let (prefix, end) = prefix(namespace);
+    let pid = pid.map_or(String::new(), |pid| format!(r#","pid":"{pid}""#));
+    format!(r#"40{prefix}{end}{{"sid":"{sid}"{pid}}}"#)
 }
 
 /// CONNECT_ERROR; `error` is an object with a `message`.
-pub fn connect_error(namespace: &str, error: &str) -> String {
-    format!("44{}{error}", prefix(namespace))
+pub(crate) fn connect_error(namespace: &str, error: &str) -> String {
+    let (prefix, end) = prefix(namespace);
+    format!("44{prefix}{end}{error}")
 }
 
 /// DISCONNECT from a namespace.
-pub fn disconnect(namespace: &str) -> String {
-    format!("41{}", prefix(namespace))
+pub(crate) fn disconnect(namespace: &str) -> String {
+    let (prefix, end) = prefix(namespace);
+    format!("41{prefix}{end}")
 }
 
-/// EVENT in the main namespace without an ack id.
-pub fn event<'a>(name: &str, arguments: impl IntoIterator<Item = &'a str>) -> String {
-    let arguments: Vec<&str> = arguments.into_iter().collect();
-    let bytes: usize = arguments.iter().map(|argument| argument.len() + 1).sum();
-    let mut frame = String::with_capacity(bytes + name.len() + 6);
-    frame.push_str("42[\"");
-    frame.push_str(name);
-    frame.push('"');
-    for argument in arguments {
-        frame.push(',');
-        frame.push_str(argument);
+/// ACK; `arguments` are JSON values joined by commas.
+pub fn ack(namespace: &str, id: u64, arguments: &str, attachments: usize) -> String {
+    let (prefix, end) = prefix(namespace);
+    match attachments {
+        0 => format!("43{prefix}{end}{id}[{arguments}]"),
+        attachments => format!("46{attachments}-{prefix}{end}{id}[{arguments}]"),
     }
-    frame.push(']');
-    frame
 }
 
-/// ACK in the main namespace with one argument.
-pub fn ack(id: u64, argument: &str) -> String {
-    let mut frame = String::with_capacity(argument.len() + 24);
-    // Writing to a String cannot fail.
-    let _ = write!(frame, "43{id}[{argument}]");
-    frame
-}
-
-fn prefix(namespace: &str) -> String {
-    if namespace == "/" { String::new() } else { format!("{namespace},") }
+/// The main namespace is not written.
+pub(crate) fn prefix(namespace: &str) -> (&str, &str) {
+    if namespace == "/" { ("", "") } else { (namespace, ",") }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Packet, PacketType};
+    use crate::{Emission, Packet, PacketType, engine::Frame};
+
+    fn event<'a>(name: &'a str, arguments: &'a str) -> Emission<'a> {
+        let arguments = Frame { relayed: arguments, ..Frame::default() };
+        Emission { name: name.into(), arguments, ..Emission::default() }
+    }
 
     #[test]
-    fn frames_are_the_specifications() {
-        assert_eq!(
-            open("abc", "\"websocket\"", 25_000, 20_000, 1_000_000),
-            r#"0{"sid":"abc","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#
-        );
-        assert_eq!(connect("/", "x"), r#"40{"sid":"x"}"#);
-        assert_eq!(connect("/custom", "x"), r#"40/custom,{"sid":"x"}"#);
+    fn packets_are_the_specifications() {
+        assert_eq!(connect("/", "x", None), r#"40{"sid":"x"}"#);
+        assert_eq!(connect("/custom", "x", Some("p")), r#"40/custom,{"sid":"x","pid":"p"}"#);
         assert_eq!(connect_error("/a", r#"{"message":"m"}"#), r#"44/a,{"message":"m"}"#);
         assert_eq!(disconnect("/"), "41");
-        assert_eq!(event("offer", ["1", "null"]), r#"42["offer",1,null]"#);
-        assert_eq!(ack(456, "{}"), "43456[{}]");
+        assert_eq!(event("offer", "1,null").frame("/").text(), r#"42["offer",1,null]"#);
+        assert_eq!(event("x", "").frame("/admin").text(), r#"42/admin,["x"]"#);
+        let binary = Emission { attachments: vec![[1].into()], ack: Some(7), ..event("x", "1") };
+        assert_eq!(binary.frame("/a").text(), r#"451-/a,7["x",1]"#);
+        assert_eq!(ack("/", 456, "{}", 0), "43456[{}]");
+        assert_eq!(ack("/a", 0, "1", 2), "462-/a,0[1]");
     }
 
     #[test]
     fn what_is_written_can_be_read() {
         for (frame, kind) in [
-            (event("x", []), PacketType::Event),
-            (ack(0, "null"), PacketType::Ack),
-            (connect("/y", "sid"), PacketType::Connect),
+            (event("x", "").frame("/y").text(), PacketType::Event),
+            (ack("/", 0, "null", 0), PacketType::Ack),
+            (connect("/y", "sid", None), PacketType::Connect),
             (disconnect("/y"), PacketType::Disconnect),
         ] {
             let packet = Packet::decode(frame.strip_prefix('4').unwrap()).unwrap();

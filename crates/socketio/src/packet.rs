@@ -113,9 +113,6 @@ impl<'a> Packet<'a> {
         let (namespace, rest) = namespace(rest);
         let (id, rest) = ack_id(rest)?;
         let payload = Payload::decode(kind, rest)?;
-        if matches!(kind, PacketType::Ack | PacketType::BinaryAck) && id.is_none() {
-            return Err(PacketError::AckId);
-        }
         Ok(Self { kind, namespace, id, attachments, payload })
     }
 }
@@ -255,7 +252,6 @@ mod tests {
             ("2[null]", PacketError::EventName),
             ("2[\"connect\"]", PacketError::EventName),
             ("2[\"dis\\u0063onnect\"]", PacketError::EventName),
-            ("3[]", PacketError::AckId),
             ("29007199254740992[\"x\"]", PacketError::AckId),
             ("5[\"x\"]", PacketError::Attachments),
             ("50-[\"x\"]", PacketError::Attachments),

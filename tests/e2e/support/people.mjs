@@ -47,26 +47,40 @@ export function forgeToken(claims, secret = JWT_SECRET) {
   return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
 }
 
+/** The ways in which a client can connect: what the options say of transports, and whether it names its room. */
+export const WAYS = {
+  room: { name: "room named in the handshake, over WebSocket", options: { transports: ["websocket"] }, namesRoom: true },
+  roomPolling: { name: "room named in the handshake, polling first", options: {}, namesRoom: true },
+  stock: { name: "default options, room named by join-room", options: {}, namesRoom: false },
+  polling: { name: "polling only, room named by join-room", options: { transports: ["polling"] }, namesRoom: false },
+};
+
 /** A real client in the room's object, with everything it hears in order. */
 export class Client {
   heard = [];
   #wake = () => {};
 
-  constructor(server, roomId, { token, ...options } = {}) {
+  constructor(server, roomId, { token, auth = token ? { token } : undefined, ...options } = {}) {
+    const { namesRoom, options: ofWay } = server.way ?? WAYS.room;
     this.socket = io(server.url, {
-      transports: ["websocket"],
+      ...ofWay,
       forceNew: true,
       reconnection: false,
       ...options,
-      query: roomId ? { roomId } : {},
-      auth: token ? { token } : undefined,
+      query: namesRoom && roomId ? { roomId } : {},
+      auth,
     });
     const note = (event, ...args) => {
       this.heard.push([event, ...args]);
       this.#wake();
     };
-    this.socket.onAny(note);
-    this.socket.on("connect", () => note("(connect)"));
+    // Every event ends with the offset that the client needs to recover.
+    this.socket.onAny((event, ...args) => {
+      if (!isOffset(args.at(-1))) throw new Error(`“${event}” came without an offset: ${JSON.stringify(args)}`);
+      this.offset = args.pop();
+      note(event, ...args);
+    });
+    this.socket.on("connect", () => note("(connect)", ...(this.socket.recovered ? [true] : [])));
     this.socket.on("connect_error", (error) => note("(connect_error)", error.message, error.data));
     this.socket.on("disconnect", (reason) => note("(disconnect)", reason));
   }
@@ -112,7 +126,21 @@ export class Client {
   close() {
     this.socket.disconnect();
   }
+
+  /** From now on nothing of the server reaches it. */
+  mute() {
+    this.socket.io.engine.transport.onData = () => {};
+  }
+
+  /** Ends the connection without a goodbye. */
+  cut() {
+    const { engine } = this.socket.io;
+    if (engine.transport.name === "websocket") engine.transport.ws.terminate();
+    else engine.close();
+  }
 }
+
+const isOffset = (argument) => argument === "-" || /^[\w-]{20}\.\d+$/.test(argument);
 
 /** A client that is connected and in the room. */
 export async function joined(server, roomId, someone, options = {}) {

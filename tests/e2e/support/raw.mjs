@@ -52,6 +52,12 @@ export class RawSocket {
     }
   }
 
+  /** The next event of that name, as it is on the wire less its offset. */
+  async nextEvent(name) {
+    const frame = await this.next((frame) => frame.startsWith(`42["${name}"`));
+    return frame.replace(/,"[\w-]+\.\d+"\]$/, "]");
+  }
+
   close() {
     this.socket.close();
   }

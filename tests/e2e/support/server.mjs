@@ -12,12 +12,9 @@ import { unstable_getMiniflareWorkerOptions as workerOptionsOf } from "wrangler"
 export const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 export const JWT_SECRET = "a-secret-for-tests-of-more-than-32-bytes";
 
-const { workerOptions } = workerOptionsOf(join(ROOT, "wrangler.toml"));
-
-/** Starts a server; `variables` override those of wrangler.toml. */
+/** Starts the product; `variables` override those of wrangler.toml. */
 export async function startServer(variables = {}) {
-  const server = new Server(await freePort(), mkdtempSync(join(tmpdir(), "zetra-")), variables);
-  await server.start();
+  const server = await start(ROOT, { JWT_SECRET, ...variables });
   const database = await server.miniflare.getD1Database("DB");
   const folder = join(ROOT, "crates/store/migrations");
   for (const name of readdirSync(folder).sort()) {
@@ -29,11 +26,23 @@ export async function startServer(variables = {}) {
   return server;
 }
 
+/** Starts the fixture of the official protocol suites. */
+export function startConformance(variables = {}, port = undefined) {
+  return start(join(ROOT, "tests/conformance"), variables, port);
+}
+
+async function start(worker, variables, port) {
+  const server = new Server(worker, port ?? (await freePort()), mkdtempSync(join(tmpdir(), "zetra-")), variables);
+  await server.start();
+  return server;
+}
+
 class Server {
   /** Lines that the Worker logged, parsed. */
   logged = [];
 
-  constructor(port, folder, variables) {
+  constructor(worker, port, folder, variables) {
+    this.worker = worker;
     this.port = port;
     this.folder = folder;
     this.variables = variables;
@@ -41,10 +50,11 @@ class Server {
   }
 
   async start() {
+    const { workerOptions } = workerOptionsOf(join(this.worker, "wrangler.toml"));
     const options = {
       ...workerOptions,
-      bindings: { ...workerOptions.bindings, JWT_SECRET, ...this.variables },
-      rootPath: join(ROOT, "build"),
+      bindings: { ...workerOptions.bindings, ...this.variables },
+      rootPath: join(this.worker, "build"),
       modules: [
         { type: "ESModule", path: "worker/shim.mjs" },
         { type: "ESModule", path: "index.js" },
@@ -55,6 +65,7 @@ class Server {
       unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
       log: new Log(LogLevel.ERROR),
       handleStructuredLogs: ({ message }) => this.logged.push(message),
+     
       resourcePersistencePath: this.folder,
       d1Persist: join(this.folder, "d1"),
       durableObjectsPersist: join(this.folder, "do"),

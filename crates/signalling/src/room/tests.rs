@@ -18,7 +18,6 @@ struct Story {
     now: i64,
     said: Vec<String>,
     stored: BTreeMap<PeerId, String>,
-    stored_held: String,
     /// Users whom the store does not admit.
     strangers: Vec<UserId>,
 }
@@ -27,17 +26,8 @@ impl Story {
     fn new() -> Self {
         let mut ids = ObjectIds::new([5; 8]);
         let users = (0..8).map(|_| ids.user(Timestamp::from_millis(NOW))).collect();
-        let room = Room::restore(room_id(), LIMITS, [], Vec::new());
-        let stored_held = "[]".to_owned();
-        Self {
-            room,
-            users,
-            now: NOW,
-            said: Vec::new(),
-            stored: BTreeMap::new(),
-            stored_held,
-            strangers: Vec::new(),
-        }
+        let room = Room::restore(room_id(), LIMITS, []);
+        Self { room, users, now: NOW, said: Vec::new(), stored: BTreeMap::new(), strangers: Vec::new() }
     }
 
     /// A connection with a token of the user of that number, whose name is `user-<number>`.
@@ -99,7 +89,10 @@ impl Story {
                         self.stored.insert(peer, serde_json::to_string(state).unwrap());
                     }
                 }
-                Effect::StoreHeld => self.stored_held = serde_json::to_string(self.room.held()).unwrap(),
+                Effect::Forget(peer) => {
+                    self.stored.remove(&peer);
+                }
+                Effect::Elsewhere { peer, room } => self.said.push(format!("{peer} goes to {room}")),
                 Effect::Disconnect(peer) => self.said.push(format!("{peer} is disconnected")),
             }
         }
@@ -132,12 +125,16 @@ impl Story {
         std::mem::take(&mut self.said)
     }
 
-    /// The room after a sleep: only what was stored of live connections is left.
+    fn recovers(&mut self, peer: PeerId) {
+        let credential = self.room.peer(peer).unwrap().credential().clone();
+        let effect = self.room.recover(peer, credential);
+        self.perform(vec![effect]);
+    }
+
+    /// The room after a sleep.
     fn restored(&self) -> Room {
-        let live = |peer: &PeerId| self.room.peer(*peer).is_some();
-        let peers = self.stored.iter().filter(|(peer, _)| live(peer));
-        let peers = peers.map(|(peer, json)| (*peer, serde_json::from_str(json).unwrap()));
-        Room::restore(room_id(), LIMITS, peers, serde_json::from_str(&self.stored_held).unwrap())
+        let peers = self.stored.iter().map(|(peer, json)| (*peer, serde_json::from_str(json).unwrap()));
+        Room::restore(room_id(), LIMITS, peers)
     }
 }
 
@@ -304,7 +301,41 @@ fn a_goodbye_is_told_at_once_a_loss_after_the_hold() {
 }
 
 #[test]
-fn a_held_member_that_returns_takes_its_own_place() {
+fn a_lost_peer_that_recovers_was_never_away() {
+    let mut story = Story::new();
+    (1..=2).for_each(|peer| story.enters(peer, peer as usize - 1));
+    story.loses(1);
+    let target = story.users[0];
+    let offer = format!(r#"[{{"roomId":"{}","offer":1,"targetUserId":"{target}"}}]"#, room_id());
+    story.says(2, "offer", &offer, Some(1));
+    assert_eq!(
+        story.heard(),
+        ["1 < offer {\"senderId\":\"u1\",\"offer\":1}", "2 < ack 1 {\"ok\":true}"],
+        "what is said to a held peer is for the embedder to keep"
+    );
+    story.waits(9_999);
+    story.recovers(1);
+    story.waits(60_000);
+    assert_eq!(story.heard(), Vec::<String>::new());
+    story.says(1, "leave-room", "[]", None);
+    assert_eq!(story.heard(), ["2 < user-disconnected \"u0\""]);
+}
+
+#[test]
+fn a_lobby_leads_to_rooms_and_to_nothing_else() {
+    let mut story = Story::new();
+    story.room = Room::lobby(LIMITS);
+    story.connects(1, 0);
+    story.joins(1, 0);
+    assert_eq!(story.heard(), [format!("1 goes to {}", room_id())]);
+    story.joins(1, 1);
+    assert!(story.heard()[0].contains("user_mismatch"));
+    story.says(1, "offer", &in_room("1"), Some(1));
+    assert!(story.heard()[0].contains("not_in_room"));
+}
+
+#[test]
+fn a_held_peer_that_returns_as_another_takes_its_own_place() {
     let mut story = Story::new();
     story.enters(1, 0);
     story.enters(2, 1);
@@ -446,10 +477,13 @@ fn take(story: &mut Story, step: Step) {
 
 /// Everything of a room but the order numbers to come and the rates, which sleep forgives.
 fn state(room: &Room) -> impl PartialEq + std::fmt::Debug + use<> {
-    let mut peers: Vec<_> =
-        room.peers.iter().map(|(id, peer)| (*id, peer.credential.clone(), peer.joined)).collect();
+    let mut peers: Vec<_> = room
+        .peers
+        .iter()
+        .map(|(id, peer)| (*id, peer.credential.clone(), peer.joined, peer.held_until))
+        .collect();
     peers.sort_unstable_by_key(|(id, ..)| *id);
-    (peers, room.held.clone(), room.online(), room.next_deadline())
+    (peers, room.online(), room.next_deadline())
 }
 
 proptest! {

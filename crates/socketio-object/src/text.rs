@@ -8,7 +8,9 @@ use std::collections::HashMap;
 
 use js_sys::JsString;
 
-use crate::{Frame, bindings::TextEncoder};
+use zetra_socketio::engine::Frame;
+
+use crate::bindings::TextEncoder;
 
 /// Heads that are kept: a few for each person who sends.
 const KEPT_HEADS: usize = 512;
@@ -71,10 +73,12 @@ impl TextOut {
     /// The frame as one JavaScript string.
     pub fn text(&mut self, frame: &Frame<'_>, source: Option<Source<'_>>) -> JsString {
         let worth_it = source.filter(|_| frame.relayed.len() >= WORTH_CUTTING);
-        match worth_it.and_then(|source| source.cut(frame.relayed, frame.tail)) {
+        match worth_it.and_then(|source| source.cut(frame.relayed, &frame.tail)) {
             Some((value, true)) => self.head(&frame.head).concat(&value),
-            Some((value, false)) => self.head(&frame.head).concat(&value).concat(&frame.tail.into()),
-            None => [frame.head.as_str(), frame.relayed, frame.tail].concat().into(),
+            Some((value, false)) => {
+                self.head(&frame.head).concat(&value).concat(&JsString::from(&*frame.tail))
+            }
+            None => frame.text().into(),
         }
     }
 

@@ -1,0 +1,122 @@
+//! The few JavaScript methods that `worker` does not offer, or only with a copy or a promise that
+//! the hot path can do without.
+//!
+//! `https://developers.cloudflare.com/durable-objects/api/state/` and `…/api/sqlite-storage-api/`.
+
+use js_sys::{Array, JsString, Object, Promise, Reflect};
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen]
+extern "C" {
+    /// `DurableObjectState`
+    pub type ObjectState;
+
+    #[wasm_bindgen(method, getter)]
+    pub fn storage(this: &ObjectState) -> ObjectStorage;
+
+    /// Accepts a socket that may outlive the object's memory.
+    #[wasm_bindgen(method, js_name = acceptWebSocket)]
+    pub fn accept_web_socket(this: &ObjectState, socket: &Socket);
+
+    #[wasm_bindgen(method, js_name = getWebSockets)]
+    pub fn web_sockets(this: &ObjectState) -> Array;
+
+    /// Keeps the object until the promise is settled.
+    #[wasm_bindgen(method, js_name = waitUntil)]
+    pub fn wait_until(this: &ObjectState, promise: &Promise);
+
+    /// Ends the object's memory, and throws.
+    #[wasm_bindgen(method, catch)]
+    pub fn abort(this: &ObjectState, reason: &str) -> Result<(), JsValue>;
+
+    /// `DurableObjectStorage`
+    pub type ObjectStorage;
+
+    #[wasm_bindgen(method, getter)]
+    pub fn kv(this: &ObjectStorage) -> KeyValues;
+
+    /// `time` in milliseconds since the epoch.
+    #[wasm_bindgen(method, js_name = setAlarm)]
+    pub fn set_alarm(this: &ObjectStorage, time: f64) -> Promise;
+
+    /// `SyncKvStorage`: reads and writes without a promise; the runtime holds back what leaves the
+    /// object until the writes are durable.
+    pub type KeyValues;
+
+    /// A string, or `undefined`.
+    #[wasm_bindgen(method)]
+    pub fn get(this: &KeyValues, key: &str) -> JsValue;
+
+    #[wasm_bindgen(method)]
+    pub fn put(this: &KeyValues, key: &str, value: &str);
+
+    #[wasm_bindgen(method)]
+    pub fn delete(this: &KeyValues, key: &str) -> bool;
+
+    /// An iterable of `[key, value]`.
+    #[wasm_bindgen(method, js_name = list)]
+    fn list_with(this: &KeyValues, options: &JsValue) -> JsValue;
+
+    /// The server's end of a `WebSocket`.
+    pub type Socket;
+
+    #[wasm_bindgen(method, catch)]
+    pub fn send(this: &Socket, frame: &JsString) -> Result<(), JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = send)]
+    pub fn send_bytes(this: &Socket, frame: &[u8]) -> Result<(), JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    pub fn close(this: &Socket) -> Result<(), JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = close)]
+    pub fn close_with_code(this: &Socket, code: u16) -> Result<(), JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = serializeAttachment)]
+    pub fn serialize_attachment(this: &Socket, value: &str) -> Result<(), JsValue>;
+
+    /// A string, or `null`.
+    #[wasm_bindgen(method, js_name = deserializeAttachment)]
+    pub fn deserialize_attachment(this: &Socket) -> JsValue;
+
+    /// A `Map` from sockets, by the identity of the JavaScript object, to connection ids.
+    #[wasm_bindgen(js_name = Map)]
+    pub type SocketIds;
+
+    #[wasm_bindgen(constructor, js_class = "Map")]
+    pub fn new() -> SocketIds;
+
+    #[wasm_bindgen(method, js_class = "Map")]
+    pub fn get(this: &SocketIds, socket: &Socket) -> Option<u32>;
+
+    #[wasm_bindgen(method, js_class = "Map")]
+    pub fn set(this: &SocketIds, socket: &Socket, id: u32);
+
+    #[wasm_bindgen(method, js_class = "Map")]
+    pub fn delete(this: &SocketIds, socket: &Socket) -> bool;
+
+    /// `TextEncoder` (WHATWG Encoding, 7.2)
+    pub type TextEncoder;
+
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> TextEncoder;
+
+    #[wasm_bindgen(method, js_name = encodeInto)]
+    pub fn encode_into(this: &TextEncoder, source: &JsString, destination: &mut [u8]) -> EncodeResult;
+
+    pub type EncodeResult;
+
+    /// Code units of the source that were encoded.
+    #[wasm_bindgen(method, getter)]
+    pub fn read(this: &EncodeResult) -> u32;
+}
+
+impl KeyValues {
+    /// An iterable of `[key, value]`, of the keys that begin so.
+    pub fn list(&self, prefix: &str) -> JsValue {
+        let options = Object::new();
+        // A fresh object takes any property.
+        let _ = Reflect::set(&options, &"prefix".into(), &prefix.into());
+        self.list_with(&options)
+    }
+}

@@ -1,0 +1,47 @@
+//! Bodies of requests, read no further than allowed.
+
+use js_sys::{Reflect, Uint8Array};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{ReadableStreamDefaultReader, Request};
+
+pub(crate) enum Body {
+    /// Bytes that are no UTF-8 are replaced, as the reference does.
+    Text(String),
+    TooLarge,
+    /// The client gave up.
+    Aborted,
+}
+
+pub(crate) async fn read(request: &Request, max: usize) -> Body {
+    let announced = request.headers().get("content-length").ok().flatten();
+    if announced.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > max as u64) {
+        return Body::TooLarge;
+    }
+    let Some(stream) = request.body() else { return Body::Text(String::new()) };
+    let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
+    let mut bytes = Vec::new();
+    loop {
+        match chunk(&reader).await {
+            Ok(Some(chunk)) if bytes.len() + chunk.length() as usize > max => {
+                // Nobody waits for the rest.
+                let _ = reader.cancel();
+                return Body::TooLarge;
+            }
+            Ok(Some(chunk)) => bytes.extend(chunk.to_vec()),
+            Ok(None) => break,
+            Err(_) => return Body::Aborted,
+        }
+    }
+    Body::Text(
+        String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()),
+    )
+}
+
+async fn chunk(reader: &ReadableStreamDefaultReader) -> Result<Option<Uint8Array>, JsValue> {
+    let result = JsFuture::from(reader.read()).await?;
+    if Reflect::get(&result, &"done".into())?.is_truthy() {
+        return Ok(None);
+    }
+    Ok(Some(Reflect::get(&result, &"value".into())?.unchecked_into()))
+}

@@ -1,0 +1,167 @@
+//! What a Socket.IO server is for: an [`Application`] gets what clients say and answers in
+//! [`Effect`]s. It knows no session, no transport and no frame.
+
+use std::{borrow::Cow, rc::Rc};
+
+use crate::engine::{Departure, Frame};
+
+/// A client in one namespace, from its CONNECT on. Never used for another one.
+pub type SocketId = u32;
+
+pub trait Application: Sized {
+    /// What the application wants done by its embedder.
+    type Command;
+
+    /// Whether there is such a namespace.
+    fn serves(&self, namespace: &str) -> bool;
+
+    /// A client asks to join: answer with [`Effect::Accept`], [`Effect::Refuse`] or, if that takes a
+    /// while, [`Effect::Wait`].
+    fn connect(&mut self, connect: Connect<'_>, now: i64) -> Effects<'static, Self::Command>;
+
+    fn event<'a>(&mut self, socket: SocketId, event: Event<'a>, now: i64) -> Effects<'a, Self::Command>;
+
+    /// The client's answer to an [`Emission`] with an ack id; comes once for each at most.
+    fn acknowledged(
+        &mut self,
+        socket: SocketId,
+        id: u64,
+        arguments: &[&str],
+        now: i64,
+    ) -> Effects<'static, Self::Command>;
+
+    /// The socket is gone; it may have been refused, accepted or waiting.
+    fn disconnected(
+        &mut self,
+        socket: SocketId,
+        departure: Departure,
+        now: i64,
+    ) -> Effects<'static, Self::Command>;
+
+    /// Does what is due.
+    fn tick(&mut self, now: i64) -> Effects<'static, Self::Command>;
+
+    /// When [`Application::tick`] wants to be called next.
+    fn next_deadline(&self) -> Option<i64>;
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Connect<'a> {
+    pub socket: SocketId,
+    pub namespace: &'a str,
+    /// The payload of the CONNECT packet: a JSON object.
+    pub auth: Option<&'a str>,
+    /// What the embedder said of the request that opened the session.
+    pub handshake: &'a str,
+}
+
+/// An event as it came: JSON, checked and not decoded.
+#[derive(Debug)]
+pub struct Event<'a> {
+    /// A string literal or a number.
+    pub name: &'a str,
+    /// Binary arguments are still placeholders.
+    pub arguments: Vec<&'a str>,
+    pub ack: Option<u64>,
+    pub attachments: Vec<Vec<u8>>,
+}
+
+pub type Effects<'a, C> = Vec<Effect<'a, C>>;
+
+/// To be performed in order.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Effect<'a, C> {
+    /// The client is in. `sid` is its public id, `pid` the secret by which it recovers.
+    Accept {
+        socket: SocketId,
+        sid: String,
+        pid: Option<String>,
+    },
+    /// `error` is an object with a `message`.
+    Refuse {
+        socket: SocketId,
+        error: String,
+    },
+    /// To sockets of one namespace.
+    Emit {
+        to: Vec<SocketId>,
+        emission: Emission<'a>,
+    },
+    /// Answers an event; `arguments` are JSON, joined by commas.
+    Ack {
+        socket: SocketId,
+        id: u64,
+        arguments: String,
+        attachments: Vec<Rc<[u8]>>,
+    },
+    /// Frames that were made before, as [`Emission::frame`] makes them.
+    Replay {
+        socket: SocketId,
+        frames: Vec<String>,
+    },
+    /// Until [`Effect::Resume`] what the client says is kept for later, in order and bounded.
+    Wait(SocketId),
+    Resume(SocketId),
+    /// The client is told that it is disconnected; with `close` its session ends too.
+    Disconnect {
+        socket: SocketId,
+        close: bool,
+    },
+    /// The session ends without a word, as if the connection had been lost.
+    Abandon(SocketId),
+    Command(C),
+}
+
+/// An event for clients.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Emission<'a> {
+    pub name: Cow<'a, str>,
+    /// JSON values joined by commas, the middle part relayed as it came.
+    pub arguments: Frame<'a>,
+    pub attachments: Vec<Rc<[u8]>>,
+    /// Asks for an ack; the id must be new for each of the sockets.
+    pub ack: Option<u64>,
+    /// Dropped where the transport is not ready to take it at once.
+    pub volatile: bool,
+}
+
+impl<'a> Emission<'a> {
+    /// The Engine.IO message: `42["name",arguments]` in the main namespace.
+    pub fn frame(&self, namespace: &str) -> Frame<'a> {
+        let Frame { head, relayed, tail } = &self.arguments;
+        let attachments = self.attachments.len();
+        let kind = if attachments == 0 { "42".to_owned() } else { format!("45{attachments}-") };
+        let ack = self.ack.map_or(String::new(), |id| id.to_string());
+        let comma = if head.is_empty() && relayed.is_empty() { "" } else { "," };
+        let (prefix, end) = crate::encode::prefix(namespace);
+        let head = [&kind, prefix, end, &ack, "[\"", &self.name, "\"", comma, head].concat();
+        let tail = match tail.as_ref() {
+            "" => Cow::Borrowed("]"),
+            "}" => Cow::Borrowed("}]"),
+            tail => Cow::Owned([tail, "]"].concat()),
+        };
+        Frame { head, relayed, tail }
+    }
+}
+
+impl<C> Effect<'_, C> {
+    pub fn into_owned(self) -> Effect<'static, C> {
+        match self {
+            Self::Accept { socket, sid, pid } => Effect::Accept { socket, sid, pid },
+            Self::Refuse { socket, error } => Effect::Refuse { socket, error },
+            Self::Emit { to, emission: Emission { name, arguments, attachments, ack, volatile } } => {
+                let (name, arguments) = (Cow::Owned(name.into_owned()), Frame::whole(arguments.text()));
+                Effect::Emit { to, emission: Emission { name, arguments, attachments, ack, volatile } }
+            }
+            Self::Ack { socket, id, arguments, attachments } => {
+                Effect::Ack { socket, id, arguments, attachments }
+            }
+            Self::Replay { socket, frames } => Effect::Replay { socket, frames },
+            Self::Wait(socket) => Effect::Wait(socket),
+            Self::Resume(socket) => Effect::Resume(socket),
+            Self::Disconnect { socket, close } => Effect::Disconnect { socket, close },
+            Self::Abandon(socket) => Effect::Abandon(socket),
+            Self::Command(command) => Effect::Command(command),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! What is spoken inside of Engine.IO sessions.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::Message;
+
+/// Names a session towards its protocol.
+pub type SessionKey = u32;
+
+/// Messages of sessions go in, what follows comes out through the [`Outbox`], in order.
+pub trait Protocol: Sized {
+    /// What the protocol wants done outside of its sessions.
+    type Command;
+    /// What survives of a session while the server sleeps.
+    type Kept: Serialize + DeserializeOwned;
+
+    /// A new session. `handshake` is what the embedder said of the request that opened it.
+    fn open(&mut self, session: SessionKey, handshake: &str, now: i64);
+
+    fn text<'a>(
+        &mut self,
+        session: SessionKey,
+        message: &'a str,
+        now: i64,
+        out: &mut Outbox<'a, Self::Command>,
+    ) -> Result<(), Violation>;
+
+    fn binary(
+        &mut self,
+        session: SessionKey,
+        message: Vec<u8>,
+        now: i64,
+        out: &mut Outbox<'_, Self::Command>,
+    ) -> Result<(), Violation>;
+
+    /// The session is over.
+    fn closed(
+        &mut self,
+        session: SessionKey,
+        departure: Departure,
+        now: i64,
+        out: &mut Outbox<'_, Self::Command>,
+    );
+
+    /// Does what is due.
+    fn tick(&mut self, now: i64, out: &mut Outbox<'_, Self::Command>);
+
+    /// When [`Protocol::tick`] wants to be called next.
+    fn next_deadline(&self) -> Option<i64>;
+
+    fn kept(&self, session: SessionKey) -> Option<Self::Kept>;
+}
+
+pub type Outbox<'a, C> = Vec<Output<'a, C>>;
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum Output<'a, C> {
+    Send {
+        to: Vec<SessionKey>,
+        message: Message<'a>,
+        /// Dropped where the transport is not ready to take it at once.
+        volatile: bool,
+    },
+    /// What waits is still sent; then the session ends.
+    Close(SessionKey),
+    /// The session broke its protocol or ran out of time: it ends at once.
+    Fail(SessionKey),
+    /// [`Protocol::kept`] changed.
+    Keep(SessionKey),
+    Command(C),
+}
+
+impl<C> Output<'_, C> {
+    pub fn into_owned(self) -> Output<'static, C> {
+        match self {
+            Self::Send { to, message, volatile } => {
+                Output::Send { to, message: message.into_owned(), volatile }
+            }
+            Self::Close(session) => Output::Close(session),
+            Self::Fail(session) => Output::Fail(session),
+            Self::Keep(session) => Output::Keep(session),
+            Self::Command(command) => Output::Command(command),
+        }
+    }
+}
+
+/// How a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Departure {
+    /// The client said goodbye: WebSocket close code 1001, a closed tab.
+    Left,
+    /// Anything else: the client may come back.
+    Lost,
+}
+
+/// The client broke the protocol in a way that ends the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Violation;

@@ -1,0 +1,156 @@
+//! What a request to `/socket.io/` asks for: its query, checked in the reference's order (Engine.IO
+//! v4, "Handshake"; the order is that of the official server's `verify`).
+
+use serde::Serialize;
+use thiserror::Error;
+
+/// The query of a request. Of a repeated key the last counts; an empty `sid` is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Query {
+    transport: Option<String>,
+    pub(crate) version: Option<String>,
+    sid: Option<String>,
+    /// The room named in the query, if any, as it was spelt.
+    pub room_id: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransportName {
+    Polling,
+    WebSocket,
+}
+
+/// The part of a request that is not its query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    Get,
+    /// GET with `Upgrade: websocket`.
+    Upgrade,
+    Post,
+    Other,
+}
+
+/// What a well-formed request wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route<'a> {
+    /// A handshake: a new session over this transport.
+    Open(TransportName),
+    /// A request of the session of that id, if it is one.
+    Session { sid: &'a str, transport: TransportName },
+}
+
+/// Refusals, with Engine.IO's own codes and texts: `{"code":0,"message":"Transport unknown"}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error, Serialize)]
+#[error("{message}")]
+pub struct RequestError {
+    pub code: u8,
+    pub message: &'static str,
+}
+
+impl RequestError {
+    pub const TRANSPORT_UNKNOWN: Self = Self { code: 0, message: "Transport unknown" };
+    pub const SESSION_UNKNOWN: Self = Self { code: 1, message: "Session ID unknown" };
+    pub const BAD_METHOD: Self = Self { code: 2, message: "Bad handshake method" };
+    pub const BAD_REQUEST: Self = Self { code: 3, message: "Bad request" };
+    pub const UNSUPPORTED_VERSION: Self = Self { code: 5, message: "Unsupported protocol version" };
+
+    /// The body of the 400 that tells it.
+    pub fn json(self) -> String {
+        format!(r#"{{"code":{},"message":"{}"}}"#, self.code, self.message)
+    }
+}
+
+impl Query {
+    /// `pairs` are decoded.
+    pub fn parse<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut query = Self::default();
+        for (key, value) in pairs {
+            let slot = match key {
+                "transport" => &mut query.transport,
+                "sid" => &mut query.sid,
+                "EIO" => &mut query.version,
+                "roomId" => &mut query.room_id,
+                _ => continue,
+            };
+            *slot = Some(value.to_owned());
+        }
+        query.sid = query.sid.filter(|sid| !sid.is_empty());
+        query.room_id = query.room_id.filter(|room_id| !room_id.is_empty());
+        query
+    }
+
+    /// `is_ours` tells whether a session id can be one that this server gave.
+    pub fn route(&self, method: Method, is_ours: impl Fn(&str) -> bool) -> Result<Route<'_>, RequestError> {
+        let transport = match self.transport.as_deref() {
+            Some("polling") => TransportName::Polling,
+            Some("websocket") => TransportName::WebSocket,
+            _ => return Err(RequestError::TRANSPORT_UNKNOWN),
+        };
+        if let Some(sid) = self.sid.as_deref() {
+            if !is_ours(sid) {
+                return Err(RequestError::SESSION_UNKNOWN);
+            }
+            return Ok(Route::Session { sid, transport });
+        }
+        if matches!(method, Method::Post | Method::Other) {
+            return Err(RequestError::BAD_METHOD);
+        }
+        if (method == Method::Upgrade) != (transport == TransportName::WebSocket) {
+            return Err(RequestError::BAD_REQUEST);
+        }
+        if !self.is_version_4() {
+            return Err(RequestError::UNSUPPORTED_VERSION);
+        }
+        Ok(Route::Open(transport))
+    }
+
+    pub(crate) fn is_version_4(&self) -> bool {
+        self.version.as_deref() == Some("4")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(query: &[(&str, &str)], method: Method) -> Result<String, RequestError> {
+        let query = Query::parse(query.iter().copied());
+        query.route(method, |sid| sid == "known").map(|route| format!("{route:?}"))
+    }
+
+    #[test]
+    fn a_handshake_may_name_its_room_and_of_repeated_keys_the_last_counts() {
+        let pairs = [("EIO", "3"), ("EIO", "4"), ("transport", "websocket"), ("roomId", "r"), ("sid", "")];
+        assert_eq!(Query::parse(pairs).room_id.as_deref(), Some("r"));
+        assert_eq!(route(&pairs, Method::Upgrade), Ok("Open(WebSocket)".to_owned()));
+        let polling = [("EIO", "4"), ("transport", "polling")];
+        assert_eq!(route(&polling, Method::Get), Ok("Open(Polling)".to_owned()));
+    }
+
+    #[test]
+    fn refusals_come_in_the_references_order() {
+        use RequestError as E;
+        let good = [("EIO", "4"), ("transport", "websocket")];
+        let old = [("EIO", "3"), ("transport", "websocket")];
+        let forged = [("transport", "websocket"), ("sid", "x")];
+        for (query, method, expected) in [
+            (&[("transport", "__proto__")][..], Method::Other, E::TRANSPORT_UNKNOWN),
+            (&[("transport", "constructor"), ("sid", "x")], Method::Get, E::TRANSPORT_UNKNOWN),
+            (&[], Method::Upgrade, E::TRANSPORT_UNKNOWN),
+            (&forged, Method::Post, E::SESSION_UNKNOWN),
+            (&good, Method::Other, E::BAD_METHOD),
+            (&good, Method::Post, E::BAD_METHOD),
+            (&good, Method::Get, E::BAD_REQUEST),
+            (&[("EIO", "4"), ("transport", "polling")], Method::Upgrade, E::BAD_REQUEST),
+            (&old, Method::Upgrade, E::UNSUPPORTED_VERSION),
+            (&[("transport", "polling")], Method::Get, E::UNSUPPORTED_VERSION),
+        ] {
+            assert_eq!(route(query, method), Err(expected), "{query:?} {method:?}");
+        }
+    }
+
+    #[test]
+    fn the_body_of_a_refusal_is_engine_ios() {
+        assert_eq!(RequestError::SESSION_UNKNOWN.json(), r#"{"code":1,"message":"Session ID unknown"}"#);
+    }
+}

@@ -1,0 +1,68 @@
+//! Over what a session speaks at the moment.
+
+use super::{LinkId, Message, RequestId, payload};
+
+#[derive(Debug)]
+pub(super) enum Transport {
+    Polling(Polling),
+    WebSocket(LinkId),
+}
+
+/// Long-polling: at most one GET waits for messages, at most one POST brings some.
+#[derive(Debug, Default)]
+pub(super) struct Polling {
+    pub parked: Option<RequestId>,
+    pub posting: Option<RequestId>,
+    pub waiting: Waiting,
+    pub probe: Option<Probe>,
+    /// The server closed the session: when it stops waiting for the poll that tells the client.
+    pub closing_until: Option<i64>,
+}
+
+/// A WebSocket that may take the session over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Probe {
+    pub link: LinkId,
+    /// The client's probe was answered: polls are no longer kept waiting.
+    pub answered: bool,
+    pub until: i64,
+}
+
+/// What waits for the next poll.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    messages: Vec<Message<'static>>,
+    bytes: usize,
+}
+
+impl Waiting {
+    pub fn push(&mut self, message: Message<'static>) {
+        self.bytes += message.bytes() + 1;
+        self.messages.push(message);
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    pub fn take(&mut self) -> Vec<Message<'static>> {
+        self.bytes = 0;
+        std::mem::take(&mut self.messages)
+    }
+
+    /// Everything as one payload.
+    pub fn take_payload(&mut self) -> String {
+        let mut payload = String::with_capacity(self.bytes);
+        for message in self.take() {
+            if !payload.is_empty() {
+                payload.push(payload::SEPARATOR);
+            }
+            message.push_to(&mut payload);
+        }
+        payload
+    }
+}

@@ -1,0 +1,414 @@
+//! Socket.IO v5 inside of Engine.IO sessions: namespaces, events, acks; generic over what it is for.
+//!
+//! Invariants: a socket belongs to one session and one namespace; while an application lets a client
+//! wait, what that client says is kept in order and within bounds, and nothing of it is handled.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+use vecmap::VecMap;
+
+use crate::{
+    Application, Connect, Effect, Effects, Emission, Event, Limits, SocketId,
+    client::{Client, Fatal, Received},
+    encode,
+    engine::{Departure, Frame, Message, Outbox, Output, Protocol, SessionKey, Violation},
+};
+
+/// What one client says while it waits: messages, and their bytes.
+const BACKLOG_MESSAGES: usize = 256;
+const BACKLOG_BYTES: usize = 1_000_000;
+
+pub struct SocketIo<A: Application> {
+    limits: Limits,
+    application: A,
+    connections: VecMap<SessionKey, Connection>,
+    sockets: VecMap<SocketId, SessionKey>,
+    /// CONNECT packets that were not answered yet, and their namespaces.
+    connecting: VecMap<SocketId, String>,
+    next_socket: SocketId,
+}
+
+/// All that survives of a client while the server sleeps.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Kept {
+    #[serde(rename = "c")]
+    client: Client,
+    #[serde(rename = "h")]
+    handshake: String,
+}
+
+struct Connection {
+    kept: Kept,
+    /// Sockets for whose sake the client waits; one in practice.
+    waiting: Vec<SocketId>,
+    backlog: VecDeque<Postponed>,
+    backlog_bytes: usize,
+}
+
+enum Postponed {
+    Text(String),
+    Binary(Vec<u8>),
+}
+
+type Out<'a, A> = Outbox<'a, <A as Application>::Command>;
+
+impl<A: Application> SocketIo<A> {
+    pub fn new(limits: Limits, application: A) -> Self {
+        Self::restore(limits, Vec::new(), |_| application)
+    }
+
+    /// `application` gets the sockets that are still connected.
+    pub fn restore(
+        limits: Limits,
+        kept: Vec<(SessionKey, Kept)>,
+        application: impl FnOnce(&[SocketId]) -> A,
+    ) -> Self {
+        let (mut connections, mut sockets) = (VecMap::new(), VecMap::new());
+        for (key, kept) in kept {
+            sockets.extend(kept.client.sockets().map(|socket| (socket, key)));
+            connections.insert(key, Connection::new(kept));
+        }
+        let ids: Vec<SocketId> = sockets.keys().copied().collect();
+        let next_socket = ids.iter().max().map_or(0, |last| last + 1);
+        let application = application(&ids);
+        Self { limits, application, connections, sockets, connecting: VecMap::new(), next_socket }
+    }
+
+    pub fn application(&self) -> &A {
+        &self.application
+    }
+
+    /// Lets the application act on something that came from elsewhere.
+    pub fn act<'a>(
+        &mut self,
+        now: i64,
+        out: &mut Out<'a, A>,
+        act: impl FnOnce(&mut A) -> Effects<'a, A::Command>,
+    ) {
+        let effects = act(&mut self.application);
+        self.follow(effects, now, out);
+    }
+
+    fn handle<'a>(
+        &mut self,
+        key: SessionKey,
+        received: Result<Received<'a>, Fatal>,
+        now: i64,
+        out: &mut Out<'a, A>,
+    ) -> Result<(), Violation> {
+        let effects = match received.map_err(|_| Violation)? {
+            Received::Nothing => return Ok(()),
+            Received::Event { socket, id, elements } => self.event(socket, id, elements, Vec::new(), now),
+            Received::Ack { socket, id, elements } => {
+                self.application.acknowledged(socket, id, &elements, now)
+            }
+            Received::Connect { namespace, auth } => self.connect(key, namespace, auth, now, out),
+            Received::Disconnect(socket) => {
+                self.sockets.remove(&socket);
+                out.push(Output::Keep(key));
+                self.application.disconnected(socket, Departure::Left, now)
+            }
+            Received::Complete { announcement, attachments } => {
+                return self.complete(key, &announcement, attachments, now, out);
+            }
+        };
+        self.follow(effects, now, out);
+        Ok(())
+    }
+
+    fn event<'a>(
+        &mut self,
+        socket: SocketId,
+        ack: Option<u64>,
+        mut elements: Vec<&'a str>,
+        attachments: Vec<Vec<u8>>,
+        now: i64,
+    ) -> Effects<'a, A::Command> {
+        if elements.is_empty() {
+            return Vec::new();
+        }
+        let name = elements.remove(0);
+        self.application.event(socket, Event { name, arguments: elements, ack, attachments }, now)
+    }
+
+    fn complete(
+        &mut self,
+        key: SessionKey,
+        announcement: &str,
+        attachments: Vec<Vec<u8>>,
+        now: i64,
+        out: &mut Out<'_, A>,
+    ) -> Result<(), Violation> {
+        let Some(connection) = self.connections.get_mut(&key) else { return Ok(()) };
+        let received = connection.kept.client.read_complete(announcement).map_err(|_| Violation)?;
+        let effects = match received {
+            Received::Event { socket, id, elements } => self.event(socket, id, elements, attachments, now),
+            Received::Ack { socket, id, elements } => {
+                self.application.acknowledged(socket, id, &elements, now)
+            }
+            _ => return Ok(()),
+        };
+        let effects = effects.into_iter().map(Effect::into_owned).collect();
+        self.follow(effects, now, out);
+        Ok(())
+    }
+
+    fn connect(
+        &mut self,
+        key: SessionKey,
+        namespace: &str,
+        auth: Option<&str>,
+        now: i64,
+        out: &mut Out<'_, A>,
+    ) -> Effects<'static, A::Command> {
+        if !self.application.serves(namespace) {
+            let error = encode::connect_error(namespace, r#"{"message":"Invalid namespace"}"#);
+            out.push(send(key, error));
+            return Vec::new();
+        }
+        let Some(connection) = self.connections.get(&key) else { return Vec::new() };
+        let socket = self.next_socket;
+        self.next_socket = self.next_socket.wrapping_add(1);
+        self.sockets.insert(socket, key);
+        self.connecting.insert(socket, namespace.to_owned());
+        let handshake = &connection.kept.handshake;
+        self.application.connect(Connect { socket, namespace, auth, handshake }, now)
+    }
+
+    fn follow<'a>(&mut self, effects: Effects<'a, A::Command>, now: i64, out: &mut Out<'a, A>) {
+        for effect in effects {
+            match effect {
+                Effect::Emit { to, emission } => self.emit(&to, emission, out),
+                Effect::Ack { socket, id, arguments, attachments } => {
+                    if let Some((key, client)) = self.client(socket) {
+                        let namespace = client.namespace(socket).unwrap_or("/");
+                        out.push(send(key, encode::ack(namespace, id, &arguments, attachments.len())));
+                        out.extend(attachments.into_iter().map(|bytes| send_bytes(vec![key], bytes)));
+                    }
+                }
+                Effect::Replay { socket, frames } => {
+                    if let Some(key) = self.sockets.get(&socket).copied() {
+                        out.extend(frames.into_iter().map(|frame| send(key, frame)));
+                    }
+                }
+                Effect::Accept { socket, sid, pid } => self.accept(socket, &sid, pid.as_deref(), out),
+                Effect::Refuse { socket, error } => {
+                    let namespace = self.connecting.remove(&socket);
+                    if let (Some(key), Some(namespace)) = (self.sockets.remove(&socket), namespace) {
+                        out.push(send(key, encode::connect_error(&namespace, &error)));
+                    }
+                }
+                Effect::Wait(socket) => {
+                    if let Some(connection) = self.connection(socket) {
+                        connection.waiting.push(socket);
+                    }
+                }
+                Effect::Resume(socket) => self.resume(socket, now, out),
+                Effect::Disconnect { socket, close } => self.disconnect(socket, close, now, out),
+                Effect::Abandon(socket) => out.extend(self.sockets.get(&socket).copied().map(Output::Fail)),
+                Effect::Command(command) => out.push(Output::Command(command)),
+            }
+        }
+    }
+
+    fn emit<'a>(&mut self, to: &[SocketId], emission: Emission<'a>, out: &mut Out<'a, A>) {
+        let Emission { volatile, ack, .. } = emission;
+        let mut namespace = None;
+        let mut keys = Vec::with_capacity(to.len());
+        for socket in to {
+            let Some((key, client)) = self.client(*socket) else { continue };
+            // Nobody who has not joined, or has left, is told anything.
+            let Some(of_socket) = client.namespace(*socket) else { continue };
+            namespace.get_or_insert_with(|| of_socket.to_owned());
+            keys.push(key);
+        }
+        let Some(namespace) = namespace else { return };
+        let limits = self.limits;
+        if let Some(id) = ack {
+            for socket in to {
+                if let Some(connection) = self.connection(*socket) {
+                    connection.kept.client.expect_ack(*socket, id, limits);
+                }
+            }
+            out.extend(keys.iter().map(|key| Output::Keep(*key)));
+        }
+        let message = Message::Text(emission.frame(&namespace));
+        if emission.attachments.is_empty() {
+            out.push(Output::Send { to: keys, message, volatile });
+            return;
+        }
+        out.push(Output::Send { to: keys.clone(), message, volatile });
+        out.extend(emission.attachments.into_iter().map(|bytes| Output::Send {
+            to: keys.clone(),
+            message: Message::Binary(bytes),
+            volatile,
+        }));
+    }
+
+    fn accept(&mut self, socket: SocketId, sid: &str, pid: Option<&str>, out: &mut Out<'_, A>) {
+        let Some(namespace) = self.connecting.remove(&socket) else { return };
+        let Some(key) = self.sockets.get(&socket).copied() else { return };
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        let reply = encode::connect(&namespace, sid, pid);
+        connection.kept.client.join(namespace, socket);
+        out.push(Output::Keep(key));
+        out.push(send(key, reply));
+    }
+
+    fn disconnect(&mut self, socket: SocketId, close: bool, now: i64, out: &mut Out<'_, A>) {
+        let Some(key) = self.sockets.remove(&socket) else { return };
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        if let Some(namespace) = connection.kept.client.leave(socket) {
+            out.push(send(key, encode::disconnect(&namespace)));
+        }
+        out.push(Output::Keep(key));
+        if close {
+            self.forget(key, Departure::Left, now, out);
+            out.push(Output::Close(key));
+        }
+    }
+
+    /// Plays back what the client said while it waited.
+    fn resume(&mut self, socket: SocketId, now: i64, out: &mut Out<'_, A>) {
+        let Some(key) = self.sockets.get(&socket).copied() else { return };
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        connection.waiting.retain(|waiting| *waiting != socket);
+        while let Some(connection) = self.connections.get_mut(&key).filter(|c| c.waiting.is_empty()) {
+            let Some(postponed) = connection.backlog.pop_front() else { return };
+            connection.backlog_bytes -= postponed.bytes();
+            let mut said = Vec::new();
+            let outcome = match postponed {
+                Postponed::Text(text) => {
+                    let outcome = self.text(key, &text, now, &mut said);
+                    for output in said {
+                        out.push(output.into_owned());
+                    }
+                    outcome
+                }
+                Postponed::Binary(bytes) => self.binary(key, bytes, now, out),
+            };
+            if outcome.is_err() {
+                out.push(Output::Fail(key));
+                return;
+            }
+        }
+    }
+
+    fn forget(&mut self, key: SessionKey, departure: Departure, now: i64, out: &mut Out<'_, A>) {
+        if self.connections.remove(&key).is_none() {
+            return;
+        }
+        let gone: Vec<SocketId> =
+            self.sockets.iter().filter(|(_, session)| **session == key).map(|(socket, _)| *socket).collect();
+        for socket in gone {
+            self.sockets.remove(&socket);
+            self.connecting.remove(&socket);
+            let effects = self.application.disconnected(socket, departure, now);
+            self.follow(effects, now, out);
+        }
+    }
+
+    fn client(&self, socket: SocketId) -> Option<(SessionKey, &Client)> {
+        let key = *self.sockets.get(&socket)?;
+        Some((key, &self.connections.get(&key)?.kept.client))
+    }
+
+    fn connection(&mut self, socket: SocketId) -> Option<&mut Connection> {
+        self.connections.get_mut(self.sockets.get(&socket)?)
+    }
+}
+
+impl<A: Application> Protocol for SocketIo<A> {
+    type Command = A::Command;
+    type Kept = Kept;
+
+    fn open(&mut self, session: SessionKey, handshake: &str, now: i64) {
+        let kept = Kept { client: Client::new(now, self.limits), handshake: handshake.to_owned() };
+        self.connections.insert(session, Connection::new(kept));
+    }
+
+    fn text<'a>(
+        &mut self,
+        session: SessionKey,
+        message: &'a str,
+        now: i64,
+        out: &mut Out<'a, A>,
+    ) -> Result<(), Violation> {
+        let Some(connection) = self.connections.get_mut(&session) else { return Ok(()) };
+        if !connection.waiting.is_empty() {
+            return connection.postpone(Postponed::Text(message.to_owned()));
+        }
+        let received = connection.kept.client.receive_text(message, now, self.limits);
+        self.handle(session, received, now, out)
+    }
+
+    fn binary(
+        &mut self,
+        session: SessionKey,
+        message: Vec<u8>,
+        now: i64,
+        out: &mut Out<'_, A>,
+    ) -> Result<(), Violation> {
+        let Some(connection) = self.connections.get_mut(&session) else { return Ok(()) };
+        if !connection.waiting.is_empty() {
+            return connection.postpone(Postponed::Binary(message));
+        }
+        let received = connection.kept.client.receive_binary(message);
+        self.handle(session, received, now, out)
+    }
+
+    fn closed(&mut self, session: SessionKey, departure: Departure, now: i64, out: &mut Out<'_, A>) {
+        self.forget(session, departure, now, out);
+    }
+
+    fn tick(&mut self, now: i64, out: &mut Out<'_, A>) {
+        let late = self.connections.iter().filter(|(_, c)| c.kept.client.check(now).is_err());
+        out.extend(late.map(|(key, _)| Output::Fail(*key)));
+        let effects = self.application.tick(now);
+        self.follow(effects, now, out);
+    }
+
+    fn next_deadline(&self) -> Option<i64> {
+        let clients = self.connections.values().filter_map(|connection| connection.kept.client.deadline());
+        clients.chain(self.application.next_deadline()).min()
+    }
+
+    fn kept(&self, session: SessionKey) -> Option<Kept> {
+        let Kept { client, handshake } = &self.connections.get(&session)?.kept;
+        Some(Kept { client: client.kept(), handshake: handshake.clone() })
+    }
+}
+
+impl Connection {
+    fn new(kept: Kept) -> Self {
+        Self { kept, waiting: Vec::new(), backlog: VecDeque::new(), backlog_bytes: 0 }
+    }
+
+    fn postpone(&mut self, postponed: Postponed) -> Result<(), Violation> {
+        self.backlog_bytes += postponed.bytes();
+        self.backlog.push_back(postponed);
+        let fits = self.backlog.len() <= BACKLOG_MESSAGES && self.backlog_bytes <= BACKLOG_BYTES;
+        if fits { Ok(()) } else { Err(Violation) }
+    }
+}
+
+impl Postponed {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+        }
+    }
+}
+
+fn send<C>(to: SessionKey, text: String) -> Output<'static, C> {
+    Output::Send { to: vec![to], message: Message::Text(Frame::whole(text)), volatile: false }
+}
+
+fn send_bytes<C>(to: Vec<SessionKey>, bytes: std::rc::Rc<[u8]>) -> Output<'static, C> {
+    Output::Send { to, message: Message::Binary(bytes), volatile: false }
+}
+
+#[cfg(test)]
+mod tests;

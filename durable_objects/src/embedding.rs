@@ -1,0 +1,110 @@
+//! What the Room and the Session object have in common: configuration, storage, questions to the store.
+
+use std::sync::Arc;
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use js_sys::Array;
+use serde::de::DeserializeOwned;
+use wasm_bindgen::{JsCast, JsError, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use worker::Env;
+use zetra_domain::{RoomId, UserId};
+use zetra_signalling::Admission;
+use zetra_socketio::engine::{Limits, Settings, Timing};
+use zetra_socketio_object::bindings::KeyValues;
+use zetra_store::Store;
+
+use crate::{Config, Verification, object_clients::NAME_HEADER, open_store};
+
+/// The configuration, or what is wrong with it, in words for the operator.
+pub(crate) fn config(env: &Env) -> Result<Config, JsError> {
+    Config::read(|name| env.var(name).ok().map(|value| value.to_string()))
+        .map_err(|error| JsError::new(&error.to_string()))
+}
+
+pub(crate) fn settings(config: &Config) -> Settings {
+    let timing = Timing {
+        ping_interval: config.ping_interval_ms,
+        ping_timeout: config.ping_timeout_ms,
+        ..Timing::default()
+    };
+    Settings { timing, limits: Limits::default() }
+}
+
+pub(crate) fn room_limits(config: &Config) -> zetra_signalling::Limits {
+    zetra_signalling::Limits {
+        max_present: config.room_max_people,
+        hold: config.reconnect_grace_ms,
+        rate: config.event_rate,
+    }
+}
+
+/// The object's name, as the Worker or another object tells it.
+pub(crate) fn name(request: &web_sys::Request) -> Result<String, JsValue> {
+    request.headers().get(NAME_HEADER)?.ok_or_else(|| JsError::new("the object's name is missing").into())
+}
+
+pub(crate) fn path(request: &web_sys::Request) -> Result<String, JsValue> {
+    Ok(web_sys::Url::new(&request.url())?.pathname())
+}
+
+/// The body of a request from another object.
+pub(crate) async fn read<T: DeserializeOwned>(request: &web_sys::Request) -> Result<T, JsValue> {
+    let text = JsFuture::from(request.text()?).await?.as_string().unwrap_or_default();
+    serde_json::from_str(&text).map_err(|error| JsError::new(&error.to_string()).into())
+}
+
+/// The answer to a request from another object.
+pub(crate) fn answer(value: &impl serde::Serialize) -> Result<web_sys::Response, JsValue> {
+    let text = serde_json::to_string(value).map_err(|error| JsError::new(&error.to_string()))?;
+    web_sys::Response::new_with_opt_str(Some(&text))
+}
+
+/// What is stored under keys that begin so, with the rest of the key.
+pub(crate) fn stored(kv: &KeyValues, prefix: &str) -> Vec<(String, String)> {
+    let pairs = Array::from(&kv.list(prefix)).into_iter().map(JsCast::unchecked_into::<Array>);
+    let read = |pair: Array| {
+        let key = pair.get(0).as_string()?;
+        Some((key.strip_prefix(prefix)?.to_owned(), pair.get(1).as_string()?))
+    };
+    pairs.filter_map(read).collect()
+}
+
+pub(crate) async fn verification(env: &Env, user: UserId) -> Verification {
+    let Ok(store) = open(env) else { return Verification::StoreUnavailable };
+    match store.account(user).await {
+        Ok(Some(account)) => {
+            Verification::Account { version: account.token_version, kept: account.kept_token }
+        }
+        Ok(None) => Verification::NoAccount,
+        Err(error) => {
+            tracing::error!(%error, "the store failed");
+            Verification::StoreUnavailable
+        }
+    }
+}
+
+pub(crate) async fn admission(env: &Env, room: RoomId, user: UserId) -> Admission {
+    let Ok(store) = open(env) else { return Admission::StoreUnavailable };
+    match store.admission(room, user).await {
+        Ok(zetra_store::Admission::Participant) => Admission::Participant,
+        Ok(zetra_store::Admission::NotParticipant) => Admission::NotParticipant,
+        Ok(zetra_store::Admission::RoomNotFound) => Admission::RoomNotFound,
+        Err(error) => {
+            tracing::error!(%error, "the store failed");
+            Admission::StoreUnavailable
+        }
+    }
+}
+
+fn open(env: &Env) -> worker::Result<Arc<dyn Store>> {
+    open_store(env).inspect_err(|error| tracing::error!(%error, "the store cannot be opened"))
+}
+
+/// Twenty characters that nobody can guess.
+pub(crate) fn new_id() -> String {
+    let mut bytes = [0; 15];
+    // Without randomness nothing here is safe; the runtime always has it.
+    getrandom::fill(&mut bytes).expect("the runtime provides randomness");
+    Base64UrlUnpadded::encode_string(&bytes)
+}

@@ -1,0 +1,155 @@
+// Who loses its connection comes back as it was: real clients, real workerd, hibernation and kill -9.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { Client, WAYS, call, joined, marker, person, roomOf } from "./support/people.mjs";
+import { startServer } from "./support/server.mjs";
+
+const HIBERNATION_MS = 14_000;
+/** A client that comes back by itself, and soon. */
+const COMES_BACK = { reconnection: true, reconnectionDelay: 100, reconnectionDelayMax: 200 };
+
+for (const way of [WAYS.room, WAYS.stock, WAYS.polling]) describe(`recovery, ${way.name}`, () => {
+  let server;
+  before(async () => {
+    server = await startServer({ AUTH_LIMIT_ATTEMPTS: "10000", RECONNECT_GRACE_SECONDS: "20" });
+    server.way = way;
+  });
+  after(() => server.stop());
+
+  /** Two people in a room who come back; `{people, room, ann, bob}`. */
+  async function couple(options = COMES_BACK) {
+    const people = [await person(server), await person(server)];
+    const room = await roomOf(server, ...people);
+    const ann = await joined(server, room, people[0], options);
+    const bob = await joined(server, room, people[1], options);
+    await marker(ann, room, bob);
+    ann.taken();
+    bob.taken();
+    return { people, room, ann, bob };
+  }
+
+  /** Waits until the client is back; what it missed, and whether it is as it was. */
+  async function returned(client) {
+    await client.until(() => client.heard.some(([event]) => event === "(connect)"), "the connection");
+    const heard = client.taken();
+    const [, recovered = false] = heard.find(([event]) => event === "(connect)");
+    return { recovered, missed: heard.filter(([event]) => !event.startsWith("(")) };
+  }
+
+  const events = (client) => client.taken().filter(([event]) => !event.startsWith("("));
+
+  test("who was cut off gets what it missed, in order, and nobody is told", async () => {
+    const { people, room, ann, bob } = await couple();
+    const sid = ann.socket.id;
+    ann.cut();
+    for (let number = 0; number < 20; number += 1) bob.emit("offer", room, number);
+    bob.emit("answer", { roomId: room, answer: "for you", targetUserId: people[0].id });
+    await ann.next("(disconnect)");
+    const { recovered, missed } = await returned(ann);
+    assert.equal(recovered, true);
+    assert.equal(ann.socket.id, sid, "the same socket id");
+    await marker(bob, room, ann);
+    const heard = [...missed, ...events(ann)].filter(([event]) => event !== "chat-message");
+    const offers = Array.from({ length: 20 }, (_, number) => ["offer", number]);
+    assert.deepEqual(heard, [...offers, ["answer", { answer: "for you", senderId: people[1].id }]]);
+    assert.deepEqual(events(bob).filter(([event]) => event.startsWith("user-")), [], "nobody was told");
+    assert.deepEqual(await ann.ask("offer", room, "back"), { ok: true }, "still in the room");
+    assert.deepEqual(await bob.next("offer"), ["back"]);
+    ann.close();
+    bob.close();
+  });
+
+  test("again and again", async () => {
+    const { room, ann, bob } = await couple();
+    for (let round = 0; round < 4; round += 1) {
+      ann.cut();
+      await ann.next("(disconnect)");
+      bob.emit("offer", room, round);
+      const { recovered } = await returned(ann);
+      assert.equal(recovered, true, `round ${round}`);
+      await marker(bob, room, ann);
+    }
+    ann.close();
+    bob.close();
+  });
+
+  test("a crash of the whole runtime is survived", async () => {
+    const { room, ann, bob } = await couple();
+    bob.emit("offer", room, "before");
+    await ann.next("offer");
+    // Long enough for a rush to be written; a crash within one is told by a clean new session.
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await server.kill();
+    await server.start();
+    assert.deepEqual(await returned(ann), { recovered: true, missed: [] });
+    assert.deepEqual(await returned(bob), { recovered: true, missed: [] });
+    bob.emit("offer", room, "after");
+    assert.deepEqual(await ann.next("offer"), ["after"]);
+    assert.deepEqual(events(bob), []);
+    ann.close();
+    bob.close();
+  });
+
+  // A client that polls has a request open, so its object does not sleep.
+  if (way !== WAYS.polling) test("what was said before a sleep is still there", async () => {
+    const { room, ann, bob } = await couple();
+    // Not a sound from ann, which does not know yet that nothing reaches it.
+    ann.mute();
+    bob.emit("offer", room, "unheard");
+    await bob.ask("offer", room, "unheard too");
+    await new Promise((resolve) => setTimeout(resolve, HIBERNATION_MS));
+    ann.cut();
+    await ann.next("(disconnect)");
+    const missed = [["offer", "unheard"], ["offer", "unheard too"]];
+    assert.deepEqual(await returned(ann), { recovered: true, missed });
+    ann.close();
+    bob.close();
+  });
+
+  test("of two that bring one pid the newest holds it, never both", async () => {
+    const { people, room, ann, bob } = await couple({ reconnection: false });
+    const auth = { token: people[0].token, pid: ann.socket._pid, offset: ann.offset };
+    const rivals = [new Client(server, room, { auth }), new Client(server, room, { auth })];
+    const connected = await Promise.all(rivals.map((rival) => rival.next("(connect)")));
+    assert.equal(connected.length, 2);
+    await ann.next("(disconnect)");
+    const holders = () => rivals.filter((rival) => rival.socket.connected);
+    await rivals[0].until(() => holders().length === 1 || rivals.some((rival) => rival.heard.some(([event]) => event === "(disconnect)")), "one of them to go");
+    const [holder] = holders();
+    assert.equal(holders().length, 1);
+    await marker(bob, room, holder);
+    assert.deepEqual(events(bob).filter(([event]) => event.startsWith("user-")), []);
+    const { json } = await call(server, "GET", `/api/room/${room}`, { token: people[0].token });
+    assert.deepEqual(json.room.online, people.map(({ id }) => id));
+    holder.close();
+    bob.close();
+  });
+
+  test("a pid is nothing without the same user's token, nor after its time, nor with a made-up offset", async () => {
+    const { people, room, ann, bob } = await couple({ reconnection: false });
+    const stranger = await person(server);
+    const { _pid: pid } = ann.socket;
+    const { offset } = ann;
+    for (const auth of [
+      { token: stranger.token, pid, offset },
+      { token: people[0].token, pid: `${pid}x`, offset },
+      { token: people[0].token, pid, offset: `${offset}9` },
+      { token: people[0].token, pid },
+      { token: people[0].token, pid: 7, offset },
+    ]) {
+      const client = new Client(server, room, { auth });
+      await client.next("(connect)");
+      assert.notEqual(client.socket._pid, pid, JSON.stringify(Object.keys(auth)));
+      client.close();
+    }
+    assert.equal(ann.socket.connected, true, "none of it harmed its holder");
+    ann.socket.disconnect();
+    await bob.next("user-disconnected");
+    const late = new Client(server, room, { auth: { token: people[0].token, pid, offset } });
+    await late.next("(connect)");
+    assert.notEqual(late.socket._pid, pid, "a goodbye ends it");
+    late.close();
+    bob.close();
+  });
+});
