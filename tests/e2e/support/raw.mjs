@@ -11,7 +11,7 @@ export class RawSocket {
 
   /** Opens, connects with the token and joins the room. */
   static async open(server, roomId, token) {
-    const socket = new RawSocket(server, roomId);
+    const socket = new RawSocket(server, `/socket.io/?EIO=4&transport=websocket&roomId=${roomId}`);
     await once(socket.socket, "open");
     socket.send(`40${JSON.stringify({ token })}`);
     await socket.next((frame) => frame.startsWith("40"));
@@ -20,15 +20,16 @@ export class RawSocket {
     return socket;
   }
 
-  constructor(server, roomId) {
-    const url = `${server.url.replace("http", "ws")}/socket.io/?EIO=4&transport=websocket&roomId=${roomId}`;
-    this.socket = new WebSocket(url);
-    this.socket.on("message", (data) => {
-      this.#frames.push(data.toString());
+  constructor(server, path) {
+    this.socket = new WebSocket(server.url.replace("http", "ws") + path);
+    this.socket.on("message", (data, isBinary) => {
+      this.#frames.push(isBinary ? data : data.toString());
       this.#wake();
     });
+    // A refused handshake is an error first, and then a close.
+    this.socket.on("error", () => {});
     /** The close code. */
-    this.closed = once(this.socket, "close").then(([code]) => code);
+    this.closed = new Promise((resolve) => this.socket.on("close", resolve));
   }
 
   send(frame) {
@@ -36,7 +37,7 @@ export class RawSocket {
   }
 
   /** The next frame that is wanted; what came before it is dropped. */
-  async next(wanted) {
+  async next(wanted = () => true) {
     const deadline = Date.now() + PATIENCE;
     for (;;) {
       const found = this.#frames.findIndex(wanted);
