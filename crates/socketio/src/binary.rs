@@ -19,7 +19,7 @@ impl Attachments {
     /// # Errors
     /// [`PacketError::Attachments`] beyond `max`, [`PacketError::Placeholder`] where the payload
     /// points to an attachment that was not announced.
-    pub(crate) fn announced(text: &str, packet: &Packet<'_>, max: usize) -> Result<Self, PacketError> {
+    pub fn announced(text: &str, packet: &Packet<'_>, max: usize) -> Result<Self, PacketError> {
         if packet.attachments > max {
             return Err(PacketError::Attachments);
         }
@@ -30,12 +30,13 @@ impl Attachments {
     }
 
     /// Adds a binary frame; true when it was the last.
-    pub(crate) fn push(&mut self, bytes: Vec<u8>) -> bool {
+    pub fn push(&mut self, bytes: Vec<u8>) -> bool {
         self.received.push(bytes);
         self.received.len() >= self.expected
     }
 
-    pub(crate) fn into_parts(self) -> (String, Vec<Vec<u8>>) {
+    /// The announcement, and the attachments in order.
+    pub fn into_parts(self) -> (String, Vec<Vec<u8>>) {
         (self.announcement, self.received)
     }
 }

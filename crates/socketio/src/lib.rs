@@ -26,6 +26,7 @@ mod recovery;
 mod socket_io;
 
 pub use application::{Application, Connect, Effect, Effects, Emission, Event, SocketId};
+pub use binary::Attachments;
 pub use client::Limits;
 pub use encode::ack;
 pub use packet::{Packet, PacketError, PacketType, RESERVED_EVENTS};
