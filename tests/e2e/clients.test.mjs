@@ -1,0 +1,87 @@
+// The official client as people use it: every transport, an upgrade under load, a crowd of all kinds.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { Client, WAYS, call, joined, marker, person, roomOf } from "./support/people.mjs";
+import { startServer } from "./support/server.mjs";
+
+const EVENTS = 10_000;
+const CROWD = 100;
+
+describe("real clients", () => {
+  let server;
+  before(async () => {
+    server = await startServer({
+      AUTH_LIMIT_ATTEMPTS: "10000",
+      ROOM_MAX_PEOPLE: "200",
+      SOCKET_EVENTS_PER_SECOND: "100000",
+      SOCKET_EVENTS_BURST: "1000000",
+    });
+  });
+  after(() => server.stop());
+
+  const over = (way) => ({ ...server, url: server.url, way });
+
+  for (const way of [WAYS.roomPolling, WAYS.stock]) {
+    test(`${EVENTS} numbered events each way through an upgrade: none lost, doubled or out of order (${way.name})`, async () => {
+      const people = [await person(server), await person(server)];
+      const room = await roomOf(server, ...people);
+      const steady = await joined(over(WAYS.room), room, people[0]);
+      // This one starts with polling and upgrades while the events run.
+      const upgrading = new Client(over(way), room, { token: people[1].token });
+      const transports = [];
+      upgrading.socket.io.on("open", () => {
+        transports.push(upgrading.socket.io.engine.transport.name);
+        upgrading.socket.io.engine.on("upgrade", ({ name }) => transports.push(name));
+      });
+      await upgrading.next("(connect)");
+      upgrading.emit("join-room", room);
+      await steady.next("user-connected");
+      await Promise.all([numbered(steady, upgrading, room), numbered(upgrading, steady, room)]);
+      assert.deepEqual(transports, ["polling", "websocket"]);
+      steady.close();
+      upgrading.close();
+    });
+  }
+
+  /** Sends the numbers, a few hundred at a time, and waits until all of them are heard in order. */
+  async function numbered(sender, listener, room) {
+    for (let next = 0; next < EVENTS; ) {
+      const until = Math.min(next + 250, EVENTS);
+      while (next < until - 1) sender.emit("offer", room, next++);
+      assert.deepEqual(await sender.ask("offer", room, next++), { ok: true });
+    }
+    await listener.until(() => heardOffers(listener).length >= EVENTS, "all numbers");
+    const heard = heardOffers(listener);
+    const wrong = heard.findIndex(([, number], index) => number !== index);
+    assert.equal(wrong, -1, `at ${wrong}: ${JSON.stringify(heard.slice(Math.max(wrong - 2, 0), wrong + 3))}`);
+    assert.equal(heard.length, EVENTS);
+  }
+
+  const heardOffers = (client) => client.heard.filter(([event]) => event === "offer");
+
+  test(`${CROWD} clients of every kind in one room hear each other`, async () => {
+    const people = [];
+    for (let made = 0; made < CROWD; made += 10) {
+      people.push(...(await Promise.all(Array.from({ length: 10 }, () => person(server)))));
+    }
+    const room = await roomOf(server, ...people);
+    const kinds = Object.values(WAYS);
+    const crowd = [];
+    for (const [index, someone] of people.entries()) {
+      crowd.push(await joined(over(kinds[index % kinds.length]), room, someone));
+    }
+    const { json } = await call(server, "GET", `/api/room/${room}`, { token: people[0].token });
+    assert.deepEqual(json.room.online, people.map(({ id }) => id));
+    await marker(crowd[0], room, ...crowd.slice(1));
+    crowd.forEach((client) => client.taken());
+    const speakers = crowd.slice(0, kinds.length * 2);
+    speakers.forEach((client, index) => client.emit("offer", room, index));
+    for (const [index, client] of crowd.entries()) {
+      const others = speakers.map((_, speaker) => speaker).filter((speaker) => speaker !== index);
+      await client.until(() => client.heard.length >= others.length, "the offers");
+      assert.deepEqual(client.taken().map(([, speaker]) => speaker).sort((a, b) => a - b), others);
+    }
+    crowd.forEach((client) => client.close());
+  });
+});
