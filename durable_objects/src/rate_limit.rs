@@ -96,8 +96,7 @@ impl RateLimit {
         self.storage.kv().put(LEDGER, &serde_json::to_string(ledger)?);
         let after = ledger.forgotten_at(limits);
         if let Some(at) = after.filter(|_| after != before) {
-            // The runtime keeps the object until the write is done; there is nothing to wait for.
-            let _ = self.storage.set_alarm(at as f64);
+            self.storage.set_alarm(at as f64);
         }
         Ok(answer)
     }

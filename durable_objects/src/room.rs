@@ -129,6 +129,7 @@ impl Embedding for Shell {
         command: RoomCommand,
     ) -> Option<Errand> {
         let Self { kv, sessions, .. } = object.embedding();
+        let storage = object.state().storage();
         match command {
             RoomCommand::Store(peer) => {
                 let stored = protocol.application().stored(peer);
@@ -138,10 +139,18 @@ impl Embedding for Shell {
             RoomCommand::Forget(peer) => {
                 kv.delete(&format!("{PEER}{peer}"));
             }
-            RoomCommand::Save(Saving { segment, json, obsolete }) => {
-                kv.put(&format!("{LOG}{segment}"), &json);
-                for segment in obsolete {
-                    kv.delete(&format!("{LOG}{segment}"));
+            RoomCommand::Save(Saving { segments, obsolete, before_sending }) => {
+                for (first, json) in segments {
+                    let key = format!("{LOG}{first}");
+                    if before_sending {
+                        // The runtime sends nothing before this is durable.
+                        kv.put(&key, &json);
+                    } else {
+                        storage.put_unconfirmed(&key, &json);
+                    }
+                }
+                for first in obsolete {
+                    storage.delete_unconfirmed(&format!("{LOG}{first}"));
                 }
             }
             RoomCommand::Deliver { session, delivery } => {

@@ -35,9 +35,14 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     pub fn kv(this: &ObjectStorage) -> KeyValues;
 
-    /// `time` in milliseconds since the epoch.
     #[wasm_bindgen(method, js_name = setAlarm)]
-    pub fn set_alarm(this: &ObjectStorage, time: f64) -> Promise;
+    fn set_alarm_with(this: &ObjectStorage, time: f64, options: &JsValue) -> Promise;
+
+    #[wasm_bindgen(method, js_name = put)]
+    fn put_with(this: &ObjectStorage, key: &str, value: &str, options: &JsValue) -> Promise;
+
+    #[wasm_bindgen(method, js_name = delete)]
+    fn delete_with(this: &ObjectStorage, key: &str, options: &JsValue) -> Promise;
 
     /// `SyncKvStorage`: reads and writes without a promise; the runtime holds back what leaves the
     /// object until the writes are durable.
@@ -109,6 +114,30 @@ extern "C" {
     /// Code units of the source that were encoded.
     #[wasm_bindgen(method, getter)]
     pub fn read(this: &EncodeResult) -> u32;
+}
+
+/// What is sent does not wait until these are durable. They take effect in order, at once for whoever
+/// reads, and the object is kept until they are done: there is nothing to wait for.
+impl ObjectStorage {
+    /// `time` in milliseconds since the epoch.
+    pub fn set_alarm(&self, time: f64) {
+        let _ = self.set_alarm_with(time, &unconfirmed());
+    }
+
+    pub fn put_unconfirmed(&self, key: &str, value: &str) {
+        let _ = self.put_with(key, value, &unconfirmed());
+    }
+
+    pub fn delete_unconfirmed(&self, key: &str) {
+        let _ = self.delete_with(key, &unconfirmed());
+    }
+}
+
+fn unconfirmed() -> JsValue {
+    let options = Object::new();
+    // A fresh object takes any property.
+    let _ = Reflect::set(&options, &"allowUnconfirmed".into(), &JsValue::TRUE);
+    options.into()
 }
 
 impl KeyValues {

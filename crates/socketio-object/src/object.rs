@@ -317,8 +317,7 @@ impl<E: Embedding> Object<E> {
         }
         if let Some(at) = live.server.next_deadline().filter(|at| live.wants_alarm(*at)) {
             live.alarm = Some(at);
-            // The runtime keeps the object until the write is done; there is nothing to wait for.
-            let _ = self.state.storage().set_alarm(at as f64);
+            self.state.storage().set_alarm(at as f64);
         }
     }
 

@@ -108,7 +108,9 @@ fn of_payload(text: &str) -> Value {
     let mut packets = Vec::new();
     for part in payload::split(text) {
         packets.push(match part {
-            Some(Part::Text(text)) if text.starts_with(['0', '1', '2', '3', '4', '5', '6']) => json!({ "text": text }),
+            Some(Part::Text(text)) if text.starts_with(['0', '1', '2', '3', '4', '5', '6']) => {
+                json!({ "text": text })
+            }
             Some(Part::Binary(bytes)) => json!({ "base64": Base64::encode_string(&bytes) }),
             Some(Part::Text(_)) | None => return json!({ "verdict": "refused", "packets": packets }),
         });

@@ -8,10 +8,10 @@
 //! and bytes. What goes, goes oldest first, and who might have missed it does not recover: a
 //! receiver's *floor* is the last event that was dropped although it was for that receiver.
 //!
-//! It is saved in segments, one for each saving. An event that comes alone is saved before it is sent.
-//! In a rush numbers are reserved instead and their events saved together a little later; after a crash
-//! in between, the numbers that were reserved tell what is missing, and everybody's floor lies above
-//! them.
+//! It is saved in segments. An event that comes alone is saved before it is sent, so a crash loses
+//! nothing. In a rush that would cost more than the relay: numbers are reserved instead, and what is
+//! still wanted when the rush is over is saved then. After a crash in a rush the reservation tells that
+//! something is missing, and everybody's floor lies above its numbers.
 
 use std::collections::VecDeque;
 
@@ -21,12 +21,16 @@ use vecmap::VecMap;
 /// Who is to receive an event; the embedder's choice.
 pub type ReceiverId = u32;
 
-/// Events that follow each other within this time are a rush.
+/// Events that follow each other within this time are a rush,
 const RUSH_MS: i64 = 50;
-/// Numbers that one saving reserves in a rush.
-const RESERVED: u64 = 1_024;
-/// More is not left unsaved, even in a rush.
-const UNSAVED_BYTES: usize = 256 * 1024;
+/// which is over when none has come for this time.
+const CALM_MS: i64 = 250;
+/// Numbers that are reserved at once in a rush.
+const RESERVED: u64 = 8_192;
+/// Where the reservation is kept, among the segments, whose numbers begin with one.
+const RESERVATION: u64 = 0;
+/// A segment that is larger is not added to.
+const SEGMENT_BYTES: usize = 256 * 1024;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogLimits {
@@ -58,11 +62,13 @@ struct Saved {
     next: u64,
     /// Everything below may have been used, as far as the store knows.
     reserved: u64,
+    /// [`RESERVATION`] is in the store.
+    is_reserved: bool,
+    /// When something new was last asked to be saved, and whether there is something newer.
     at: i64,
-    /// When the rush is looked at again.
+    is_asked: bool,
+    /// In a rush: when it is looked at again.
     rush_until: Option<i64>,
-    /// Bytes of what is not in the store.
-    unsaved_bytes: usize,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -87,19 +93,22 @@ struct Receiver {
 #[derive(Serialize, Deserialize)]
 struct Segment {
     tag: String,
+    /// The numbers below may have been used.
     reserved: u64,
     floor: u64,
     floors: Vec<(ReceiverId, u64)>,
     entries: Vec<Entry>,
 }
 
-/// To be written to the store before anything else is done.
+/// What the store has to be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Saving {
-    pub segment: u64,
-    pub json: String,
+    /// Segments by their first numbers, as JSON.
+    pub segments: Vec<(u64, String)>,
     /// Segments that are not needed any more.
     pub obsolete: Vec<u64>,
+    /// Nothing may be sent before this is durable.
+    pub before_sending: bool,
 }
 
 impl Log {
@@ -113,7 +122,14 @@ impl Log {
             receivers: VecMap::new(),
             floor: 0,
             segments: VecDeque::new(),
-            saved: Saved { next: 1, reserved: 1, at: i64::MIN / 2, rush_until: None, unsaved_bytes: 0 },
+            saved: Saved {
+                next: 1,
+                reserved: 1,
+                is_reserved: false,
+                is_asked: false,
+                at: i64::MIN / 2,
+                rush_until: None,
+            },
         }
     }
 
@@ -127,7 +143,6 @@ impl Log {
         let read = |(first, json): (u64, String)| Some((first, serde_json::from_str::<Segment>(&json).ok()?));
         let mut segments: Vec<(u64, Segment)> = segments.into_iter().filter_map(read).collect();
         segments.sort_unstable_by_key(|(first, _)| *first);
-        log.segments = segments.iter().map(|(first, _)| *first).collect();
         if let Some((_, last)) = segments.last() {
             log.tag.clone_from(&last.tag);
             log.floor = last.floor;
@@ -135,11 +150,19 @@ impl Log {
                 log.receivers.insert(*receiver, Receiver { floor: *floor, ..Receiver::default() });
             }
         }
-        let reserved = segments.last().map_or(1, |(_, last)| last.reserved);
-        for entry in segments.into_iter().flat_map(|(_, segment)| segment.entries) {
-            log.next = entry.number + 1;
-            log.count(&entry);
-            log.entries.push_back(entry);
+        let reservation = segments.first().filter(|(first, _)| *first == RESERVATION);
+        log.saved.is_reserved = reservation.is_some();
+        let last = reservation.or(segments.last());
+        let reserved = last.map_or(1, |(_, segment)| segment.reserved);
+        for (first, segment) in segments {
+            if first != RESERVATION {
+                log.segments.push_back(first);
+            }
+            for entry in segment.entries {
+                log.next = entry.number + 1;
+                log.count(&entry);
+                log.entries.push_back(entry);
+            }
         }
         if reserved > log.next {
             log.next = reserved;
@@ -164,7 +187,7 @@ impl Log {
     pub fn append(&mut self, to: &[ReceiverId], frame: String, now: i64) {
         let entry = Entry { number: self.next, at: now, to: to.to_vec(), frame };
         self.next += 1;
-        self.saved.unsaved_bytes += entry.frame.len();
+        self.saved.is_asked = true;
         self.count(&entry);
         self.entries.push_back(entry);
         while self.entries.front().is_some_and(|oldest| oldest.at + self.limits.max_age < now) {
@@ -198,17 +221,25 @@ impl Log {
         self.entries.retain(|entry| !entry.to.is_empty());
     }
 
-    /// What has to be saved before what was appended is sent.
+    /// What has to be saved for what was appended.
     pub fn save(&mut self, now: i64) -> Option<Saving> {
-        if self.saved.next == self.next {
+        if !std::mem::take(&mut self.saved.is_asked) {
             return None;
         }
-        let rush = now - self.saved.at < RUSH_MS;
-        if rush && self.next <= self.saved.reserved && self.saved.unsaved_bytes < UNSAVED_BYTES {
+        let calm = now - std::mem::replace(&mut self.saved.at, now) >= RUSH_MS;
+        if calm && self.saved.rush_until.is_none() {
+            return Some(Saving { before_sending: true, ..self.save_all() });
+        }
+        if self.saved.rush_until.is_none() {
+            self.saved.rush_until = Some(now + CALM_MS);
+        }
+        if self.next <= self.saved.reserved {
             return None;
         }
-        let in_rush = rush || self.saved.rush_until.is_some();
-        Some(self.saving(now, in_rush))
+        self.saved.reserved = self.next + RESERVED;
+        self.saved.is_reserved = true;
+        let segments = vec![(RESERVATION, self.segment(Vec::new()))];
+        Some(Saving { segments, obsolete: Vec::new(), before_sending: true })
     }
 
     /// When [`Log::tick`] wants to be called.
@@ -216,28 +247,50 @@ impl Log {
         self.saved.rush_until
     }
 
-    /// Saves what a rush left, and ends it when nothing more came.
+    /// Saves what a rush left, when it is over.
     pub fn tick(&mut self, now: i64) -> Option<Saving> {
         self.saved.rush_until.filter(|until| *until <= now)?;
-        let goes_on = self.saved.next < self.next;
-        Some(self.saving(now, goes_on))
+        let calm_at = self.saved.at + CALM_MS;
+        if calm_at > now {
+            self.saved.rush_until = Some(calm_at);
+            return None;
+        }
+        self.saved.rush_until = None;
+        Some(self.save_all())
     }
 
-    fn saving(&mut self, now: i64, in_rush: bool) -> Saving {
+    /// Everything that the store does not have, in segments of a bounded size; it needs no reservation.
+    fn save_all(&mut self) -> Saving {
         let first = self.saved.next;
-        self.saved = Saved {
-            next: self.next,
-            reserved: if in_rush { self.next + RESERVED } else { self.next },
-            at: now,
-            rush_until: in_rush.then_some(now + 2 * RUSH_MS),
-            unsaved_bytes: 0,
-        };
-        if self.segments.back() != Some(&first) {
-            self.segments.push_back(first);
+        self.saved.next = self.next;
+        self.saved.reserved = self.next;
+        let unsaved = self.entries.iter().filter(|entry| entry.number >= first).cloned();
+        let mut parts: Vec<(u64, Vec<Entry>)> = vec![(first, Vec::new())];
+        let mut bytes = 0;
+        for entry in unsaved {
+            bytes += entry.frame.len();
+            match parts.last_mut() {
+                Some((_, entries)) if bytes <= SEGMENT_BYTES || entries.is_empty() => entries.push(entry),
+                _ => {
+                    bytes = entry.frame.len();
+                    parts.push((entry.number, vec![entry]));
+                }
+            }
         }
-        let unsaved = self.entries.iter().rev().take_while(|entry| entry.number >= first);
-        let mut entries: Vec<Entry> = unsaved.cloned().collect();
-        entries.reverse();
+        self.segments.extend(parts.iter().map(|(first, _)| *first));
+        let segments = parts.into_iter().map(|(first, entries)| (first, self.segment(entries))).collect();
+        let oldest = self.entries.front().map_or(self.next, |entry| entry.number);
+        let mut obsolete = Vec::new();
+        if std::mem::take(&mut self.saved.is_reserved) {
+            obsolete.push(RESERVATION);
+        }
+        while self.segments.get(1).is_some_and(|second| *second <= oldest) {
+            obsolete.extend(self.segments.pop_front());
+        }
+        Saving { segments, obsolete, before_sending: false }
+    }
+
+    fn segment(&self, entries: Vec<Entry>) -> String {
         let segment = Segment {
             tag: self.tag.clone(),
             reserved: self.saved.reserved,
@@ -245,13 +298,8 @@ impl Log {
             floors: self.receivers.iter().map(|(id, receiver)| (*id, receiver.floor)).collect(),
             entries,
         };
-        let oldest = self.entries.front().map_or(self.next, |entry| entry.number);
-        let mut obsolete = Vec::new();
-        while self.segments.get(1).is_some_and(|second| *second <= oldest) {
-            obsolete.extend(self.segments.pop_front());
-        }
-        let json = serde_json::to_string(&segment).unwrap_or_default();
-        Saving { segment: first, json, obsolete }
+        // Numbers and strings: there is nothing that JSON could not say.
+        serde_json::to_string(&segment).unwrap_or_default()
     }
 
     fn count(&mut self, entry: &Entry) {

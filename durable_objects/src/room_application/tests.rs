@@ -162,8 +162,8 @@ impl Line {
                 self.peers.extend(json.map(|json| (peer, json)));
             }
             RoomCommand::Forget(peer) => drop(self.peers.remove(&peer)),
-            RoomCommand::Save(Saving { segment, json, obsolete }) => {
-                self.segments.insert(segment, json);
+            RoomCommand::Save(Saving { segments, obsolete, .. }) => {
+                self.segments.extend(segments);
                 obsolete.iter().for_each(|segment| drop(self.segments.remove(segment)));
             }
             RoomCommand::Deliver { session, delivery } => self.delivered.push((session, delivery)),

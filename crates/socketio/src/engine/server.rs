@@ -19,7 +19,7 @@ use super::{
     Timing, TransportName,
     heartbeat::{Due, Heartbeat},
     payload::{self, Part},
-    transport::{Polling, Probe, Transport},
+    transport::{Closing, Polling, Probe, Transport},
 };
 
 /// Names a WebSocket towards the embedder.
@@ -32,6 +32,8 @@ const CLOSE: &str = "1";
 const NOOP: &str = "6";
 /// To a session that is being closed and has heard everything else.
 const FAREWELL: &str = "6\u{1e}1";
+/// A client that closes may have sent a poll that the close overtook.
+const OVERTAKEN_MS: i64 = 1_000;
 /// WebSocket close codes (RFC 6455, 7.4.1).
 const GOING_AWAY: u16 = 1001;
 const TOO_LARGE: u16 = 1009;
@@ -329,8 +331,8 @@ impl<P: Protocol> Server<P> {
         for (key, session) in &mut self.sessions {
             if let Transport::Polling(polling) = &mut session.transport {
                 refused.extend(polling.probe.take_if(|probe| probe.until <= now).map(|probe| probe.link));
-                if let Some(until) = polling.closing_until {
-                    timed_out.extend((until <= now).then_some(*key));
+                if let Some(closing) = polling.closing {
+                    timed_out.extend((closing.until <= now).then_some(*key));
                     continue;
                 }
             }
@@ -479,9 +481,9 @@ impl<P: Protocol> Server<P> {
             return;
         } else if !polling.waiting.is_empty() {
             polling.waiting.take_payload()
-        } else if polling.closing_until.is_some() {
+        } else if let Some(closing) = polling.closing {
             self.forget(key, actions);
-            FAREWELL.to_owned()
+            closing.farewell.to_owned()
         } else if polling.probe.is_some_and(|probe| probe.answered) {
             NOOP.to_owned()
         } else {
@@ -495,7 +497,7 @@ impl<P: Protocol> Server<P> {
     fn probe(&mut self, key: SessionKey, now: i64) -> Reception {
         let link = self.new_id();
         let until = now + self.settings.timing.upgrade_timeout;
-        match self.polling(key).filter(|polling| polling.probe.is_none() && polling.closing_until.is_none()) {
+        match self.polling(key).filter(|polling| polling.probe.is_none() && polling.closing.is_none()) {
             Some(polling) => {
                 polling.probe = Some(Probe { link, answered: false, until });
                 self.links.insert(link, key);
@@ -565,8 +567,7 @@ impl<P: Protocol> Server<P> {
                 outcome.map_err(|_| ())
             }
             Some(b'1') => {
-                self.end(key, NOOP, None, actions);
-                self.tell_closed(key, Departure::Lost, now, actions);
+                self.closed_by_client(key, now, actions);
                 Ok(())
             }
             // Open, upgrade and noop mean nothing here and do no harm.
@@ -659,11 +660,25 @@ impl<P: Protocol> Server<P> {
         let until = now + self.settings.timing.close_timeout;
         match self.polling(key) {
             Some(polling) if polling.parked.is_none() || !polling.waiting.is_empty() => {
-                polling.closing_until = Some(until);
+                polling.closing = Some(Closing { farewell: FAREWELL, until });
                 self.deadline_moved = true;
             }
             _ => self.end(key, CLOSE, None, actions),
         }
+    }
+
+    fn closed_by_client(&mut self, key: SessionKey, now: i64, actions: &mut Actions<'_, P>) {
+        match self.polling(key) {
+            Some(polling) if polling.closing.is_some() => return,
+            Some(polling) if polling.parked.is_none() => {
+                polling.closing = Some(Closing { farewell: NOOP, until: now + OVERTAKEN_MS });
+                polling.waiting.take();
+                let probe = polling.probe.take();
+                probe.into_iter().for_each(|probe| self.close_link(probe.link, None, actions));
+            }
+            _ => self.end(key, NOOP, None, actions),
+        }
+        self.tell_closed(key, Departure::Lost, now, actions);
     }
 
     /// Ends a session that broke the protocol or timed out.
@@ -773,7 +788,7 @@ impl<P: Protocol> Server<P> {
 
 impl Session {
     fn is_closing(&self) -> bool {
-        matches!(&self.transport, Transport::Polling(polling) if polling.closing_until.is_some())
+        matches!(&self.transport, Transport::Polling(polling) if polling.closing.is_some())
     }
 
     fn is_overdue(&self, now: i64) -> bool {
@@ -783,7 +798,7 @@ impl Session {
     fn deadline(&self) -> i64 {
         let heartbeat = self.heartbeat.deadline();
         match &self.transport {
-            Transport::Polling(Polling { closing_until: Some(until), .. }) => *until,
+            Transport::Polling(Polling { closing: Some(closing), .. }) => closing.until,
             Transport::Polling(Polling { probe, .. }) => {
                 probe.map_or(heartbeat, |probe| heartbeat.min(probe.until))
             }

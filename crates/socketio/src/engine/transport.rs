@@ -15,8 +15,16 @@ pub(super) struct Polling {
     pub posting: Option<RequestId>,
     pub waiting: Waiting,
     pub probe: Option<Probe>,
-    /// The server closed the session: when it stops waiting for the poll that tells the client.
-    pub closing_until: Option<i64>,
+    /// The session is over but for one more poll.
+    pub closing: Option<Closing>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Closing {
+    /// What that poll is told, after everything else that waits.
+    pub farewell: &'static str,
+    /// How long it is waited for.
+    pub until: i64,
 }
 
 /// A WebSocket that may take the session over.

@@ -332,7 +332,7 @@ fn what_cannot_be_read_ends_the_session_after_what_came_before_it() {
 fn packets_without_a_meaning_here_are_ignored() {
     let mut line = Line::polling();
     assert_eq!(line.post("0\u{1e}3\u{1e}5\u{1e}6\u{1e}1x"), "200 ok");
-    assert_eq!(line.poll(), UNKNOWN, "a close with text is a close");
+    assert_eq!(line.closed()[0].1, Departure::Lost, "a close with text is a close");
     let (mut line, link) = Line::websocket();
     for frame in ["0", "3", "5", "6", "6x"] {
         assert_eq!(line.says(link, frame), Vec::<String>::new(), "{frame}");
@@ -346,6 +346,18 @@ fn a_client_that_closes_gets_its_poll_back() {
     let parked = line.parks();
     assert_eq!(line.post("1"), "200 ok");
     assert_eq!((line.answer(parked).as_str(), line.poll().as_str()), ("200 6", UNKNOWN));
+    let mut line = Line::polling();
+    line.post("1\u{1e}1");
+    assert_eq!(line.closed().len(), 1);
+    assert_eq!(
+        (line.poll().as_str(), line.poll().as_str()),
+        ("200 6", UNKNOWN),
+        "the close overtook the poll"
+    );
+    let mut line = Line::polling();
+    line.post("1");
+    line.ticks_at(1_000);
+    assert_eq!(line.poll(), UNKNOWN);
     let (mut line, link) = Line::websocket();
     assert_eq!(line.says(link, "1"), [format!("{link} closed None")]);
     assert_eq!(line.closed()[0].1, Departure::Lost);
