@@ -88,7 +88,7 @@ fn announce(port: u16, health: &str) {
     println!("\n  Zetra listens on http://localhost:{port}");
     println!("    REST     http://localhost:{port}/api/…   (try http://localhost:{port}/health)");
     println!(
-        "    sockets  io(\"http://localhost:{port}\", {{ transports: [\"websocket\"], query: {{ roomId }}, auth: {{ token }} }})"
+        "    sockets  io(\"http://localhost:{port}\", {{ auth: {{ token }} }})   (shorter with query: {{ roomId }})"
     );
     println!("    data     {}", workspace::state_dir().display());
     if !healthy {

@@ -2,6 +2,7 @@
 
 mod bench;
 mod build;
+mod conformance;
 mod deploy;
 mod dev;
 mod process;
@@ -19,6 +20,7 @@ cargo xtask <command>
   test     set everything up, then every check and test; what CI runs
   build    build the Worker into build/ (does nothing when nothing changed)
   bench    measure the codec and the relay, side by side with the official server
+  conformance  serve the fixture of the official Socket.IO suites on http://localhost:3000
   deploy   deploy to Cloudflare: database, migrations, secret, Worker
            --dry-run  only build and show what would be uploaded
   setup    only install what is missing
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         ["test"] => test::run(),
         ["build"] => build::run(),
         ["bench", rest @ ..] => bench::run(rest),
+        ["conformance"] => conformance::run(),
         ["deploy"] => deploy::run(false),
         ["deploy", "--dry-run"] => deploy::run(true),
         ["setup"] => setup::run(),

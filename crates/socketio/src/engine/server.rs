@@ -32,6 +32,9 @@ const CLOSE: &str = "1";
 const NOOP: &str = "6";
 /// To a session that is being closed and has heard everything else.
 const FAREWELL: &str = "6\u{1e}1";
+/// A poll during an upgrade is answered after this time; one that is still there when the upgrade is
+/// complete came too late.
+const RELEASE_MS: i64 = 100;
 /// A client that closes may have sent a poll that the close overtook.
 const OVERTAKEN_MS: i64 = 1_000;
 /// WebSocket close codes (RFC 6455, 7.4.1).
@@ -327,9 +330,15 @@ impl<P: Protocol> Server<P> {
     pub fn tick(&mut self, now: i64) -> Actions<'static, P> {
         self.deadline_moved = true;
         let (mut pinged, mut timed_out, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+        let mut released = Vec::new();
         let Settings { timing, .. } = self.settings;
         for (key, session) in &mut self.sessions {
             if let Transport::Polling(polling) = &mut session.transport {
+                if let Some(probe) = &mut polling.probe
+                    && probe.release_at.take_if(|at| *at <= now).is_some()
+                {
+                    released.extend(polling.parked.take());
+                }
                 refused.extend(polling.probe.take_if(|probe| probe.until <= now).map(|probe| probe.link));
                 if let Some(closing) = polling.closing {
                     timed_out.extend((closing.until <= now).then_some(*key));
@@ -343,6 +352,7 @@ impl<P: Protocol> Server<P> {
             }
         }
         let mut actions = Vec::new();
+        released.into_iter().for_each(|request| release(Some(request), &mut actions));
         for link in refused {
             self.close_link(link, None, &mut actions);
         }
@@ -484,10 +494,12 @@ impl<P: Protocol> Server<P> {
         } else if let Some(closing) = polling.closing {
             self.forget(key, actions);
             closing.farewell.to_owned()
-        } else if polling.probe.is_some_and(|probe| probe.answered) {
-            NOOP.to_owned()
         } else {
             polling.parked = Some(id);
+            if let Some(probe) = polling.probe.as_mut().filter(|probe| probe.answered) {
+                probe.release_at = Some(now + RELEASE_MS);
+                self.deadline_moved = true;
+            }
             return;
         };
         actions.push(Action::Respond { request: id, response: Response::Payload(payload) });
@@ -499,7 +511,7 @@ impl<P: Protocol> Server<P> {
         let until = now + self.settings.timing.upgrade_timeout;
         match self.polling(key).filter(|polling| polling.probe.is_none() && polling.closing.is_none()) {
             Some(polling) => {
-                polling.probe = Some(Probe { link, answered: false, until });
+                polling.probe = Some(Probe { link, answered: false, until, release_at: None });
                 self.links.insert(link, key);
                 self.deadline_moved = true;
                 Reception::WebSocket(link)
@@ -512,7 +524,8 @@ impl<P: Protocol> Server<P> {
         let Some(polling) = self.polling(key) else { return };
         match frame {
             "2probe" => {
-                polling.probe = polling.probe.map(|probe| Probe { answered: true, ..probe });
+                polling.probe =
+                    polling.probe.map(|probe| Probe { answered: true, release_at: None, ..probe });
                 let parked = polling.parked.take();
                 actions.push(Action::Send { to: vec![link], message: Message::text("3probe".to_owned()) });
                 release(parked, actions);
@@ -530,7 +543,13 @@ impl<P: Protocol> Server<P> {
         let before = std::mem::replace(&mut session.transport, Transport::WebSocket(link));
         self.deadline_moved = true;
         if let Transport::Polling(mut polling) = before {
-            release(polling.parked, actions);
+            match polling.parked.filter(|_| polling.probe.is_some_and(|probe| probe.release_at.is_some())) {
+                Some(request) => {
+                    let response = Response::Refused(RequestError::BAD_REQUEST);
+                    actions.push(Action::Respond { request, response });
+                }
+                None => release(polling.parked, actions),
+            }
             let waiting = polling.waiting.take().into_iter();
             actions.extend(waiting.map(|message| Action::Send { to: vec![link], message }));
         }
@@ -800,7 +819,8 @@ impl Session {
         match &self.transport {
             Transport::Polling(Polling { closing: Some(closing), .. }) => closing.until,
             Transport::Polling(Polling { probe, .. }) => {
-                probe.map_or(heartbeat, |probe| heartbeat.min(probe.until))
+                let probe = probe.map(|probe| probe.release_at.unwrap_or(probe.until));
+                probe.map_or(heartbeat, |probe| heartbeat.min(probe))
             }
             Transport::WebSocket(_) => heartbeat,
         }

@@ -31,9 +31,11 @@ pub(super) struct Closing {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Probe {
     pub link: LinkId,
-    /// The client's probe was answered: polls are no longer kept waiting.
+    /// The client's probe was answered: polls are no longer kept waiting for long.
     pub answered: bool,
     pub until: i64,
+    /// When the poll that came since is answered.
+    pub release_at: Option<i64>,
 }
 
 /// What waits for the next poll.

@@ -458,7 +458,9 @@ fn an_upgrade_loses_nothing() {
     let link = line.probe().unwrap();
     assert_eq!(line.says(link, "2probe"), [format!("{link} < 3probe")]);
     assert_eq!(line.answer(parked), "200 6");
-    assert_eq!(line.poll(), "200 6", "polls no longer wait");
+    let parked = line.parks();
+    line.ticks_at(100);
+    assert_eq!(line.answer(parked), "200 6", "polls no longer wait for long");
     line.post("4a");
     assert_eq!(line.says(link, "2probe"), [format!("{link} < 3probe")]);
     assert_eq!(line.says(link, "5"), [format!("{link} < 4a")], "what waited goes first");
@@ -466,6 +468,16 @@ fn an_upgrade_loses_nothing() {
     assert_eq!(line.poll(), BAD_REQUEST);
     assert_eq!(line.probe(), None, "a second WebSocket");
     assert_eq!(line.says(link, "4c"), [format!("{link} < 4c")]);
+}
+
+#[test]
+fn a_poll_that_overtakes_the_upgrade_is_refused_as_one_that_follows_it() {
+    let mut line = Line::polling();
+    let link = line.probe().unwrap();
+    line.says(link, "2probe");
+    let parked = line.parks();
+    line.says(link, "5");
+    assert_eq!(line.answer(parked), BAD_REQUEST);
 }
 
 #[test]

@@ -1,0 +1,14 @@
+//! `cargo xtask conformance`: the fixture of the official protocol suites, to run them by hand.
+
+use crate::{
+    Result, build,
+    process::{command, run_shown},
+    workspace,
+};
+
+pub fn run() -> Result<()> {
+    build::conformance()?;
+    let mut node = command(workspace::node_bin("node"), &[]);
+    node.arg(workspace::path("tests/conformance/serve.mjs"));
+    run_shown(node, "Is port 3000 free?")
+}
