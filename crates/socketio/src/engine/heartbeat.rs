@@ -59,7 +59,9 @@ impl Heartbeat {
     pub fn tick(&mut self, now: i64, slack: i64, timing: Timing) -> Due {
         match *self {
             Self::PingAt(at) if at <= now + slack => {
-                *self = Self::PongBy(now + timing.ping_timeout);
+                // A ping that is a little late leaves the deadline where it was.
+                let by = (at + timing.ping_timeout).max(now + timing.ping_timeout / 2);
+                *self = Self::PongBy(by);
                 Due::Ping
             }
             _ if self.is_overdue(now) => Due::TimeOut,
