@@ -51,6 +51,8 @@ pub enum GatewayCommand {
     Tell { room: RoomId, message: FromSession },
     /// Store [`Gateway::guest`].
     Store,
+    /// Nobody needs what is stored: delete it all.
+    Forget,
 }
 
 /// The client, once it was let in. All that survives.
@@ -87,6 +89,8 @@ pub struct Gateway {
     socket: Option<SocketId>,
     pending: Pending,
     pending_until: Option<i64>,
+    /// When the home that this object is may be given up.
+    home_until: Option<i64>,
     /// The room that a guest was in whose connection ended while the object did not run.
     orphaned: Option<RoomId>,
 }
@@ -94,8 +98,14 @@ pub struct Gateway {
 type Out<'a> = Effects<'a, GatewayCommand>;
 
 impl Gateway {
-    /// The client as it was stored, if its socket is still `connected`.
-    pub fn restore(settings: GatewaySettings, stored: Option<Guest>, connected: &[SocketId]) -> Self {
+    /// The client as it was stored, if its socket is still `connected`. `home_until` is what
+    /// [`Gateway::home_kept`] was told last.
+    pub fn restore(
+        settings: GatewaySettings,
+        stored: Option<Guest>,
+        home_until: Option<i64>,
+        connected: &[SocketId],
+    ) -> Self {
         let lobby = Room::lobby(settings.limits);
         let (guest, lost) = match stored {
             Some(guest) if connected.contains(&guest.socket) => (Some(guest), None),
@@ -103,8 +113,9 @@ impl Gateway {
         };
         let socket = guest.as_ref().map(|guest| guest.socket);
         let orphaned = lost.and_then(|guest| guest.room);
+        let pending = Pending::Nothing;
         let mut gateway =
-            Self { settings, lobby, guest, socket, pending: Pending::Nothing, pending_until: None, orphaned };
+            Self { settings, lobby, guest, socket, pending, pending_until: None, home_until, orphaned };
         if let Some(guest) = &gateway.guest {
             gateway.lobby.connect(GUEST, guest.credential.clone());
         }
@@ -118,6 +129,11 @@ impl Gateway {
     /// Whether there is a client to tell anything.
     pub fn is_connected(&self) -> bool {
         self.socket.is_some()
+    }
+
+    /// This object is the home of a `pid`, until then at least (milliseconds since the epoch).
+    pub fn home_kept(&mut self, until: i64) {
+        self.home_until = Some(until);
     }
 
     /// The store's word on the user of [`GatewayCommand::Verify`].
@@ -289,10 +305,14 @@ impl Gateway {
         let Some(mut guest) = self.guest.take() else { return Vec::new() };
         let rooms = guest.room.into_iter().chain(joining.filter(|room| guest.room != Some(*room)));
         let mut out: Out<'_> = rooms.map(|room| tell(room, FromSession::Gone { left })).collect();
-        if left && guest.room.take().is_some() {
+        if guest.room.is_some() {
+            guest.room = guest.room.filter(|_| !left);
+            // Whoever is lost is looked for there soon.
             out.push(set_home(&guest));
         }
-        out.push(Effect::Command(GatewayCommand::Store));
+        let forgotten = self.home_until.is_none() && guest.room.is_none();
+        let command = if forgotten { GatewayCommand::Forget } else { GatewayCommand::Store };
+        out.push(Effect::Command(command));
         out
     }
 
@@ -436,6 +456,9 @@ impl Application for Gateway {
             out.push(tell(room, FromSession::Gone { left: false }));
             out.push(Effect::Command(GatewayCommand::Store));
         }
+        if self.guest.is_none() && self.home_until.take_if(|until| *until <= now).is_some() {
+            out.push(Effect::Command(GatewayCommand::Forget));
+        }
         if self.pending_until.is_some_and(|until| until <= now) {
             out.extend(self.socket.map(Effect::Abandon));
         }
@@ -451,7 +474,8 @@ impl Application for Gateway {
         let orphaned = self.orphaned.map(|_| 0);
         let alone = self.guest.as_ref().is_some_and(|guest| guest.room.is_none());
         let lobby = self.lobby.next_deadline().filter(|_| alone);
-        [orphaned, self.pending_until, lobby].into_iter().flatten().min()
+        let home = self.home_until.filter(|_| self.guest.is_none());
+        [orphaned, self.pending_until, lobby, home].into_iter().flatten().min()
     }
 }
 

@@ -1,10 +1,10 @@
 //! The Session object: the shell around the [`Gateway`] of one client that named no room.
 //!
-//! Its name is the session's id. In its storage: `name`, `guest` the client while it is connected,
-//! `home` where the holder of the `pid` is that this object gave. A while after the last change
-//! there is nothing left of it.
+//! Its name is the session's id. In its storage: `name` and `guest`, the client while it is connected;
+//! `home`, where the holder of the `pid` is that this object gave. A day after the last change there is
+//! nothing left of it.
 
-use std::rc::Rc;
+use std::{cell::RefCell, rc::Rc};
 
 use wasm_bindgen::prelude::*;
 use worker::Env;
@@ -30,6 +30,8 @@ const NAME: &str = "name";
 const GUEST: &str = "guest";
 const HOME: &str = "home";
 const GONE: u16 = 410;
+/// A home is asked for soon after its holder was lost, and told again then.
+const HOME_MS: i64 = 24 * 3_600_000;
 
 #[wasm_bindgen]
 pub struct Session(Rc<Object<Shell>>);
@@ -40,6 +42,8 @@ struct Shell {
     config: Config,
     settings: Settings,
     rooms: Mailboxes<FromSession>,
+    /// Empty until a request tells it.
+    name: RefCell<String>,
 }
 
 handlers!(Session);
@@ -51,12 +55,14 @@ impl Session {
         let config = config(&env)?;
         let kv = state.storage().kv();
         let settings = settings(&config);
-        Ok(Self(Object::new(state, Shell { kv, env, config, settings, rooms: Mailboxes::new() })))
+        let name = RefCell::new(kv.get(NAME).as_string().unwrap_or_default());
+        Ok(Self(Object::new(state, Shell { kv, env, config, settings, rooms: Mailboxes::new(), name })))
     }
 
     pub async fn fetch(&self, request: web_sys::Request) -> Result<web_sys::Response, JsValue> {
         let object = Rc::clone(&self.0);
         let shell = object.embedding();
+        shell.name.replace(name(&request)?);
         match path(&request)?.as_str() {
             paths::FIND_HOME => {
                 let pid: String = read(&request).await?;
@@ -65,6 +71,10 @@ impl Session {
             paths::SET_HOME => {
                 let home: Home = read(&request).await?;
                 shell.set_home(&home);
+                act(&object, |gateway| {
+                    gateway.home_kept(home.until);
+                    Vec::new()
+                });
                 answer(&())
             }
             paths::DELIVER => {
@@ -81,19 +91,14 @@ impl Session {
                 });
                 answer(&())
             }
-            _ => {
-                if shell.kv.get(NAME).is_undefined() {
-                    shell.kv.put(NAME, &name(&request)?);
-                }
-                object.serve(request).await
-            }
+            _ => object.serve(request).await,
         }
     }
 }
 
 impl Shell {
     fn name(&self) -> String {
-        self.kv.get(NAME).as_string().unwrap_or_default()
+        self.name.borrow().clone()
     }
 
     fn home(&self) -> Option<Home> {
@@ -125,7 +130,10 @@ impl Embedding for Shell {
             is_session: Box::new(move |name| session_ids.is_ours(None, name)),
         };
         let guest = self.kv.get(GUEST).as_string().and_then(|guest| serde_json::from_str(&guest).ok());
-        SocketIo::restore(Limits::default(), kept, |connected| Gateway::restore(settings, guest, connected))
+        let home_until = self.home().map(|home| home.until);
+        SocketIo::restore(Limits::default(), kept, |connected| {
+            Gateway::restore(settings, guest, home_until, connected)
+        })
     }
 
     fn perform(
@@ -138,10 +146,20 @@ impl Embedding for Shell {
         match command {
             GatewayCommand::Store => {
                 match protocol.application().guest().and_then(|guest| serde_json::to_string(guest).ok()) {
-                    Some(guest) => shell.kv.put(GUEST, &guest),
+                    Some(guest) => {
+                        shell.kv.put(NAME, &shell.name());
+                        shell.kv.put(GUEST, &guest);
+                    }
                     None => {
+                        shell.kv.delete(NAME);
                         shell.kv.delete(GUEST);
                     }
+                }
+                None
+            }
+            GatewayCommand::Forget => {
+                for key in [NAME, GUEST, HOME] {
+                    shell.kv.delete(key);
                 }
                 None
             }
@@ -157,13 +175,18 @@ impl Embedding for Shell {
                 act(&object, |gateway| gateway.home_found(found, now()));
             })),
             GatewayCommand::SetHome { home, pid, room } => {
-                let at = Home { pid, room };
-                if home == shell.name() {
+                let home_is_here = home == shell.name();
+                let at = Home { pid, room, until: now() + HOME_MS };
+                if home_is_here {
                     shell.set_home(&at);
-                    return None;
                 }
                 Some(Box::pin(async move {
-                    if let Ok(client) = SessionClient::new(&object.embedding().env) {
+                    if home_is_here {
+                        act(&object, |gateway| {
+                            gateway.home_kept(at.until);
+                            Vec::new()
+                        });
+                    } else if let Ok(client) = SessionClient::new(&object.embedding().env) {
                         // Without it the client does not recover, which it can live with.
                         let _ = client.set_home(&home, &at).await;
                     }

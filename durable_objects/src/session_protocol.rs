@@ -74,6 +74,8 @@ pub struct Batch<T> {
 pub struct Home {
     pub pid: String,
     pub room: Option<RoomId>,
+    /// Milliseconds since the epoch.
+    pub until: i64,
 }
 
 impl Measured for FromSession {

@@ -41,7 +41,7 @@ impl Story {
     fn new() -> Self {
         let mut ids = ObjectIds::new([5; 8]);
         let users = (0..2).map(|_| ids.user(Timestamp::from_millis(NOW))).collect();
-        Self { gateway: Gateway::restore(settings(), None, &[]), users, stored: None }
+        Self { gateway: Gateway::restore(settings(), None, None, &[]), users, stored: None }
     }
 
     /// Connected and verified.
@@ -105,6 +105,10 @@ impl Story {
                 Effect::Command(GatewayCommand::Store) => {
                     self.stored = self.gateway.guest().map(|guest| serde_json::to_string(guest).unwrap());
                     continue;
+                }
+                Effect::Command(GatewayCommand::Forget) => {
+                    self.stored = None;
+                    "forget".to_owned()
                 }
                 Effect::Command(GatewayCommand::Verify { .. }) => "verify".to_owned(),
                 Effect::Command(GatewayCommand::FindHome { home, pid }) => format!("find {pid} at {home}"),
@@ -173,7 +177,7 @@ fn after_a_join_events_go_to_the_room_and_frames_come_back() {
 fn a_token_that_died_meanwhile_does_not_join() {
     let mut story = Story::connected();
     story.says("join-room", &[&format!("\"{}\"", room())], Some(1));
-    assert_eq!(story.verified(1), ["disconnect, close: true"]);
+    assert_eq!(story.verified(1), ["disconnect, close: true", "forget"]);
 }
 
 #[test]
@@ -191,12 +195,27 @@ fn the_first_room_is_left_when_the_second_has_taken_the_client() {
 
 #[test]
 fn the_room_hears_of_the_end_of_a_connection() {
-    assert_eq!(Story::joined().gone(Departure::Lost), ["room < gone, left: false"]);
+    let lost = Story::joined().gone(Departure::Lost);
+    assert_eq!(lost, ["room < gone, left: false", "here.id of here is in room"], "it may come back");
     let left = Story::joined().gone(Departure::Left);
-    assert_eq!(left, ["room < gone, left: true", "here.id of here is in none"]);
+    assert_eq!(left, ["room < gone, left: true", "here.id of here is in none", "forget"]);
     let mut joining = Story::joined();
     joining.joins(other_room());
-    assert_eq!(joining.gone(Departure::Lost), ["room < gone, left: false", "other < gone, left: false"]);
+    let told = joining.gone(Departure::Lost);
+    assert_eq!(told[..2], ["room < gone, left: false", "other < gone, left: false"]);
+}
+
+#[test]
+fn nothing_is_left_of_an_object_that_nobody_needs() {
+    assert_eq!(Story::connected().gone(Departure::Lost), ["forget"], "it was in no room");
+    let mut home = Story::joined();
+    home.gateway.home_kept(NOW + 1_000);
+    assert_eq!(home.gateway.next_deadline(), None, "while the client is here");
+    home.gone(Departure::Lost);
+    assert_eq!(home.gateway.next_deadline(), Some(NOW + 1_000));
+    let effects = home.gateway.tick(NOW + 1_000);
+    assert_eq!(home.told(effects), ["forget"]);
+    assert_eq!(home.gateway.next_deadline(), None);
 }
 
 #[test]
@@ -236,9 +255,10 @@ fn a_sleep_changes_nothing_and_after_a_crash_the_room_is_told() {
     let story = Story::joined();
     let stored = || serde_json::from_str(story.stored.as_deref().unwrap()).unwrap();
     let mut awake =
-        Story { gateway: Gateway::restore(settings(), Some(stored()), &[SOCKET]), ..Story::new() };
+        Story { gateway: Gateway::restore(settings(), Some(stored()), None, &[SOCKET]), ..Story::new() };
     assert_eq!(awake.says("x", &[], None), ["room < \"x\" []"]);
-    let mut crashed = Story { gateway: Gateway::restore(settings(), Some(stored()), &[]), ..Story::new() };
+    let mut crashed =
+        Story { gateway: Gateway::restore(settings(), Some(stored()), None, &[]), ..Story::new() };
     assert_eq!(crashed.gateway.next_deadline(), Some(0));
     let effects = crashed.gateway.tick(NOW);
     assert_eq!(crashed.told(effects), ["room < gone, left: false"]);
