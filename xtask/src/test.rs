@@ -29,7 +29,7 @@ pub fn run() -> Result<()> {
 /// For people as it happens, and its closing lines once more, plain, for machines that read them.
 fn end_to_end() -> Result<()> {
     let tap = workspace::path("target/e2e.tap");
-    let mut node = command(workspace::node_bin("node"), &["--test", "--test-concurrency=1"]);
+    let mut node = command(workspace::node_bin("node"), &["--test", "--test-concurrency=2"]);
     node.args(["--test-reporter=spec", "--test-reporter-destination=stdout", "--test-reporter=tap"]);
     node.arg(format!("--test-reporter-destination={}", tap.display())).args(end_to_end_tests()?);
     let outcome = run_shown(node, "The failing test says what was expected.");
