@@ -392,9 +392,13 @@ impl RoomApplication {
             let socket = self.sockets.iter().find(|(_, of)| **of == peer).map(|(socket, _)| *socket);
             socket.map(|socket| self.sockets.remove(&socket));
         }
+        let deadline = self.log.next_deadline();
         if let Some(saving) = self.log.save(now) {
             // First, so that the runtime sends nothing before it is written.
             out.insert(0, Effect::Command(RoomCommand::Save(saving)));
+        }
+        if self.log.next_deadline() != deadline {
+            out.push(Effect::Reschedule);
         }
         out
     }

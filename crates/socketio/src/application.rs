@@ -107,6 +107,8 @@ pub enum Effect<'a, C> {
         socket: SocketId,
         close: bool,
     },
+    /// [`Application::next_deadline`] came nearer while an event was handled.
+    Reschedule,
     /// The session ends without a word, as if the connection had been lost.
     Abandon(SocketId),
     Command(C),
@@ -160,6 +162,7 @@ impl<C> Effect<'_, C> {
             Self::Wait(socket) => Effect::Wait(socket),
             Self::Resume(socket) => Effect::Resume(socket),
             Self::Disconnect { socket, close } => Effect::Disconnect { socket, close },
+            Self::Reschedule => Effect::Reschedule,
             Self::Abandon(socket) => Effect::Abandon(socket),
             Self::Command(command) => Effect::Command(command),
         }

@@ -98,7 +98,11 @@ impl<A: Application> SocketIo<A> {
         out: &mut Out<'a, A>,
     ) -> Result<(), Violation> {
         let effects = match received.map_err(|_| Violation)? {
-            Received::Nothing => return Ok(()),
+            Received::Nothing => {
+                // Attachments that were announced have a deadline.
+                out.push(Output::Reschedule);
+                return Ok(());
+            }
             Received::Event { socket, id, elements } => self.event(socket, id, elements, Vec::new(), now),
             Received::Ack { socket, id, elements } => {
                 self.application.acknowledged(socket, id, &elements, now)
@@ -202,11 +206,13 @@ impl<A: Application> SocketIo<A> {
                 Effect::Wait(socket) => {
                     if let Some(connection) = self.connection(socket) {
                         connection.waiting.push(socket);
+                        out.push(Output::Reschedule);
                     }
                 }
                 Effect::Resume(socket) => self.resume(socket, now, out),
                 Effect::Disconnect { socket, close } => self.disconnect(socket, close, now, out),
                 Effect::Abandon(socket) => out.extend(self.sockets.get(&socket).copied().map(Output::Fail)),
+                Effect::Reschedule => out.push(Output::Reschedule),
                 Effect::Command(command) => out.push(Output::Command(command)),
             }
         }

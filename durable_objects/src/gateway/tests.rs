@@ -133,6 +133,7 @@ impl Story {
                 Effect::Resume(_) => "resume".to_owned(),
                 Effect::Disconnect { close, .. } => format!("disconnect, close: {close}"),
                 Effect::Abandon(_) => "abandon".to_owned(),
+                Effect::Reschedule => "reschedule".to_owned(),
             });
         }
         told

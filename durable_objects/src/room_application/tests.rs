@@ -398,6 +398,23 @@ fn an_offer_is_relayed_as_a_slice_of_the_frame_and_saved_before_it_is_sent() {
 }
 
 #[test]
+fn what_a_rush_leaves_is_saved_when_it_is_over() {
+    let mut line = Line::new(SocketAuth::Required);
+    let first = line.enters(0);
+    line.enters(1);
+    line.waits(1_000);
+    line.server.next_deadline();
+    let segments = line.segments.len();
+    for number in 0..5 {
+        line.says(first, &format!(r#"42["offer","{}",{number}]"#, room_id()));
+    }
+    assert_eq!(line.server.next_deadline(), Some(line.now + 250), "of an event, too");
+    line.waits(250);
+    let saved: String = line.segments.values().skip(segments).cloned().collect();
+    assert!(saved.contains("offer\\\",4"), "{saved}");
+}
+
+#[test]
 fn binary_events_are_refused_and_the_link_stays() {
     let mut line = Line::new(SocketAuth::Required);
     let first = line.enters(0);

@@ -67,6 +67,9 @@ pub enum Output<'a, C> {
     Fail(SessionKey),
     /// [`Protocol::kept`] changed.
     Keep(SessionKey),
+    /// [`Protocol::next_deadline`] came nearer while a message was handled; anywhere else it is asked
+    /// for anyway.
+    Reschedule,
     Command(C),
 }
 
@@ -79,6 +82,7 @@ impl<C> Output<'_, C> {
             Self::Close(session) => Output::Close(session),
             Self::Fail(session) => Output::Fail(session),
             Self::Keep(session) => Output::Keep(session),
+            Self::Reschedule => Output::Reschedule,
             Self::Command(command) => Output::Command(command),
         }
     }

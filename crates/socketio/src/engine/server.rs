@@ -621,6 +621,7 @@ impl<P: Protocol> Server<P> {
                 Output::Close(key) => self.close(key, now, actions),
                 Output::Fail(key) => self.fail(key, None, now, actions),
                 Output::Keep(key) => self.attach(key, actions),
+                Output::Reschedule => self.deadline_moved = true,
                 Output::Command(command) => actions.push(Action::Command(command)),
             }
         }
