@@ -60,6 +60,28 @@ describe("real clients", () => {
 
   const heardOffers = (client) => client.heard.filter(([event]) => event === "offer");
 
+  test("polling works across origins, for those that may ask, and a session id is good for its place only", async () => {
+    const origin = "http://localhost:3000";
+    const ask = (query, options) => fetch(`${server.url}/socket.io/?${query}`, options);
+    const opened = await ask("EIO=4&transport=polling", { headers: { origin } });
+    assert.equal(opened.headers.get("access-control-allow-origin"), origin);
+    assert.equal(opened.headers.get("access-control-allow-credentials"), "true");
+    assert.equal(opened.headers.get("content-type"), "text/plain; charset=UTF-8");
+    const { sid } = JSON.parse((await opened.text()).slice(1));
+    const preflight = await ask(`EIO=4&transport=polling&sid=${sid}`, { method: "OPTIONS", headers: { origin, "access-control-request-method": "POST" } });
+    assert.deepEqual([preflight.status, preflight.headers.get("access-control-allow-origin")], [204, origin]);
+    const stranger = await ask("EIO=4&transport=polling", { headers: { origin: "https://evil.example" } });
+    assert.equal(stranger.headers.get("access-control-allow-origin"), null);
+    const room = "a987fbc9-4bed-4078-8f07-9141ba07c9f3";
+    for (const query of [`sid=${sid}&roomId=${room}`, `sid=${"A".repeat(20)}`]) {
+      const refused = await ask(`EIO=4&transport=polling&${query}`, { headers: { origin } });
+      assert.deepEqual([refused.status, await refused.json()], [400, { code: 1, message: "Session ID unknown" }]);
+      assert.equal(refused.headers.get("access-control-allow-origin"), origin, "readable across origins");
+    }
+    const posted = await ask(`EIO=4&transport=polling&sid=${sid}`, { method: "POST", body: "1", headers: { origin } });
+    assert.deepEqual([posted.status, await posted.text()], [200, "ok"]);
+  });
+
   test(`${CROWD} clients of every kind in one room hear each other`, async () => {
     const people = [];
     for (let made = 0; made < CROWD; made += 10) {
