@@ -21,14 +21,15 @@ pub async fn engine(State(app): State<Arc<App>>, mut request: Request) -> Result
     let query = query(&request);
     let room = query.room_id.as_deref().map(str::parse::<RoomId>).transpose();
     let ids = &app.config.session_ids;
+    let method = method(&request);
     let is_ours = |sid: &str| room.as_ref().is_ok_and(|room| ids.is_ours(*room, sid));
-    let route = query.route(method(&request), is_ours);
+    let route = query.route(method, is_ours);
     let opening = matches!(route, Ok(Route::Open(_)));
     let (room, sid) = match (route, room) {
         (Ok(Route::Open(_)), Ok(room)) => (room, ids.issue(room, app.platform.random())),
         (Ok(Route::Session { sid, .. }), Ok(room)) => (room, sid.to_owned()),
-        (Ok(_), Err(_)) => return Ok(refusal(RequestError::BAD_REQUEST)),
-        (Err(error), _) => return Ok(refusal(error)),
+        (Ok(_), Err(_)) => return Ok(refusal(RequestError::BAD_REQUEST, method)),
+        (Err(error), _) => return Ok(refusal(error, method)),
     };
     let handshake = opening.then(|| handshake(request.headers())).transpose()?;
     let headers = request.headers_mut();
@@ -79,7 +80,7 @@ fn header_value(value: &str) -> Result<HeaderValue, ApiError> {
     HeaderValue::from_str(value).map_err(|_| ApiError::TokenMalformed)
 }
 
-fn refusal(error: RequestError) -> Response {
-    let json = HeaderValue::from_static("application/json");
-    (StatusCode::BAD_REQUEST, [(header::CONTENT_TYPE, json)], error.json()).into_response()
+fn refusal(error: RequestError, method: EngineMethod) -> Response {
+    let (content_type, body) = error.body(method);
+    (StatusCode::BAD_REQUEST, [(header::CONTENT_TYPE, content_type)], body).into_response()
 }

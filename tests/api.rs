@@ -834,11 +834,12 @@ mod sockets {
     fn other_handshakes_get_engine_ios_own_errors() {
         for (query, code, message) in [
             ("EIO=4&transport=smoke&sid=x&roomId=x", 0, "Transport unknown"),
-            ("EIO=4&transport=websocket&sid=x", 1, "Session ID unknown"),
-            ("EIO=3&transport=websocket", 5, "Unsupported protocol version"),
-            ("EIO=4&transport=websocket&roomId=x", 3, "Bad request"),
+            ("EIO=4&transport=polling&sid=x", 1, "Session ID unknown"),
+            ("EIO=3&transport=polling", 5, "Unsupported protocol version"),
+            ("EIO=4&transport=polling&roomId=x", 3, "Bad request"),
+            ("EIO=4&transport=websocket", 3, "Bad request"),
         ] {
-            let answer = handshake(&TestApp::new(), query, None);
+            let answer = TestApp::new().send(get(query));
             assert_eq!(
                 (answer.status.as_u16(), answer.body),
                 (400, json!({ "code": code, "message": message }))

@@ -148,6 +148,9 @@ for (const [name, variables] of Object.entries(SETTINGS)) describe(`on the wire,
         const socket = new RawSocket(server, `/engine.io/?${query}`);
         assert.equal(await within(socket.closed, query), 1006);
       }
+      const headers = { connection: "Upgrade", upgrade: "websocket", "sec-websocket-version": "13", "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==" };
+      const refused = await request("/engine.io/?EIO=4&transport=abc", { headers });
+      assert.deepEqual([...refused, refused.headers["content-type"]], [400, "Transport unknown", "text/html"]);
     });
 
     test("a request of another transport or version than its session's", async () => {

@@ -1,6 +1,11 @@
 //! The object: accepts, delegates, performs.
 
-use std::{cell::RefCell, future::Future, pin::Pin, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    future::Future,
+    pin::Pin,
+    rc::Rc,
+};
 
 use js_sys::{Function, JsString, Promise, Uint8Array};
 use vecmap::VecMap;
@@ -52,6 +57,8 @@ pub struct Object<E: Embedding> {
     /// Empty until it is needed for the first time after a start or a sleep.
     live: RefCell<Option<Live<E::Protocol>>>,
     text_in: RefCell<TextIn>,
+    /// How many are under way.
+    errands: Cell<usize>,
 }
 
 struct Live<P: Protocol> {
@@ -84,7 +91,7 @@ type Actions<'a, E> = Vec<Action<'a, <<E as Embedding>::Protocol as Protocol>::C
 impl<E: Embedding> Object<E> {
     pub fn new(state: ObjectState, embedding: E) -> Rc<Self> {
         let text_in = RefCell::new(TextIn::new());
-        Rc::new(Self { state, embedding, live: RefCell::new(None), text_in })
+        Rc::new(Self { state, embedding, live: RefCell::new(None), text_in, errands: Cell::new(0) })
     }
 
     pub fn embedding(&self) -> &E {
@@ -183,23 +190,25 @@ impl<E: Embedding> Object<E> {
     }
 
     /// The runtime keeps the connection of a WebSocket that the object closed, if nothing ever came on
-    /// it, until the object's memory goes (workerd 1.20261023). Where nobody else is here that is now;
-    /// else the client has to give up by itself.
+    /// it, until the object's memory goes (workerd 1.20261023). Where nobody else is here and nothing is
+    /// under way that is now; else the client has to give up by itself.
     fn release_dangling(&self) {
-        let live = self.live.borrow();
-        let release = live
-            .as_ref()
-            .is_some_and(|live| live.dangling && live.links.is_empty() && live.requests.is_empty());
-        if release {
+        let unneeded = |live: &Live<E::Protocol>| {
+            live.dangling && live.server.is_empty() && live.links.is_empty() && live.requests.is_empty()
+        };
+        if self.errands.get() == 0 && self.live.borrow().as_ref().is_some_and(unneeded) {
             // It throws, by design.
             let _ = self.state.abort("nobody is here");
         }
     }
 
     /// Lets an errand run on after the event that began it.
-    pub fn run(&self, errand: Errand) {
+    fn run(self: &Rc<Self>, errand: Errand) {
+        let object = Rc::clone(self);
+        self.errands.update(|errands| errands + 1);
         let errand = async move {
             errand.await;
+            object.errands.update(|errands| errands - 1);
             Ok(JsValue::UNDEFINED)
         };
         self.state.wait_until(&future_to_promise(errand));
@@ -434,11 +443,13 @@ fn web_socket_response(client: WebSocket) -> Result<Promise, JsValue> {
 }
 
 fn http_response(response: Response) -> Result<JsValue, JsValue> {
-    const JSON: &str = "application/json";
     let (status, content_type, body) = match response {
         Response::Payload(payload) => (200, "text/plain; charset=UTF-8", Some(payload)),
         Response::Ok => (200, "text/html", Some("ok".to_owned())),
-        Response::Refused(error) => (400, JSON, Some(error.json())),
+        Response::Refused(error, method) => {
+            let (content_type, body) = error.body(method);
+            (400, content_type, Some(body))
+        }
         Response::Empty(status) => (status, "text/html", None),
     };
     let headers = Headers::new()?;

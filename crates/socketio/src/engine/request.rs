@@ -54,8 +54,15 @@ impl RequestError {
     pub const BAD_REQUEST: Self = Self { code: 3, message: "Bad request" };
     pub const UNSUPPORTED_VERSION: Self = Self { code: 5, message: "Unsupported protocol version" };
 
-    /// The body of the 400 that tells it.
-    pub fn json(self) -> String {
+    /// Content type and body of the 400 that tells it: JSON, or for an upgrade the bare message.
+    pub fn body(self, method: Method) -> (&'static str, String) {
+        match method {
+            Method::Upgrade => ("text/html", self.message.to_owned()),
+            Method::Get | Method::Post | Method::Other => ("application/json", self.json()),
+        }
+    }
+
+    fn json(self) -> String {
         format!(r#"{{"code":{},"message":"{}"}}"#, self.code, self.message)
     }
 }
@@ -151,6 +158,8 @@ mod tests {
 
     #[test]
     fn the_body_of_a_refusal_is_engine_ios() {
-        assert_eq!(RequestError::SESSION_UNKNOWN.json(), r#"{"code":1,"message":"Session ID unknown"}"#);
+        let (unknown, json) = (RequestError::SESSION_UNKNOWN, r#"{"code":1,"message":"Session ID unknown"}"#);
+        assert_eq!(unknown.body(Method::Get), ("application/json", json.to_owned()));
+        assert_eq!(unknown.body(Method::Upgrade), ("text/html", "Session ID unknown".to_owned()));
     }
 }

@@ -77,8 +77,8 @@ pub enum Response {
     Payload(String),
     /// 200 `ok`, as `text/html`.
     Ok,
-    /// 400 with [`RequestError::json`].
-    Refused(RequestError),
+    /// 400 with [`RequestError::body`].
+    Refused(RequestError, Method),
     /// This status and no body.
     Empty(u16),
 }
@@ -182,6 +182,11 @@ impl<P: Protocol> Server<P> {
         &self.protocol
     }
 
+    /// Whether there is no session.
+    pub fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+    }
+
     /// Lets the protocol act on something that came from elsewhere.
     pub fn act<'a>(
         &mut self,
@@ -220,7 +225,7 @@ impl<P: Protocol> Server<P> {
             (Err(error), _) => Err(error),
         };
         let reception = reception.unwrap_or_else(|error| {
-            actions.push(Action::Respond { request: id, response: Response::Refused(error) });
+            actions.push(Action::Respond { request: id, response: Response::Refused(error, method) });
             Reception::Http
         });
         self.flush(&mut actions);
@@ -545,7 +550,7 @@ impl<P: Protocol> Server<P> {
         if let Transport::Polling(mut polling) = before {
             match polling.parked.filter(|_| polling.probe.is_some_and(|probe| probe.release_at.is_some())) {
                 Some(request) => {
-                    let response = Response::Refused(RequestError::BAD_REQUEST);
+                    let response = Response::Refused(RequestError::BAD_REQUEST, Method::Get);
                     actions.push(Action::Respond { request, response });
                 }
                 None => release(polling.parked, actions),

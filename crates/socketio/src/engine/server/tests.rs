@@ -185,7 +185,7 @@ impl Line {
                     let answer = match response {
                         Response::Payload(payload) => format!("200 {payload}"),
                         Response::Ok => "200 ok".to_owned(),
-                        Response::Refused(error) => format!("400 {}", error.json()),
+                        Response::Refused(error, method) => format!("400 {}", error.body(method).1),
                         Response::Empty(status) => status.to_string(),
                     };
                     assert_eq!(self.answered.insert(request, answer), None, "answered twice");
