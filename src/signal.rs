@@ -10,18 +10,18 @@ use axum::{
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use zetra_domain::RoomId;
 use zetra_durable_objects::{HANDSHAKE_HEADER, Handshake, SESSION_HEADER};
-use zetra_socketio::engine::{Method as EngineMethod, Query, RequestError, Route};
+use zetra_socketio::engine::{Method, Query, RequestError, Route};
 
 use crate::{app::App, error::ApiError, extract::bearer, ports::Connection};
 
 pub async fn engine(State(app): State<Arc<App>>, mut request: Request) -> Result<Response, ApiError> {
-    let query = query(&request);
+    let query = Query::decode(request.uri().query().unwrap_or_default());
     let room = query.room_id.as_deref().map(str::parse::<RoomId>).transpose();
     let ids = &app.config.session_ids;
-    let method = method(&request);
+    let method = Method::of(request.method().as_str(), is_upgrade(&request));
     let is_ours = |sid: &str| room.as_ref().is_ok_and(|room| ids.is_ours(*room, sid));
     let route = query.route(method, is_ours);
     let opening = matches!(route, Ok(Route::Open(_)));
@@ -49,21 +49,6 @@ pub fn is_upgrade<B>(request: &http::Request<B>) -> bool {
     upgrade.is_some_and(|upgrade| upgrade.eq_ignore_ascii_case("websocket"))
 }
 
-fn query(request: &Request) -> Query {
-    let query = request.uri().query().unwrap_or_default();
-    let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
-    Query::parse(pairs.iter().map(|(key, value)| (key.as_ref(), value.as_ref())))
-}
-
-fn method(request: &Request) -> EngineMethod {
-    match *request.method() {
-        Method::GET if is_upgrade(request) => EngineMethod::Upgrade,
-        Method::GET => EngineMethod::Get,
-        Method::POST => EngineMethod::Post,
-        _ => EngineMethod::Other,
-    }
-}
-
 /// What the object is told of who connects.
 fn handshake(headers: &HeaderMap) -> Result<HeaderValue, ApiError> {
     let bearer = match bearer(headers) {
@@ -80,7 +65,7 @@ fn header_value(value: &str) -> Result<HeaderValue, ApiError> {
     HeaderValue::from_str(value).map_err(|_| ApiError::TokenMalformed)
 }
 
-fn refusal(error: RequestError, method: EngineMethod) -> Response {
+fn refusal(error: RequestError, method: Method) -> Response {
     let (content_type, body) = error.body(method);
     (StatusCode::BAD_REQUEST, [(header::CONTENT_TYPE, content_type)], body).into_response()
 }

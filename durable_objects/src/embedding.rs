@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use base64ct::{Base64UrlUnpadded, Encoding};
 use js_sys::Array;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::{JsCast, JsError, JsValue};
@@ -99,12 +98,4 @@ pub(crate) async fn admission(env: &Env, room: RoomId, user: UserId) -> Admissio
 
 fn open(env: &Env) -> worker::Result<Arc<dyn Store>> {
     open_store(env).inspect_err(|error| tracing::error!(%error, "the store cannot be opened"))
-}
-
-/// Twenty characters that nobody can guess.
-pub(crate) fn new_id() -> String {
-    let mut bytes = [0; 15];
-    // Without randomness nothing here is safe; the runtime always has it.
-    getrandom::fill(&mut bytes).expect("the runtime provides randomness");
-    Base64UrlUnpadded::encode_string(&bytes)
 }

@@ -17,14 +17,12 @@ use zetra_socketio::{
 use zetra_socketio_object::{
     Embedding, Errand, Object,
     bindings::{KeyValues, ObjectState},
-    handlers, now,
+    handlers, new_id, now,
 };
 
 use crate::{
     Config, Delivery, Door, RoomApplication, RoomCommand, RoomSettings, SessionClient,
-    embedding::{
-        admission, answer, config, name, new_id, path, read, room_limits, settings, stored, verification,
-    },
+    embedding::{admission, answer, config, name, path, read, room_limits, settings, stored, verification},
     mailboxes::Mailboxes,
     object_clients::path as paths,
     session_protocol::{Batch, FromSession},
@@ -129,7 +127,6 @@ impl Embedding for Shell {
         command: RoomCommand,
     ) -> Option<Errand> {
         let Self { kv, sessions, .. } = object.embedding();
-        let storage = object.state().storage();
         match command {
             RoomCommand::Store(peer) => {
                 let stored = protocol.application().stored(peer);
@@ -140,6 +137,7 @@ impl Embedding for Shell {
                 kv.delete(&format!("{PEER}{peer}"));
             }
             RoomCommand::Save(Saving { segments, obsolete, before_sending }) => {
+                let storage = object.state().storage();
                 for (first, json) in segments {
                     let key = format!("{LOG}{first}");
                     if before_sending {

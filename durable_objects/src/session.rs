@@ -15,12 +15,12 @@ use zetra_socketio::{
 use zetra_socketio_object::{
     Embedding, Errand, Object,
     bindings::{KeyValues, ObjectState},
-    handlers, now,
+    handlers, new_id, now,
 };
 
 use crate::{
     Config, Door, Gateway, GatewayCommand, GatewaySettings, RoomClient, SessionClient,
-    embedding::{answer, config, name, new_id, path, read, room_limits, settings, verification},
+    embedding::{answer, config, name, path, read, room_limits, settings, verification},
     mailboxes::Mailboxes,
     object_clients::path as paths,
     session_protocol::{Batch, Delivery, FromSession, Home},

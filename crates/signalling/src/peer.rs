@@ -96,10 +96,6 @@ impl Peer {
         self.joined.is_some()
     }
 
-    pub fn is_held(&self) -> bool {
-        self.held_until.is_some()
-    }
-
     pub(crate) fn is_tokenless(&self) -> bool {
         self.credential == Credential::None
     }

@@ -15,6 +15,8 @@ mod body;
 mod object;
 mod text;
 
+use base64ct::{Base64UrlUnpadded, Encoding};
+
 pub use object::{Embedding, Errand, HANDSHAKE_HEADER, Object, SESSION_HEADER};
 
 /// The runtime's handlers of an object `struct $object(Rc<Object<…>>)`, all but its `fetch`: what is
@@ -44,6 +46,14 @@ macro_rules! handlers {
             }
         }
     };
+}
+
+/// An id of twenty characters that nobody can guess.
+pub fn new_id() -> String {
+    let mut bytes = [0; 15];
+    // Without randomness nothing here is safe; the runtime always has it.
+    getrandom::fill(&mut bytes).expect("the runtime provides randomness");
+    Base64UrlUnpadded::encode_string(&bytes)
 }
 
 /// Milliseconds since the Unix epoch. On Workers the clock stands still between I/O.

@@ -121,20 +121,11 @@ impl<E: Embedding> Object<E> {
     /// A request to the Engine.IO path.
     pub async fn serve(self: Rc<Self>, request: Request) -> Result<web_sys::Response, JsValue> {
         let url = Url::new(&request.url())?;
-        let pairs: Vec<_> = form_urlencoded::parse(url.search().trim_start_matches('?').as_bytes())
-            .map(|(key, value)| (key.into_owned(), value.into_owned()))
-            .collect();
-        let query = Query::parse(pairs.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+        let query = Query::decode(url.search().trim_start_matches('?'));
         let headers = request.headers();
         let header = |name: &str| headers.get(name).ok().flatten();
-        let method = match request.method().as_str() {
-            "GET" if header("upgrade").is_some_and(|to| to.eq_ignore_ascii_case("websocket")) => {
-                Method::Upgrade
-            }
-            "GET" => Method::Get,
-            "POST" => Method::Post,
-            _ => Method::Other,
-        };
+        let is_upgrade = header("upgrade").is_some_and(|to| to.eq_ignore_ascii_case("websocket"));
+        let method = Method::of(&request.method(), is_upgrade);
         let octets = header("content-type").is_some_and(|kind| kind.starts_with("application/octet-stream"));
         let (sid, handshake) = (header(SESSION_HEADER), header(HANDSHAKE_HEADER).unwrap_or_default());
         let opening = sid.as_deref().map(|sid| Opening { sid, handshake: &handshake });

@@ -54,10 +54,6 @@ enum Postponed {
 type Out<'a, A> = Outbox<'a, <A as Application>::Command>;
 
 impl<A: Application> SocketIo<A> {
-    pub fn new(limits: Limits, application: A) -> Self {
-        Self::restore(limits, Vec::new(), |_| application)
-    }
-
     /// `application` gets the sockets that are still connected.
     pub fn restore(
         limits: Limits,

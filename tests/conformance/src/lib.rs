@@ -8,9 +8,8 @@ mod engine_fixture;
 mod socket_fixture;
 mod variables;
 
-use base64ct::{Base64UrlUnpadded, Encoding};
 use worker::{Context, Env, Request, Response, Result, Url, event};
-use zetra_socketio_object::SESSION_HEADER;
+use zetra_socketio_object::{SESSION_HEADER, new_id};
 
 pub use engine_fixture::EngineFixture;
 pub use socket_fixture::SocketFixture;
@@ -44,12 +43,4 @@ fn session(url: &Url) -> Option<String> {
         .filter(|(key, sid)| key == "sid" && !sid.is_empty())
         .last()
         .map(|(_, sid)| sid.into_owned())
-}
-
-/// Twenty characters that nobody can guess.
-fn new_id() -> String {
-    let mut bytes = [0; 15];
-    // Without randomness nothing here is safe; the runtime always has it.
-    getrandom::fill(&mut bytes).expect("the runtime provides randomness");
-    Base64UrlUnpadded::encode_string(&bytes)
 }

@@ -9,9 +9,9 @@ use zetra_socketio::{
     Application, Connect, Effect, Effects, Emission, Event, Kept, Limits, SocketId, SocketIo,
     engine::{Departure, Frame, SessionKey, Settings},
 };
-use zetra_socketio_object::{Embedding, Errand, Object, bindings::ObjectState, handlers};
+use zetra_socketio_object::{Embedding, Errand, Object, bindings::ObjectState, handlers, new_id};
 
-use crate::{new_id, variables};
+use crate::variables;
 
 #[derive(Default)]
 struct Echo {

@@ -67,7 +67,25 @@ impl RequestError {
     }
 }
 
+impl Method {
+    /// `name` is HTTP's, `is_upgrade` tells of `Upgrade: websocket`.
+    pub fn of(name: &str, is_upgrade: bool) -> Self {
+        match name {
+            "GET" if is_upgrade => Self::Upgrade,
+            "GET" => Self::Get,
+            "POST" => Self::Post,
+            _ => Self::Other,
+        }
+    }
+}
+
 impl Query {
+    /// The query of a URL, without its question mark.
+    pub fn decode(query: &str) -> Self {
+        let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
+        Self::parse(pairs.iter().map(|(key, value)| (key.as_ref(), value.as_ref())))
+    }
+
     /// `pairs` are decoded.
     pub fn parse<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut query = Self::default();

@@ -82,7 +82,7 @@ struct Story(SocketIo<Obedient>);
 
 impl Story {
     fn new() -> Self {
-        let mut io = SocketIo::new(Limits::default(), Obedient::default());
+        let mut io = SocketIo::restore(Limits::default(), Vec::new(), |_| Obedient::default());
         io.open(A, "hello", 0);
         io.open(B, "", 0);
         Self(io)
