@@ -10,8 +10,7 @@ use serde_json::{Value, json};
 use worker::{Env, Fetch, Method, Request, RequestInit, send::IntoSendFuture};
 use zetra_domain::{RoomId, Timestamp, UserId};
 use zetra_durable_objects::{
-    AccountKey, Attempt, AuthLimits, Config, ConfigError, RateLimitClient, RoomClient, SessionClient,
-    Verdict, open_store,
+    AccountKey, Attempt, AuthLimits, Config, RateLimitClient, RoomClient, SessionClient, Verdict,
 };
 use zetra_signalling::Revocation;
 
@@ -38,8 +37,11 @@ fn build(env: &Env) -> Router {
     telemetry::show_debug(!production);
     let started = Timestamp::from_millis(zetra_durable_objects::now());
     let platform = Platform { clock: zetra_durable_objects::now, fill_random, started, production };
-    let store = open_store(env).map_err(|error| ConfigError::binding(&error));
-    let (config, store) = match Config::read(variable).and_then(|config| Ok((config, store?))) {
+    let opened = Config::read(variable).and_then(|config| {
+        let store = config.database.open(env)?;
+        Ok((config, store))
+    });
+    let (config, store) = match opened {
         Ok(both) => both,
         Err(error) => return app::unconfigured(&error, platform),
     };

@@ -857,8 +857,12 @@ mod sockets {
 
 #[test]
 fn every_variable_that_is_read_stands_in_wrangler_toml_or_is_a_secret() {
-    let source = include_str!("../durable_objects/src/config.rs");
-    let source = source.split("#[cfg(test)]").next().unwrap();
+    let sources = [
+        include_str!("../durable_objects/src/config.rs"),
+        include_str!("../durable_objects/src/database.rs"),
+    ];
+    let source: String =
+        sources.into_iter().filter_map(|source| source.split("#[cfg(test)]").next()).collect();
     let wrangler = include_str!("../wrangler.toml");
     let quoted = source.split('"').skip(1).step_by(2);
     let is_name = |text: &&str| {

@@ -10,7 +10,7 @@ use thiserror::Error;
 use zetra_domain::TokenKey;
 use zetra_signalling::EventRate;
 
-use crate::{SessionIds, ledger};
+use crate::{Database, SessionIds, ledger};
 
 /// What is wrong with the configuration, in words for the operator.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -18,6 +18,10 @@ use crate::{SessionIds, ledger};
 pub struct ConfigError(String);
 
 impl ConfigError {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
     /// A binding of `wrangler.toml` that is not there.
     pub fn binding(error: &worker::Error) -> Self {
         Self(format!("a binding of wrangler.toml is missing: {error}"))
@@ -27,6 +31,7 @@ impl ConfigError {
 pub struct Config {
     pub token_key: TokenKey,
     pub session_ids: SessionIds,
+    pub database: Database,
     /// `NODE_ENV`: production hides debug logs.
     pub production: bool,
     /// `NEXT_PUBLIC_API_BASE_URL`: the origins of front ends.
@@ -77,12 +82,12 @@ impl Config {
 
     /// `variable` gives the value of a variable or secret.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let text = |name: &str| variable(name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty());
-        refuse_mongo_uri(text("MONGO_URI").as_deref())?;
+        let text = |name: &str| text(&variable, name);
         let secret = secret(variable("JWT_SECRET"))?;
         Ok(Self {
             token_key: token_key(&secret)?,
             session_ids: SessionIds::new(&secret),
+            database: Database::read(&text)?,
             production: Self::is_production(&variable),
             origins: origins(text("NEXT_PUBLIC_API_BASE_URL")),
             socket_url: text("SOCKET_URL"),
@@ -127,16 +132,9 @@ fn token_key(secret: &SecretString) -> Result<TokenKey, ConfigError> {
     })
 }
 
-fn refuse_mongo_uri(uri: Option<&str>) -> Result<(), ConfigError> {
-    let problem = match uri {
-        None => return Ok(()),
-        Some(uri) if uri.starts_with("mongodb://") || uri.starts_with("mongodb+srv://") => {
-            "MONGO_URI is a driver's connection string, which a Worker cannot use: \
-             unset it to keep data in D1"
-        }
-        Some(_) => "MONGO_URI is set, but this version keeps data in D1 only: unset it",
-    };
-    Err(ConfigError(problem.to_owned()))
+/// A variable's value, trimmed, unless it is empty.
+pub(crate) fn text(variable: &impl Fn(&str) -> Option<String>, name: &str) -> Option<String> {
+    variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
 }
 
 fn origins(list: Option<String>) -> Vec<String> {
@@ -207,7 +205,6 @@ mod tests {
         for (name, value) in [
             ("JWT_SECRET", "short"),
             ("MONGO_URI", "mongodb://localhost"),
-            ("MONGO_URI", "https://example.com/data/v1"),
             ("SOCKET_AUTH", "maybe"),
             ("ROOM_MAX_PEOPLE", "many"),
             ("PING_INTERVAL_MS", "0"),

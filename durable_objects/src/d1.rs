@@ -2,8 +2,6 @@
 //!
 //! A batch's results cross the boundary as one JSON text, not row by row and column by column.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use js_sys::JSON;
 use serde::Deserialize;
@@ -14,17 +12,16 @@ use worker::{
     Env,
     send::{IntoSendFuture, SendWrapper},
 };
-use zetra_store::{Row, Sql, SqlError, SqlValue, SqliteStore, Statement, Store};
+use zetra_store::{Row, Sql, SqlError, SqlValue, SqliteStore, Statement};
 
 use crate::bindings::{Database, Prepared};
 
 /// The binding's name in `wrangler.toml`.
 const BINDING: &str = "DB";
 
-/// The store that the Worker and its objects use.
-pub fn open_store(env: &Env) -> worker::Result<Arc<dyn Store>> {
+pub(crate) fn open(env: &Env) -> worker::Result<SqliteStore<impl Sql + use<>>> {
     let database: JsValue = env.d1(BINDING)?.into();
-    Ok(Arc::new(SqliteStore::new(D1(SendWrapper::new(database.unchecked_into())))))
+    Ok(SqliteStore::new(D1(SendWrapper::new(database.unchecked_into()))))
 }
 
 struct D1(SendWrapper<Database>);

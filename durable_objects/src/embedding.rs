@@ -13,7 +13,7 @@ use zetra_socketio::engine::{Limits, Settings, Timing};
 use zetra_socketio_object::bindings::KeyValues;
 use zetra_store::Store;
 
-use crate::{Config, Verification, object_clients::NAME_HEADER, open_store};
+use crate::{Config, ConfigError, Database, Verification, object_clients::NAME_HEADER};
 
 /// The configuration, or what is wrong with it, in words for the operator.
 pub(crate) fn config(env: &Env) -> Result<Config, JsError> {
@@ -96,6 +96,9 @@ pub(crate) async fn admission(env: &Env, room: RoomId, user: UserId) -> Admissio
     }
 }
 
-fn open(env: &Env) -> worker::Result<Arc<dyn Store>> {
-    open_store(env).inspect_err(|error| tracing::error!(%error, "the store cannot be opened"))
+fn open(env: &Env) -> Result<Arc<dyn Store>, ConfigError> {
+    let database = Database::from_variables(|name| env.var(name).ok().map(|value| value.to_string()));
+    database
+        .and_then(|database| database.open(env))
+        .inspect_err(|error| tracing::error!(%error, "the store cannot be opened"))
 }

@@ -12,6 +12,8 @@
 pub mod bindings;
 mod config;
 mod d1;
+mod data_api;
+mod database;
 mod door;
 mod embedding;
 mod gateway;
@@ -26,7 +28,7 @@ mod session_ids;
 mod session_protocol;
 
 pub use config::{AuthLimits, Config, ConfigError, SocketAuth, Turn};
-pub use d1::open_store;
+pub use database::Database;
 pub use door::{Door, Handshake, Knock, Recovery, Verification};
 pub use gateway::{Gateway, GatewayCommand, GatewaySettings, Guest};
 pub use ledger::{AccountKey, Attempt, Ledger, Standing, Verdict};

@@ -5,6 +5,7 @@ mod build;
 mod conformance;
 mod deploy;
 mod dev;
+mod mongodb;
 mod process;
 mod progress;
 mod setup;
@@ -29,6 +30,7 @@ cargo xtask <command>
 Environment
   PORT             port of the local server (4000)
   ZETRA_STATE_DIR  where `dev` keeps its data (.wrangler/state)
+  TEST_MONGODB_URI a MongoDB for `test` to use; otherwise it starts a compatible one of its own
 
 Everything that is installed goes into target/ and node_modules/ of this folder.";
 

@@ -1,14 +1,22 @@
 //! `cargo xtask test`: every check and every test. What CI runs.
 
 use crate::{
-    Result, build,
+    Result, build, mongodb,
     process::{command, run_shown},
     progress, setup, workspace,
 };
 
+/// What is told once for each database: the tests that reach one.
+const ON_EVERY_DATABASE: [&str; 5] = ["clients", "recovery", "rest", "signalling", "survival"];
+
 pub fn run() -> Result<()> {
     let begun = progress::now();
-    setup::run()?;
+    // pip and cargo wait for different things.
+    std::thread::scope(|scope| {
+        let database = scope.spawn(mongodb::install);
+        setup::run()?;
+        database.join().unwrap_or_else(|_| Err("a set-up step panicked".to_owned()))
+    })?;
     let cargo = |arguments: &[&str]| command("cargo", arguments);
     heading("formatting");
     run_shown(cargo(&["fmt", "--all", "--check"]), "Run `cargo fmt --all`.")?;
@@ -16,37 +24,103 @@ pub fn run() -> Result<()> {
     let clippy = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
     run_shown(cargo(&clippy), "Mend what clippy names.")?;
     heading("native tests");
-    run_shown(cargo(&["test", "--workspace", "--quiet"]), "The failing test says what was expected.")?;
+    let database = TestDatabase::open()?;
+    let mut native = cargo(&["test", "--workspace", "--quiet"]);
+    native.env("TEST_MONGODB_URI", database.uri()).env("ZETRA_TEST_DATABASE_PROGRAM", mongodb::program());
+    run_shown(native, "The failing test says what was expected.")?;
     heading("the Workers");
     build::run()?;
     build::conformance()?;
     heading("tests on workerd with the real client");
-    end_to_end()?;
+    let mut totals = Totals::default();
+    let on_d1 = end_to_end("e2e", |_| true, None, &mut totals);
+    heading("the same on workerd with MongoDB");
+    let on_every_database = |name: &str| ON_EVERY_DATABASE.contains(&name);
+    let on_mongodb = end_to_end("e2e-mongodb", on_every_database, Some(database.uri()), &mut totals);
+    totals.print();
+    on_d1.and(on_mongodb)?;
     println!("\n✓ everything passed ({} s)", begun.elapsed().as_secs());
     Ok(())
 }
 
-/// For people as it happens, and its closing lines once more, plain, for machines that read them.
-fn end_to_end() -> Result<()> {
-    let tap = workspace::path("target/e2e.tap");
+/// The user's own, or one that ends with the tests.
+enum TestDatabase {
+    Given(String),
+    Ours(mongodb::Database),
+}
+
+impl TestDatabase {
+    fn open() -> Result<Self> {
+        match std::env::var("TEST_MONGODB_URI") {
+            Ok(uri) if !uri.is_empty() => Ok(Self::Given(uri)),
+            _ => mongodb::Database::start().map(Self::Ours),
+        }
+    }
+
+    fn uri(&self) -> &str {
+        match self {
+            Self::Given(uri) => uri,
+            Self::Ours(database) => database.uri(),
+        }
+    }
+}
+
+/// For people as it happens; what machines read is kept in target/ and added up.
+fn end_to_end(
+    name: &str,
+    chosen: impl Fn(&str) -> bool,
+    mongodb_uri: Option<&str>,
+    totals: &mut Totals,
+) -> Result<()> {
+    let tap = workspace::path(&format!("target/{name}.tap"));
     let mut node = command(workspace::node_bin("node"), &["--test", "--test-concurrency=2"]);
     node.args(["--test-reporter=spec", "--test-reporter-destination=stdout", "--test-reporter=tap"]);
-    node.arg(format!("--test-reporter-destination={}", tap.display())).args(end_to_end_tests()?);
+    node.arg(format!("--test-reporter-destination={}", tap.display())).args(end_to_end_tests(chosen)?);
+    match mongodb_uri {
+        Some(uri) => node.env("TEST_STORE", "mongodb").env("TEST_MONGODB_URI", uri),
+        None => node.env("TEST_STORE", "d1"),
+    };
     let outcome = run_shown(node, "The failing test says what was expected.");
-    let closing = std::fs::read_to_string(&tap).unwrap_or_default();
-    closing.lines().filter(|line| line.starts_with("# ")).for_each(|line| println!("{line}"));
+    totals.add(&std::fs::read_to_string(&tap).unwrap_or_default());
     outcome
+}
+
+/// The closing lines of the runs, `# tests 7` and the like, added up.
+#[derive(Default)]
+struct Totals(Vec<(String, f64)>);
+
+impl Totals {
+    fn add(&mut self, tap: &str) {
+        for line in tap.lines().filter_map(|line| line.strip_prefix("# ")) {
+            let Some((label, Ok(count))) =
+                line.rsplit_once(' ').map(|(label, count)| (label, count.parse::<f64>()))
+            else {
+                continue;
+            };
+            match self.0.iter_mut().find(|(known, _)| known == label) {
+                Some((_, total)) => *total += count,
+                None => self.0.push((label.to_owned(), count)),
+            }
+        }
+    }
+
+    fn print(&self) {
+        self.0.iter().for_each(|(label, total)| println!("# {label} {total}"));
+    }
 }
 
 fn heading(text: &str) {
     println!("\n── {text}");
 }
 
-fn end_to_end_tests() -> Result<Vec<std::path::PathBuf>> {
+fn end_to_end_tests(chosen: impl Fn(&str) -> bool) -> Result<Vec<std::path::PathBuf>> {
     let folder = workspace::path("tests/e2e");
     let entries = std::fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let mut tests: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
-    tests.retain(|path| path.to_string_lossy().ends_with(".test.mjs"));
+    tests.retain(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.strip_suffix(".test.mjs").is_some_and(&chosen)
+    });
     tests.sort();
     if tests.is_empty() { Err(format!("no tests in {}", folder.display())) } else { Ok(tests) }
 }

@@ -1,24 +1,24 @@
-//! Bodies of requests, read no further than allowed.
+//! Bodies of requests and responses, read no further than allowed.
 
 use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{ReadableStreamDefaultReader, Request};
+use web_sys::{Headers, ReadableStream, ReadableStreamDefaultReader};
 
-pub(crate) enum Body {
+pub enum Body {
     /// Bytes that are no UTF-8 are replaced, as the reference does.
     Text(String),
     TooLarge,
-    /// The client gave up.
+    /// It ended early.
     Aborted,
 }
 
-pub(crate) async fn read(request: &Request, max: usize) -> Body {
-    let announced = request.headers().get("content-length").ok().flatten();
+pub async fn read(headers: &Headers, stream: Option<ReadableStream>, max: usize) -> Body {
+    let announced = headers.get("content-length").ok().flatten();
     if announced.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > max as u64) {
         return Body::TooLarge;
     }
-    let Some(stream) = request.body() else { return Body::Text(String::new()) };
+    let Some(stream) = stream else { return Body::Text(String::new()) };
     let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
     let mut bytes = Vec::new();
     loop {

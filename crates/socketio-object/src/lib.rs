@@ -11,7 +11,7 @@
 //! [`engine::Server`]: zetra_socketio::engine::Server
 
 pub mod bindings;
-mod body;
+pub mod body;
 mod object;
 mod text;
 

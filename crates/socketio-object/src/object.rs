@@ -241,7 +241,9 @@ impl<E: Embedding> Object<E> {
     }
 
     async fn read_body(self: &Rc<Self>, id: RequestId, request: &Request) {
-        let body = body::read(request, self.embedding.settings().limits.max_payload).await;
+        let body =
+            body::read(&request.headers(), request.body(), self.embedding.settings().limits.max_payload)
+                .await;
         self.with_live(|live| {
             const PAYLOAD_TOO_LARGE: u16 = 413;
             match &body {

@@ -1,8 +1,8 @@
 //! Where users, rooms and call logs are kept.
 //!
 //! [`Store`] is the port, in the domain's words. Its adapters: [`SqliteStore`] over the small [`Sql`]
-//! seam (D1 in the Worker, rusqlite in tests) and [`MemoryStore`]. One conformance suite,
-//! `tests/conformance.rs`, runs against each of them.
+//! seam (D1 in the Worker, rusqlite in tests), [`MongoStore`] over the small [`Http`] seam (MongoDB's Data
+//! API) and [`MemoryStore`]. One conformance suite, `tests/stories`, runs against each of them.
 //!
 //! Invariants
 //! 1. Uniqueness is the database's (a unique index), never check-then-insert.
@@ -12,9 +12,11 @@
 
 mod calls;
 mod memory;
+mod mongo;
 mod port;
 mod sqlite;
 
 pub use memory::MemoryStore;
+pub use mongo::{DataSource, Http, HttpAnswer, HttpError, MongoStore};
 pub use port::{Account, Admission, Ended, Join, NewUser, ProfileUpdate, Recorded, Store, StoreError, Taken};
 pub use sqlite::{Row, Sql, SqlError, SqlValue, SqliteStore, Statement};

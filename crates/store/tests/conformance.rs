@@ -1,10 +1,12 @@
-//! One suite for every adapter: what the port promises, told as stories.
+//! One suite for every adapter: what the port promises, told as stories. MongoDB, which needs a server,
+//! has its run in `data-api/tests/conformance.rs`.
 //!
 //! The SQLite run also explains every statement it executes and fails on one that scans a table.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
 
 mod rusqlite_seam;
+#[macro_use]
 mod stories;
 
 use std::sync::Arc;
@@ -21,7 +23,7 @@ fn sqlite() -> Arc<dyn Store> {
     Arc::new(SqliteStore::new(Rusqlite::in_memory()))
 }
 
-macro_rules! every_adapter {
+macro_rules! on_both {
     ($($story:ident),* $(,)?) => {
         mod on_memory {
             $(#[test] fn $story() { pollster::block_on(crate::stories::$story(crate::memory())); })*
@@ -32,22 +34,4 @@ macro_rules! every_adapter {
     };
 }
 
-every_adapter!(
-    a_user_is_found_by_id_and_by_email,
-    taken_names_are_told_apart,
-    of_two_registrations_at_once_exactly_one_wins,
-    a_profile_changes_only_what_is_given,
-    a_password_change_bumps_the_version_and_keeps_one_token,
-    a_hash_is_renewed_only_if_nobody_was_faster,
-    joining_twice_or_at_once_is_joining_once,
-    ended_and_unknown_rooms_cannot_be_joined,
-    a_room_is_full_at_a_thousand,
-    rooms_come_newest_first_and_paging_neither_misses_nor_repeats,
-    a_deleted_account_leaves_its_rooms_and_its_name_is_gone,
-    two_reports_of_one_call_make_one_log,
-    reports_at_the_same_time_make_one_log,
-    reports_of_strangers_are_refused,
-    a_call_is_ended_by_one_of_its_people,
-    calls_come_newest_first_and_paging_neither_misses_nor_repeats,
-    statistics_count_what_the_user_took_part_in,
-);
+every_story!(on_both);

@@ -1,11 +1,13 @@
 // The Worker on the real runtime: workerd by way of Miniflare, configured by wrangler.toml, with real
-// D1 and real Durable Objects. Loopback only, on a free port.
+// Durable Objects and real D1; or, where TEST_STORE says `mongodb`, a database of its own in a real MongoDB,
+// through the Data API server. Loopback only, on free ports.
 
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { DataApi } from "./data_api.mjs";
 import { Log, LogLevel, Miniflare, convertV4MiniflareOptions } from "miniflare";
 import { unstable_getMiniflareWorkerOptions as workerOptionsOf } from "wrangler";
 
@@ -14,6 +16,7 @@ export const JWT_SECRET = "a-secret-for-tests-of-more-than-32-bytes";
 
 /** Starts the product; `variables` override those of wrangler.toml. */
 export async function startServer(variables = {}) {
+  if (process.env.TEST_STORE === "mongodb") return startServerOnMongodb(variables);
   const server = await start(ROOT, { JWT_SECRET, ...variables });
   const database = await server.miniflare.getD1Database("DB");
   const folder = join(ROOT, "crates/store/migrations");
@@ -23,6 +26,14 @@ export async function startServer(variables = {}) {
       await database.prepare(statement).run();
     }
   }
+  return server;
+}
+
+/** The product on MongoDB; `server.dataApi` is the server between. */
+export async function startServerOnMongodb(variables = {}, options = {}) {
+  const dataApi = await DataApi.start(options);
+  const server = await start(ROOT, { JWT_SECRET, ...dataApi.variables, ...variables });
+  server.dataApi = dataApi;
   return server;
 }
 
@@ -70,7 +81,6 @@ class Server {
       unsafeDirectSockets: [{ host: "127.0.0.1", port: this.directPort }],
       log: new Log(LogLevel.ERROR),
       handleStructuredLogs: ({ message }) => this.logged.push(message),
-     
       resourcePersistencePath: this.folder,
       d1Persist: join(this.folder, "d1"),
       durableObjectsPersist: join(this.folder, "do"),
@@ -92,6 +102,7 @@ class Server {
   async stop() {
     await this.miniflare.dispose();
     rmSync(this.folder, { recursive: true, force: true });
+    await this.dataApi?.end();
   }
 }
 

@@ -1,0 +1,127 @@
+//! Domain records as documents, in the Node backend's names and types, and back.
+//!
+//! `users {_id, username, email, passwordHash, createdAt}`, `rooms {roomId, participants, active,
+//! createdAt}`, `calllogs {_id, callerId, receiverId, roomId, startTime, endTime, duration}` are the
+//! Node backend's. What it did not have may be absent from a document: `tokenVersion`, `keptToken`;
+//! `host` (then the first participant), `locked`, `callsRevision`, `pendingCall`; a log's
+//! `participants` (then caller and receiver) and `revision`.
+
+use serde_json::{Map, Value, json};
+use zetra_domain::{CallLog, Email, PasswordHash, Person, Room, TokenFingerprint, User, UserId, Username};
+
+use super::ejson::{Document, date, object_id, object_ids};
+use crate::{Account, NewUser, StoreError};
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+pub(super) fn new_user(NewUser { user, password_hash }: &NewUser) -> Value {
+    json!({
+        "_id": object_id(user.id),
+        "username": user.username.as_str(),
+        "email": user.email.as_str(),
+        "passwordHash": password_hash.expose(),
+        "tokenVersion": 0,
+        "createdAt": date(user.created_at),
+    })
+}
+
+pub(super) fn account(document: &Document) -> Result<Account> {
+    Ok(Account {
+        user: User {
+            id: document.id("_id")?,
+            username: Username::stored(document.text("username")?),
+            email: Email::stored(document.text("email")?),
+            created_at: document.date("createdAt")?,
+        },
+        password_hash: PasswordHash::stored(document.text("passwordHash")?),
+        token_version: document.integer("tokenVersion")?,
+        kept_token: document.optional_text("keptToken")?.map(TokenFingerprint::stored),
+    })
+}
+
+pub(super) fn new_room(room: &Room) -> Value {
+    json!({
+        "roomId": room.id.to_string(),
+        "host": object_id(room.host),
+        "participants": object_ids(&room.participants),
+        "active": room.active,
+        "locked": room.locked,
+        "createdAt": date(room.created_at),
+    })
+}
+
+pub(super) fn room(document: &Document) -> Result<Room> {
+    let participants: Vec<UserId> = document.optional_ids("participants")?.unwrap_or_default();
+    let host = match document.optional_id("host")? {
+        Some(host) => host,
+        // Nobody is in it, so nobody sees this: the id of no user.
+        None => participants.first().copied().map_or_else(nobody, Ok)?,
+    };
+    Ok(Room {
+        id: document.text("roomId")?.parse().map_err(|_| StoreError::Corrupt("field roomId".to_owned()))?,
+        host,
+        participants,
+        active: document.optional_bool("active")?.unwrap_or(true),
+        locked: document.optional_bool("locked")?.unwrap_or(false),
+        created_at: document.date("createdAt")?,
+    })
+}
+
+fn nobody() -> Result<UserId> {
+    "0".repeat(24).parse().map_err(|_| StoreError::Corrupt("field host".to_owned()))
+}
+
+/// Everything of a log but its id.
+pub(super) fn call_log_fields(log: &CallLog) -> Map<String, Value> {
+    let fields = [
+        ("callerId", object_id(log.caller)),
+        ("receiverId", object_id(log.receiver)),
+        ("roomId", log.room.to_string().into()),
+        ("participants", object_ids(&log.participants)),
+        ("startTime", date(log.start)),
+        ("endTime", log.end.map_or(Value::Null, date)),
+        ("duration", log.duration.into()),
+    ];
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+pub(super) fn call_log(document: &Document) -> Result<CallLog> {
+    let (caller, receiver) = (document.id("callerId")?, document.id("receiverId")?);
+    Ok(CallLog {
+        id: document.id("_id")?,
+        caller,
+        receiver,
+        room: document.text("roomId")?.parse().map_err(|_| StoreError::Corrupt("field roomId".to_owned()))?,
+        participants: document.optional_ids("participants")?.unwrap_or_else(|| vec![caller, receiver]),
+        start: document.date("startTime")?,
+        end: document.optional_date("endTime")?,
+        duration: document.integer("duration")?,
+    })
+}
+
+/// A log with the people that `$lookup` put beside it.
+pub(super) fn populated(document: &Document) -> Result<CallLog<Option<Person>>> {
+    let log = call_log(document)?;
+    Ok(CallLog {
+        caller: person(document, "caller")?,
+        receiver: person(document, "receiver")?,
+        id: log.id,
+        room: log.room,
+        participants: log.participants,
+        start: log.start,
+        end: log.end,
+        duration: log.duration,
+    })
+}
+
+fn person(document: &Document, field: &str) -> Result<Option<Person>> {
+    let found = document.documents(field)?;
+    let read = |user: &Document| {
+        Ok(Person {
+            id: user.id("_id")?,
+            username: Username::stored(user.text("username")?),
+            email: Email::stored(user.text("email")?),
+        })
+    };
+    found.first().map(read).transpose()
+}

@@ -1,0 +1,350 @@
+//! The store in MongoDB, through its HTTP Data API.
+//!
+//! The collections, their names and types are the Node backend's, so that its database is taken over as
+//! it is ([`documents`]). The Data API has neither transactions nor findOneAndUpdate: an operation is
+//! one call where one can do, and a guarded `updateOne`, judged by how many documents matched, is the
+//! atomic step. Uniqueness is the indexes' of `mongo-indexes.json`, which `data-api/` makes.
+
+mod calls;
+mod data_api;
+mod documents;
+mod ejson;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use zetra_domain::{
+    Call, CallLog, CallLogId, CallStats, Cursor, Email, Page, PageLimit, PasswordHash, Person, Room, RoomId,
+    Timestamp, TokenFingerprint, UserId, Username, limits,
+};
+
+pub use data_api::{DataSource, Http, HttpAnswer, HttpError};
+
+use data_api::{CallError, DataApi, Stage, after};
+use documents::{account, new_room, new_user, populated, room};
+use ejson::{Sort, date, object_id};
+
+use crate::{Account, Admission, Ended, Join, NewUser, ProfileUpdate, Recorded, Store, StoreError, Taken};
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+const USERS: &str = "users";
+const ROOMS: &str = "rooms";
+const CALLS: &str = "calllogs";
+
+/// Times an insertion is tried again because who had the name was gone when we looked.
+const INSERT_ATTEMPTS: usize = 3;
+/// Active rooms of one user that are told of a password change or deletion.
+const MOST_ACTIVE_ROOMS: u32 = 10_000;
+
+pub struct MongoStore<H> {
+    api: DataApi<H>,
+}
+
+impl<H: Http> MongoStore<H> {
+    pub fn new(http: H, source: DataSource) -> Self {
+        Self { api: DataApi::new(http, source) }
+    }
+
+    /// Who else has one of these names. The server's own words for it are no help: each has others.
+    async fn holders(
+        &self,
+        id: UserId,
+        username: Option<&Username>,
+        email: Option<&Email>,
+    ) -> Result<Holders> {
+        let names = [
+            username.map(|username| json!({ "username": username.as_str() })),
+            email.map(|email| json!({ "email": email.as_str() })),
+        ];
+        let names: Vec<Value> =
+            names.into_iter().flatten().chain([json!({ "_id": object_id(id) })]).collect();
+        let found = self.api.find(USERS, json!({ "$or": names }), None, None, 3).await?;
+        let mut holders = Holders::default();
+        for account in found.iter().map(account) {
+            let user = account?.user;
+            if user.id == id {
+                holders.own = true;
+                continue;
+            }
+            holders.username |= Some(&user.username) == username;
+            holders.email |= Some(&user.email) == email;
+        }
+        Ok(holders)
+    }
+}
+
+#[derive(Default)]
+struct Holders {
+    own: bool,
+    username: bool,
+    email: bool,
+}
+
+#[async_trait]
+impl<H: Http> Store for MongoStore<H> {
+    async fn ping(&self) -> Result<()> {
+        let nobody = json!({ "_id": { "$oid": "0".repeat(24) } });
+        self.api.find_one(USERS, nobody).await.map(|_| ())
+    }
+
+    async fn insert_user(&self, new: &NewUser) -> Result<std::result::Result<(), Taken>> {
+        for _ in 0..INSERT_ATTEMPTS {
+            match self.api.insert_one(USERS, new_user(new)).await {
+                Ok(()) => return Ok(Ok(())),
+                Err(CallError::Store(error)) => return Err(error),
+                Err(CallError::Duplicate) => {}
+            }
+            let user = &new.user;
+            let holders = self.holders(user.id, Some(&user.username), Some(&user.email)).await?;
+            match holders {
+                // An earlier attempt of ours, whose answer was lost.
+                Holders { own: true, .. } => return Ok(Ok(())),
+                Holders { email: true, .. } => return Ok(Err(Taken::Email)),
+                Holders { username: true, .. } => return Ok(Err(Taken::Username)),
+                Holders { .. } => {}
+            }
+        }
+        Err(StoreError::Unavailable("a name is taken by nobody".to_owned()))
+    }
+
+    async fn account(&self, id: UserId) -> Result<Option<Account>> {
+        self.api.find_one(USERS, json!({ "_id": object_id(id) })).await?.as_ref().map(account).transpose()
+    }
+
+    async fn account_by_email(&self, email: &Email) -> Result<Option<Account>> {
+        self.api.find_one(USERS, json!({ "email": email.as_str() })).await?.as_ref().map(account).transpose()
+    }
+
+    async fn update_profile(
+        &self,
+        id: UserId,
+        username: Option<&Username>,
+        email: Option<&Email>,
+    ) -> Result<ProfileUpdate> {
+        let mut changes = serde_json::Map::new();
+        changes.extend(username.map(|username| ("username".to_owned(), username.as_str().into())));
+        changes.extend(email.map(|email| ("email".to_owned(), email.as_str().into())));
+        let filter = json!({ "_id": object_id(id) });
+        for _ in 0..INSERT_ATTEMPTS {
+            match self.api.update_one(USERS, filter.clone(), json!({ "$set": &changes }), false).await {
+                Ok(_) => {
+                    let account = self.account(id).await?;
+                    return Ok(
+                        account.map_or(ProfileUpdate::Gone, |account| ProfileUpdate::Updated(account.user))
+                    );
+                }
+                Err(CallError::Store(error)) => return Err(error),
+                Err(CallError::Duplicate) => {}
+            }
+            match self.holders(id, username, email).await? {
+                Holders { username: true, .. } => return Ok(ProfileUpdate::Taken(Taken::Username)),
+                Holders { email: true, .. } => return Ok(ProfileUpdate::Taken(Taken::Email)),
+                Holders { .. } => {}
+            }
+        }
+        Err(StoreError::Unavailable("a name is taken by nobody".to_owned()))
+    }
+
+    async fn change_password(
+        &self,
+        id: UserId,
+        from: &PasswordHash,
+        to: &PasswordHash,
+        kept: &TokenFingerprint,
+    ) -> Result<Option<i64>> {
+        let filter = json!({ "_id": object_id(id), "passwordHash": from.expose() });
+        let update = json!({
+            "$set": { "passwordHash": to.expose(), "keptToken": kept.as_str() },
+            "$inc": { "tokenVersion": 1 },
+        });
+        self.api.update_one(USERS, filter, update, false).await?;
+        // A salted hash is ours alone: found here, the change was made, by whichever attempt.
+        let changed = json!({ "_id": object_id(id), "passwordHash": to.expose() });
+        let changed = self.api.find_one(USERS, changed).await?;
+        changed.map(|document| document.integer("tokenVersion")).transpose()
+    }
+
+    async fn renew_hash(&self, id: UserId, from: &PasswordHash, to: &PasswordHash) -> Result<()> {
+        let filter = json!({ "_id": object_id(id), "passwordHash": from.expose() });
+        let update = json!({ "$set": { "passwordHash": to.expose() } });
+        self.api.update_one(USERS, filter, update, false).await?;
+        Ok(())
+    }
+
+    async fn delete_user(&self, id: UserId) -> Result<Vec<RoomId>> {
+        let active = self.active_rooms_of(id).await?;
+        // The account goes last: whoever is told that this failed can ask again.
+        self.leave_all_rooms(id).await?;
+        self.api.delete_one(USERS, json!({ "_id": object_id(id) })).await?;
+        Ok(active)
+    }
+
+    async fn insert_room(&self, room: &Room) -> Result<()> {
+        match self.api.insert_one(ROOMS, new_room(room)).await {
+            // A random UUID that is there already is there by an earlier attempt of ours.
+            Ok(()) | Err(CallError::Duplicate) => Ok(()),
+            Err(CallError::Store(error)) => Err(error),
+        }
+    }
+
+    async fn join_room(&self, id: RoomId, user: UserId) -> Result<Join> {
+        let last = format!("participants.{}", limits::ROOM_PARTICIPANTS - 1);
+        let guard = json!({ "roomId": id.to_string(), "active": true, last: { "$exists": false } });
+        let update = json!({ "$addToSet": { "participants": object_id(user) } });
+        self.api.update_one(ROOMS, guard, update, false).await?;
+        let found = self
+            .api
+            .aggregate(
+                ROOMS,
+                vec![
+                    json!({ "$match": { "roomId": id.to_string() } }).into(),
+                    json!({ "$limit": 1 }).into(),
+                    json!({ "$lookup": {
+                        "from": USERS,
+                        "pipeline": [
+                            { "$match": { "_id": object_id(user) } }, { "$project": { "_id": 1 } },
+                        ],
+                        "as": "joined",
+                    } })
+                    .into(),
+                ],
+            )
+            .await?;
+        let Some(found) = found.first() else { return Ok(Join::NotFound) };
+        let room = room(found)?;
+        if room.active && found.documents("joined")?.is_empty() {
+            // The account was deleted meanwhile, perhaps after it had left its rooms.
+            self.leave_all_rooms(user).await?;
+            return Ok(Join::NotFound);
+        }
+        Ok(match room {
+            room if !room.active => Join::NotFound,
+            room if room.admits(user) => Join::Joined(room),
+            _ => Join::Full,
+        })
+    }
+
+    async fn room(&self, id: RoomId) -> Result<Option<Room>> {
+        self.api.find_one(ROOMS, json!({ "roomId": id.to_string() })).await?.as_ref().map(room).transpose()
+    }
+
+    async fn rooms_of(&self, user: UserId, limit: PageLimit, cursor: Option<&Cursor>) -> Result<Page<Room>> {
+        let mut filter = json!({ "participants": object_id(user) });
+        if let Some(cursor) = cursor {
+            filter = json!({ "$and": [
+                filter,
+                after("createdAt", date(cursor.time), "roomId", cursor.id.as_str().into()),
+            ] });
+        }
+        let sort = Sort(&[("createdAt", -1), ("roomId", -1)]);
+        let found = self.api.find(ROOMS, filter, None, Some(sort), limit.get() + 1).await?;
+        let rooms = found.iter().map(room).collect::<Result<_>>()?;
+        Ok(Page::cut(rooms, limit, |room: &Room| Cursor { time: room.created_at, id: room.id.to_string() }))
+    }
+
+    async fn active_rooms_of(&self, user: UserId) -> Result<Vec<RoomId>> {
+        let filter = json!({ "participants": object_id(user), "active": true });
+        let projection = Some(json!({ "_id": 0, "roomId": 1 }));
+        let found = self.api.find(ROOMS, filter, projection, None, MOST_ACTIVE_ROOMS).await?;
+        let id = |room: &ejson::Document| {
+            room.text("roomId")?.parse().map_err(|_| StoreError::Corrupt("field roomId".to_owned()))
+        };
+        found.iter().map(id).collect()
+    }
+
+    async fn admission(&self, room: RoomId, user: UserId) -> Result<Admission> {
+        let filter = json!({ "roomId": room.to_string(), "active": true });
+        let projection =
+            json!({ "_id": 0, "roomId": 1, "participants": { "$elemMatch": { "$eq": object_id(user) } } });
+        let found = self.api.find_one_projected(ROOMS, filter, Some(projection)).await?;
+        let Some(found) = found else { return Ok(Admission::RoomNotFound) };
+        let admitted: Vec<UserId> = found.optional_ids("participants")?.unwrap_or_default();
+        Ok(if admitted.contains(&user) { Admission::Participant } else { Admission::NotParticipant })
+    }
+
+    async fn record_call(&self, id: CallLogId, call: &Call) -> Result<Recorded> {
+        self.record(id, call).await
+    }
+
+    async fn end_call(&self, write: CallLogId, room: RoomId, user: UserId, end: Timestamp) -> Result<Ended> {
+        self.end(write, room, user, end).await
+    }
+
+    async fn calls_of(
+        &self,
+        user: UserId,
+        limit: PageLimit,
+        cursor: Option<&Cursor>,
+    ) -> Result<Page<CallLog<Option<Person>>>> {
+        let mut filter = calls::took_part(user);
+        if let Some(cursor) = cursor {
+            let later = after("startTime", date(cursor.time), "_id", object_id(&cursor.id));
+            filter = json!({ "$and": [filter, later] });
+        }
+        let person = |id: &str, field: &str| {
+            let lookup = json!({ "from": USERS, "localField": id, "foreignField": "_id", "as": field });
+            Stage::from(json!({ "$lookup": lookup }))
+        };
+        let found = self
+            .api
+            .aggregate(
+                CALLS,
+                vec![
+                    json!({ "$match": filter }).into(),
+                    Stage::Sort { sort: Sort(&[("startTime", -1), ("_id", -1)]) },
+                    json!({ "$limit": limit.get() + 1 }).into(),
+                    person("callerId", "caller"),
+                    person("receiverId", "receiver"),
+                    // Hashes stay where they are.
+                    json!({ "$project": {
+                        "callerId": 1, "receiverId": 1, "roomId": 1, "participants": 1,
+                        "startTime": 1, "endTime": 1, "duration": 1,
+                        "caller._id": 1, "caller.username": 1, "caller.email": 1,
+                        "receiver._id": 1, "receiver.username": 1, "receiver.email": 1,
+                    } })
+                    .into(),
+                ],
+            )
+            .await?;
+        let logs = found.iter().map(populated).collect::<Result<_>>()?;
+        let cursor = |log: &CallLog<_>| Cursor { time: log.start, id: log.id.to_string() };
+        Ok(Page::cut(logs, limit, cursor))
+    }
+
+    async fn call_stats(&self, user: UserId) -> Result<CallStats> {
+        let over = json!({ "$cond": [{ "$gt": ["$endTime", null] }, 1, 0] });
+        let totals = json!({
+            "_id": null, "total": { "$sum": 1 }, "completed": { "$sum": over }, "duration": { "$sum": "$duration" },
+        });
+        let pipeline =
+            vec![json!({ "$match": calls::took_part(user) }).into(), json!({ "$group": totals }).into()];
+        let found = self.api.aggregate(CALLS, pipeline).await?;
+        let Some(totals) = found.first() else { return Ok(CallStats::default()) };
+        Ok(CallStats::new(
+            totals.integer("total")?,
+            totals.integer("completed")?,
+            totals.integer("duration")?,
+        ))
+    }
+}
+
+impl<H: Http> MongoStore<H> {
+    /// Takes a user out of every room in one update each: a room it hosted passes to its oldest other
+    /// participant, one without any ends.
+    async fn leave_all_rooms(&self, user: UserId) -> Result<()> {
+        let user = object_id(user);
+        let size = json!({ "$size": "$participants" });
+        let hosted = json!({ "$eq": ["$host", user] });
+        let first = json!({ "$arrayElemAt": ["$participants", 0] });
+        let leave = json!({ "$set": {
+            "participants": { "$filter": { "input": "$participants", "cond": { "$ne": ["$$this", user] } } },
+            "host": { "$ifNull": ["$host", first] },
+        } });
+        let pass_on = json!({ "$set": {
+            "active": { "$and": ["$active", { "$not": [{ "$and": [hosted, { "$eq": [size, 0] }] }] }] },
+            "host": { "$cond": [{ "$and": [hosted, { "$gt": [size, 0] }] }, first, "$host"] },
+        } });
+        let update = json!([leave, pass_on]);
+        self.api.update_many(ROOMS, json!({ "participants": user }), update).await
+    }
+}

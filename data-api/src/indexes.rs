@@ -1,0 +1,62 @@
+//! The indexes that Zetra needs, made when the server starts. The Data API itself cannot make any.
+
+use std::collections::BTreeMap;
+
+use bson::Document;
+use mongodb::{Database, IndexModel, error::Error as DriverError, options::IndexOptions};
+use serde::Deserialize;
+use thiserror::Error;
+
+/// They stand beside the adapter that counts on them.
+const INDEXES: &str = include_str!("../../crates/store/mongo-indexes.json");
+
+#[derive(Deserialize)]
+struct Index {
+    key: Document,
+    #[serde(default)]
+    unique: bool,
+}
+
+#[derive(Debug, Error)]
+pub enum IndexError {
+    #[error("mongo-indexes.json: {0}")]
+    Malformed(#[from] serde_json::Error),
+    #[error(
+        "the index {key} of {collection} cannot be made: {cause}. \
+         If it is to be unique and two documents agree in it, mend one of them first"
+    )]
+    Refused { collection: String, key: String, cause: Box<DriverError> },
+}
+
+impl IndexError {
+    /// Whether it can be hoped to go away: the database starts, say.
+    pub fn is_transient(&self) -> bool {
+        use crate::error::ApiError;
+        match self {
+            Self::Malformed(_) => false,
+            Self::Refused { cause, .. } => {
+                matches!(ApiError::from((**cause).clone()), ApiError::Unavailable(_))
+            }
+        }
+    }
+}
+
+/// Makes what is missing; an index that is there already, as Mongoose makes them, is left.
+pub async fn ensure(database: &Database) -> Result<usize, IndexError> {
+    let indexes: BTreeMap<String, Vec<Index>> = serde_json::from_str(INDEXES)?;
+    let mut count = 0;
+    for (collection, indexes) in indexes {
+        for Index { key, unique } in indexes {
+            let options = IndexOptions::builder().unique(unique.then_some(true)).build();
+            let model = IndexModel::builder().keys(key.clone()).options(options).build();
+            let made = database.collection::<Document>(&collection).create_index(model).await;
+            made.map_err(|cause| IndexError::Refused {
+                collection: collection.clone(),
+                key: key.to_string(),
+                cause: Box::new(cause),
+            })?;
+            count += 1;
+        }
+    }
+    Ok(count)
+}

@@ -1,0 +1,25 @@
+//! MongoDB's Data API (v1) in front of any MongoDB: axum on one side, the official driver on the other.
+//!
+//! It is what an operator runs beside Atlas or an own MongoDB so that Zetra's Worker, which can only
+//! speak HTTP, can keep its data there. It knows nothing of Zetra but the indexes that it makes when
+//! asked. The contract is the hosted service's, which ended on 2025-09-30.
+//!
+//! Invariants
+//! 1. Nothing is read of a request, beyond its head, before its key is known.
+//! 2. No key, connection string, filter or document is ever logged.
+//! 3. An answer tells what the database did: a write that was refused is never a 2xx.
+//! 4. Work that has begun is finished, whether or not its client waits for it.
+
+mod action;
+mod app;
+mod database;
+mod ejson;
+mod error;
+mod indexes;
+mod keys;
+mod metrics;
+mod options;
+mod server;
+
+pub use options::Options;
+pub use server::{Server, StartError};

@@ -1,0 +1,182 @@
+//! From options to a listening server, and back to nothing: it stops taking connections, finishes what
+//! is under way, closes the pool.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum_server::{Handle, tls_rustls::RustlsConfig};
+use mongodb::{Client, options::ClientOptions};
+use secrecy::ExposeSecret;
+use thiserror::Error;
+use tokio::{sync::Semaphore, time::timeout};
+
+use crate::{
+    action::Limits,
+    app::{App, router},
+    database::Bounds,
+    indexes::{self, IndexError},
+    keys::{ApiKeys, KeysError},
+    metrics::Metrics,
+    options::Options,
+};
+
+/// Why the server cannot run, and what to do about it.
+#[derive(Debug, Error)]
+pub enum StartError {
+    #[error("there is no API key: give --keys-file, or set DATA_API_KEYS to `NAME KEY` (see --help)")]
+    NoKeys,
+    #[error("{0}")]
+    Keys(#[from] KeysError),
+    #[error("{file}: {error}")]
+    File { file: String, error: io::Error },
+    #[error("MONGODB_URI: {0}")]
+    Uri(String),
+    #[error(transparent)]
+    Indexes(#[from] IndexError),
+    #[error("cannot listen on {address}: {error}")]
+    Listen { address: SocketAddr, error: io::Error },
+    #[error("the server ended: {0}")]
+    Ended(#[from] io::Error),
+}
+
+/// How long a database that does not answer is waited for, unless the URI says otherwise.
+const SERVER_SELECTION: Duration = Duration::from_secs(5);
+/// How often the making of indexes is tried while the database cannot be reached.
+const INDEX_ATTEMPTS: u32 = 12;
+/// A client that connects and says nothing.
+const FIRST_REQUEST: Duration = Duration::from_secs(15);
+
+/// A server that listens and waits to be run.
+pub struct Server {
+    app: Arc<App>,
+    listener: TcpListener,
+    tls: Option<RustlsConfig>,
+    max_concurrent: u32,
+    grace: Duration,
+}
+
+impl Server {
+    /// Reads keys and certificates, makes indexes, listens.
+    pub async fn start(options: Options, keys_variable: Option<String>) -> Result<Self, StartError> {
+        let keys = keys(&options, keys_variable)?;
+        let client = client(&options).await?;
+        for database in &options.ensure_indexes {
+            ensure_indexes(&client, database).await?;
+        }
+        let tls = tls(&options).await?;
+        let address = options.listen;
+        let listener = TcpListener::bind(address)
+            .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
+            .map_err(|error| StartError::Listen { address, error })?;
+        if tls.is_none() && !address.ip().is_loopback() {
+            tracing::warn!(%address, "listening without TLS on an address that others can reach");
+        }
+        let app = App {
+            client,
+            keys,
+            data_source: options.data_source,
+            limits: Limits {
+                documents: options.max_documents,
+                allow_javascript: options.allow_javascript,
+                allow_pipeline_writes: options.allow_pipeline_writes,
+            },
+            bounds: Bounds {
+                time: Duration::from_secs(options.timeout),
+                documents: options.max_documents,
+                bytes: options.max_response,
+            },
+            max_body: options.max_body,
+            permits: Arc::new(Semaphore::new(options.max_concurrent as usize)),
+            metrics: Metrics::default(),
+        };
+        let grace = Duration::from_secs(options.shutdown_grace);
+        Ok(Self { app: Arc::new(app), listener, tls, max_concurrent: options.max_concurrent, grace })
+    }
+
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until `stop`, then finishes.
+    pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), StartError> {
+        let Self { app, listener, tls, max_concurrent, grace } = self;
+        let handle = Handle::new();
+        let stopper = handle.clone();
+        tokio::spawn(async move {
+            stop.await;
+            tracing::info!(connections = stopper.connection_count(), "stopping");
+            stopper.graceful_shutdown(Some(grace));
+        });
+        let service = router(Arc::clone(&app)).into_make_service();
+        match tls {
+            Some(tls) => {
+                let server = axum_server::from_tcp_rustls(listener, tls)?;
+                server.first_request_timeout(FIRST_REQUEST).handle(handle).serve(service).await?;
+            }
+            None => {
+                let server = axum_server::from_tcp(listener)?;
+                server.first_request_timeout(FIRST_REQUEST).handle(handle).serve(service).await?;
+            }
+        }
+        // Clients that went away may have left work behind; every permit is free when it is done.
+        let idle = app.permits.acquire_many(max_concurrent);
+        if timeout(grace, idle).await.is_err() {
+            tracing::error!("work was still under way when the time of grace was over");
+        }
+        app.client.clone().shutdown().await;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+fn keys(options: &Options, variable: Option<String>) -> Result<ApiKeys, StartError> {
+    let text = match &options.keys_file {
+        Some(path) => std::fs::read_to_string(path)
+            .map_err(|error| StartError::File { file: path.display().to_string(), error })?,
+        None => variable.unwrap_or_default(),
+    };
+    let keys = ApiKeys::parse(&text)?;
+    if keys.is_empty() { Err(StartError::NoKeys) } else { Ok(keys) }
+}
+
+async fn client(options: &Options) -> Result<Client, StartError> {
+    // The driver's text for a URI that it cannot read may quote it, password included.
+    let unreadable =
+        |_| StartError::Uri("not a connection string; mongodb://host or mongodb+srv://host".to_owned());
+    let mut settings = ClientOptions::parse(options.mongodb_uri.expose_secret()).await.map_err(unreadable)?;
+    settings.app_name.get_or_insert_with(|| "zetra-data-api".to_owned());
+    settings.server_selection_timeout.get_or_insert(SERVER_SELECTION);
+    settings.max_pool_size.get_or_insert(options.max_concurrent);
+    Client::with_options(settings).map_err(|error| StartError::Uri(error.to_string()))
+}
+
+async fn ensure_indexes(client: &Client, database: &str) -> Result<(), StartError> {
+    let mut attempt = 1;
+    loop {
+        match indexes::ensure(&client.database(database)).await {
+            Ok(count) => {
+                tracing::info!(database, count, "indexes are there");
+                return Ok(());
+            }
+            // The driver itself has waited for a server before it gave up.
+            Err(error) if error.is_transient() && attempt < INDEX_ATTEMPTS => {
+                tracing::warn!(database, attempt, "waiting for the database");
+                attempt += 1;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+async fn tls(options: &Options) -> Result<Option<RustlsConfig>, StartError> {
+    let (Some(cert), Some(key)) = (&options.tls_cert, &options.tls_key) else { return Ok(None) };
+    // Err: it is installed already, by the driver.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let file = format!("{} and {}", cert.display(), key.display());
+    let config = RustlsConfig::from_pem_file(cert, key).await;
+    config.map(Some).map_err(|error| StartError::File { file, error })
+}

@@ -1,0 +1,144 @@
+//! A real database, the real server in front of it, and the adapter's seam over a native HTTP client.
+
+use std::{
+    net::SocketAddr,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use clap::Parser;
+use mongodb::{Client, Database};
+use tokio::{sync::oneshot, task::JoinHandle};
+use zetra_data_api::{Options, Server, StartError};
+use zetra_store::{DataSource, Http, HttpAnswer, HttpError, MongoStore};
+
+pub const KEY: &str = "a-key-for-tests-of-the-worker";
+pub const READ_ONLY_KEY: &str = "a-key-for-tests-of-reports";
+
+/// The connection string of the tests' database.
+pub fn mongodb_uri() -> String {
+    std::env::var("TEST_MONGODB_URI").unwrap_or_else(|_| {
+        panic!("TEST_MONGODB_URI names no database. `cargo xtask test` starts one; or set it to your own")
+    })
+}
+
+/// A name that no other test and no earlier run has.
+pub fn fresh_name() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let now = bson::oid::ObjectId::new().to_hex();
+    format!("zetra_test_{now}_{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The server, in this process, on a free port, in front of a database of its own.
+pub struct Fixture {
+    pub address: SocketAddr,
+    pub database: String,
+    stop: oneshot::Sender<()>,
+    running: JoinHandle<Result<(), StartError>>,
+}
+
+impl Fixture {
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    pub async fn start_with(arguments: &[&str]) -> Self {
+        Self::start_at(&mongodb_uri(), arguments).await
+    }
+
+    pub async fn start_at(uri: &str, arguments: &[&str]) -> Self {
+        let database = fresh_name();
+        let options = [
+            "zetra-data-api",
+            "--listen",
+            "127.0.0.1:0",
+            "--mongodb-uri",
+            uri,
+            "--ensure-indexes",
+            &database,
+        ];
+        let options = Options::parse_from(options.iter().chain(arguments));
+        let keys = format!("worker {KEY}; reports {READ_ONLY_KEY} read-only databases={database}");
+        let server = Server::start(options, Some(keys)).await.unwrap();
+        let address = server.address().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let running = tokio::spawn(server.run(async move { stopped.await.unwrap_or_default() }));
+        Self { address, database, stop, running }
+    }
+
+    pub fn store(&self) -> MongoStore<Native> {
+        self.store_at(&format!("http://{}/data/v1", self.address))
+    }
+
+    pub fn store_at(&self, base: &str) -> MongoStore<Native> {
+        MongoStore::new(Native::new(base), self.source())
+    }
+
+    pub fn source(&self) -> DataSource {
+        DataSource { name: "Cluster0".to_owned(), database: self.database.clone() }
+    }
+
+    /// The same database, by the driver.
+    pub async fn driver(&self) -> Database {
+        Client::with_uri_str(mongodb_uri()).await.unwrap().database(&self.database)
+    }
+
+    /// Ends the server and drops its database.
+    pub async fn end(self) {
+        let driver = self.driver().await;
+        self.stop.send(()).unwrap();
+        self.running.await.unwrap().unwrap();
+        driver.drop().await.unwrap();
+    }
+}
+
+/// The adapter's seam, natively.
+pub struct Native {
+    client: reqwest::Client,
+    base: String,
+}
+
+/// Far less than the Worker's: a test that waits for it waits for nothing else.
+const TIMEOUT: Duration = Duration::from_secs(3);
+const LARGEST: usize = 4 * 1024 * 1024;
+
+impl Native {
+    pub fn new(base: &str) -> Self {
+        let client = reqwest::Client::builder().timeout(TIMEOUT).build().unwrap();
+        Self { client, base: base.to_owned() }
+    }
+}
+
+#[async_trait]
+impl Http for Native {
+    async fn post(&self, action: &str, body: String) -> Result<HttpAnswer, HttpError> {
+        let failed = |error: reqwest::Error| {
+            if error.is_timeout() { HttpError::TimedOut } else { HttpError::Failed(error.to_string()) }
+        };
+        let request = self.client.post(format!("{}/action/{action}", self.base));
+        let request =
+            request.header("content-type", "application/ejson").header("accept", "application/ejson");
+        let mut response = request.header("apiKey", KEY).body(body).send().await.map_err(failed)?;
+        let status = response.status().as_u16();
+        let retry_after =
+            response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            if body.len() + chunk.len() > LARGEST {
+                return Err(HttpError::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(HttpAnswer { status, retry_after, body: String::from_utf8_lossy(&body).into_owned() })
+    }
+
+    async fn pause(&self, millis: u32) {
+        tokio::time::sleep(Duration::from_millis(millis.into())).await;
+    }
+
+    fn random(&self) -> u32 {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        NEXT.fetch_add(0x9E37_79B9, Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,171 @@
+//! A MongoDB-compatible database for tests: SecantusDB from PyPI, in a virtual environment under
+//! target/, as a process of its own, with SCRAM on. Never linked, never shipped.
+
+use std::{
+    fs::{self, File},
+    io::Read,
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use crate::{
+    Result,
+    process::{command, output_of, run_quietly},
+    progress::{self, Step},
+    workspace,
+};
+
+const PACKAGE: &str = "secantusdb";
+const VERSION: &str = "0.7.0b3";
+const USER: &str = "zetra";
+/// Creates the user whose connection string is the first argument's owner to be.
+const CREATE_USER: &str = "
+import sys, pymongo
+uri, user, password = sys.argv[1:]
+roles = ['readWriteAnyDatabase', 'dbAdminAnyDatabase', 'clusterMonitor']
+pymongo.MongoClient(uri).admin.command('createUser', user, pwd=password, roles=roles)
+";
+/// How long the process may take to start, and how often it is looked at.
+const START: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(50);
+
+/// The program, once [`install`] has run.
+pub fn program() -> PathBuf {
+    environment().join("bin/secantusd-py")
+}
+
+/// Installs the pinned release, or the newest where its author has deleted that.
+pub fn install() -> Result<()> {
+    let stamp = environment().join("installed");
+    if stamp.exists() {
+        return Ok(());
+    }
+    let mut step = Step::begin(&format!("installing {PACKAGE} {VERSION}, a database for tests, once"));
+    let remedy = "Python 3.10 to 3.13 with venv and pip is needed (Debian: python3-venv). \
+                  Or set TEST_MONGODB_URI to a MongoDB of your own.";
+    let mut venv = command(python()?, &["-m", "venv", "--clear"]);
+    venv.arg(environment());
+    run_quietly(venv, &mut step, remedy)?;
+    let pip = |package: &str| {
+        let arguments = ["install", "--quiet", "--disable-pip-version-check", "--pre", package];
+        command(environment().join("bin/pip"), &arguments)
+    };
+    if let Err(error) = run_quietly(pip(&format!("{PACKAGE}=={VERSION}")), &mut step, remedy) {
+        println!("  {PACKAGE} {VERSION} cannot be installed, the newest is tried:\n{error}");
+        run_quietly(pip(PACKAGE), &mut step, remedy)?;
+    }
+    fs::write(&stamp, "").map_err(|error| format!("cannot write {}: {error}", stamp.display()))?;
+    step.done("");
+    Ok(())
+}
+
+/// A running database. It ends, and its data with it, when this is dropped.
+pub struct Database {
+    process: Child,
+    storage: PathBuf,
+    uri: String,
+}
+
+impl Database {
+    pub fn start() -> Result<Self> {
+        install()?;
+        let mut step = Step::begin("starting the database for tests");
+        let storage = workspace::path(&format!("target/tmp/mongodb-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&storage);
+        fs::create_dir_all(&storage).map_err(|error| format!("{}: {error}", storage.display()))?;
+        let port = free_port()?;
+        let address = format!("mongodb://127.0.0.1:{port}/");
+        let password = password()?;
+        // Its first user can only be made while nobody has to sign in.
+        let mut open = serve(&storage, port, &[])?;
+        let made = wait(&mut open, port, &storage).and_then(|()| {
+            let mut create = command(environment().join("bin/python"), &["-c", CREATE_USER]);
+            create.args([&address, USER, &password]);
+            run_quietly(create, &mut step, "The database says:")
+        });
+        end(&mut open);
+        made?;
+        let mut process = serve(&storage, port, &["--auth"])?;
+        if let Err(error) = wait(&mut process, port, &storage) {
+            end(&mut process);
+            return Err(error);
+        }
+        step.done("");
+        Ok(Self { process, storage, uri: format!("mongodb://{USER}:{password}@127.0.0.1:{port}/") })
+    }
+
+    pub fn uri(&self) -> &str {
+        &self.uri
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        end(&mut self.process);
+        let _ = fs::remove_dir_all(&self.storage);
+    }
+}
+
+fn environment() -> PathBuf {
+    workspace::path("target/tools").join(format!("{PACKAGE}-{VERSION}"))
+}
+
+fn python() -> Result<&'static str> {
+    const FITS: &str = "import sys; print((3, 10) <= sys.version_info[:2] <= (3, 13))";
+    ["python3", "python3.13", "python3.12", "python3.11", "python3.10"]
+        .into_iter()
+        .find(|python| output_of(command(python, &["-c", FITS])).as_deref() == Some("True"))
+        .ok_or_else(|| {
+            "Python 3.10 to 3.13 was not found; the database for tests needs it. \
+             Or set TEST_MONGODB_URI to a MongoDB of your own."
+                .to_owned()
+        })
+}
+
+fn serve(storage: &Path, port: u16, arguments: &[&str]) -> Result<Child> {
+    let log = File::create(log_of(storage)).map_err(|error| error.to_string())?;
+    let errors = log.try_clone().map_err(|error| error.to_string())?;
+    let mut serve = Command::new(program());
+    serve.args(["--host", "127.0.0.1", "--port", &port.to_string(), "--log-level", "WARNING"]);
+    serve.arg("--storage-path").arg(storage.join("data")).args(arguments);
+    serve.stdin(Stdio::null()).stdout(log).stderr(errors);
+    serve.spawn().map_err(|error| format!("cannot start {}: {error}", program().display()))
+}
+
+fn wait(process: &mut Child, port: u16, storage: &Path) -> Result<()> {
+    let begun = progress::now();
+    while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+        let ended = process.try_wait().map_err(|error| error.to_string())?;
+        if ended.is_some() || begun.elapsed() > START {
+            let log = fs::read_to_string(log_of(storage)).unwrap_or_default();
+            return Err(format!("the database for tests did not start:\n{log}"));
+        }
+        std::thread::sleep(POLL);
+    }
+    Ok(())
+}
+
+fn end(process: &mut Child) {
+    // Errors mean that it is gone, which is what we want.
+    let _ = process.kill();
+    let _ = process.wait();
+}
+
+fn log_of(storage: &Path) -> PathBuf {
+    storage.join("log")
+}
+
+fn free_port() -> Result<u16> {
+    let probe = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+    let address = probe.and_then(|probe| probe.local_addr()).map_err(|error| error.to_string())?;
+    Ok(address.port())
+}
+
+fn password() -> Result<String> {
+    let mut random = [0; 16];
+    let read = File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut random));
+    read.map_err(|error| format!("/dev/urandom: {error}"))?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
+}
