@@ -130,27 +130,27 @@ impl Call {
             return Err(ApiError::Invalid("there is no dataSource of that name".to_owned()));
         }
         let status = if self.action.starts_with("insert") { StatusCode::CREATED } else { StatusCode::OK };
-        let body = under_permit(app, permit, request, format).await?;
+        let (client, bounds) = (app.client.clone(), app.bounds);
+        let work = async move { perform(&client, request, bounds, format).await };
+        let body = detached(permit, bounds.time + PATIENCE, work).await?;
         Ok((status, [(header::CONTENT_TYPE, format.content_type())], body).into_response())
     }
 }
 
-/// In a task of its own: a client that goes away takes neither the write with it nor, half read, a
-/// connection of the pool.
-async fn under_permit(
-    app: &App,
+/// Runs in a task of its own: a client that goes away takes neither the write with it nor, half read, a
+/// connection of the pool. The permit is given back when the work is done, not when the client has gone.
+async fn detached<T: Send + 'static>(
     permit: OwnedSemaphorePermit,
-    request: Request,
-    format: Format,
-) -> Result<String, ApiError> {
-    let (client, bounds) = (app.client.clone(), app.bounds);
+    time: Duration,
+    work: impl Future<Output = Result<T, ApiError>> + Send + 'static,
+) -> Result<T, ApiError> {
     let task = tokio::spawn(async move {
-        let answer = perform(&client, request, bounds, format).await;
+        let outcome = work.await;
         drop(permit);
-        answer
+        outcome
     });
-    match timeout(bounds.time + PATIENCE, task).await {
-        Ok(Ok(answer)) => answer,
+    match timeout(time, task).await {
+        Ok(Ok(outcome)) => outcome,
         Ok(Err(_)) => Err(ApiError::Internal("the task panicked".to_owned())),
         Err(_) => Err(ApiError::TimedOut),
     }
@@ -231,4 +231,40 @@ fn request_id(headers: &HeaderMap) -> String {
 #[allow(clippy::disallowed_methods, reason = "nothing here runs on wasm32")]
 fn now() -> Instant {
     Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn work_that_has_begun_is_finished_though_its_client_goes_away() {
+        let permits = Arc::new(Semaphore::new(1));
+        let permit = permits.clone().try_acquire_owned().unwrap();
+        let (begin, begun) = oneshot::channel();
+        let (finish, finished) = oneshot::channel();
+        let work = async move {
+            begin.send(()).unwrap();
+            finished.await.unwrap();
+            Ok(())
+        };
+        let client = tokio::spawn(detached(permit, Duration::from_secs(60), work));
+        begun.await.unwrap();
+        client.abort();
+        assert!(client.await.unwrap_err().is_cancelled());
+        assert_eq!(permits.available_permits(), 0, "it still goes on");
+        finish.send(()).unwrap();
+        let _all = permits.acquire().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_error_and_gives_the_permit_back() {
+        let permits = Arc::new(Semaphore::new(1));
+        let permit = permits.clone().try_acquire_owned().unwrap();
+        let outcome = detached::<()>(permit, Duration::from_secs(60), async { panic!("on purpose") }).await;
+        assert!(matches!(outcome, Err(ApiError::Internal(_))));
+        assert_eq!(permits.available_permits(), 1);
+    }
 }

@@ -26,17 +26,17 @@ pub fn run() -> Result<()> {
     heading("native tests");
     let database = TestDatabase::open()?;
     let mut native = cargo(&["test", "--workspace", "--quiet"]);
-    native.env("TEST_MONGODB_URI", database.uri()).env("ZETRA_TEST_DATABASE_PROGRAM", mongodb::program());
+    native.envs(database.variables());
     run_shown(native, "The failing test says what was expected.")?;
     heading("the Workers");
     build::run()?;
     build::conformance()?;
     heading("tests on workerd with the real client");
     let mut totals = Totals::default();
-    let on_d1 = end_to_end("e2e", |_| true, None, &mut totals);
+    let on_d1 = end_to_end("e2e", |_| true, "d1", &database, &mut totals);
     heading("the same on workerd with MongoDB");
     let on_every_database = |name: &str| ON_EVERY_DATABASE.contains(&name);
-    let on_mongodb = end_to_end("e2e-mongodb", on_every_database, Some(database.uri()), &mut totals);
+    let on_mongodb = end_to_end("e2e-mongodb", on_every_database, "mongodb", &database, &mut totals);
     totals.print();
     on_d1.and(on_mongodb)?;
     println!("\n✓ everything passed ({} s)", begun.elapsed().as_secs());
@@ -57,11 +57,13 @@ impl TestDatabase {
         }
     }
 
-    fn uri(&self) -> &str {
-        match self {
-            Self::Given(uri) => uri,
-            Self::Ours(database) => database.uri(),
-        }
+    /// What tests are told: the database, and a program of which a test may kill its own process.
+    fn variables(&self) -> [(&str, String); 2] {
+        let uri = match self {
+            Self::Given(uri) => uri.clone(),
+            Self::Ours(database) => database.uri().to_owned(),
+        };
+        [("TEST_MONGODB_URI", uri), ("ZETRA_TEST_DATABASE_PROGRAM", mongodb::program().display().to_string())]
     }
 }
 
@@ -69,17 +71,15 @@ impl TestDatabase {
 fn end_to_end(
     name: &str,
     chosen: impl Fn(&str) -> bool,
-    mongodb_uri: Option<&str>,
+    store: &str,
+    database: &TestDatabase,
     totals: &mut Totals,
 ) -> Result<()> {
     let tap = workspace::path(&format!("target/{name}.tap"));
     let mut node = command(workspace::node_bin("node"), &["--test", "--test-concurrency=2"]);
     node.args(["--test-reporter=spec", "--test-reporter-destination=stdout", "--test-reporter=tap"]);
     node.arg(format!("--test-reporter-destination={}", tap.display())).args(end_to_end_tests(chosen)?);
-    match mongodb_uri {
-        Some(uri) => node.env("TEST_STORE", "mongodb").env("TEST_MONGODB_URI", uri),
-        None => node.env("TEST_STORE", "d1"),
-    };
+    node.env("TEST_STORE", store).envs(database.variables());
     let outcome = run_shown(node, "The failing test says what was expected.");
     totals.add(&std::fs::read_to_string(&tap).unwrap_or_default());
     outcome

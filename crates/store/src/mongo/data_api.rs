@@ -311,3 +311,6 @@ fn told(status: u16, body: Option<&Value>) -> String {
 pub(super) fn after(first: &str, time: Value, second: &str, id: Value) -> Value {
     json!({ "$or": [{ first: { "$lt": time } }, { first: time, second: { "$lt": id } }] })
 }
+
+#[cfg(test)]
+mod tests;

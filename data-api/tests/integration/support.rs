@@ -44,20 +44,14 @@ impl Fixture {
     }
 
     pub async fn start_with(arguments: &[&str]) -> Self {
-        Self::start_at(&mongodb_uri(), arguments).await
+        let database = fresh_name();
+        let indexes = ["--ensure-indexes", &database];
+        let arguments: Vec<&str> = indexes.iter().chain(arguments).copied().collect();
+        Self::start_at(&mongodb_uri(), database.clone(), &arguments).await
     }
 
-    pub async fn start_at(uri: &str, arguments: &[&str]) -> Self {
-        let database = fresh_name();
-        let options = [
-            "zetra-data-api",
-            "--listen",
-            "127.0.0.1:0",
-            "--mongodb-uri",
-            uri,
-            "--ensure-indexes",
-            &database,
-        ];
+    pub async fn start_at(uri: &str, database: String, arguments: &[&str]) -> Self {
+        let options = ["zetra-data-api", "--listen", "127.0.0.1:0", "--mongodb-uri", uri];
         let options = Options::parse_from(options.iter().chain(arguments));
         let keys = format!("worker {KEY}; reports {READ_ONLY_KEY} read-only databases={database}");
         let server = Server::start(options, Some(keys)).await.unwrap();
@@ -68,15 +62,8 @@ impl Fixture {
     }
 
     pub fn store(&self) -> MongoStore<Native> {
-        self.store_at(&format!("http://{}/data/v1", self.address))
-    }
-
-    pub fn store_at(&self, base: &str) -> MongoStore<Native> {
-        MongoStore::new(Native::new(base), self.source())
-    }
-
-    pub fn source(&self) -> DataSource {
-        DataSource { name: "Cluster0".to_owned(), database: self.database.clone() }
+        let source = DataSource { name: "Cluster0".to_owned(), database: self.database.clone() };
+        MongoStore::new(Native::new(&format!("http://{}/data/v1", self.address)), source)
     }
 
     /// The same database, by the driver.
@@ -84,11 +71,16 @@ impl Fixture {
         Client::with_uri_str(mongodb_uri()).await.unwrap().database(&self.database)
     }
 
+    /// Tells the server to stop; to be awaited until it has.
+    pub fn stop(self) -> JoinHandle<Result<(), StartError>> {
+        self.stop.send(()).unwrap();
+        self.running
+    }
+
     /// Ends the server and drops its database.
     pub async fn end(self) {
         let driver = self.driver().await;
-        self.stop.send(()).unwrap();
-        self.running.await.unwrap().unwrap();
+        self.stop().await.unwrap().unwrap();
         driver.drop().await.unwrap();
     }
 }
