@@ -1,28 +1,42 @@
-//! `cargo xtask bench`: the codec under criterion, then the relay side by side with the official
-//! server and with the floor of the runtime.
+//! `cargo xtask bench`: the codec under criterion; the relay side by side with the official server and
+//! with the floor of the runtime; the way to MongoDB beside the driver called directly.
 
 use crate::{
     Result, build,
+    mongodb::TestDatabase,
     process::{command, run_shown},
     workspace,
 };
 
 pub fn run(arguments: &[&str]) -> Result<()> {
+    match arguments {
+        [] => codec().and_then(|()| relay()).and_then(|()| mongodb()),
+        ["codec"] => codec(),
+        ["relay"] => relay(),
+        ["mongodb"] => mongodb(),
+        [other, ..] => Err(format!("unknown benchmark: {other}; there are `codec`, `relay` and `mongodb`")),
+    }
+}
+
+fn codec() -> Result<()> {
+    run_shown(command("cargo", &["bench", "--package", "zetra-bench", "--quiet"]), "")
+}
+
+fn relay() -> Result<()> {
     build::run()?;
-    let (codec, relay) = match arguments {
-        [] => (true, true),
-        ["codec"] => (true, false),
-        ["relay"] => (false, true),
-        [other, ..] => return Err(format!("unknown benchmark: {other}; there are `codec` and `relay`")),
-    };
-    if codec {
-        run_shown(command("cargo", &["bench", "--package", "zetra-bench", "--quiet"]), "")?;
-    }
-    if relay {
-        let script = workspace::path("bench/relay/run.mjs");
-        let mut node = command(workspace::node_bin("node"), &[]);
-        node.arg(script);
-        run_shown(node, "")?;
-    }
-    Ok(())
+    let mut node = command(workspace::node_bin("node"), &[]);
+    node.arg(workspace::path("bench/relay/run.mjs"));
+    run_shown(node, "")
+}
+
+fn mongodb() -> Result<()> {
+    let database = TestDatabase::open()?;
+    let mut bench = command("cargo", &["bench", "--profile", "server", "--package", "zetra-data-api"]);
+    run_shown(
+        {
+            bench.args(["--bench", "overhead"]).envs(database.variables());
+            bench
+        },
+        "",
+    )
 }

@@ -5,10 +5,7 @@ use std::{
     net::{Ipv4Addr, TcpListener, TcpStream},
     os::unix::process::CommandExt,
     process::Child,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
@@ -19,7 +16,7 @@ use nix::{
 
 use crate::{
     Result, build,
-    process::command,
+    process::{command, stop_signal},
     progress::{self, Step},
     setup, workspace,
 };
@@ -31,10 +28,7 @@ const POLL: Duration = Duration::from_millis(100);
 
 pub fn run() -> Result<()> {
     let port = workspace::port()?;
-    let stopping = Arc::new(AtomicBool::new(false));
-    let on_signal = Arc::clone(&stopping);
-    ctrlc::set_handler(move || on_signal.store(true, Ordering::SeqCst))
-        .map_err(|error| format!("cannot catch Ctrl-C: {error}"))?;
+    let stopping = stop_signal()?;
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| {
         format!("port {port} cannot be used ({error}). End what runs there, or choose another: PORT=4001 cargo xtask dev")
     })?;

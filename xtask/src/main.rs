@@ -3,6 +3,7 @@
 mod bench;
 mod build;
 mod conformance;
+mod data_api;
 mod deploy;
 mod dev;
 mod mongodb;
@@ -20,8 +21,10 @@ cargo xtask <command>
   dev      set everything up, build, serve http://localhost:4000 (PORT), until Ctrl-C
   test     set everything up, then every check and test; what CI runs
   build    build the Worker into build/ (does nothing when nothing changed)
-  bench    measure the codec and the relay, side by side with the official server
+  bench    measure the codec, the relay side by side with the official server, and the way to MongoDB
+           (all, or one of: codec relay mongodb)
   conformance  serve the fixture of the official Socket.IO suites on http://localhost:3000
+  mongodb  serve a MongoDB-compatible database for trying, with the Data API in front
   deploy   deploy to Cloudflare: database, migrations, secret, Worker
            --dry-run  only build and show what would be uploaded
   setup    only install what is missing
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         ["build"] => build::run(),
         ["bench", rest @ ..] => bench::run(rest),
         ["conformance"] => conformance::run(),
+        ["mongodb"] => data_api::run(),
         ["deploy"] => deploy::run(false),
         ["deploy", "--dry-run"] => deploy::run(true),
         ["setup"] => setup::run(),

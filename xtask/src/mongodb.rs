@@ -3,8 +3,8 @@
 
 use std::{
     fs::{self, File},
-    io::Read,
     net::{Ipv4Addr, TcpListener, TcpStream},
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -14,7 +14,7 @@ use crate::{
     Result,
     process::{command, output_of, run_quietly},
     progress::{self, Step},
-    workspace,
+    setup, workspace,
 };
 
 const PACKAGE: &str = "secantusdb";
@@ -77,7 +77,7 @@ impl Database {
         fs::create_dir_all(&storage).map_err(|error| format!("{}: {error}", storage.display()))?;
         let port = free_port()?;
         let address = format!("mongodb://127.0.0.1:{port}/");
-        let password = password()?;
+        let password = setup::random_hex()?;
         // Its first user can only be made while nobody has to sign in.
         let mut open = serve(&storage, port, &[])?;
         let made = wait(&mut open, port, &storage).and_then(|()| {
@@ -108,6 +108,30 @@ impl Drop for Database {
     }
 }
 
+/// The user's own, or one that ends with the tests.
+pub enum TestDatabase {
+    Given(String),
+    Ours(Database),
+}
+
+impl TestDatabase {
+    pub fn open() -> Result<Self> {
+        match std::env::var("TEST_MONGODB_URI") {
+            Ok(uri) if !uri.is_empty() => Ok(Self::Given(uri)),
+            _ => Database::start().map(Self::Ours),
+        }
+    }
+
+    /// What tests are told: the database, and a program of which a test may kill its own process.
+    pub fn variables(&self) -> [(&str, String); 2] {
+        let uri = match self {
+            Self::Given(uri) => uri.clone(),
+            Self::Ours(database) => database.uri().to_owned(),
+        };
+        [("TEST_MONGODB_URI", uri), ("ZETRA_TEST_DATABASE_PROGRAM", program().display().to_string())]
+    }
+}
+
 fn environment() -> PathBuf {
     workspace::path("target/tools").join(format!("{PACKAGE}-{VERSION}"))
 }
@@ -130,7 +154,8 @@ fn serve(storage: &Path, port: u16, arguments: &[&str]) -> Result<Child> {
     let mut serve = Command::new(program());
     serve.args(["--host", "127.0.0.1", "--port", &port.to_string(), "--log-level", "WARNING"]);
     serve.arg("--storage-path").arg(storage.join("data")).args(arguments);
-    serve.stdin(Stdio::null()).stdout(log).stderr(errors);
+    // A group of its own: Ctrl-C reaches only us, and we end it.
+    serve.stdin(Stdio::null()).stdout(log).stderr(errors).process_group(0);
     serve.spawn().map_err(|error| format!("cannot start {}: {error}", program().display()))
 }
 
@@ -161,11 +186,4 @@ fn free_port() -> Result<u16> {
     let probe = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
     let address = probe.and_then(|probe| probe.local_addr()).map_err(|error| error.to_string())?;
     Ok(address.port())
-}
-
-fn password() -> Result<String> {
-    let mut random = [0; 16];
-    let read = File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut random));
-    read.map_err(|error| format!("/dev/urandom: {error}"))?;
-    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -5,7 +5,11 @@ use std::{
     io::{BufRead, BufReader, Read},
     path::Path,
     process::{Command, Stdio},
-    sync::mpsc::{self, RecvTimeoutError},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{self, RecvTimeoutError},
+    },
     time::Duration,
 };
 
@@ -13,6 +17,15 @@ use crate::{Result, progress::Step, workspace};
 
 /// Lines of output that are kept to be shown when a quiet program fails.
 const KEPT_LINES: usize = 40;
+
+/// Becomes true at Ctrl-C and SIGTERM.
+pub fn stop_signal() -> Result<Arc<AtomicBool>> {
+    let stopping = Arc::new(AtomicBool::new(false));
+    let on_signal = Arc::clone(&stopping);
+    ctrlc::set_handler(move || on_signal.store(true, Ordering::SeqCst))
+        .map_err(|error| format!("cannot catch Ctrl-C: {error}"))?;
+    Ok(stopping)
+}
 
 /// A command in the workspace's root.
 pub fn command(program: impl AsRef<Path>, arguments: &[&str]) -> Command {

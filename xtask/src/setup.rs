@@ -129,15 +129,20 @@ fn dev_vars() -> Result<()> {
     if path.exists() {
         return Ok(());
     }
-    let mut random = [0; 32];
-    fs::File::open("/dev/urandom")
-        .and_then(|mut file| std::io::Read::read_exact(&mut file, &mut random))
-        .map_err(|error| format!("cannot read /dev/urandom: {error}"))?;
-    let secret: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let secret = random_hex()? + &random_hex()?;
     let text = format!("# Secrets of the local server. Never commit this file.\nJWT_SECRET={secret}\n");
     fs::write(&path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     println!("✓ made .dev.vars with a random JWT_SECRET");
     Ok(())
+}
+
+/// 128 bits that nobody can guess.
+pub fn random_hex() -> Result<String> {
+    let mut random = [0; 16];
+    let read =
+        fs::File::open("/dev/urandom").and_then(|mut file| std::io::Read::read_exact(&mut file, &mut random));
+    read.map_err(|error| format!("/dev/urandom: {error}"))?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// When anything below a folder was changed last.

@@ -1,7 +1,8 @@
 //! `cargo xtask test`: every check and every test. What CI runs.
 
 use crate::{
-    Result, build, mongodb,
+    Result, build,
+    mongodb::{self, TestDatabase},
     process::{command, run_shown},
     progress, setup, workspace,
 };
@@ -41,30 +42,6 @@ pub fn run() -> Result<()> {
     on_d1.and(on_mongodb)?;
     println!("\n✓ everything passed ({} s)", begun.elapsed().as_secs());
     Ok(())
-}
-
-/// The user's own, or one that ends with the tests.
-enum TestDatabase {
-    Given(String),
-    Ours(mongodb::Database),
-}
-
-impl TestDatabase {
-    fn open() -> Result<Self> {
-        match std::env::var("TEST_MONGODB_URI") {
-            Ok(uri) if !uri.is_empty() => Ok(Self::Given(uri)),
-            _ => mongodb::Database::start().map(Self::Ours),
-        }
-    }
-
-    /// What tests are told: the database, and a program of which a test may kill its own process.
-    fn variables(&self) -> [(&str, String); 2] {
-        let uri = match self {
-            Self::Given(uri) => uri.clone(),
-            Self::Ours(database) => database.uri().to_owned(),
-        };
-        [("TEST_MONGODB_URI", uri), ("ZETRA_TEST_DATABASE_PROGRAM", mongodb::program().display().to_string())]
-    }
 }
 
 /// For people as it happens; what machines read is kept in target/ and added up.

@@ -1,0 +1,93 @@
+//! `cargo xtask mongodb`: the database for tests with the Data API server in front, to try Zetra on
+//! MongoDB without having one.
+
+use std::{
+    io::{BufRead, BufReader},
+    os::unix::process::CommandExt,
+    process::{Child, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+use crate::{
+    Result,
+    mongodb::{self, Database},
+    process::{command, run_quietly, stop_signal},
+    progress::Step,
+    setup, workspace,
+};
+
+const LISTEN: &str = "127.0.0.1:7380";
+const DATABASE: &str = "zetra";
+const POLL: Duration = Duration::from_millis(100);
+
+pub fn run() -> Result<()> {
+    let stopping = stop_signal()?;
+    mongodb::install()?;
+    let mut step = Step::begin("building the Data API server");
+    run_quietly(
+        command("cargo", &["build", "--package", "zetra-data-api"]),
+        &mut step,
+        "The compiler says:",
+    )?;
+    step.done("");
+    let database = Database::start()?;
+    let key = setup::random_hex()?;
+    let mut server = start(&database, &key)?;
+    announce(&key);
+    let outcome = wait(&mut server, &stopping);
+    stop(&mut server);
+    println!("stopped; the data of this database is gone");
+    outcome
+}
+
+fn start(database: &Database, key: &str) -> Result<Child> {
+    let mut server = command(workspace::path("target/debug/zetra-data-api"), &["--ensure-indexes", DATABASE]);
+    server.env("DATA_API_LISTEN", LISTEN).env("DATA_API_KEYS", format!("worker {key}"));
+    server.env("MONGODB_URI", database.uri()).stdout(Stdio::piped());
+    // A group of its own: Ctrl-C reaches only us, and we end it.
+    server.process_group(0);
+    let mut server = server.spawn().map_err(|error| format!("cannot start the Data API server: {error}"))?;
+    let log = server.stdout.take().ok_or("the server has no output")?;
+    let mut lines = BufReader::new(log).lines().map_while(std::result::Result::ok);
+    if !lines.by_ref().any(|line| line.contains("\"listening\"")) {
+        let _ = server.wait();
+        return Err(format!("the Data API server did not start; is something else on {LISTEN}?"));
+    }
+    // One line for each request; a reader that is gone would end the server.
+    std::thread::spawn(move || lines.for_each(|line| println!("{line}")));
+    Ok(server)
+}
+
+fn announce(key: &str) {
+    println!("\n  The Data API listens on http://{LISTEN}/data/v1, a database for tests is behind it.");
+    println!("  Put these lines into .dev.vars, then run `cargo xtask dev` in another terminal:\n");
+    println!("MONGO_URI=http://{LISTEN}/data/v1");
+    println!("MONGO_API_KEY={key}");
+    println!("MONGO_DATA_SOURCE=Cluster0");
+    println!("MONGO_DATABASE={DATABASE}");
+    println!("\n  Ctrl-C ends both. The data is only for trying: it goes with them.\n");
+}
+
+fn wait(server: &mut Child, stopping: &AtomicBool) -> Result<()> {
+    while !stopping.load(Ordering::SeqCst) {
+        if let Some(status) = server.try_wait().map_err(|error| error.to_string())? {
+            return Err(format!("the Data API server ended by itself ({status})"));
+        }
+        std::thread::sleep(POLL);
+    }
+    Ok(())
+}
+
+fn stop(server: &mut Child) {
+    // Errors mean that it is gone, which is what we want.
+    if let Ok(id) = i32::try_from(server.id()) {
+        let _ = kill(Pid::from_raw(id), Signal::SIGTERM);
+    }
+    let _ = server.wait();
+}
