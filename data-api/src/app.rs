@@ -87,7 +87,8 @@ async fn act(State(app): State<Arc<App>>, Path(name): Path<String>, request: Htt
     let (status, time) = (response.status().as_u16(), begun.elapsed());
     app.metrics.end(call.action, status, time);
     let Call { id, action, key, database, collection } = call;
-    let ms = time.as_secs_f64() * 1_000.0;
+    // To a tenth.
+    let ms = (time.as_secs_f64() * 10_000.0).round() / 10.0;
     if status >= 500 {
         tracing::error!(request_id = id, key, action, database, collection, status, ms, cause, "request");
     } else {

@@ -3,9 +3,15 @@
 use std::collections::BTreeMap;
 
 use bson::Document;
-use mongodb::{Database, IndexModel, error::Error as DriverError, options::IndexOptions};
+use mongodb::{
+    Database, IndexModel,
+    error::{Error as DriverError, ErrorKind},
+    options::IndexOptions,
+};
 use serde::Deserialize;
 use thiserror::Error;
+
+use crate::error::ApiError;
 
 /// They stand beside the adapter that counts on them.
 const INDEXES: &str = include_str!("../../crates/store/mongo-indexes.json");
@@ -22,8 +28,9 @@ pub enum IndexError {
     #[error("mongo-indexes.json: {0}")]
     Malformed(#[from] serde_json::Error),
     #[error(
-        "the index {key} of {collection} cannot be made: {cause}. \
-         If it is to be unique and two documents agree in it, mend one of them first"
+        "the index {key} of {collection} cannot be made: {}. DuplicateKey means that it is to be unique and \
+         two documents agree in it: mend one of them first",
+        in_short(cause)
     )]
     Refused { collection: String, key: String, cause: Box<DriverError> },
 }
@@ -31,13 +38,20 @@ pub enum IndexError {
 impl IndexError {
     /// Whether it can be hoped to go away: the database starts, say.
     pub fn is_transient(&self) -> bool {
-        use crate::error::ApiError;
         match self {
             Self::Malformed(_) => false,
             Self::Refused { cause, .. } => {
                 matches!(ApiError::from((**cause).clone()), ApiError::Unavailable(_))
             }
         }
+    }
+}
+
+/// Without the database's text, which quotes documents.
+fn in_short(cause: &DriverError) -> String {
+    match cause.kind.as_ref() {
+        ErrorKind::Command(error) => format!("{} ({})", error.code_name, error.code),
+        _ => ApiError::from(cause.clone()).cause().unwrap_or("the driver refused it").to_owned(),
     }
 }
 

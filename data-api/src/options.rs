@@ -87,10 +87,11 @@ pub struct Options {
 const EXAMPLES: &str = "\
 Try it
   export MONGODB_URI='mongodb+srv://user:password@cluster0.example.mongodb.net'
-  export DATA_API_KEYS=\"worker $(openssl rand -hex 32)\"
+  KEY=$(openssl rand -hex 32)
+  export DATA_API_KEYS=\"worker $KEY\"
   zetra-data-api --ensure-indexes zetra
 
-Then, with the key that was made
+Then, in another terminal with the same KEY
   curl http://127.0.0.1:7380/data/v1/action/findOne -H \"apiKey: $KEY\" \\
     -H 'Content-Type: application/json' -H 'Accept: application/json' \\
     -d '{\"dataSource\":\"Cluster0\",\"database\":\"zetra\",\"collection\":\"users\",\"filter\":{}}'

@@ -22,6 +22,7 @@ use crate::{
     setup, workspace,
 };
 
+/// `DATA_API_LISTEN` chooses another.
 const LISTEN: &str = "127.0.0.1:7380";
 const DATABASE: &str = "zetra";
 const POLL: Duration = Duration::from_millis(100);
@@ -38,17 +39,18 @@ pub fn run() -> Result<()> {
     step.done("");
     let database = Database::start()?;
     let key = setup::random_hex()?;
-    let mut server = start(&database, &key)?;
-    announce(&key);
+    let listen = std::env::var("DATA_API_LISTEN").unwrap_or_else(|_| LISTEN.to_owned());
+    let mut server = start(&database, &key, &listen)?;
+    announce(&key, &listen);
     let outcome = wait(&mut server, &stopping);
     stop(&mut server);
     println!("stopped; the data of this database is gone");
     outcome
 }
 
-fn start(database: &Database, key: &str) -> Result<Child> {
+fn start(database: &Database, key: &str, listen: &str) -> Result<Child> {
     let mut server = command(workspace::path("target/debug/zetra-data-api"), &["--ensure-indexes", DATABASE]);
-    server.env("DATA_API_LISTEN", LISTEN).env("DATA_API_KEYS", format!("worker {key}"));
+    server.env("DATA_API_LISTEN", listen).env("DATA_API_KEYS", format!("worker {key}"));
     server.env("MONGODB_URI", database.uri()).stdout(Stdio::piped());
     // A group of its own: Ctrl-C reaches only us, and we end it.
     server.process_group(0);
@@ -57,17 +59,19 @@ fn start(database: &Database, key: &str) -> Result<Child> {
     let mut lines = BufReader::new(log).lines().map_while(std::result::Result::ok);
     if !lines.by_ref().any(|line| line.contains("\"listening\"")) {
         let _ = server.wait();
-        return Err(format!("the Data API server did not start; is something else on {LISTEN}?"));
+        return Err(format!(
+            "the Data API server did not start; choose another address if {listen} is taken: DATA_API_LISTEN=127.0.0.1:7381"
+        ));
     }
     // One line for each request; a reader that is gone would end the server.
     std::thread::spawn(move || lines.for_each(|line| println!("{line}")));
     Ok(server)
 }
 
-fn announce(key: &str) {
-    println!("\n  The Data API listens on http://{LISTEN}/data/v1, a database for tests is behind it.");
+fn announce(key: &str, listen: &str) {
+    println!("\n  The Data API listens on http://{listen}/data/v1, a database for tests is behind it.");
     println!("  Put these lines into .dev.vars, then run `cargo xtask dev` in another terminal:\n");
-    println!("MONGO_URI=http://{LISTEN}/data/v1");
+    println!("MONGO_URI=http://{listen}/data/v1");
     println!("MONGO_API_KEY={key}");
     println!("MONGO_DATA_SOURCE=Cluster0");
     println!("MONGO_DATABASE={DATABASE}");

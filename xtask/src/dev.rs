@@ -84,11 +84,26 @@ fn announce(port: u16, health: &str) {
     println!(
         "    sockets  io(\"http://localhost:{port}\", {{ auth: {{ token }} }})   (shorter with query: {{ roomId }})"
     );
-    println!("    data     {}", workspace::state_dir().display());
+    match mongo_uri() {
+        Some(uri) => println!("    data     MongoDB, at {uri}"),
+        None => println!("    data     {}", workspace::state_dir().display()),
+    }
     if !healthy {
         println!("\n  Not healthy yet: {health}");
     }
     println!("\n  Ctrl-C ends it; nothing that was answered is lost.\n");
+}
+
+/// `MONGO_URI` as wrangler will find it: a line of .dev.vars goes before one of wrangler.toml.
+fn mongo_uri() -> Option<String> {
+    [".dev.vars", "wrangler.toml"].into_iter().find_map(|file| {
+        let text = std::fs::read_to_string(workspace::path(file)).ok()?;
+        let mut values = text.lines().filter_map(|line| {
+            let (name, value) = line.split_once('=')?;
+            (name.trim() == "MONGO_URI").then(|| value.trim().trim_matches('"').to_owned())
+        });
+        values.find(|value| !value.is_empty())
+    })
 }
 
 /// The body of `/health` once it answers at all.

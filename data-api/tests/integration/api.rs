@@ -9,7 +9,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::support::{Fixture, KEY, READ_ONLY_KEY};
+use crate::support::{Fixture, KEY, READ_ONLY_KEY, fresh_name, mongodb_uri};
 
 /// Somebody with a key who asks in one format.
 struct Asker<'a> {
@@ -319,4 +319,54 @@ async fn a_database_that_is_away_is_503_and_health_says_so() {
         read(Client::new().get(format!("http://{}/health", fixture.address)).send().await.unwrap()).await;
     assert_eq!((status, &body["database"]), (503, &json!("disconnected")));
     fixture.stop().await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn with_a_certificate_it_speaks_tls_and_nothing_else() {
+    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let folder = std::env::temp_dir().join(fresh_name());
+    std::fs::create_dir(&folder).unwrap();
+    let (cert, key) = (folder.join("cert.pem"), folder.join("key.pem"));
+    std::fs::write(&cert, certified.cert.pem()).unwrap();
+    std::fs::write(&key, certified.signing_key.serialize_pem()).unwrap();
+    let arguments = ["--tls-cert", cert.to_str().unwrap(), "--tls-key", key.to_str().unwrap()];
+    let fixture = Fixture::start_with(&arguments).await;
+
+    let root = reqwest::Certificate::from_pem(certified.cert.pem().as_bytes()).unwrap();
+    let client =
+        Client::builder().add_root_certificate(root).resolve("localhost", fixture.address).build().unwrap();
+    let url = format!("https://localhost:{}/health", fixture.address.port());
+    assert_eq!(read(client.get(url).send().await.unwrap()).await.0, 200);
+    let plain = Client::new().get(format!("http://{}/health", fixture.address)).send().await;
+    assert!(plain.is_err(), "no answer without TLS");
+    fixture.end().await;
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test]
+async fn indexes_that_are_there_are_left_and_one_that_cannot_be_made_is_told() {
+    let fixture = Fixture::start().await;
+    let driver = fixture.driver().await;
+    let arguments = ["--ensure-indexes", &fixture.database];
+    let again = Fixture::start_at(&mongodb_uri(), fixture.database.clone(), &arguments).await;
+    again.stop().await.unwrap().unwrap();
+    let users = driver.collection::<bson::Document>("users");
+    let names = users.list_index_names().await.unwrap();
+    assert_eq!(names, ["_id_", "email_1", "username_1"], "as Mongoose names them");
+
+    users.drop_indexes().await.unwrap();
+    users
+        .insert_many([
+            bson::doc! { "email": "a@b.c", "username": "a" },
+            bson::doc! { "email": "a@b.c", "username": "b" },
+        ])
+        .await
+        .unwrap();
+    let Err(error) = Fixture::try_start_at(&mongodb_uri(), &fixture.database, &arguments).await else {
+        panic!("it started without its unique index")
+    };
+    let error = error.to_string();
+    assert!(error.contains("email") && error.contains("of users"), "{error}");
+    assert!(!error.contains("a@b.c"), "{error}");
+    fixture.end().await;
 }

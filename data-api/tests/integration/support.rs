@@ -51,14 +51,18 @@ impl Fixture {
     }
 
     pub async fn start_at(uri: &str, database: String, arguments: &[&str]) -> Self {
-        let options = ["zetra-data-api", "--listen", "127.0.0.1:0", "--mongodb-uri", uri];
-        let options = Options::parse_from(options.iter().chain(arguments));
-        let keys = format!("worker {KEY}; reports {READ_ONLY_KEY} read-only databases={database}");
-        let server = Server::start(options, Some(keys)).await.unwrap();
+        let server = Self::try_start_at(uri, &database, arguments).await.unwrap();
         let address = server.address().unwrap();
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(server.run(async move { stopped.await.unwrap_or_default() }));
         Self { address, database, stop, running }
+    }
+
+    pub async fn try_start_at(uri: &str, database: &str, arguments: &[&str]) -> Result<Server, StartError> {
+        let options = ["zetra-data-api", "--listen", "127.0.0.1:0", "--mongodb-uri", uri];
+        let options = Options::parse_from(options.iter().chain(arguments));
+        let keys = format!("worker {KEY}; reports {READ_ONLY_KEY} read-only databases={database}");
+        Server::start(options, Some(keys)).await
     }
 
     pub fn store(&self) -> MongoStore<Native> {
