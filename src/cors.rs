@@ -10,7 +10,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, Uri, header};
 
 use crate::{error::ApiError, signal::is_upgrade};
 
@@ -26,17 +26,24 @@ impl Origins {
         Self(origins.iter().filter_map(|origin| HeaderValue::try_from(origin).ok()).collect())
     }
 
-    fn allowed(&self, headers: &HeaderMap) -> Result<Option<HeaderValue>, ()> {
-        match headers.get(header::ORIGIN) {
+    fn allowed<B>(&self, request: &http::Request<B>) -> Result<Option<HeaderValue>, ()> {
+        match request.headers().get(header::ORIGIN) {
             None => Ok(None),
             Some(origin) if self.0.contains(origin) => Ok(Some(origin.clone())),
+            // The client that the Worker itself serves.
+            Some(origin) if is_own(origin, request.uri()) => Ok(Some(origin.clone())),
             Some(_) => Err(()),
         }
     }
 }
 
+fn is_own(origin: &HeaderValue, uri: &Uri) -> bool {
+    let own = uri.scheme_str().zip(uri.authority());
+    own.is_some_and(|(scheme, authority)| origin.as_bytes() == format!("{scheme}://{authority}").as_bytes())
+}
+
 pub async fn apply(State(origins): State<Arc<Origins>>, request: Request, next: Next) -> Response {
-    let origin = origins.allowed(request.headers());
+    let origin = origins.allowed(&request);
     let preflight = request.method() == Method::OPTIONS;
     let mut response = if preflight {
         StatusCode::NO_CONTENT.into_response()

@@ -1,13 +1,13 @@
-//! `/health` for those who watch, `/` for those who look around.
+//! `/health` for those who watch, `/` for those who look around: programs, and people, who get the client.
 
 use std::sync::Arc;
 
 use axum::{
     Json,
     extract::State,
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
 };
-use http::StatusCode;
+use http::{HeaderMap, StatusCode, header};
 use serde::Serialize;
 use serde_json::{Value, json};
 use zetra_domain::Timestamp;
@@ -44,8 +44,14 @@ pub async fn misconfigured(reason: String, platform: Platform) -> Response {
     unhealthy(platform, reason)
 }
 
-pub async fn index(State(app): State<Arc<App>>) -> Json<Value> {
-    Json(json!({
+/// What this is, to a program; to a browser the client.
+pub async fn index(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let vary = [(header::VARY, "Accept")];
+    if accept.contains("text/html") {
+        return (vary, Redirect::temporary("/app/")).into_response();
+    }
+    let body = Json(json!({
         "name": "Zetra Backend API",
         "version": VERSION,
         "status": "running",
@@ -59,7 +65,8 @@ pub async fn index(State(app): State<Arc<App>>) -> Json<Value> {
             "socket": app.config.socket_url.as_deref().unwrap_or("/socket.io/"),
         },
         "documentation": "README.md",
-    }))
+    }));
+    (vary, body).into_response()
 }
 
 fn healthy(platform: Platform) -> Json<Health> {

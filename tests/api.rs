@@ -249,6 +249,31 @@ mod conventions {
         assert_eq!((&index["name"], &index["status"]), (&json!("Zetra Backend API"), &json!("running")));
         assert_eq!(index["endpoints"]["socket"], json!("wss://s.example"));
     }
+
+    #[test]
+    fn a_browser_at_the_front_door_gets_the_client() {
+        let accept = "text/html,application/xhtml+xml,*/*;q=0.8";
+        let request = Request::get("/").header("accept", accept).body(Body::empty()).unwrap();
+        let answer = TestApp::new().send(request);
+        assert_eq!(answer.status, 307);
+        assert_eq!(answer.header("location"), "/app/");
+        assert!(answer.headers.get_all("vary").iter().any(|vary| vary == "Accept"), "{:?}", answer.headers);
+    }
+
+    #[test]
+    fn the_workers_own_origin_is_none_that_is_foreign() {
+        let app = TestApp::with(&[("NEXT_PUBLIC_API_BASE_URL", "https://a.example")]);
+        for (origin, allowed) in [
+            ("https://zetra.example:8443", true),
+            ("http://zetra.example:8443", false),
+            ("https://zetra.example", false),
+        ] {
+            let request = Request::get("https://zetra.example:8443/socket.io/?EIO=4&transport=websocket");
+            let request = request.header("origin", origin).header("upgrade", "websocket");
+            let answer = app.send(request.body(Body::empty()).unwrap());
+            assert_eq!(answer.status != 403, allowed, "{origin}: {}", answer.status);
+        }
+    }
 }
 
 mod auth {

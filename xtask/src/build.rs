@@ -42,7 +42,31 @@ const FEATURES: [&str; 7] = [
 ];
 
 pub fn run() -> Result<()> {
-    build(&PRODUCT)
+    build(&PRODUCT)?;
+    site()
+}
+
+/// The client: bundled, with its page beside it, for the runtime to serve.
+fn site() -> Result<()> {
+    const OUTPUT: &str = "target/site/app";
+    if modified(&format!("{OUTPUT}/app.js")) >= newest_change(&workspace::path("web")) {
+        return Ok(());
+    }
+    let mut step = Step::begin("building the client");
+    let copy = |file: &str, to: &str| {
+        let (file, to) = (workspace::path(&format!("web/static/{file}")), workspace::path(to));
+        fs::copy(&file, &to).map(|_| ()).map_err(|error| format!("{}: {error}", file.display()))
+    };
+    fs::create_dir_all(workspace::path(OUTPUT)).map_err(|error| format!("{OUTPUT}: {error}"))?;
+    copy("_headers", "target/site/_headers")?;
+    copy("index.html", "target/site/app/index.html")?;
+    copy("icon.svg", "target/site/app/icon.svg")?;
+    let mut bundle = command(workspace::node_bin("esbuild"), &["web/src/app.js", "web/src/app.css"]);
+    bundle.args(["--bundle", "--minify", "--format=esm", "--target=es2022", "--external:./icon.svg"]);
+    bundle.args(["--log-level=warning", &format!("--outdir={OUTPUT}")]);
+    run_quietly(bundle, &mut step, "esbuild says:")?;
+    step.done("");
+    Ok(())
 }
 
 pub fn conformance() -> Result<()> {

@@ -80,6 +80,7 @@ fn serve(server: &mut Child, port: u16, stopping: &AtomicBool) -> Result<()> {
 fn announce(port: u16, health: &str) {
     let healthy = health.contains("\"status\":\"ok\"");
     println!("\n  Zetra listens on http://localhost:{port}");
+    println!("    client   http://localhost:{port}/app/   (open it in two windows for a call)");
     println!("    REST     http://localhost:{port}/api/…   (try http://localhost:{port}/health)");
     println!(
         "    sockets  io(\"http://localhost:{port}\", {{ auth: {{ token }} }})   (shorter with query: {{ roomId }})"

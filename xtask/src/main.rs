@@ -1,6 +1,7 @@
 //! `cargo xtask`: set up, run, test, measure and deploy. Needs nothing but Rust (by rustup) and npm.
 
 mod bench;
+mod browser;
 mod build;
 mod conformance;
 mod data_api;
@@ -25,6 +26,7 @@ cargo xtask <command>
            (all, or one of: codec relay mongodb)
   conformance  serve the fixture of the official Socket.IO suites on http://localhost:3000
   mongodb  serve a MongoDB-compatible database for trying, with the Data API in front
+  screenshots  take pictures of the client's pages into docs/screenshots
   deploy   deploy to Cloudflare: database, migrations, secret, Worker
            --dry-run  only build and show what would be uploaded
   setup    only install what is missing
@@ -33,6 +35,7 @@ cargo xtask <command>
 Environment
   PORT             port of the local server (4000)
   ZETRA_STATE_DIR  where `dev` keeps its data (.wrangler/state)
+  CHROMIUM         the browser for the tests of the client; otherwise the machine's Chromium or Chrome
   TEST_MONGODB_URI a MongoDB for `test` to use; otherwise it starts a compatible one of its own
 
 Everything that is installed goes into target/ and node_modules/ of this folder.";
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         ["bench", rest @ ..] => bench::run(rest),
         ["conformance"] => conformance::run(),
         ["mongodb"] => data_api::run(),
+        ["screenshots"] => browser::screenshots(),
         ["deploy"] => deploy::run(false),
         ["deploy", "--dry-run"] => deploy::run(true),
         ["setup"] => setup::run(),

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every check and every test. What CI runs.
 
 use crate::{
-    Result, build,
+    Result, browser, build,
     mongodb::{self, TestDatabase},
     process::{command, run_shown},
     progress, setup, workspace,
@@ -12,6 +12,7 @@ const ON_EVERY_DATABASE: [&str; 5] = ["clients", "recovery", "rest", "signalling
 
 pub fn run() -> Result<()> {
     let begun = progress::now();
+    let browser = browser::program()?;
     // pip and cargo wait for different things.
     std::thread::scope(|scope| {
         let database = scope.spawn(mongodb::install);
@@ -34,10 +35,12 @@ pub fn run() -> Result<()> {
     build::conformance()?;
     heading("tests on workerd with the real client");
     let mut totals = Totals::default();
-    let on_d1 = end_to_end("e2e", |_| true, "d1", &database, &mut totals);
+    let mut variables = database.variables().to_vec();
+    variables.push(("CHROMIUM", browser.display().to_string()));
+    let on_d1 = end_to_end("e2e", |_| true, "d1", &variables, &mut totals);
     heading("the same on workerd with MongoDB");
     let on_every_database = |name: &str| ON_EVERY_DATABASE.contains(&name);
-    let on_mongodb = end_to_end("e2e-mongodb", on_every_database, "mongodb", &database, &mut totals);
+    let on_mongodb = end_to_end("e2e-mongodb", on_every_database, "mongodb", &variables, &mut totals);
     totals.print();
     on_d1.and(on_mongodb)?;
     println!("\n✓ everything passed ({} s)", begun.elapsed().as_secs());
@@ -49,14 +52,14 @@ fn end_to_end(
     name: &str,
     chosen: impl Fn(&str) -> bool,
     store: &str,
-    database: &TestDatabase,
+    variables: &[(&str, String)],
     totals: &mut Totals,
 ) -> Result<()> {
     let tap = workspace::path(&format!("target/{name}.tap"));
     let mut node = command(workspace::node_bin("node"), &["--test", "--test-concurrency=2"]);
     node.args(["--test-reporter=spec", "--test-reporter-destination=stdout", "--test-reporter=tap"]);
     node.arg(format!("--test-reporter-destination={}", tap.display())).args(end_to_end_tests(chosen)?);
-    node.env("TEST_STORE", store).envs(database.variables());
+    node.env("TEST_STORE", store).envs(variables.iter().cloned());
     let outcome = run_shown(node, "The failing test says what was expected.");
     totals.add(&std::fs::read_to_string(&tap).unwrap_or_default());
     outcome

@@ -1,0 +1,228 @@
+// The client in a real browser: people register, meet by a link, see and hear each other.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { Visitor, startBrowser } from "./support/browser.mjs";
+import { startServer } from "./support/server.mjs";
+
+describe("the client in a browser", () => {
+  let server, browser;
+  const visitors = [];
+
+  before(async () => {
+    [server, browser] = [await startServer(), await startBrowser()];
+  });
+  after(async () => {
+    await browser.close();
+    await server.stop();
+  });
+
+  const arrives = async (options) => {
+    const visitor = await Visitor.arrive(browser, server, options);
+    visitors.push(visitor);
+    return visitor;
+  };
+  /** Two people in one call. */
+  const pair = async () => {
+    const [ann, bob] = [await arrives(), await arrives()];
+    await ann.register();
+    const link = await ann.makeRoom();
+    await bob.register(link);
+    await bob.enter();
+    await Promise.all([ann.sees(bob.name), bob.sees(ann.name)]);
+    return { ann, bob, link };
+  };
+  const part = async (...people) => {
+    for (const person of people) {
+      assert.deepEqual(person.faults, [], `on ${person.name}'s pages`);
+      await person.leave();
+    }
+  };
+
+  test("two people, then three, meet by a link and see and hear each other", async () => {
+    const { ann, bob, link } = await pair();
+    await Promise.all([ann.hears(1), bob.hears(1)]);
+    const cat = await arrives();
+    await cat.register(link);
+    await cat.enter();
+    await Promise.all([ann.sees(cat.name), bob.sees(cat.name), cat.sees(ann.name), cat.sees(bob.name)]);
+    await Promise.all([ann, bob, cat].map((person) => person.hears(2)));
+    assert.match(await ann.page.locator(".count").textContent(), /^3 people/);
+    // Leaving is told at once, and the call is in the history.
+    await cat.page.getByRole("button", { name: "Leave" }).click();
+    await cat.page.getByRole("heading", { name: "The call is over" }).waitFor();
+    await ann.tile(cat.name).waitFor({ state: "detached" });
+    await bob.page.getByRole("button", { name: "Leave" }).click();
+    await bob.page.getByRole("link", { name: "History" }).click();
+    await bob.page.getByText(ann.name).or(bob.page.getByText(cat.name)).first().waitFor();
+    await part(ann, bob, cat);
+  });
+
+  test("chat arrives once, as text, and media states show on the other side", async () => {
+    const { ann, bob } = await pair();
+    for (const { page } of [ann, bob]) await page.getByRole("button", { name: /^Chat/ }).click();
+    const text = "<img src=x onerror=alert(1)> hello";
+    await ann.page.getByLabel("Message", { exact: true }).fill(text);
+    await ann.page.getByRole("button", { name: "Send" }).click();
+    for (const { page } of [ann, bob]) {
+      await page.getByText(text).waitFor();
+      assert.equal(await page.locator(".messages li").count(), 1);
+    }
+    assert.match(await bob.page.locator(".messages li").textContent(), new RegExp(ann.name));
+
+    await ann.page.getByRole("button", { name: "Mute", exact: true }).click();
+    await bob.tile(ann.name).getByText("muted", { exact: true }).waitFor();
+    await ann.page.getByRole("button", { name: "Unmute" }).click();
+    await bob.tile(ann.name).getByText("muted", { exact: true }).waitFor({ state: "hidden" });
+    await ann.page.getByRole("button", { name: "Camera off" }).click();
+    await bob.page.locator("figure.tile.dark").waitFor();
+    await ann.page.getByRole("button", { name: "Camera on" }).click();
+    await bob.page.locator("figure.tile.dark").waitFor({ state: "detached" });
+    await bob.sees(ann.name);
+    await ann.page.getByRole("button", { name: "Share screen" }).click();
+    await bob.sees(`${ann.name} (screen)`);
+    await ann.page.getByRole("button", { name: "Stop sharing" }).click();
+    await bob.sees(ann.name);
+    await part(ann, bob);
+  });
+
+  test("a killed tab is gone within the time of grace, and a cut connection comes back with the media going on", async () => {
+    const { ann, bob, link } = await pair();
+    const made = () => Promise.all([ann, bob].map(({ page }) => page.evaluate(() => globalThis.connectionsMade)));
+    const before = await made();
+    await ann.context.setOffline(true);
+    await ann.page.getByText("Reconnecting …").first().waitFor({ timeout: 60_000 });
+    await ann.context.setOffline(false);
+    await ann.page.locator(".banner").waitFor({ state: "hidden" });
+    await Promise.all([ann.sees(bob.name), bob.sees(ann.name)]);
+    assert.deepEqual(await made(), before, "the media connections are the same ones");
+    // A page that crashes says no goodbye.
+    const session = await bob.context.newCDPSession(bob.page);
+    session.send("Page.crash").catch(() => {});
+    await ann.tile(bob.name).waitFor({ state: "detached", timeout: 25_000 });
+    bob.page = await bob.newTab();
+    await bob.page.goto(link);
+    await bob.enter();
+    await Promise.all([ann.sees(bob.name), bob.sees(ann.name)]);
+    await part(ann, bob);
+  });
+
+  test("a restart of the runtime in the middle of a call ends in a working call", async () => {
+    const { ann, bob } = await pair();
+    await server.kill();
+    await Promise.all([ann, bob].map(({ page }) => page.locator(".banner").waitFor()));
+    await server.start();
+    await Promise.all([ann, bob].map(({ page }) => page.locator(".banner").waitFor({ state: "hidden" })));
+    await Promise.all([ann.sees(bob.name), bob.sees(ann.name), ann.hears(1), bob.hears(1)]);
+    await part(ann, bob);
+  });
+
+  test("who has no camera or refuses it can join, sees the others, and is told what it means", async () => {
+    const [ann, bob] = [await arrives(), await arrives()];
+    await bob.context.addInitScript(() => {
+      navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("", "NotAllowedError"));
+    });
+    await ann.register();
+    const link = await ann.makeRoom();
+    await bob.register(link);
+    await bob.page.getByText("This page may not use your camera.").waitFor();
+    await bob.page.getByText("You can join without").waitFor();
+    await bob.enter();
+    await bob.sees(ann.name);
+    await ann.page.locator("figure.tile.dark", { hasText: bob.name }).waitFor();
+    await part(ann, bob);
+  });
+
+  test("a second tab takes the first one's place, and signing out signs out both", async () => {
+    const { ann, bob, link } = await pair();
+    const second = await bob.newTab();
+    await second.goto(link);
+    await bob.enter(second);
+    await bob.page.getByText("You are in this room in another tab").waitFor();
+    const first = bob.page;
+    bob.page = second;
+    await Promise.all([ann.sees(bob.name), bob.sees(ann.name)]);
+    await second.getByRole("button", { name: "Sign out" }).click();
+    await second.getByRole("heading", { name: "Welcome back" }).waitFor();
+    await first.getByRole("heading", { name: "Welcome back" }).waitFor();
+    await ann.tile(bob.name).waitFor({ state: "detached" });
+    await part(ann, bob);
+  });
+
+  test("the profile is changed, errors stand beside their fields, the account is deleted", async () => {
+    const [ann, bob] = [await arrives(), await arrives()];
+    await bob.register();
+    await ann.register();
+    const { page } = ann;
+    await page.getByRole("link", { name: ann.name }).click();
+    await page.getByLabel("Name").fill("x");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("Username must be at least 3 characters long").waitFor();
+    const described = await page.getByLabel("Name").evaluate((input) => {
+      const ids = input.getAttribute("aria-describedby").split(" ");
+      return ids.map((id) => document.getElementById(id).textContent).join(" ");
+    });
+    assert.match(described, /at least 3 characters/, "a screen reader reads it with the field");
+    await page.getByLabel("Name").fill(bob.name);
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("Username already taken").waitFor();
+    ann.name += "_new";
+    await page.getByLabel("Name").fill(ann.name);
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("link", { name: ann.name }).waitFor();
+    await page.getByLabel("Current password").fill("wrong");
+    await page.getByLabel("New password").fill("N3wPassword");
+    await page.getByRole("button", { name: "Change password" }).click();
+    await page.getByText("Current password is incorrect").waitFor();
+    await page.getByLabel("Current password").fill("Sup3rSecret");
+    await page.getByRole("button", { name: "Change password" }).click();
+    await page.getByText("Password changed").waitFor({ state: "attached" });
+    await page.getByRole("button", { name: "Delete account …" }).click();
+    await page.getByLabel("Your password").fill("N3wPassword");
+    await page.getByRole("button", { name: "Delete my account for ever" }).click();
+    await page.getByRole("heading", { name: "Welcome back" }).waitFor();
+    await page.getByLabel("Email").fill(ann.email);
+    await page.getByLabel("Password").fill("N3wPassword");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByText("Invalid credentials").waitFor();
+    await part(ann, bob);
+  });
+
+  test("no page has a serious accessibility fault, in light and dark", async () => {
+    for (const colorScheme of ["light", "dark"]) {
+      const ann = await arrives({ colorScheme });
+      const { page } = ann;
+      const check = async (name) => assert.deepEqual(await ann.inaccessible(), [], `${name}, ${colorScheme}`);
+      await page.goto("/app/");
+      await page.getByRole("heading", { name: "Welcome back" }).waitFor();
+      await check("sign in");
+      await ann.register();
+      await page.getByText("No rooms yet").waitFor();
+      await check("rooms");
+      await page.goto("/app/#/history");
+      await page.getByText("No calls yet").waitFor();
+      await check("history");
+      await page.goto("/app/#/profile");
+      await page.getByRole("heading", { name: "Your profile" }).waitFor();
+      await check("profile");
+      await page.goto("/app/#/");
+      await page.getByRole("button", { name: "New room" }).click();
+      await page.getByRole("heading", { name: "Ready to join?" }).waitFor();
+      await check("lobby");
+      await ann.enter();
+      await page.getByRole("button", { name: /^Chat/ }).click();
+      await check("call");
+      await part(ann);
+    }
+  });
+
+  test("a browser at the front door gets the client, with a policy that allows no foreign script", async () => {
+    const ann = await arrives();
+    const answer = await ann.page.goto("/");
+    assert.equal(new URL(ann.page.url()).pathname, "/app/");
+    const policy = answer.headers()["content-security-policy"];
+    assert.match(policy, /default-src 'none'; script-src 'self'/);
+    assert.doesNotMatch(policy, /unsafe/);
+    await part(ann);
+  });
+});

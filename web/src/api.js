@@ -1,0 +1,38 @@
+// The REST API, with what it says when it refuses.
+
+import { session } from "./session.js";
+
+export class ApiError extends Error {
+  /** `fields`: what is wrong, by the name of the field. */
+  constructor({ message, status = 0, code = "offline", fields = {} }) {
+    super(message);
+    Object.assign(this, { status, code, fields });
+  }
+}
+
+export const api = {
+  get: (path) => request("GET", path),
+  post: (path, body) => request("POST", path, body),
+  put: (path, body, options) => request("PUT", path, body, options),
+  delete: (path, body) => request("DELETE", path, body),
+};
+
+async function request(method, path, body, { keepalive = false } = {}) {
+  const token = session.current?.token;
+  const headers = { accept: "application/json" };
+  if (token) headers.authorization = `Bearer ${token}`;
+  if (body !== undefined) headers["content-type"] = "application/json";
+  let response, answer;
+  try {
+    response = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), keepalive });
+    answer = await response.json();
+  } catch {
+    throw new ApiError({ message: "The server cannot be reached. Check your connection and try again." });
+  }
+  if (response.ok) return answer;
+  // The token is of no use any more: whoever shows pages finds out by this.
+  if (answer.code?.startsWith("token_") && token === session.current?.token) session.end();
+  const fields = Object.fromEntries((answer.fields ?? []).map(({ field, message }) => [field, message]));
+  const wait = answer.retryAfter ? ` (in ${Math.ceil(answer.retryAfter / 60)} min)` : "";
+  throw new ApiError({ message: answer.error + wait, status: response.status, code: answer.code, fields });
+}

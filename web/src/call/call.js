@@ -1,0 +1,230 @@
+// A call: who is in the room, by Socket.IO, and a media connection to each of them.
+
+import { io } from "socket.io-client";
+import { api } from "../api.js";
+import { Peer } from "./peer.js";
+
+const FIELD = { offer: "offer", answer: "answer", "ice-candidate": "candidate" };
+/** How long before they expire ICE servers are asked for again. */
+const EARLY = 60_000;
+const LONGEST_TIMER = 2 ** 31 - 1;
+/** Refusals after which there is no place for us in the room. */
+const FINAL = {
+  replaced: "You are in this room in another tab or browser now.",
+  token_expired: "Your session has expired. Sign in again.",
+  token_revoked: "You were signed out: your password was changed.",
+  account_deleted: "The account was deleted.",
+  removed: "You were removed from this room.",
+};
+
+/**
+ * Events: `change` (people, their media, the connection), `chat` (`detail`: the message), `end` (`detail`: why).
+ * The newcomer offers to everybody who is there; who is there waits for it.
+ */
+export class Call extends EventTarget {
+  /** The others, by user id: `{id, name, peer, media}`. */
+  people = new Map();
+  /** `connecting`, `joined` or `reconnecting` */
+  state = "connecting";
+  #heard = new Set();
+  #admitted = false;
+
+  constructor({ roomId, session, media }) {
+    super();
+    Object.assign(this, { roomId, media, me: session.user.id, name: session.user.username });
+    this.token = session.token;
+    media.addEventListener("change", this.#mediaChanged);
+  }
+
+  async start() {
+    await this.#askForIceServers();
+    const socket = (this.socket = io({ query: { roomId: this.roomId }, auth: { token: this.token }, reconnectionDelay: 300, reconnectionDelayMax: 3_000 }));
+    // A handler's last argument is the event's offset, which is the client's own business.
+    const handlers = {
+      connect: () => this.#connected(),
+      disconnect: (reason) => this.#disconnected(reason),
+      connect_error: (error) => this.#refused(error),
+      "existing-users": (ids) => this.#meet(ids),
+      "user-connected": (id) => this.#admitted && this.#newcomer(id),
+      "user-disconnected": (id) => this.#gone(id),
+      "media-state": ({ userId, ...state }) => this.#person(userId, (person) => Object.assign(person.media, state)),
+      "chat-message": (message) => this.#chat(message),
+      "room-ended": () => this.#end("The host has ended this room."),
+      removed: () => this.#end(FINAL.removed),
+      error: ({ code }) => FINAL[code] && this.#end(FINAL[code]),
+    };
+    for (const [event, handler] of Object.entries(handlers)) socket.on(event, handler);
+    for (const [kind, field] of Object.entries(FIELD)) {
+      socket.on(kind, (content) => this.#signal(kind, content.senderId, content[field]));
+    }
+  }
+
+  /** Resolves when it was said; rejects with what the server has against it. */
+  async say(text) {
+    const answer = await this.socket.timeout(10_000).emitWithAck("chat-message", this.roomId, text);
+    if (!answer.ok) throw new Error(answer.error.message);
+  }
+
+  leave() {
+    if (this.people.size === 1) this.#logEnd();
+    this.#stop();
+  }
+
+  // ── the room
+
+  async #connected() {
+    // Recovered: the server has put us back where we were, and the media never stopped.
+    if (this.socket.recovered && this.#admitted) return this.#set("joined");
+    this.#admitted = false;
+    for (const id of [...this.people.keys()]) this.#gone(id);
+    try {
+      const answer = await this.socket.timeout(10_000).emitWithAck("join-room", this.roomId, this.me);
+      if (!answer.ok) this.#end(answer.error.message);
+    } catch {
+      // No answer in time: the connection is lost, and a new one will join.
+      this.socket.disconnect().connect();
+    }
+  }
+
+  /** Comes once after each join, before anybody newer. */
+  #meet(ids) {
+    this.#admitted = true;
+    this.#set("joined");
+    for (const id of ids.filter((id) => id !== this.me)) this.#newcomer(id).peer.open();
+    this.#tellMedia();
+    if (ids.length > 0) this.#logBegin(ids);
+  }
+
+  #newcomer(id) {
+    this.#gone(id);
+    const person = { id, name: undefined, media: { audio: true, video: true, screen: false } };
+    person.peer = new Peer({
+      polite: this.me < id,
+      configuration: this.configuration,
+      tracks: this.media.tracks,
+      send: (kind, value) => this.#send(kind, id, value),
+      changed: () => this.#changed(),
+    });
+    this.people.set(id, person);
+    this.#changed();
+    return person;
+  }
+
+  #gone(id) {
+    const person = this.people.get(id);
+    if (!person) return;
+    person.peer.close();
+    this.people.delete(id);
+    if (this.people.size === 0 && this.#admitted) this.#logEnd();
+    this.#changed();
+  }
+
+  #disconnected(reason) {
+    if (reason === "io client disconnect") return;
+    this.#set("reconnecting");
+    // The server closed it, and the client does not come back by itself then.
+    if (reason === "io server disconnect") this.socket.connect();
+  }
+
+  #refused(error) {
+    const reason = FINAL[error.data?.code];
+    if (reason) this.#end(reason);
+    else if (error.data?.code?.startsWith("token_") || error.data?.code === "auth_required") this.#end(error.message);
+    else this.#set(this.#admitted ? "reconnecting" : "connecting");
+  }
+
+  // ── the others
+
+  #send(kind, targetUserId, value) {
+    // The name is only for the label: who speaks is known by the id.
+    const said = kind === "ice-candidate" ? value : { ...value, name: this.name };
+    this.socket.emit(kind, { roomId: this.roomId, [FIELD[kind]]: said, targetUserId });
+  }
+
+  #signal(kind, id, value) {
+    if (!value || typeof value !== "object") return;
+    // An offer may overtake the news of who makes it after a recovery.
+    const person = this.people.get(id) ?? (kind === "offer" ? this.#newcomer(id) : undefined);
+    if (!person) return;
+    if (typeof value.name === "string" && value.name !== person.name) {
+      person.name = value.name.slice(0, 20);
+      this.#changed();
+    }
+    person.peer.receive(kind, value);
+  }
+
+  #person(id, change) {
+    const person = this.people.get(id);
+    if (person) change(person);
+    this.#changed();
+  }
+
+  #chat(message) {
+    if (this.#heard.has(message.id)) return;
+    this.#heard.add(message.id);
+    this.dispatchEvent(new CustomEvent("chat", { detail: message }));
+  }
+
+  // ── media
+
+  #mediaChanged = () => {
+    for (const { peer } of this.people.values()) peer.replace(this.media.tracks);
+    if (this.#admitted) this.#tellMedia();
+    this.#changed();
+  };
+
+  #tellMedia() {
+    this.socket.emit("media-state", { roomId: this.roomId, ...this.media.state });
+  }
+
+  async #askForIceServers() {
+    try {
+      const { iceServers, expiresAt } = await api.get("/api/ice-servers");
+      this.configuration = { iceServers };
+      for (const { peer } of this.people.values()) peer.configure(this.configuration);
+      const left = new Date(expiresAt) - Date.now() - EARLY;
+      this.timer = setTimeout(() => this.#askForIceServers(), Math.min(Math.max(left, EARLY), LONGEST_TIMER));
+    } catch {
+      // Without them a call works within one network; in a minute there may be an answer.
+      this.configuration ??= { iceServers: [] };
+      this.timer = setTimeout(() => this.#askForIceServers(), EARLY);
+    }
+  }
+
+  // ── the call's log: a call is one log however many report it
+
+  #logBegin([other]) {
+    const body = { callerId: other, receiverId: this.me, roomId: this.roomId };
+    api.post("/api/call-logs", body).catch((error) => console.warn(`the call was not logged: ${error.message}`));
+  }
+
+  #logEnd() {
+    // Somebody else may have ended it already.
+    api.put(`/api/call-logs/${this.roomId}/end`, {}, { keepalive: true }).catch(() => {});
+  }
+
+  // ── the end
+
+  #end(reason) {
+    this.#stop();
+    this.dispatchEvent(new CustomEvent("end", { detail: reason }));
+  }
+
+  #stop() {
+    this.#admitted = false;
+    clearTimeout(this.timer);
+    this.media.removeEventListener("change", this.#mediaChanged);
+    this.socket?.disconnect();
+    for (const { peer } of this.people.values()) peer.close();
+    this.people.clear();
+  }
+
+  #set(state) {
+    this.state = state;
+    this.#changed();
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event("change"));
+  }
+}

@@ -1,0 +1,99 @@
+// The media connection to one other person: negotiation after the "perfect negotiation" pattern of the WebRTC
+// specification (section 10.7), in which both sides may offer at any time and one of them gives way.
+
+/** How long a connection may be interrupted before its candidates are gathered anew. */
+const PATIENCE = 4_000;
+
+export class Peer {
+  /** What comes from the other side. */
+  stream = new MediaStream();
+  #makingOffer = false;
+  #ignoring = false;
+  /** Candidates that came before the description they belong to. */
+  #early = [];
+  /** What came is handled in order. */
+  #queue = Promise.resolve();
+  #interrupted;
+
+  /**
+   * `polite`: gives way when both offer at once. `send(kind, value)` takes offers, answers and candidates to the
+   * other side; `changed()` is called when the connection's state or its tracks change.
+   */
+  constructor({ polite, configuration, tracks, send, changed }) {
+    Object.assign(this, { polite, send, tracks });
+    const connection = (this.connection = new RTCPeerConnection(configuration));
+    connection.onnegotiationneeded = () => this.#offer();
+    connection.onicecandidate = ({ candidate }) => candidate && send("ice-candidate", candidate.toJSON());
+    connection.ontrack = ({ track }) => {
+      this.stream.addTrack(track);
+      changed();
+    };
+    connection.onconnectionstatechange = () => {
+      clearTimeout(this.#interrupted);
+      if (connection.connectionState === "failed") connection.restartIce();
+      if (connection.connectionState === "disconnected") this.#interrupted = setTimeout(() => connection.restartIce(), PATIENCE);
+      changed();
+    };
+  }
+
+  /** `new`, `connecting`, `connected`, `disconnected`, `failed` or `closed` */
+  get state() {
+    return this.connection.connectionState;
+  }
+
+  /** Opens the conversation: what the newcomer does. One line for sound and one for pictures, used or not. */
+  open() {
+    for (const kind of ["audio", "video"]) this.connection.addTransceiver(this.tracks[kind] ?? kind, { direction: "sendrecv" });
+  }
+
+  /** Sends other tracks from now on; nothing has to be negotiated for that. */
+  async replace(tracks) {
+    this.tracks = tracks;
+    const lines = this.connection.getTransceivers().filter(({ stopped }) => !stopped);
+    await Promise.all(lines.map(({ sender, receiver }) => sender.replaceTrack(tracks[receiver.track.kind])));
+  }
+
+  receive(kind, value) {
+    this.#queue = this.#queue.then(() => (kind === "ice-candidate" ? this.#candidate(value) : this.#description(value))).catch((error) => console.warn(`a peer's ${kind} was not understood: ${error.message}`));
+    return this.#queue;
+  }
+
+  configure(configuration) {
+    this.connection.setConfiguration(configuration);
+  }
+
+  close() {
+    clearTimeout(this.#interrupted);
+    this.connection.close();
+  }
+
+  async #offer() {
+    this.#makingOffer = true;
+    try {
+      await this.connection.setLocalDescription();
+      this.send("offer", this.connection.localDescription.toJSON());
+    } finally {
+      this.#makingOffer = false;
+    }
+  }
+
+  async #description({ type, sdp }) {
+    const { connection } = this;
+    const collision = type === "offer" && (this.#makingOffer || connection.signalingState !== "stable");
+    this.#ignoring = collision && !this.polite;
+    if (this.#ignoring) return;
+    await connection.setRemoteDescription({ type, sdp });
+    for (const candidate of this.#early.splice(0)) await connection.addIceCandidate(candidate);
+    if (type !== "offer") return;
+    for (const line of connection.getTransceivers()) line.direction = "sendrecv";
+    await this.replace(this.tracks);
+    await connection.setLocalDescription();
+    this.send("answer", connection.localDescription.toJSON());
+  }
+
+  async #candidate(candidate) {
+    if (this.#ignoring) return;
+    if (this.connection.remoteDescription) await this.connection.addIceCandidate(candidate);
+    else this.#early.push(candidate);
+  }
+}

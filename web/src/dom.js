@@ -1,0 +1,56 @@
+// Elements, made by hand. What is text stays text: nothing here parses HTML.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/**
+ * An element with its properties and children. `on…` are listeners, `class`, `aria-…` and the like are
+ * attributes, what the element knows as a property (`value`, `srcObject`) is set as one. Children that are no
+ * nodes become text; null and false are left out.
+ */
+export function h(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name !== "list" && name !== "form" && name in element) element[name] = value;
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+const ICONS = {
+  microphone: "M12 3a3 3 0 0 0-3 3v5a3 3 0 0 0 6 0V6a3 3 0 0 0-3-3ZM6 11a6 6 0 0 0 12 0M12 17v4",
+  camera: "M4 7h10a1 1 0 0 1 1 1v8a1 1 0 0 1-1 1H4a1 1 0 0 1-1-1V8a1 1 0 0 1 1-1ZM15 11l6-3v8l-6-3",
+  screen: "M4 5h16a1 1 0 0 1 1 1v10a1 1 0 0 1-1 1H4a1 1 0 0 1-1-1V6a1 1 0 0 1 1-1ZM8 21h8M12 14V8M9 11l3-3 3 3",
+  chat: "M4 5h16v11H9l-5 4Z",
+  people: "M9 11a3 3 0 1 0 0-6 3 3 0 0 0 0 6ZM3 20a6 6 0 0 1 12 0M16 5a3 3 0 0 1 0 6M18 14a6 6 0 0 1 3 6",
+  leave: "M3 14c5-5 13-5 18 0l-2 3-4-2v-3a10 10 0 0 0-6 0v3l-4 2Z",
+  copy: "M9 9h10v11H9ZM15 9V4H5v11h4",
+};
+
+/** A drawing that says nothing to a screen reader; `struck` has a line through it. */
+export function icon(name, struck = false) {
+  const svg = document.createElementNS(SVG, "svg");
+  for (const [key, value] of Object.entries({ viewBox: "0 0 24 24", "aria-hidden": "true", class: "icon" })) svg.setAttribute(key, value);
+  const path = document.createElementNS(SVG, "path");
+  path.setAttribute("d", ICONS[name] + (struck ? "M4 4l16 16" : ""));
+  svg.append(path);
+  return svg;
+}
+
+/** An SVG element, for charts. */
+export function s(tag, attributes = {}, ...children) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+/** Tells a screen reader, and who looks, what has happened. */
+export function announce(text) {
+  const region = document.getElementById("announcements");
+  region.textContent = "";
+  // A region that is filled anew is read anew.
+  requestAnimationFrame(() => (region.textContent = text));
+}

@@ -1,0 +1,41 @@
+// The chat of a call. It lasts as long as the call.
+
+import { h } from "../dom.js";
+import { field, form } from "../forms.js";
+import { clock } from "../time.js";
+
+export function chatPanel(call) {
+  const empty = h("p", { class: "empty" }, "Nothing was said yet.");
+  const list = h("ol", { class: "messages", "aria-live": "polite", "aria-label": "Messages", tabIndex: 0 });
+  const entry = field({ name: "text", label: "Message", autocomplete: "off", maxLength: 4000 });
+  const write = form({
+    button: "Send",
+    fields: [entry],
+    async submit({ text }) {
+      if (!text.trim()) return;
+      await call.say(text);
+      entry.control.value = "";
+      entry.control.focus();
+    },
+  });
+  const element = h("aside", { class: "chat", "aria-label": "Chat", hidden: true }, h("h2", {}, "Chat"), empty, list, write);
+  const panel = {
+    element,
+    unread: 0,
+    onUnread() {},
+    read() {
+      panel.unread = 0;
+      entry.control.focus();
+    },
+  };
+  call.addEventListener("chat", ({ detail: { userId, username, message, timestamp } }) => {
+    empty.hidden = true;
+    const mine = userId === call.me;
+    const head = h("p", { class: "hint" }, mine ? "You" : username, " · ", h("time", { dateTime: timestamp }, clock(timestamp)));
+    list.append(h("li", { class: mine ? "mine" : "" }, head, h("p", { class: "said" }, message)));
+    list.scrollTop = list.scrollHeight;
+    if (element.hidden) panel.unread += 1;
+    panel.onUnread();
+  });
+  return panel;
+}

@@ -1,0 +1,21 @@
+// A button that copies the room's link, and shows it where the browser lets nobody copy.
+
+import { announce, h, icon } from "../dom.js";
+
+export function copyButton(link) {
+  const place = h("span", { class: "copy" });
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(link);
+      announce("The link is copied");
+      button.lastChild.textContent = "Link copied";
+    } catch {
+      const shown = h("input", { value: link, readOnly: true, "aria-label": "The room's link" });
+      place.replaceChildren(shown);
+      shown.select();
+    }
+  };
+  const button = h("button", { class: "button", onclick: copy }, icon("copy"), "Copy link");
+  place.append(button);
+  return place;
+}

@@ -1,0 +1,60 @@
+// Make a room, join one by its link, come back to one.
+
+import { api } from "../api.js";
+import { h } from "../dom.js";
+import { field, form } from "../forms.js";
+import { when } from "../time.js";
+
+const ROOM_ID = /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/i;
+
+export function homePage({ go, session }) {
+  const rooms = h("div", { class: "rooms", "aria-busy": "true" }, h("p", { class: "hint" }, "Loading your rooms …"));
+  const element = h(
+    "div",
+    { class: "columns" },
+    h(
+      "section",
+      { class: "card" },
+      h("h1", {}, `Hello, ${session.user.username}`),
+      h("p", { class: "lead" }, "Make a room, send its link, and meet there."),
+      form({
+        button: "New room",
+        fields: [],
+        async submit() {
+          const { roomId } = await api.post("/api/room/create");
+          go(`/room/${roomId}`);
+        },
+      }),
+      h("hr"),
+      form({
+        button: "Join",
+        fields: [field({ name: "link", label: "Join by link", placeholder: "Paste a room's link or id", autocomplete: "off" })],
+        async submit({ link }) {
+          const [roomId] = ROOM_ID.exec(link) ?? [];
+          if (!roomId) throw Object.assign(new Error(), { fields: { link: "This is no link to a room." } });
+          go(`/room/${roomId.toLowerCase()}`);
+        },
+      }),
+    ),
+    h("section", { class: "card" }, h("h2", {}, "Your rooms"), rooms),
+  );
+  listRooms(rooms);
+  return { title: "Rooms", element };
+}
+
+async function listRooms(list) {
+  try {
+    const answer = await api.get("/api/room?limit=10");
+    const open = answer.rooms.filter((room) => room.active);
+    const empty = h("p", { class: "empty" }, "No rooms yet. Make one and send its link to somebody.");
+    list.replaceChildren(open.length ? h("ul", { class: "list" }, open.map(entry)) : empty);
+  } catch (error) {
+    list.replaceChildren(h("p", { class: "problem", role: "alert" }, error.message), h("button", { class: "button", onclick: () => listRooms(list) }, "Try again"));
+  }
+  list.setAttribute("aria-busy", "false");
+}
+
+function entry(room) {
+  const people = room.participants.length === 1 ? "1 person" : `${room.participants.length} people`;
+  return h("li", {}, h("a", { href: `#/room/${room.roomId}` }, h("strong", {}, `Room ${room.roomId.slice(0, 8)}`), h("span", { class: "hint" }, `${people} · made ${when(room.createdAt)}`)));
+}

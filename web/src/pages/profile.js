@@ -1,0 +1,80 @@
+// Name, address, password, and the way out.
+
+import { api } from "../api.js";
+import { h } from "../dom.js";
+import { field, form } from "../forms.js";
+import { session } from "../session.js";
+
+export function profilePage({ session: { user } }) {
+  const password = (name, label, autocomplete, hint) => field({ name, label, type: "password", autocomplete, hint });
+  const element = h(
+    "div",
+    { class: "columns" },
+    h(
+      "section",
+      { class: "card" },
+      h("h1", {}, "Your profile"),
+      form({
+        button: "Save",
+        fieldOf: (code) => ({ email_taken: "email", username_taken: "username" })[code],
+        fields: [
+          field({ name: "username", label: "Name", value: user.username, autocomplete: "username", hint: "3 to 20 letters, digits and underscores" }),
+          field({ name: "email", label: "Email", type: "email", value: user.email, autocomplete: "email" }),
+        ],
+        async submit({ username, email }) {
+          const { user } = await api.put("/api/user/profile", { username, email });
+          session.update({ user });
+          return "Saved";
+        },
+      }),
+    ),
+    h(
+      "section",
+      { class: "card" },
+      h("h2", {}, "Password"),
+      h("p", { class: "hint" }, "Changing it signs you out everywhere else."),
+      passwordForm(password),
+      h("hr"),
+      h("h2", {}, "Delete the account"),
+      h("p", { class: "hint" }, "You leave all rooms, and your name goes from others' call logs. There is no way back."),
+      deletion(password),
+    ),
+  );
+  return { title: "Profile", element };
+}
+
+function passwordForm(password) {
+  const element = form({
+    button: "Change password",
+    fieldOf: (code) => ({ wrong_password: "currentPassword" })[code],
+    fields: [
+      password("currentPassword", "Current password", "current-password"),
+      password("newPassword", "New password", "new-password", "8 characters or more, with upper and lower case and a digit"),
+    ],
+    async submit(values) {
+      const { token } = await api.post("/api/auth/change-password", values);
+      session.update({ token });
+      element.reset();
+      return "Password changed";
+    },
+  });
+  return element;
+}
+
+/** Asked twice: a button shows the form that does it. */
+function deletion(password) {
+  const place = h("div", {});
+  const ask = h("button", { class: "button danger", onclick: () => place.replaceChildren(confirmation) }, "Delete account …");
+  const confirmation = form({
+    button: "Delete my account for ever",
+    danger: true,
+    fieldOf: (code) => ({ wrong_password: "password" })[code],
+    fields: [password("password", "Your password", "current-password")],
+    async submit(values) {
+      await api.delete("/api/user/account", values);
+      session.end();
+    },
+  });
+  place.append(ask);
+  return place;
+}

@@ -1,0 +1,52 @@
+// Signing in and signing up, on one page: the address stays, so whoever followed a link to a room arrives there.
+
+import { api } from "../api.js";
+import { h } from "../dom.js";
+import { field, form } from "../forms.js";
+import { session } from "../session.js";
+
+const EMAIL = { name: "email", label: "Email", type: "email", autocomplete: "email" };
+
+export function signInPage({ room }) {
+  const element = h("section", { class: "card narrow" });
+  const show = (registering) => element.replaceChildren(...(registering ? signUp(room, () => show(false)) : signIn(room, () => show(true))));
+  show(false);
+  return { title: "Sign in", element };
+}
+
+function signIn(room, other) {
+  return [
+    h("h1", {}, "Welcome back"),
+    h("p", { class: "lead" }, room ? "Sign in, then on to the room." : "Sign in to make and join video calls."),
+    form({
+      button: "Sign in",
+      fields: [field(EMAIL), field({ name: "password", label: "Password", type: "password", autocomplete: "current-password" })],
+      async submit(values) {
+        const { token, user } = await api.post("/api/auth/login", values);
+        session.begin(token, user);
+      },
+    }),
+    h("p", { class: "aside" }, "New here? ", h("button", { class: "link", onclick: other }, "Create an account")),
+  ];
+}
+
+function signUp(room, other) {
+  return [
+    h("h1", {}, "Create an account"),
+    h("p", { class: "lead" }, room ? "It takes a minute; then on to the room." : "A name, an address, a password: that is all."),
+    form({
+      button: "Create account",
+      fieldOf: (code) => ({ email_taken: "email", username_taken: "username" })[code],
+      fields: [
+        field({ name: "username", label: "Name", autocomplete: "username", hint: "3 to 20 letters, digits and underscores" }),
+        field(EMAIL),
+        field({ name: "password", label: "Password", type: "password", autocomplete: "new-password", hint: "8 characters or more, with upper and lower case and a digit" }),
+      ],
+      async submit(values) {
+        const { token, user } = await api.post("/api/auth/register", values);
+        session.begin(token, user);
+      },
+    }),
+    h("p", { class: "aside" }, "Have an account? ", h("button", { class: "link", onclick: other }, "Sign in")),
+  ];
+}

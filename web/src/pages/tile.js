@@ -1,0 +1,38 @@
+// One person's picture, or their initial; their name, and how the connection to them is.
+
+import { h, icon } from "../dom.js";
+
+const STATES = { new: "Connecting …", connecting: "Connecting …", disconnected: "Interrupted …", failed: "Reconnecting …" };
+
+export function tile({ name = "Somebody", own = false }) {
+  const video = h("video", { autoplay: true, playsInline: true, muted: own, class: own ? "mirrored" : "" });
+  const initial = h("span", { class: "initial", "aria-hidden": "true" });
+  const label = h("span", { class: "name" });
+  const muted = h("span", { class: "muted", title: "Muted" }, icon("microphone", true), h("span", { class: "visually-hidden" }, "muted"));
+  const status = h("span", { class: "state" });
+  const element = h("figure", { class: "tile" }, video, initial, status, h("figcaption", {}, label, muted));
+  const shown = {
+    element,
+    name,
+    show({ name, media, stream, state }) {
+      shown.name = name;
+      label.textContent = name + (media.screen ? " (screen)" : "");
+      video.setAttribute("aria-label", media.screen ? `Screen of ${name}` : `Video of ${name}`);
+      initial.textContent = [...name][0].toUpperCase();
+      muted.hidden = media.audio;
+      const picture = stream?.getVideoTracks()[0];
+      // A new stream of the same track would make the picture flicker.
+      if (!own) {
+        if (video.srcObject !== stream) video.srcObject = stream;
+      } else if (video.srcObject?.getVideoTracks()[0] !== picture) {
+        video.srcObject = stream ?? null;
+      }
+      element.classList.toggle("dark", !media.video);
+      element.classList.toggle("screen", media.screen);
+      if (own) video.classList.toggle("mirrored", !media.screen);
+      status.textContent = STATES[state] ?? "";
+      element.dataset.state = state;
+    },
+  };
+  return shown;
+}

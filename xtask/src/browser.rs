@@ -1,0 +1,55 @@
+//! The browser for the tests of the client: the machine's own Chromium or Chrome.
+
+use std::path::{Path, PathBuf};
+
+use nix::unistd::Uid;
+
+use crate::{
+    Result, build,
+    process::{command, run_quietly, run_shown},
+    progress::Step,
+    workspace,
+};
+
+/// `CHROMIUM` goes before them.
+const PROGRAMS: [&str; 5] = [
+    "/usr/bin/chromium",
+    "/usr/bin/chromium-browser",
+    "/usr/bin/google-chrome",
+    "/usr/bin/google-chrome-stable",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+];
+
+/// Finds it; as root on Debian or its kin, where there is nobody to ask, installs it.
+pub fn program() -> Result<PathBuf> {
+    if let Some(program) = std::env::var_os("CHROMIUM").filter(|program| !program.is_empty()) {
+        return Ok(program.into());
+    }
+    if let Some(program) = found() {
+        return Ok(program);
+    }
+    let remedy =
+        "Install Chromium or Chrome (Debian: sudo apt-get install chromium), or set CHROMIUM to its program.";
+    if !Uid::effective().is_root() || !Path::new("/usr/bin/apt-get").exists() {
+        return Err(format!("no browser was found for the tests of the client. {remedy}"));
+    }
+    let mut step = Step::begin("installing Chromium, the browser for the tests, once");
+    run_quietly(command("apt-get", &["update"]), &mut step, remedy)?;
+    let mut install = command("apt-get", &["install", "--yes", "--no-install-recommends", "chromium"]);
+    install.env("DEBIAN_FRONTEND", "noninteractive");
+    run_quietly(install, &mut step, remedy)?;
+    step.done("");
+    found().ok_or_else(|| format!("apt-get installed no Chromium. {remedy}"))
+}
+
+/// Pictures of every page into docs/screenshots.
+pub fn screenshots() -> Result<()> {
+    build::run()?;
+    let mut node = command(workspace::node_bin("node"), &[]);
+    node.arg(workspace::path("tests/e2e/screenshots.mjs")).env("CHROMIUM", program()?);
+    run_shown(node, "")
+}
+
+fn found() -> Option<PathBuf> {
+    PROGRAMS.into_iter().map(PathBuf::from).find(|program| program.exists())
+}
