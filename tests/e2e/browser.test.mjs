@@ -107,6 +107,15 @@ describe("the client in a browser", () => {
     await part(ann, bob);
   });
 
+  test("both sides may negotiate anew at the same moment", async () => {
+    const { ann, bob } = await pair();
+    for (let round = 0; round < 3; round += 1) {
+      await Promise.all([ann, bob].map(({ page }) => page.evaluate(() => globalThis.restartIce())));
+      await Promise.all([ann.sees(bob.name), bob.sees(ann.name), ann.hears(1), bob.hears(1)]);
+    }
+    await part(ann, bob);
+  });
+
   test("a restart of the runtime in the middle of a call ends in a working call", async () => {
     const { ann, bob } = await pair();
     await server.kill();

@@ -72,4 +72,6 @@ session.onChange((current) => {
   show();
 });
 addEventListener("hashchange", show);
+// Taken out of the browser's cache, a page that had left its call would look as if it were still in it.
+addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
 show();

@@ -120,7 +120,7 @@ export class Visitor {
   }
 }
 
-/** Put into a page before its own scripts: counts its media connections, and what comes over them. */
+/** Put into a page before its own scripts: counts its media connections and what comes over them, and can disturb them. */
 export const COUNT_CONNECTIONS = () => {
   const connections = new Set();
   globalThis.connectionsMade = 0;
@@ -136,6 +136,7 @@ export const COUNT_CONNECTIONS = () => {
       super.close();
     }
   };
+  globalThis.restartIce = () => connections.forEach((connection) => connection.restartIce());
   globalThis.audioPacketsOfPeers = async () => {
     const counts = [];
     for (const connection of connections) {

@@ -28,6 +28,7 @@ export class Call extends EventTarget {
   state = "connecting";
   #heard = new Set();
   #admitted = false;
+  #over = false;
 
   constructor({ roomId, session, media }) {
     super();
@@ -38,6 +39,7 @@ export class Call extends EventTarget {
 
   async start() {
     await this.#askForIceServers();
+    if (this.#over) return;
     const socket = (this.socket = io({ query: { roomId: this.roomId }, auth: { token: this.token }, reconnectionDelay: 300, reconnectionDelayMax: 3_000 }));
     // A handler's last argument is the event's offset, which is the client's own business.
     const handlers = {
@@ -81,7 +83,9 @@ export class Call extends EventTarget {
       const answer = await this.socket.timeout(10_000).emitWithAck("join-room", this.roomId, this.me);
       if (!answer.ok) this.#end(answer.error.message);
     } catch {
+      if (this.#over) return;
       // No answer in time: the connection is lost, and a new one will join.
+      this.#set("reconnecting");
       this.socket.disconnect().connect();
     }
   }
@@ -180,11 +184,13 @@ export class Call extends EventTarget {
   async #askForIceServers() {
     try {
       const { iceServers, expiresAt } = await api.get("/api/ice-servers");
+      if (this.#over) return;
       this.configuration = { iceServers };
       for (const { peer } of this.people.values()) peer.configure(this.configuration);
       const left = new Date(expiresAt) - Date.now() - EARLY;
       this.timer = setTimeout(() => this.#askForIceServers(), Math.min(Math.max(left, EARLY), LONGEST_TIMER));
     } catch {
+      if (this.#over) return;
       // Without them a call works within one network; in a minute there may be an answer.
       this.configuration ??= { iceServers: [] };
       this.timer = setTimeout(() => this.#askForIceServers(), EARLY);
@@ -211,6 +217,7 @@ export class Call extends EventTarget {
   }
 
   #stop() {
+    this.#over = true;
     this.#admitted = false;
     clearTimeout(this.timer);
     this.media.removeEventListener("change", this.#mediaChanged);

@@ -5,6 +5,8 @@ export function explain(error, device) {
   switch (error.name) {
     case "NotAllowedError":
       return `This page may not use your ${device}. Allow it by the icon beside the address, then try again.`;
+    case "SecurityError":
+      return `Browsers give a ${device} only to pages opened by https://, and to localhost.`;
     case "NotFoundError":
     case "OverconstrainedError":
       return `No ${device} was found.`;
@@ -34,7 +36,7 @@ export class LocalMedia extends EventTarget {
     const wanted = { deviceId: this.chosen[device] ? { exact: this.chosen[device] } : undefined };
     if (kind === "video") Object.assign(wanted, { width: { ideal: 1280 }, height: { ideal: 720 } });
     try {
-      if (!navigator.mediaDevices) throw new DOMException("", "NotFoundError");
+      if (!navigator.mediaDevices) throw new DOMException("", "SecurityError");
       const stream = await navigator.mediaDevices.getUserMedia({ [kind]: wanted });
       this.#set(device, stream.getTracks()[0]);
       delete this.problems[device];

@@ -49,13 +49,15 @@ export class Peer {
   /** Sends other tracks from now on; nothing has to be negotiated for that. */
   async replace(tracks) {
     this.tracks = tracks;
-    const lines = this.connection.getTransceivers().filter(({ stopped }) => !stopped);
+    if (this.state === "closed") return;
+    const lines = this.connection.getTransceivers();
     await Promise.all(lines.map(({ sender, receiver }) => sender.replaceTrack(tracks[receiver.track.kind])));
   }
 
   receive(kind, value) {
-    this.#queue = this.#queue.then(() => (kind === "ice-candidate" ? this.#candidate(value) : this.#description(value))).catch((error) => console.warn(`a peer's ${kind} was not understood: ${error.message}`));
-    return this.#queue;
+    this.#queue = this.#queue.then(() => (kind === "ice-candidate" ? this.#candidate(value) : this.#description(value))).catch((error) => {
+      if (this.state !== "closed") console.warn(`a peer's ${kind} was not understood: ${error.message}`);
+    });
   }
 
   configure(configuration) {
@@ -72,6 +74,9 @@ export class Peer {
     try {
       await this.connection.setLocalDescription();
       this.send("offer", this.connection.localDescription.toJSON());
+    } catch (error) {
+      // Who has left while the offer was made needs none.
+      if (this.state !== "closed") throw error;
     } finally {
       this.#makingOffer = false;
     }
