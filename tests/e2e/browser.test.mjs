@@ -1,9 +1,12 @@
 // The client in a real browser: people register, meet by a link, see and hear each other.
 
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
 import { Visitor, startBrowser } from "./support/browser.mjs";
-import { startServer } from "./support/server.mjs";
+import { ROOT, startServer } from "./support/server.mjs";
 
 describe("the client in a browser", () => {
   let server, browser;
@@ -107,13 +110,26 @@ describe("the client in a browser", () => {
     await part(ann, bob);
   });
 
-  test("both sides may negotiate anew at the same moment", async () => {
+  test("who opened the conversation gathers candidates anew while the media goes on", async () => {
     const { ann, bob } = await pair();
     for (let round = 0; round < 3; round += 1) {
-      await Promise.all([ann, bob].map(({ page }) => page.evaluate(() => globalThis.restartIce())));
+      // Bob came to Ann, so he has offered.
+      await bob.page.evaluate(() => globalThis.restartIce());
       await Promise.all([ann.sees(bob.name), bob.sees(ann.name), ann.hears(1), bob.hears(1)]);
     }
     await part(ann, bob);
+  });
+
+  test("two who offer at the same moment understand each other, whoever is heard first", async () => {
+    const ann = await arrives();
+    const { page } = ann;
+    await page.goto("/app/");
+    await page.evaluate(await bundled("web/src/call/peer.js", "peers"));
+    for (const delays of [[0, 0], [0, 200], [200, 0]]) {
+      const frames = await page.evaluate(meetAtOnce, delays);
+      assert.deepEqual(frames, [true, true], `after ${delays} ms`);
+    }
+    await part(ann);
   });
 
   test("a restart of the runtime in the middle of a call ends in a working call", async () => {
@@ -205,6 +221,8 @@ describe("the client in a browser", () => {
       await page.goto("/app/");
       await page.getByRole("heading", { name: "Welcome back" }).waitFor();
       await check("sign in");
+      await page.getByRole("button", { name: "Create an account" }).click();
+      await check("sign up");
       await ann.register();
       await page.getByText("No rooms yet").waitFor();
       await check("rooms");
@@ -221,8 +239,53 @@ describe("the client in a browser", () => {
       await ann.enter();
       await page.getByRole("button", { name: /^Chat/ }).click();
       await check("call");
+      await page.getByRole("button", { name: "Leave" }).click();
+      await check("the end of a call");
+      await page.goto("/app/#/nowhere");
+      await page.getByRole("heading", { name: "Nothing is here" }).waitFor();
+      await check("a wrong address");
       await part(ann);
     }
+  });
+
+  test("the whole client is less than 60 KB", async () => {
+    let bytes = 0;
+    for (const file of ["index.html", "app.js", "app.css", "icon.svg"]) {
+      const answer = await fetch(`${server.url}/app/${file}`);
+      assert.equal(answer.status, 200, file);
+      bytes += gzipSync(Buffer.from(await answer.arrayBuffer())).length;
+    }
+    assert.ok(bytes < 60_000, `${bytes} bytes gzip`);
+  });
+
+  test("the link of a room is copied, and who follows it arrives there after signing in", async () => {
+    const [ann, bob] = [await arrives({ permissions: ["camera", "microphone", "clipboard-read", "clipboard-write"] }), await arrives()];
+    await ann.register();
+    await ann.page.getByRole("button", { name: "New room" }).click();
+    await ann.page.getByRole("button", { name: "Copy link" }).click();
+    await ann.page.getByText("Link copied").waitFor();
+    const link = await ann.page.evaluate(() => navigator.clipboard.readText());
+    assert.equal(link, ann.page.url());
+    await bob.register(link);
+    await bob.page.getByRole("heading", { name: "Ready to join?" }).waitFor();
+    assert.equal(bob.page.url(), link);
+    // Pasted on the first page it leads there too; something else is told beside its field.
+    await bob.page.getByRole("link", { name: "Rooms" }).click();
+    await bob.page.getByLabel("Join by link").fill("no link");
+    await bob.page.getByRole("button", { name: "Join", exact: true }).click();
+    await bob.page.getByText("This is no link to a room.").waitFor();
+    await bob.page.getByLabel("Join by link").fill(`Come here: ${link}`);
+    await bob.page.getByRole("button", { name: "Join", exact: true }).click();
+    await bob.page.getByRole("heading", { name: "Ready to join?" }).waitFor();
+    await part(ann, bob);
+  });
+
+  test("a room that never was is told as such", async () => {
+    const ann = await arrives();
+    await ann.register("/app/#/room/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed");
+    await ann.page.getByRole("button", { name: "Join the call" }).click();
+    await ann.page.getByText("Room not found or inactive").waitFor();
+    await part(ann);
   });
 
   test("a browser at the front door gets the client, with a policy that allows no foreign script", async () => {
@@ -235,3 +298,36 @@ describe("the client in a browser", () => {
     await part(ann);
   });
 });
+
+/** A module of the client as a script that sets a global. */
+async function bundled(path, name) {
+  const entryPoints = [join(ROOT, path)];
+  const { outputFiles } = await build({ entryPoints, bundle: true, format: "iife", globalName: `globalThis.${name}`, write: false });
+  return outputFiles[0].text;
+}
+
+/** Runs in the page: two peers both open; whether each gets moving pictures. `delays`: ms until each is heard. */
+async function meetAtOnce(delays) {
+  const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: true });
+  const tracks = { audio: stream.getAudioTracks()[0], video: stream.getVideoTracks()[0] };
+  const peers = [0, 1].map((index) => {
+    const deliver = (kind, value) => setTimeout(() => peers[1 - index].receive(kind, structuredClone(value)), delays[index]);
+    return new globalThis.peers.Peer({ polite: index === 0, configuration: {}, tracks, send: deliver, changed() {} });
+  });
+  for (const peer of peers) peer.open();
+  const videos = peers.map(() => Object.assign(document.createElement("video"), { muted: true }));
+  const deadline = Date.now() + 15_000;
+  const moving = () => videos.map((video) => video.getVideoPlaybackQuality().totalVideoFrames > 5);
+  while (moving().includes(false) && Date.now() < deadline) {
+    videos.forEach((video, index) => {
+      if (video.srcObject === peers[index].stream) return;
+      video.srcObject = peers[index].stream;
+      video.play().catch(() => {});
+    });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  const outcome = moving();
+  for (const peer of peers) peer.close();
+  for (const track of stream.getTracks()) track.stop();
+  return outcome;
+}

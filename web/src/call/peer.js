@@ -7,6 +7,7 @@ const PATIENCE = 4_000;
 export class Peer {
   /** What comes from the other side. */
   stream = new MediaStream();
+  #opener = false;
   #makingOffer = false;
   #ignoring = false;
   /** Candidates that came before the description they belong to. */
@@ -20,19 +21,23 @@ export class Peer {
    * other side; `changed()` is called when the connection's state or its tracks change.
    */
   constructor({ polite, configuration, tracks, send, changed }) {
-    Object.assign(this, { polite, send, tracks });
-    const connection = (this.connection = new RTCPeerConnection(configuration));
+    Object.assign(this, { polite, configuration, tracks, send, changed });
+    this.#connect();
+  }
+
+  #connect() {
+    const connection = (this.connection = new RTCPeerConnection(this.configuration));
     connection.onnegotiationneeded = () => this.#offer();
-    connection.onicecandidate = ({ candidate }) => candidate && send("ice-candidate", candidate.toJSON());
+    connection.onicecandidate = ({ candidate }) => candidate && this.send("ice-candidate", candidate.toJSON());
     connection.ontrack = ({ track }) => {
       this.stream.addTrack(track);
-      changed();
+      this.changed();
     };
     connection.onconnectionstatechange = () => {
       clearTimeout(this.#interrupted);
-      if (connection.connectionState === "failed") connection.restartIce();
-      if (connection.connectionState === "disconnected") this.#interrupted = setTimeout(() => connection.restartIce(), PATIENCE);
-      changed();
+      if (connection.connectionState === "failed") this.#renew();
+      if (connection.connectionState === "disconnected") this.#interrupted = setTimeout(() => this.#renew(), PATIENCE);
+      this.changed();
     };
   }
 
@@ -43,6 +48,7 @@ export class Peer {
 
   /** Opens the conversation: what the newcomer does. One line for sound and one for pictures, used or not. */
   open() {
+    this.#opener = true;
     for (const kind of ["audio", "video"]) this.connection.addTransceiver(this.tracks[kind] ?? kind, { direction: "sendrecv" });
   }
 
@@ -61,6 +67,7 @@ export class Peer {
   }
 
   configure(configuration) {
+    this.configuration = configuration;
     this.connection.setConfiguration(configuration);
   }
 
@@ -69,24 +76,34 @@ export class Peer {
     this.connection.close();
   }
 
+  /**
+   * Gathers candidates anew. Only who has opened does: when both offer within a conversation, one has to roll back,
+   * and Chromium shows no more pictures after that, though it goes on decoding them.
+   */
+  #renew() {
+    if (this.#opener) this.connection.restartIce();
+  }
+
   async #offer() {
+    const { connection } = this;
     this.#makingOffer = true;
     try {
-      await this.connection.setLocalDescription();
-      this.send("offer", this.connection.localDescription.toJSON());
+      await connection.setLocalDescription();
+      if (connection === this.connection) this.send("offer", connection.localDescription.toJSON());
     } catch (error) {
-      // Who has left while the offer was made needs none.
-      if (this.state !== "closed") throw error;
+      // Who has left or given way while the offer was made needs none.
+      if (connection.signalingState !== "closed") throw error;
     } finally {
       this.#makingOffer = false;
     }
   }
 
   async #description({ type, sdp }) {
-    const { connection } = this;
-    const collision = type === "offer" && (this.#makingOffer || connection.signalingState !== "stable");
+    const collision = type === "offer" && (this.#makingOffer || this.connection.signalingState !== "stable");
     this.#ignoring = collision && !this.polite;
     if (this.#ignoring) return;
+    if (collision) this.#giveWay();
+    const { connection } = this;
     await connection.setRemoteDescription({ type, sdp });
     for (const candidate of this.#early.splice(0)) await connection.addIceCandidate(candidate);
     if (type !== "offer") return;
@@ -94,6 +111,18 @@ export class Peer {
     await this.replace(this.tracks);
     await connection.setLocalDescription();
     this.send("answer", connection.localDescription.toJSON());
+  }
+
+  /** Both have opened at once. What was offered in vain is thrown away whole, which needs no rolling back. */
+  #giveWay() {
+    if (this.state !== "new" && this.state !== "connecting") return;
+    this.#opener = false;
+    this.#early = [];
+    this.connection.onnegotiationneeded = this.connection.onicecandidate = null;
+    this.connection.ontrack = this.connection.onconnectionstatechange = null;
+    this.connection.close();
+    this.stream = new MediaStream();
+    this.#connect();
   }
 
   async #candidate(candidate) {
