@@ -120,6 +120,19 @@ describe("the client in a browser", () => {
     await part(ann, bob);
   });
 
+  test("ICE servers are asked for again before they expire", async () => {
+    const ann = await arrives();
+    const { page } = ann;
+    await page.clock.install();
+    await ann.register();
+    await ann.makeRoom();
+    await page.getByText("Only you are here").waitFor();
+    const again = page.waitForRequest("**/api/ice-servers");
+    await page.clock.fastForward("12:00:00");
+    await again;
+    await ann.leave();
+  });
+
   test("two who offer at the same moment understand each other, whoever is heard first", async () => {
     const ann = await arrives();
     const { page } = ann;

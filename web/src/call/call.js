@@ -7,6 +7,7 @@ import { Peer } from "./peer.js";
 const FIELD = { offer: "offer", answer: "answer", "ice-candidate": "candidate" };
 /** How long before they expire ICE servers are asked for again. */
 const EARLY = 60_000;
+const SOONEST = 10_000;
 const LONGEST_TIMER = 2 ** 31 - 1;
 /** Refusals after which there is no place for us in the room. */
 const FINAL = {
@@ -188,7 +189,7 @@ export class Call extends EventTarget {
       this.configuration = { iceServers };
       for (const { peer } of this.people.values()) peer.configure(this.configuration);
       const left = new Date(expiresAt) - Date.now() - EARLY;
-      this.timer = setTimeout(() => this.#askForIceServers(), Math.min(Math.max(left, EARLY), LONGEST_TIMER));
+      this.timer = setTimeout(() => this.#askForIceServers(), Math.min(Math.max(left, SOONEST), LONGEST_TIMER));
     } catch {
       if (this.#over) return;
       // Without them a call works within one network; in a minute there may be an answer.
