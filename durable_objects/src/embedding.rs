@@ -17,8 +17,7 @@ use crate::{Config, ConfigError, Database, Verification, object_clients::NAME_HE
 
 /// The configuration, or what is wrong with it, in words for the operator.
 pub(crate) fn config(env: &Env) -> Result<Config, JsError> {
-    Config::read(|name| env.var(name).ok().map(|value| value.to_string()))
-        .map_err(|error| JsError::new(&error.to_string()))
+    Config::read(|name| variable(env, name)).map_err(|error| JsError::new(&error.to_string()))
 }
 
 pub(crate) fn settings(config: &Config) -> Settings {
@@ -96,9 +95,12 @@ pub(crate) async fn admission(env: &Env, room: RoomId, user: UserId) -> Admissio
     }
 }
 
+fn variable(env: &Env, name: &str) -> Option<String> {
+    env.var(name).ok().map(|value| value.to_string())
+}
+
 fn open(env: &Env) -> Result<Arc<dyn Store>, ConfigError> {
-    let database = Database::from_variables(|name| env.var(name).ok().map(|value| value.to_string()));
-    database
+    Database::from_variables(|name| variable(env, name))
         .and_then(|database| database.open(env))
         .inspect_err(|error| tracing::error!(%error, "the store cannot be opened"))
 }

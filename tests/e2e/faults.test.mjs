@@ -26,7 +26,7 @@ describe("between the Worker and MongoDB", () => {
     ann = await person(server);
   });
   after(async () => {
-    await trouble.stop();
+    await trouble.close();
     await server.stop();
   });
 

@@ -3,7 +3,17 @@
 
 use zetra_domain::{Call, CallLog, CallLogId, Timestamp, UserId};
 
-use crate::{Ended, Recorded};
+use crate::{Ended, Recorded, StoreError};
+
+/// Times a write to a room's call logs starts again before it gives up.
+pub(crate) const ATTEMPTS: usize = 8;
+/// Logs of one room that are looked at for being the same call.
+pub(crate) const SAME_CALL_CANDIDATES: i64 = 100;
+
+/// After so many [`ATTEMPTS`].
+pub(crate) fn contention() -> StoreError {
+    StoreError::Unavailable("too many writers to one room's call logs".to_owned())
+}
 
 /// `participants` are the room's (`None`: no such room), `known` those of the people named that
 /// have accounts, `logs` the room's logs about that time.

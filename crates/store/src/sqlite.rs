@@ -48,10 +48,6 @@ pub trait Sql: Send + Sync {
     async fn batch(&self, statements: Vec<Statement>) -> std::result::Result<Vec<Vec<Row>>, SqlError>;
 }
 
-/// Times a write to a room's call logs starts again before it gives up.
-const CALL_ATTEMPTS: usize = 8;
-/// Logs of one room that are looked at for being the same call.
-const SAME_CALL_CANDIDATES: i64 = 100;
 /// Sorts after every time and id there is: where the first page begins.
 const LAST_TIME: i64 = (1 << 53) - 1;
 const LAST_ID: &str = "~";
@@ -354,7 +350,7 @@ impl<S: Sql> Store for SqliteStore<S> {
 
     async fn record_call(&self, id: CallLogId, call: &Call) -> Result<Recorded> {
         let gap = limits::SAME_CALL_GAP_MS;
-        for _ in 0..CALL_ATTEMPTS {
+        for _ in 0..calls::ATTEMPTS {
             let latest_start = call.end.map_or(LAST_TIME, |end| end.plus_millis(gap).millis());
             let [room, known, logs] = self
                 .batch([
@@ -370,7 +366,7 @@ impl<S: Sql> Store for SqliteStore<S> {
                             call.room.into(),
                             latest_start.into(),
                             call.start.plus_millis(-gap).into(),
-                            SAME_CALL_CANDIDATES.into(),
+                            calls::SAME_CALL_CANDIDATES.into(),
                         ],
                     ),
                 ])
@@ -385,11 +381,11 @@ impl<S: Sql> Store for SqliteStore<S> {
                 return Ok(recorded);
             }
         }
-        Err(contention())
+        Err(calls::contention())
     }
 
     async fn end_call(&self, write: CallLogId, room: RoomId, user: UserId, end: Timestamp) -> Result<Ended> {
-        for _ in 0..CALL_ATTEMPTS {
+        for _ in 0..calls::ATTEMPTS {
             let [revision, active] = self
                 .batch([
                     statement("SELECT calls_revision FROM rooms WHERE room_id = ?1", [room.into()]),
@@ -407,7 +403,7 @@ impl<S: Sql> Store for SqliteStore<S> {
                 return Ok(ended);
             }
         }
-        Err(contention())
+        Err(calls::contention())
     }
 
     async fn calls_of(
@@ -544,8 +540,4 @@ fn person(row: &Row, id: UserId, username: &str, email: &str) -> Result<Option<P
 
 fn id_list(users: &[UserId]) -> String {
     serde_json::Value::from(users.iter().map(ToString::to_string).collect::<Vec<_>>()).to_string()
-}
-
-fn contention() -> StoreError {
-    StoreError::Unavailable("too many writers to one room's call logs".to_owned())
 }

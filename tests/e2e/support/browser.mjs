@@ -25,7 +25,6 @@ export class Visitor {
 
   static async arrive(browser, server, { permissions = ["camera", "microphone", "clipboard-write"], ...options } = {}) {
     const visitor = new Visitor();
-    visitor.url = server.url;
     visitor.context = await browser.newContext({ permissions, baseURL: server.url, ...options });
     await visitor.context.addInitScript(COUNT_CONNECTIONS);
     visitor.page = await visitor.newTab();

@@ -22,17 +22,17 @@ export class DataApi {
     if (!existsSync(PROGRAM)) throw new Error(`${PROGRAM} is not there; build it: cargo build -p zetra-data-api`);
     const dataApi = new DataApi();
     dataApi.mongodbUri = mongodbUri;
-    await dataApi.launch("127.0.0.1:0");
+    await dataApi.#launch();
     return dataApi;
   }
 
-  async launch(listen) {
+  async #launch() {
     const { PATH } = process.env;
     const env = {
       PATH,
       MONGODB_URI: this.mongodbUri,
       DATA_API_KEYS: `worker ${this.key}`,
-      DATA_API_LISTEN: listen,
+      DATA_API_LISTEN: "127.0.0.1:0",
       DATA_API_ENSURE_INDEXES: this.databaseName,
     };
     this.process = spawn(PROGRAM, [], { env, stdio: ["ignore", "pipe", "inherit"] });

@@ -38,10 +38,6 @@ export class Trouble {
     await closed;
   }
 
-  stop() {
-    return this.close();
-  }
-
   /** Answers so, instead of passing on, as many times. */
   misbehave(answer, { times = Infinity } = {}) {
     this.#answer = answer;

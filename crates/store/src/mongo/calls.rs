@@ -17,11 +17,6 @@ use super::{
 };
 use crate::{Ended, Recorded, StoreError, calls};
 
-/// Times a write to a room's call logs starts again before it gives up.
-const CALL_ATTEMPTS: usize = 8;
-/// Logs of one room that are looked at for being the same call.
-const SAME_CALL_CANDIDATES: u32 = 100;
-
 /// A room's logs as they are once everything committed is applied.
 struct RoomCalls {
     revision: i64,
@@ -47,7 +42,7 @@ enum Commit {
 impl<H: Http> MongoStore<H> {
     pub(super) async fn record(&self, id: CallLogId, call: &Call) -> Result<Recorded> {
         let mut unsure: Option<(i64, Recorded)> = None;
-        for _ in 0..CALL_ATTEMPTS {
+        for _ in 0..calls::ATTEMPTS {
             let Some(document) = self.read_for_record(call).await? else { return Ok(Recorded::UnknownUser) };
             let known: Vec<UserId> = document.optional_ids("known")?.unwrap_or_default();
             let place = document.documents("room")?.into_iter().next();
@@ -69,7 +64,7 @@ impl<H: Http> MongoStore<H> {
                 Commit::Unknown => unsure = Some((calls.revision, recorded)),
             }
         }
-        Err(contention())
+        Err(calls::contention())
     }
 
     pub(super) async fn end(
@@ -80,7 +75,7 @@ impl<H: Http> MongoStore<H> {
         end: Timestamp,
     ) -> Result<Ended> {
         let mut unsure: Option<(i64, Ended)> = None;
-        for _ in 0..CALL_ATTEMPTS {
+        for _ in 0..calls::ATTEMPTS {
             let Some(document) = self.read_for_end(room).await? else { return Ok(Ended::NotActive) };
             let calls = room_calls(&document, &document)?;
             if let Some((revision, ended)) = unsure.take()
@@ -97,7 +92,7 @@ impl<H: Http> MongoStore<H> {
                 Commit::Unknown => unsure = Some((calls.revision, ended)),
             }
         }
-        Err(contention())
+        Err(calls::contention())
     }
 
     /// The people that exist, with the room and its logs about that time beside them; `None` when
@@ -114,7 +109,7 @@ impl<H: Http> MongoStore<H> {
         let logs = [
             Stage::from(json!({ "$match": about })),
             Stage::Sort { sort: Sort(&[("startTime", -1)]) },
-            Stage::from(json!({ "$limit": SAME_CALL_CANDIDATES })),
+            Stage::from(json!({ "$limit": calls::SAME_CALL_CANDIDATES })),
         ];
         let people = call.participants.len();
         let found = self
@@ -140,18 +135,7 @@ impl<H: Http> MongoStore<H> {
 
     async fn read_for_end(&self, room: RoomId) -> Result<Option<Document>> {
         let logs = [Stage::from(json!({ "$match": { "roomId": room.to_string(), "endTime": null } }))];
-        let found = self
-            .api
-            .aggregate(
-                ROOMS,
-                vec![
-                    json!({ "$match": { "roomId": room.to_string() } }).into(),
-                    json!({ "$limit": 1 }).into(),
-                    lookup_logs(&logs)?,
-                ],
-            )
-            .await?;
-        Ok(found.into_iter().next())
+        self.room_with(room, lookup_logs(&logs)?).await
     }
 
     async fn commit(&self, write: CallLogId, calls: &RoomCalls, log: &CallLog) -> Result<Commit> {
@@ -225,10 +209,6 @@ fn room_calls(place: &Document, beside: &Document) -> Result<RoomCalls> {
         logs.push(log.clone());
     }
     Ok(RoomCalls { revision, pending, logs })
-}
-
-fn contention() -> StoreError {
-    StoreError::Unavailable("too many writers to one room's call logs".to_owned())
 }
 
 /// Which logs a user took part in. A log of the Node backend names only its two.

@@ -199,7 +199,7 @@ impl<H: Http> DataApi<H> {
         let upsert = upsert.then_some(true);
         let (filter, update) = (Some(filter), Some(update));
         let arguments = Arguments { filter, update, upsert, ..self.arguments(collection) };
-        self.call("updateOne", &arguments, |answer| read_integer(answer.get("matchedCount")?)).await
+        self.call("updateOne", &arguments, matched).await
     }
 
     pub(super) async fn update_many(
@@ -210,8 +210,7 @@ impl<H: Http> DataApi<H> {
     ) -> Result<(), StoreError> {
         let (filter, update) = (Some(filter), Some(update));
         let arguments = Arguments { filter, update, ..self.arguments(collection) };
-        let read = |answer: &mut Value| read_integer(answer.get("matchedCount")?);
-        self.call("updateMany", &arguments, read).await?;
+        self.call("updateMany", &arguments, matched).await?;
         Ok(())
     }
 
@@ -259,6 +258,10 @@ impl<H: Http> DataApi<H> {
             attempt += 1;
         }
     }
+}
+
+fn matched(answer: &mut Value) -> Option<i64> {
+    read_integer(answer.get("matchedCount")?)
 }
 
 fn documents(answer: &mut Value) -> Option<Vec<Document>> {

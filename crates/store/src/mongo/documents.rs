@@ -58,7 +58,7 @@ pub(super) fn room(document: &Document) -> Result<Room> {
         None => participants.first().copied().map_or_else(nobody, Ok)?,
     };
     Ok(Room {
-        id: document.text("roomId")?.parse().map_err(|_| StoreError::Corrupt("field roomId".to_owned()))?,
+        id: document.parsed("roomId")?,
         host,
         participants,
         active: document.optional_bool("active")?.unwrap_or(true),
@@ -91,7 +91,7 @@ pub(super) fn call_log(document: &Document) -> Result<CallLog> {
         id: document.id("_id")?,
         caller,
         receiver,
-        room: document.text("roomId")?.parse().map_err(|_| StoreError::Corrupt("field roomId".to_owned()))?,
+        room: document.parsed("roomId")?,
         participants: document.optional_ids("participants")?.unwrap_or_else(|| vec![caller, receiver]),
         start: document.date("startTime")?,
         end: document.optional_date("endTime")?,

@@ -69,6 +69,11 @@ impl Document {
         required(self.optional_text(field)?, field)
     }
 
+    /// What is written as text, a UUID say.
+    pub(super) fn parsed<T: FromStr>(&self, field: &str) -> Result<T> {
+        self.text(field)?.parse().map_err(|_| corrupt(field))
+    }
+
     pub(super) fn optional_bool(&self, field: &str) -> Result<Option<bool>> {
         self.read(field, Value::as_bool)
     }

@@ -21,7 +21,7 @@ pub use data_api::{DataSource, Http, HttpAnswer, HttpError};
 
 use data_api::{CallError, DataApi, Stage, after};
 use documents::{account, new_room, new_user, populated, room};
-use ejson::{Sort, date, object_id};
+use ejson::{Document, Sort, date, object_id};
 
 use crate::{Account, Admission, Ended, Join, NewUser, ProfileUpdate, Recorded, Store, StoreError, Taken};
 
@@ -192,26 +192,13 @@ impl<H: Http> Store for MongoStore<H> {
         let guard = json!({ "roomId": id.to_string(), "active": true, last: { "$exists": false } });
         let update = json!({ "$addToSet": { "participants": object_id(user) } });
         self.api.update_one(ROOMS, guard, update, false).await?;
-        let found = self
-            .api
-            .aggregate(
-                ROOMS,
-                vec![
-                    json!({ "$match": { "roomId": id.to_string() } }).into(),
-                    json!({ "$limit": 1 }).into(),
-                    json!({ "$lookup": {
-                        "from": USERS,
-                        "pipeline": [
-                            { "$match": { "_id": object_id(user) } }, { "$project": { "_id": 1 } },
-                        ],
-                        "as": "joined",
-                    } })
-                    .into(),
-                ],
-            )
-            .await?;
-        let Some(found) = found.first() else { return Ok(Join::NotFound) };
-        let room = room(found)?;
+        let joined = json!({ "$lookup": {
+            "from": USERS,
+            "pipeline": [{ "$match": { "_id": object_id(user) } }, { "$project": { "_id": 1 } }],
+            "as": "joined",
+        } });
+        let Some(found) = self.room_with(id, joined.into()).await? else { return Ok(Join::NotFound) };
+        let room = room(&found)?;
         if room.active && found.documents("joined")?.is_empty() {
             // The account was deleted meanwhile, perhaps after it had left its rooms.
             self.leave_all_rooms(user).await?;
@@ -246,10 +233,7 @@ impl<H: Http> Store for MongoStore<H> {
         let filter = json!({ "participants": object_id(user), "active": true });
         let projection = Some(json!({ "_id": 0, "roomId": 1 }));
         let found = self.api.find(ROOMS, filter, projection, None, MOST_ACTIVE_ROOMS).await?;
-        let id = |room: &ejson::Document| {
-            room.text("roomId")?.parse().map_err(|_| StoreError::Corrupt("field roomId".to_owned()))
-        };
-        found.iter().map(id).collect()
+        found.iter().map(|room| room.parsed("roomId")).collect()
     }
 
     async fn admission(&self, room: RoomId, user: UserId) -> Result<Admission> {
@@ -329,6 +313,13 @@ impl<H: Http> Store for MongoStore<H> {
 }
 
 impl<H: Http> MongoStore<H> {
+    /// A room with what a `$lookup` puts beside it, in one round trip.
+    async fn room_with(&self, id: RoomId, lookup: Stage) -> Result<Option<Document>> {
+        let room = json!({ "$match": { "roomId": id.to_string() } });
+        let pipeline = vec![room.into(), json!({ "$limit": 1 }).into(), lookup];
+        Ok(self.api.aggregate(ROOMS, pipeline).await?.into_iter().next())
+    }
+
     /// Takes a user out of every room in one update each: a room it hosted passes to its oldest other
     /// participant, one without any ends.
     async fn leave_all_rooms(&self, user: UserId) -> Result<()> {
