@@ -8,6 +8,8 @@
 
 mod account;
 mod call;
+mod cursor;
+mod derived_key;
 mod fields;
 mod ids;
 pub mod limits;
@@ -19,10 +21,12 @@ mod token;
 
 pub use account::{Email, Password, PasswordAttempt, User, Username};
 pub use call::{Call, CallLog, CallStats, Person};
+pub use cursor::{Cursor, CursorId, CursorKey};
+pub use derived_key::DerivedKey;
 pub use fields::{FieldError, Fields, Invalid, all2, all3};
 pub use ids::{CallLogId, InvalidId, ObjectIds, RoomId, UserId};
-pub use page::{Cursor, Page, PageLimit};
+pub use page::{Listed, Page, PageLimit};
 pub use password_hash::{PasswordHash, Verdict};
-pub use room::Room;
+pub use room::{Participant, Room, RoomWithPeople};
 pub use timestamp::Timestamp;
-pub use token::{Claims, TokenError, TokenFingerprint, TokenKey};
+pub use token::{Claims, HonouredTokens, TokenError, TokenFingerprint, TokenKey};
