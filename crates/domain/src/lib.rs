@@ -8,6 +8,7 @@
 
 mod account;
 mod call;
+mod call_stats;
 mod cursor;
 mod derived_key;
 mod fields;
@@ -20,7 +21,8 @@ mod timestamp;
 mod token;
 
 pub use account::{Email, Password, PasswordAttempt, User, Username};
-pub use call::{Call, CallLog, CallStats, Person};
+pub use call::{Call, CallLog, CallState, Person};
+pub use call_stats::CallStats;
 pub use cursor::{Cursor, CursorId, CursorKey};
 pub use derived_key::DerivedKey;
 pub use fields::{FieldError, Fields, Invalid, all2, all3};
