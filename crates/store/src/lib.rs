@@ -14,6 +14,7 @@ mod calls;
 mod memory;
 mod mongo;
 mod port;
+mod record;
 mod sqlite;
 
 pub use memory::MemoryStore;

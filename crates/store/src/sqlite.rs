@@ -5,49 +5,25 @@
 
 mod calls;
 mod row;
+mod sql;
 
 use async_trait::async_trait;
-use thiserror::Error;
 use zetra_domain::{
-    Call, CallLog, CallLogId, CallStats, Cursor, Email, HonouredTokens, Page, PageLimit, Participant,
-    PasswordHash, Person, Room, RoomId, RoomWithPeople, Timestamp, TokenFingerprint, User, UserId, Username,
-    limits,
+    Call, CallLog, CallLogId, CallStats, Cursor, Email, Page, PageLimit, PasswordHash, Person, Room, RoomId,
+    RoomWithPeople, Timestamp, TokenFingerprint, UserId, Username, limits,
 };
 
 pub use row::Row;
+pub use sql::{Sql, SqlError, SqlValue, Statement};
+
+use sql::values;
 
 use crate::{
     Account, Admission, Ended, Join, Membership, NewUser, ProfileUpdate, Recorded, Store, StoreError, Taken,
+    record::{self, Record, account, honoured_tokens, participant},
 };
 
 type Result<T> = std::result::Result<T, StoreError>;
-
-/// A value bound to a statement's `?1`, `?2`, …
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SqlValue {
-    Null,
-    /// Within ±2^53, as JavaScript's numbers are.
-    Integer(i64),
-    Text(String),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Statement {
-    pub sql: &'static str,
-    pub values: Vec<SqlValue>,
-}
-
-/// The database's own words, for the log.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{0}")]
-pub struct SqlError(pub String);
-
-/// The seam: a SQLite database that runs batches.
-#[async_trait]
-pub trait Sql: Send + Sync {
-    /// Runs all statements in one transaction; the rows of each, in order.
-    async fn batch(&self, statements: Vec<Statement>) -> std::result::Result<Vec<Vec<Row>>, SqlError>;
-}
 
 /// Sorts after every time and id there is: where the first page begins.
 const LAST_TIME: i64 = (1 << 53) - 1;
@@ -79,19 +55,13 @@ impl<S: Sql> Store for SqliteStore<S> {
     }
 
     async fn insert_user(&self, new: &NewUser) -> Result<std::result::Result<(), Taken>> {
-        let NewUser { user, password_hash } = new;
+        let NewUser { user, .. } = new;
         let [_, by_email, by_username] = self
             .batch([
                 statement(
-                    "INSERT INTO users (id, username, email, password_hash, created_at)
-                     VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
-                    [
-                        user.id.into(),
-                        user.username.as_str().into(),
-                        user.email.as_str().into(),
-                        password_hash.expose().into(),
-                        user.created_at.into(),
-                    ],
+                    "INSERT INTO users (id, username, email, password_hash, token_version, created_at)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+                    values(record::user_fields(new)),
                 ),
                 statement("SELECT id FROM users WHERE email = ?1", [user.email.as_str().into()]),
                 statement("SELECT id FROM users WHERE username = ?1", [user.username.as_str().into()]),
@@ -167,7 +137,7 @@ impl<S: Sql> Store for SqliteStore<S> {
                 ),
             ])
             .await?;
-        rows.first().map(|row| row.integer("token_version")).transpose()
+        rows.first().map(|row| row.integer("tokenVersion")).transpose()
     }
 
     async fn renew_hash(&self, id: UserId, from: &PasswordHash, to: &PasswordHash) -> Result<()> {
@@ -200,26 +170,20 @@ impl<S: Sql> Store for SqliteStore<S> {
                 statement("DELETE FROM users WHERE id = ?1", [id.into()]),
             ])
             .await?;
-        rooms.iter().map(|row| row.id("room_id")).collect()
+        rooms.iter().map(|row| row.parsed("roomId")).collect()
     }
 
     async fn insert_room(&self, room: &Room) -> Result<()> {
         self.batch([
             statement(
                 "INSERT INTO rooms (room_id, host, active, locked, created_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
-                [
-                    room.id.into(),
-                    room.host.into(),
-                    i64::from(room.active).into(),
-                    i64::from(room.locked).into(),
-                    room.created_at.into(),
-                ],
+                 VALUES (?1, ?2, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+                values(record::room_fields(room)),
             ),
             statement(
                 "INSERT INTO room_participants (room_id, user_id, position, room_created_at)
-                 SELECT ?1, value, key, ?3 FROM json_each(?2) WHERE true ON CONFLICT DO NOTHING",
-                [room.id.into(), id_list(&room.participants).as_str().into(), room.created_at.into()],
+                 SELECT ?1, value, key, ?6 FROM json_each(?3) WHERE true ON CONFLICT DO NOTHING",
+                values(record::room_fields(room)),
             ),
         ])
         .await
@@ -244,7 +208,7 @@ impl<S: Sql> Store for SqliteStore<S> {
                 room_statement(room),
             ])
             .await?;
-        Ok(match rows.first().map(read_room).transpose()? {
+        Ok(match rows.first().map(record::room).transpose()? {
             Some(room) if !room.active => Join::NotFound,
             Some(room) if room.admits(user) => Join::Joined(room),
             Some(_) => Join::Full,
@@ -263,7 +227,7 @@ impl<S: Sql> Store for SqliteStore<S> {
                 ),
             ])
             .await?;
-        let Some(room) = room.first().map(read_room).transpose()? else { return Ok(None) };
+        let Some(room) = room.first().map(record::room).transpose()? else { return Ok(None) };
         let people = people.iter().map(participant).collect::<Result<_>>()?;
         Ok(Some(RoomWithPeople { room, people }))
     }
@@ -286,11 +250,11 @@ impl<S: Sql> Store for SqliteStore<S> {
                 [user.into(), time, id, (i64::from(limit.get()) + 1).into()],
             ))
             .await?;
-        Ok(Page::cut(rows.iter().map(read_room).collect::<Result<_>>()?, limit))
+        Ok(Page::cut(rows.iter().map(record::room).collect::<Result<_>>()?, limit))
     }
 
     async fn active_rooms_of(&self, user: UserId) -> Result<Vec<RoomId>> {
-        self.rows(active_rooms_of(user)).await?.iter().map(|row| row.id("room_id")).collect()
+        self.rows(active_rooms_of(user)).await?.iter().map(|row| row.parsed("roomId")).collect()
     }
 
     async fn admission(&self, room: RoomId, user: UserId) -> Result<Admission> {
@@ -305,12 +269,12 @@ impl<S: Sql> Store for SqliteStore<S> {
             ))
             .await?;
         let row = rows.first().ok_or_else(|| StoreError::Corrupt("no admission".to_owned()))?;
-        let membership = match (row.optional_text("room_id")?, row.integer("participant")?) {
+        let membership = match (row.optional_text("roomId")?, row.integer("participant")?) {
             (None, _) => Membership::RoomNotFound,
             (Some(_), 0) => Membership::NotParticipant,
             (Some(_), _) => Membership::Participant,
         };
-        let known = row.optional_text("id")?.is_some();
+        let known = row.optional_text("_id")?.is_some();
         Ok(Admission { membership, tokens: known.then(|| honoured_tokens(row)).transpose()? })
     }
 
@@ -373,43 +337,8 @@ fn keys_after<K: Copy + Into<SqlValue>>(cursor: Option<&Cursor<K>>) -> [SqlValue
 }
 
 fn is_of_other(rows: &[Row], id: UserId) -> Result<bool> {
-    let holder: Option<UserId> = rows.first().map(|row| row.id("id")).transpose()?;
+    let holder: Option<UserId> = rows.first().map(|row| row.id("_id")).transpose()?;
     Ok(holder.is_some_and(|holder| holder != id))
-}
-
-fn account(row: &Row) -> Result<Account> {
-    Ok(Account {
-        user: User {
-            id: row.id("id")?,
-            username: Username::stored(row.text("username")?),
-            email: Email::stored(row.text("email")?),
-            created_at: row.time("created_at")?,
-        },
-        password_hash: PasswordHash::stored(row.text("password_hash")?),
-        tokens: honoured_tokens(row)?,
-    })
-}
-
-fn honoured_tokens(row: &Row) -> Result<HonouredTokens> {
-    Ok(HonouredTokens {
-        version: row.integer("token_version")?,
-        kept: row.optional_text("kept_token")?.map(TokenFingerprint::stored),
-    })
-}
-
-fn participant(row: &Row) -> Result<Participant> {
-    Ok(Participant { id: row.id("id")?, username: Username::stored(row.text("username")?) })
-}
-
-fn read_room(row: &Row) -> Result<Room> {
-    Ok(Room {
-        id: row.id("room_id")?,
-        host: row.id("host")?,
-        participants: row.ids("participants")?,
-        active: row.integer("active")? != 0,
-        locked: row.integer("locked")? != 0,
-        created_at: row.time("created_at")?,
-    })
 }
 
 fn id_list(users: &[UserId]) -> String {

@@ -20,12 +20,13 @@ use zetra_domain::{
 use super::{
     CALLS, MongoStore, ROOMS, Result, USERS,
     data_api::{CallError, Http, Stage, after},
-    documents::{call_log, call_log_fields, populated, removal, room},
+    documents::{document, removal},
     ejson::{Document, date, object_id, object_ids},
 };
 use crate::{
     StoreError,
     calls::{CallTable, Change, Found, FoundOpen, MOST_LOGS, Reach},
+    record::{Record, call_log, call_log_fields, call_log_with_people, room},
 };
 
 /// Open logs that are read to end one of them. One is enough, but the pending write may be about it.
@@ -91,8 +92,7 @@ impl<H: Http> CallTable for MongoStore<H> {
     async fn write(&self, write: CallLogId, guard: &i64, change: &Change) -> Result<bool> {
         let Change { log, removed, .. } = change;
         let revision = guard + 1;
-        let mut pending = call_log_fields(log);
-        pending.insert("_id".to_owned(), object_id(log.id));
+        let mut pending = document(call_log_fields(log));
         pending.insert("removed".to_owned(), removed.iter().map(object_id).collect());
         pending.insert("write".to_owned(), object_id(write));
         // A room that has had no call, of the Node backend perhaps, has no revision.
@@ -183,9 +183,10 @@ impl<H: Http> MongoStore<H> {
     async fn apply(&self, Change { log, removed, .. }: &Change, revision: i64) -> Result<()> {
         if !removed.is_empty() {
             let filter = json!({ "_id": { "$in": removed.iter().map(object_id).collect::<Value>() } });
-            self.api.update_many(CALLS, filter, removal(log.id, revision)).await?;
+            self.api.update_many(CALLS, filter, removal(log, revision)).await?;
         }
-        let mut fields = call_log_fields(log);
+        let mut fields = document(call_log_fields(log));
+        fields.remove("_id");
         fields.insert("revision".to_owned(), revision.into());
         // A log that is further on does not match, and its `_id` then refuses the insertion.
         let filter = json!({ "_id": object_id(log.id), "revision": { "$not": { "$gte": revision } } });
@@ -227,7 +228,7 @@ impl<H: Http> MongoStore<H> {
             .into(),
         ];
         let found = self.api.aggregate(CALLS, pipeline).await?;
-        let logs = found.iter().map(|document| Ok(populated(document)?.as_of(now)));
+        let logs = found.iter().map(|document| Ok(call_log_with_people(document)?.as_of(now)));
         Ok(Page::cut(logs.collect::<Result<_>>()?, limit))
     }
 

@@ -9,7 +9,10 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value, json};
 use zetra_domain::{Timestamp, UserId};
 
-use crate::StoreError;
+use crate::{
+    StoreError,
+    record::{Record, corrupt, required},
+};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -39,8 +42,7 @@ impl Serialize for Sort {
     }
 }
 
-/// A document as it came. Reading a field that is not there or has another type is
-/// [`StoreError::Corrupt`], which names the field and never its value.
+/// A document as it came.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Document(Map<String, Value>);
 
@@ -61,48 +63,6 @@ impl Document {
         self.get(field).map(|value| read(value).ok_or_else(|| corrupt(field))).transpose()
     }
 
-    pub(super) fn optional_text(&self, field: &str) -> Result<Option<String>> {
-        self.read(field, |value| value.as_str().map(str::to_owned))
-    }
-
-    pub(super) fn text(&self, field: &str) -> Result<String> {
-        required(self.optional_text(field)?, field)
-    }
-
-    /// What is written as text, a UUID say.
-    pub(super) fn parsed<T: FromStr>(&self, field: &str) -> Result<T> {
-        self.text(field)?.parse().map_err(|_| corrupt(field))
-    }
-
-    pub(super) fn optional_bool(&self, field: &str) -> Result<Option<bool>> {
-        self.read(field, Value::as_bool)
-    }
-
-    pub(super) fn optional_id<T: FromStr>(&self, field: &str) -> Result<Option<T>> {
-        self.read(field, read_id)
-    }
-
-    pub(super) fn id<T: FromStr>(&self, field: &str) -> Result<T> {
-        required(self.optional_id(field)?, field)
-    }
-
-    pub(super) fn optional_ids<T: FromStr>(&self, field: &str) -> Result<Option<Vec<T>>> {
-        self.read(field, |value| value.as_array()?.iter().map(read_id).collect())
-    }
-
-    pub(super) fn optional_date(&self, field: &str) -> Result<Option<Timestamp>> {
-        self.read(field, read_date)
-    }
-
-    pub(super) fn date(&self, field: &str) -> Result<Timestamp> {
-        required(self.optional_date(field)?, field)
-    }
-
-    /// A number of any type, 0 where there is none.
-    pub(super) fn integer(&self, field: &str) -> Result<i64> {
-        Ok(self.read(field, read_integer)?.unwrap_or(0))
-    }
-
     pub(super) fn optional_document(&self, field: &str) -> Result<Option<Self>> {
         self.read(field, |value| value.as_object().cloned().map(Self))
     }
@@ -115,12 +75,36 @@ impl Document {
     }
 }
 
-fn required<T>(value: Option<T>, field: &str) -> Result<T> {
-    value.ok_or_else(|| corrupt(field))
-}
+impl Record for Document {
+    fn optional_text(&self, field: &str) -> Result<Option<String>> {
+        self.read(field, |value| value.as_str().map(str::to_owned))
+    }
 
-fn corrupt(field: &str) -> StoreError {
-    StoreError::Corrupt(format!("field {field}"))
+    /// A number of any type.
+    fn optional_integer(&self, field: &str) -> Result<Option<i64>> {
+        self.read(field, read_integer)
+    }
+
+    fn optional_bool(&self, field: &str) -> Result<Option<bool>> {
+        self.read(field, Value::as_bool)
+    }
+
+    fn optional_time(&self, field: &str) -> Result<Option<Timestamp>> {
+        self.read(field, read_date)
+    }
+
+    fn optional_id<T: FromStr>(&self, field: &str) -> Result<Option<T>> {
+        self.read(field, read_id)
+    }
+
+    fn optional_ids<T: FromStr>(&self, field: &str) -> Result<Option<Vec<T>>> {
+        self.read(field, |value| value.as_array()?.iter().map(read_id).collect())
+    }
+
+    /// Of an array, as `$lookup` makes it.
+    fn beside(&self, name: &str) -> Result<Option<Self>> {
+        Ok(self.documents(name)?.into_iter().next())
+    }
 }
 
 fn read_id<T: FromStr>(value: &Value) -> Option<T> {
@@ -177,14 +161,14 @@ mod tests {
             json!({"$date": "2023-11-14T22:13:20.123Z"}),
             json!({"$date": 1_700_000_000_123_i64}),
         ] {
-            assert_eq!(document(json!({ "t": written })).date("t"), Ok(time), "{written}");
+            assert_eq!(document(json!({ "t": written })).time("t"), Ok(time), "{written}");
         }
     }
 
     #[test]
     fn null_is_absent_and_another_type_is_told_without_its_value() {
         let document = document(json!({"end": null, "name": 5, "half": 0.5}));
-        assert_eq!(document.optional_date("end"), Ok(None));
+        assert_eq!(document.optional_time("end"), Ok(None));
         for error in [document.text("name").unwrap_err(), document.integer("half").unwrap_err()] {
             assert!(matches!(&error, StoreError::Corrupt(text) if text.starts_with("field ")), "{error}");
         }

@@ -20,11 +20,12 @@ use zetra_domain::{
 pub use data_api::{DataSource, Http, HttpAnswer, HttpError};
 
 use data_api::{CallError, DataApi, Stage, after};
-use documents::{account, honoured_tokens, new_room, new_user, people, room};
+use documents::{document, people};
 use ejson::{Document, Sort, date, object_id};
 
 use crate::{
     Account, Admission, Ended, Join, Membership, NewUser, ProfileUpdate, Recorded, Store, StoreError, Taken,
+    record::{Record, account, honoured_tokens, room, room_fields, user_fields},
 };
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -91,7 +92,7 @@ impl<H: Http> Store for MongoStore<H> {
 
     async fn insert_user(&self, new: &NewUser) -> Result<std::result::Result<(), Taken>> {
         for _ in 0..INSERT_ATTEMPTS {
-            match self.api.insert_one(USERS, new_user(new)).await {
+            match self.api.insert_one(USERS, document(user_fields(new)).into()).await {
                 Ok(()) => return Ok(Ok(())),
                 Err(CallError::Store(error)) => return Err(error),
                 Err(CallError::Duplicate) => {}
@@ -182,7 +183,7 @@ impl<H: Http> Store for MongoStore<H> {
     }
 
     async fn insert_room(&self, room: &Room) -> Result<()> {
-        match self.api.insert_one(ROOMS, new_room(room)).await {
+        match self.api.insert_one(ROOMS, document(room_fields(room)).into()).await {
             // A random UUID that is there already is there by an earlier attempt of ours.
             Ok(()) | Err(CallError::Duplicate) => Ok(()),
             Err(CallError::Store(error)) => Err(error),

@@ -8,17 +8,16 @@
 
 use async_trait::async_trait;
 use zetra_domain::{
-    Call, CallLog, CallLogId, CallState, CallStats, Cursor, Email, Page, PageLimit, Person, RoomId,
-    Timestamp, UserId, Username, limits,
+    Call, CallLog, CallLogId, CallStats, Cursor, Page, PageLimit, Person, RoomId, Timestamp, UserId, limits,
 };
 
 use super::{
-    Result, Row, Sql, SqlValue, SqliteStore, Statement, id_list, keys_after, read_room, room_statement,
-    statement,
+    Result, Sql, SqlValue, SqliteStore, Statement, id_list, keys_after, room_statement, statement, values,
 };
 use crate::{
     StoreError,
     calls::{CallTable, Change, Found, FoundOpen, MOST_LOGS, Reach},
+    record::{self, Record},
 };
 
 /// The columns of a log, by name: a database whose schema is older refuses them.
@@ -47,11 +46,11 @@ impl<S: Sql> CallTable for SqliteStore<S> {
                 in_reach(call.room, reach),
             ])
             .await?;
-        let logs = logs.iter().map(call_log).collect::<Result<Vec<_>>>()?;
+        let logs = logs.iter().map(record::call_log).collect::<Result<Vec<_>>>()?;
         Ok(Found {
-            known: known.iter().map(|row| row.id("id")).collect::<Result<_>>()?,
-            guard: room.first().map(|row| row.text("calls_revision")).transpose()?.unwrap_or_default(),
-            room: room.first().map(read_room).transpose()?,
+            known: known.iter().map(|row| row.id("_id")).collect::<Result<_>>()?,
+            guard: room.first().map(|row| row.text("callsRevision")).transpose()?.unwrap_or_default(),
+            room: room.first().map(record::room).transpose()?,
             cut_at: logs.get(MOST_LOGS - 1).map(|last| last.start),
             logs,
         })
@@ -80,9 +79,9 @@ impl<S: Sql> CallTable for SqliteStore<S> {
             .await?;
         let Some(room) = room.first() else { return Ok(None) };
         Ok(Some(FoundOpen {
-            created_at: room.time("created_at")?,
-            guard: room.text("calls_revision")?,
-            logs: logs.iter().map(call_log).collect::<Result<_>>()?,
+            created_at: room.time("createdAt")?,
+            guard: room.text("callsRevision")?,
+            logs: logs.iter().map(record::call_log).collect::<Result<_>>()?,
         }))
     }
 
@@ -100,26 +99,14 @@ impl<S: Sql> CallTable for SqliteStore<S> {
                     with(guarded(), [guard.as_str().into()]),
                 ),
                 statement(
-                    "INSERT INTO call_logs (id, room_id, caller_id, receiver_id, participants, start_time,
+                    "INSERT INTO call_logs (id, caller_id, receiver_id, room_id, participants, start_time,
                        end_time, open_since, duration)
-                     SELECT ?3, ?1, ?4, ?5, ?6, ?7, ?8, ?9, ?10
+                     SELECT ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11
                      FROM rooms WHERE room_id = ?1 AND calls_revision = ?2
                      ON CONFLICT (id) DO UPDATE SET participants = excluded.participants,
                        start_time = excluded.start_time, end_time = excluded.end_time,
                        open_since = excluded.open_since, duration = excluded.duration",
-                    with(
-                        guarded(),
-                        [
-                            id.as_str().into(),
-                            log.caller.into(),
-                            log.receiver.into(),
-                            people.as_str().into(),
-                            log.start.into(),
-                            log.end().into(),
-                            log.state.open_since().into(),
-                            log.duration().into(),
-                        ],
-                    ),
+                    with(guarded(), values(record::call_log_fields(log))),
                 ),
                 statement(
                     "DELETE FROM call_participants
@@ -141,7 +128,7 @@ impl<S: Sql> CallTable for SqliteStore<S> {
                 statement("SELECT calls_revision FROM rooms WHERE room_id = ?1", [room.as_str().into()]),
             ])
             .await?;
-        Ok(rows.first().map(|row| row.text("calls_revision")).transpose()?.as_ref() == Some(&write))
+        Ok(rows.first().map(|row| row.text("callsRevision")).transpose()?.as_ref() == Some(&write))
     }
 }
 
@@ -157,8 +144,9 @@ impl<S: Sql> SqliteStore<S> {
         let rows = self
             .rows(statement(
                 select_calls!(
-                    ", a.username AS caller_username, a.email AS caller_email,
-                       b.username AS receiver_username, b.email AS receiver_email
+                    ", a.id AS \"caller.id\", a.username AS \"caller.username\", a.email AS \"caller.email\",
+                       b.id AS \"receiver.id\", b.username AS \"receiver.username\",
+                       b.email AS \"receiver.email\"
                      FROM call_participants p JOIN call_logs c ON c.id = p.call_id
                      LEFT JOIN users a ON a.id = c.caller_id LEFT JOIN users b ON b.id = c.receiver_id
                      WHERE p.user_id = ?1 AND (p.start_time, p.call_id) < (?2, ?3)
@@ -167,13 +155,8 @@ impl<S: Sql> SqliteStore<S> {
                 [user.into(), time, id, (i64::from(limit.get()) + 1).into()],
             ))
             .await?;
-        let told = |row: &Row| {
-            let log = call_log(row)?.as_of(now);
-            let caller = person(row, log.caller, "caller_username", "caller_email")?;
-            let receiver = person(row, log.receiver, "receiver_username", "receiver_email")?;
-            Ok(log.with_people(caller, receiver))
-        };
-        Ok(Page::cut(rows.iter().map(told).collect::<Result<_>>()?, limit))
+        let logs = rows.iter().map(|row| Ok(record::call_log_with_people(row)?.as_of(now)));
+        Ok(Page::cut(logs.collect::<Result<_>>()?, limit))
     }
 
     pub(super) async fn stats_of_calls(&self, user: UserId, now: Timestamp) -> Result<CallStats> {
@@ -224,26 +207,4 @@ fn in_reach(room: RoomId, reach: &Reach) -> Statement {
 
 fn with<const N: usize>(guarded: [SqlValue; 2], more: [SqlValue; N]) -> Vec<SqlValue> {
     guarded.into_iter().chain(more).collect()
-}
-
-fn call_log(row: &Row) -> Result<CallLog> {
-    let start = row.time("start_time")?;
-    Ok(CallLog {
-        id: row.id("id")?,
-        caller: row.id("caller_id")?,
-        receiver: row.id("receiver_id")?,
-        room: row.id("room_id")?,
-        participants: row.ids("participants")?,
-        start,
-        state: CallState::stored(start, row.optional_time("end_time")?, row.optional_time("open_since")?),
-    })
-}
-
-fn person(row: &Row, id: UserId, username: &str, email: &str) -> Result<Option<Person>> {
-    let (username, email) = (row.optional_text(username)?, row.optional_text(email)?);
-    Ok(username.zip(email).map(|(username, email)| Person {
-        id,
-        username: Username::stored(username),
-        email: Email::stored(email),
-    }))
 }

@@ -1,14 +1,18 @@
-//! Rows as they come from any SQLite: column names with JSON values, and values as they go in.
+//! Rows as they come from any SQLite: column names with JSON values.
 
 use std::str::FromStr;
 
 use serde_json::{Map, Value};
-use zetra_domain::{CallLogId, RoomId, Timestamp, UserId};
+use zetra_domain::Timestamp;
 
-use super::SqlValue;
-use crate::StoreError;
+use crate::{
+    StoreError,
+    record::{Record, corrupt},
+};
 
-/// One row. Reading a column that is not there or has another type is [`StoreError::Corrupt`].
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// One row. A column that is not there is [`StoreError::Corrupt`], as one of another type is.
 #[derive(Clone, Debug, Default)]
 pub struct Row(Map<String, Value>);
 
@@ -17,100 +21,96 @@ impl Row {
         Self(columns)
     }
 
-    pub(super) fn text(&self, column: &str) -> Result<String, StoreError> {
-        self.optional_text(column)?.ok_or_else(|| corrupt(column))
-    }
-
-    pub(super) fn optional_text(&self, column: &str) -> Result<Option<String>, StoreError> {
-        match self.0.get(column) {
-            Some(Value::String(text)) => Ok(Some(text.clone())),
-            Some(Value::Null) => Ok(None),
-            _ => Err(corrupt(column)),
-        }
-    }
-
-    pub(super) fn integer(&self, column: &str) -> Result<i64, StoreError> {
-        self.optional_integer(column)?.ok_or_else(|| corrupt(column))
-    }
-
-    pub(super) fn time(&self, column: &str) -> Result<Timestamp, StoreError> {
-        self.integer(column).map(Timestamp::from_millis)
-    }
-
-    pub(super) fn optional_time(&self, column: &str) -> Result<Option<Timestamp>, StoreError> {
-        Ok(self.optional_integer(column)?.map(Timestamp::from_millis))
-    }
-
-    pub(super) fn id<T: FromStr>(&self, column: &str) -> Result<T, StoreError> {
-        self.text(column)?.parse().map_err(|_| corrupt(column))
-    }
-
-    /// A JSON array of ids.
-    pub(super) fn ids(&self, column: &str) -> Result<Vec<UserId>, StoreError> {
-        serde_json::from_str(&self.text(column)?).map_err(|_| corrupt(column))
-    }
-
-    fn optional_integer(&self, column: &str) -> Result<Option<i64>, StoreError> {
-        match self.0.get(column) {
-            Some(Value::Null) => Ok(None),
-            // D1 gives every number as a double; what we store is whole and within ±2^53.
-            Some(Value::Number(number)) => {
-                let whole = number.as_i64().or_else(|| number.as_f64().map(|number| number as i64));
-                whole.map(Some).ok_or_else(|| corrupt(column))
-            }
-            _ => Err(corrupt(column)),
+    /// `None` for NULL.
+    fn read<T>(&self, field: &str, read: impl Fn(&Value) -> Option<T>) -> Result<Option<T>> {
+        match self.0.get(&column(field)).ok_or_else(|| corrupt(field))? {
+            Value::Null => Ok(None),
+            value => read(value).map(Some).ok_or_else(|| corrupt(field)),
         }
     }
 }
 
-fn corrupt(column: &str) -> StoreError {
-    StoreError::Corrupt(format!("column {column}"))
-}
+impl Record for Row {
+    fn optional_text(&self, field: &str) -> Result<Option<String>> {
+        self.read(field, |value| value.as_str().map(str::to_owned))
+    }
 
-impl From<i64> for SqlValue {
-    fn from(integer: i64) -> Self {
-        Self::Integer(integer)
+    fn optional_integer(&self, field: &str) -> Result<Option<i64>> {
+        // D1 gives every number as a double. What we store is whole and within ±2^53.
+        self.read(field, |value| value.as_i64().or_else(|| value.as_f64().map(|number| number as i64)))
+    }
+
+    fn optional_bool(&self, field: &str) -> Result<Option<bool>> {
+        Ok(self.optional_integer(field)?.map(|integer| integer != 0))
+    }
+
+    fn optional_time(&self, field: &str) -> Result<Option<Timestamp>> {
+        Ok(self.optional_integer(field)?.map(Timestamp::from_millis))
+    }
+
+    fn optional_id<T: FromStr>(&self, field: &str) -> Result<Option<T>> {
+        self.read(field, |value| value.as_str()?.parse().ok())
+    }
+
+    /// Kept as a JSON array.
+    fn optional_ids<T: FromStr>(&self, field: &str) -> Result<Option<Vec<T>>> {
+        self.read(field, |value| {
+            let ids: Vec<String> = serde_json::from_str(value.as_str()?).ok()?;
+            ids.iter().map(|id| id.parse().ok()).collect()
+        })
+    }
+
+    /// Of columns `name.id`, `name.username`; `None` where an outer join found nothing.
+    fn beside(&self, name: &str) -> Result<Option<Self>> {
+        let own = |(column, value): (&String, &Value)| {
+            let column = column.strip_prefix(name)?.strip_prefix('.')?;
+            Some((column.to_owned(), value.clone()))
+        };
+        let columns = Self(self.0.iter().filter_map(own).collect());
+        let found = columns.optional_text("_id")?.is_some();
+        Ok(found.then_some(columns))
     }
 }
 
-impl From<&str> for SqlValue {
-    fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
+/// `_id` is `id`, `createdAt` is `created_at`.
+fn column(field: &str) -> String {
+    let mut column = String::with_capacity(field.len() + 4);
+    for letter in field.trim_start_matches('_').chars() {
+        if letter.is_ascii_uppercase() {
+            column.push('_');
+        }
+        column.push(letter.to_ascii_lowercase());
     }
+    column
 }
 
-impl From<Option<&str>> for SqlValue {
-    fn from(text: Option<&str>) -> Self {
-        text.map_or(Self::Null, Self::from)
-    }
-}
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
 
-impl From<UserId> for SqlValue {
-    fn from(id: UserId) -> Self {
-        Self::Text(id.to_string())
-    }
-}
+    use super::*;
 
-impl From<CallLogId> for SqlValue {
-    fn from(id: CallLogId) -> Self {
-        Self::Text(id.to_string())
+    fn row(columns: Value) -> Row {
+        let Value::Object(columns) = columns else { panic!("no row") };
+        Row::new(columns)
     }
-}
 
-impl From<RoomId> for SqlValue {
-    fn from(id: RoomId) -> Self {
-        Self::Text(id.to_string())
+    #[test]
+    fn a_field_has_a_column_of_its_name() {
+        let row = row(json!({ "id": "a", "password_hash": "b", "created_at": 7.0, "end_time": null }));
+        assert_eq!(row.text("_id"), Ok("a".to_owned()));
+        assert_eq!(row.text("passwordHash"), Ok("b".to_owned()));
+        assert_eq!(row.time("createdAt"), Ok(Timestamp::from_millis(7)));
+        assert_eq!(row.optional_time("endTime"), Ok(None));
+        for error in [row.optional_text("locked").unwrap_err(), row.optional_time("_id").unwrap_err()] {
+            assert!(matches!(error, StoreError::Corrupt(_)), "{error}");
+        }
     }
-}
 
-impl From<Timestamp> for SqlValue {
-    fn from(time: Timestamp) -> Self {
-        Self::Integer(time.millis())
-    }
-}
-
-impl From<Option<Timestamp>> for SqlValue {
-    fn from(time: Option<Timestamp>) -> Self {
-        time.map_or(Self::Null, Self::from)
+    #[test]
+    fn what_an_outer_join_did_not_find_is_nothing() {
+        let row = row(json!({ "a.id": "x", "a.username": "ann", "b.id": null, "b.username": null }));
+        assert_eq!(row.beside("a").unwrap().unwrap().text("username"), Ok("ann".to_owned()));
+        assert!(row.beside("b").unwrap().is_none());
     }
 }
