@@ -3,7 +3,6 @@
 import { announce, h, icon } from "../dom.js";
 import { chatPanel } from "./chat_panel.js";
 import { copyButton } from "./copy_button.js";
-import { linkTo } from "./room.js";
 import { tile } from "./tile.js";
 
 const STATES = { connecting: "Connecting …", joined: "", reconnecting: "The connection is lost. Reconnecting …" };
@@ -71,7 +70,7 @@ export function callView({ call, media, hangUp }) {
   media.addEventListener("change", update);
   update();
 
-  const bar = h("div", { class: "bar" }, h("h1", {}, `Room ${call.roomId.slice(0, 8)}`), count, copyButton(linkTo(call.roomId)));
+  const bar = h("div", { class: "bar" }, h("h1", {}, `Room ${call.roomId.slice(0, 8)}`), count, copyButton(call.roomId));
   const controls = h("div", { class: "controls", role: "toolbar", "aria-label": "Call" }, microphone, camera, screen, chatButton, leave);
   const element = h("section", { class: "call" }, bar, banner, problem, h("div", { class: "stage" }, h("div", { class: "pictures" }, grid, waiting), chat.element), controls);
   return {
