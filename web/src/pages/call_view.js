@@ -8,7 +8,7 @@ import { tile } from "./tile.js";
 const STATES = { connecting: "Connecting …", joined: "", reconnecting: "The connection is lost. Reconnecting …" };
 
 export function callView({ call, media, hangUp }) {
-  const own = tile({ name: "You", own: true });
+  const own = tile({ own: true });
   const tiles = new Map();
   const grid = h("div", { class: "grid" }, own.element);
   const banner = h("p", { class: "banner", role: "status" });
@@ -42,12 +42,13 @@ export function callView({ call, media, hangUp }) {
       tiles.delete(id);
     }
     for (const person of call.people.values()) {
+      const name = call.names.of(person.id);
       if (!tiles.has(person.id)) {
-        tiles.set(person.id, tile({ name: person.name }));
+        tiles.set(person.id, tile());
         grid.append(tiles.get(person.id).element);
-        announce("Somebody has joined");
+        announce(`${name} has joined`);
       }
-      tiles.get(person.id).show({ name: person.name ?? "Somebody", media: person.media, stream: person.peer.stream, state: person.peer.state });
+      tiles.get(person.id).show({ name, media: person.media, stream: person.peer.stream, state: person.peer.state });
     }
     const { tracks, state } = media;
     own.show({ name: "You", media: state, stream: tracks.video && new MediaStream([tracks.video]), state: "connected" });
