@@ -13,6 +13,7 @@ mod ids;
 pub mod limits;
 mod page;
 mod password_hash;
+mod rate_limit;
 mod room;
 mod timestamp;
 mod token;
@@ -23,6 +24,9 @@ pub use fields::{FieldError, Fields, Invalid, all2, all3};
 pub use ids::{CallLogId, InvalidId, ObjectIds, RoomId, UserId};
 pub use page::{Cursor, Page, PageLimit};
 pub use password_hash::{PasswordHash, Verdict};
+pub use rate_limit::{
+    AccountKey, AddressKey, Attempt, AuthLimits, Hourly, HourlyLimits, PasswordOutcome, Policy, Settlement, Standing,
+};
 pub use room::Room;
 pub use timestamp::Timestamp;
 pub use token::{Claims, TokenError, TokenFingerprint, TokenKey};

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use worker::Env;
 use zetra_domain::RoomId;
+use zetra_runtime::Config;
 use zetra_signalling::Revocation;
 use zetra_socketio::{
     Effects, Kept, Limits, LogLimits, Saving, SocketIo,
@@ -21,12 +22,16 @@ use zetra_socketio_object::{
 };
 
 use crate::{
-    Config, Delivery, Door, RoomApplication, RoomCommand, RoomSettings, SessionClient,
-    embedding::{admission, answer, config, name, path, read, room_limits, settings, stored, verification},
-    mailboxes::Mailboxes,
-    object_clients::path as paths,
-    session_protocol::{Batch, FromSession},
+    clients::{SessionClient, path as paths},
+    embedding::{
+        admission, answer, authenticator, config, name, path, read, room_limits, settings, stored, verification,
+    },
+    exchange::{Batch, Delivery, FromSession, Mailboxes},
 };
+
+pub use application::{Asker, RoomApplication, RoomCommand, RoomSettings, StoredPeer};
+
+mod application;
 
 const ROOM: &str = "room";
 const PEER: &str = "peer:";
@@ -60,8 +65,12 @@ impl Room {
 
     pub async fn fetch(&self, request: web_sys::Request) -> Result<web_sys::Response, JsValue> {
         let object = Rc::clone(&self.0);
-        object.embedding().remember(&name(&request)?);
-        match path(&request)?.as_str() {
+        let (name, path) = (name(&request)?, path(&request)?);
+        // Who only asks, or tells of tokens, finds an object that has forgotten itself as it is.
+        if !matches!(path.as_str(), paths::ONLINE | paths::REVOKE) {
+            object.embedding().remember(&name);
+        }
+        match path.as_str() {
             paths::ONLINE => answer(&object.look(|protocol| protocol.application().online())),
             paths::REVOKE => {
                 let revocation: Revocation = read(&request).await?;
@@ -102,7 +111,7 @@ impl Embedding for Shell {
     }
 
     fn protocol(&self, kept: Vec<(SessionKey, Kept)>) -> SocketIo<RoomApplication> {
-        let Config { token_key, socket_auth, ping_interval_ms, ping_timeout_ms, .. } = &self.config;
+        let Config { ping_interval_ms, ping_timeout_ms, .. } = &self.config;
         let limits = room_limits(&self.config);
         let log = LogLimits {
             // From the last thing that a client can have received to the end of its being held.
@@ -110,13 +119,13 @@ impl Embedding for Shell {
             max_events: MISSED_EVENTS,
             max_bytes: MISSED_BYTES,
         };
-        let door = Door { token_key: token_key.clone(), socket_auth: *socket_auth };
+        let authenticator = authenticator(&self.config);
         let peers = stored(&self.kv, PEER);
         let peers = peers.iter().filter_map(|(_, peer)| serde_json::from_str(peer).ok()).collect();
         let segments = stored(&self.kv, LOG).into_iter();
         let segments = segments.filter_map(|(first, json)| Some((first.parse().ok()?, json))).collect();
         SocketIo::restore(Limits::default(), kept, |connected| {
-            let settings = RoomSettings { door, limits, log, new_id };
+            let settings = RoomSettings { authenticator, limits, log, new_id };
             RoomApplication::restore(self.room(), settings, peers, segments, connected, now())
         })
     }
@@ -155,11 +164,11 @@ impl Embedding for Shell {
                 let begins = sessions.post(&session, delivery);
                 return begins.then(|| Box::pin(deliver(Rc::clone(object), session)) as Errand);
             }
-            RoomCommand::Verify { socket, user } => {
+            RoomCommand::Verify { asker, user } => {
                 let object = Rc::clone(object);
                 return Some(Box::pin(async move {
                     let verification = verification(&object.embedding().env, user).await;
-                    act(&object, |room| room.verified(socket, verification, now()));
+                    act(&object, |room| room.verified(asker, verification, now()));
                 }));
             }
             RoomCommand::Lookup { peer, user, ack } => {

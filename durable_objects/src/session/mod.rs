@@ -8,6 +8,7 @@ use std::{cell::RefCell, rc::Rc};
 
 use wasm_bindgen::prelude::*;
 use worker::Env;
+use zetra_runtime::Config;
 use zetra_socketio::{
     Effects, Kept, Limits, SocketIo,
     engine::{SessionKey, Settings},
@@ -19,12 +20,14 @@ use zetra_socketio_object::{
 };
 
 use crate::{
-    Config, Door, Gateway, GatewayCommand, GatewaySettings, RoomClient, SessionClient,
-    embedding::{answer, config, name, path, read, room_limits, settings, verification},
-    mailboxes::Mailboxes,
-    object_clients::path as paths,
-    session_protocol::{Batch, Delivery, FromSession, Home},
+    clients::{RoomClient, SessionClient, path as paths},
+    embedding::{answer, authenticator, config, name, path, read, room_limits, settings, verification},
+    exchange::{Batch, Delivery, FromSession, Home, Mailboxes},
 };
+
+pub use gateway::{Gateway, GatewayCommand, GatewaySettings, Guest};
+
+mod gateway;
 
 const NAME: &str = "name";
 const GUEST: &str = "guest";
@@ -120,10 +123,9 @@ impl Embedding for Shell {
     }
 
     fn protocol(&self, kept: Vec<(SessionKey, Kept)>) -> SocketIo<Gateway> {
-        let Config { token_key, socket_auth, session_ids, .. } = &self.config;
-        let session_ids = session_ids.clone();
+        let session_ids = self.config.session_ids.clone();
         let settings = GatewaySettings {
-            door: Door { token_key: token_key.clone(), socket_auth: *socket_auth },
+            authenticator: authenticator(&self.config),
             limits: room_limits(&self.config),
             name: self.name(),
             new_id,

@@ -1,27 +1,16 @@
-//! Which database: D1, or MongoDB through its Data API when `MONGO_URI` is set.
-
-use std::sync::Arc;
+//! Where the Data API is and who asks: `MONGO_URI`, `MONGO_API_KEY`, `MONGO_DATA_SOURCE`, `MONGO_DATABASE`.
 
 use secrecy::{ExposeSecret, SecretString};
-use worker::Env;
-use zetra_store::{DataSource, MongoStore, Store};
+use zetra_store::DataSource;
 
-use crate::{ConfigError, d1, data_api::DataApi};
-
-/// `MONGO_URI`, `MONGO_API_KEY`, `MONGO_DATA_SOURCE`, `MONGO_DATABASE`
-#[derive(Clone, Debug)]
-pub enum Database {
-    /// D1
-    Embedded,
-    DataApi(DataApiAccess),
-}
+use crate::variables::{ConfigError, Variables};
 
 #[derive(Clone, Debug)]
 pub struct DataApiAccess {
     /// Without a slash at its end.
     pub(crate) base_url: String,
     pub(crate) credential: Credential,
-    source: DataSource,
+    pub(crate) source: DataSource,
 }
 
 /// How the key is shown.
@@ -33,36 +22,20 @@ pub(crate) enum Credential {
     Bearer(SecretString),
 }
 
-impl Database {
-    /// `variable` gives the value of a variable or secret.
-    pub(crate) fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        Self::read(&|name: &str| crate::config::text(&variable, name))
-    }
-
-    /// `text` gives the same, trimmed, unless it is empty.
-    pub(crate) fn read(text: &impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let Some(uri) = text("MONGO_URI") else { return Ok(Self::Embedded) };
+impl DataApiAccess {
+    /// `uri` is the value of `MONGO_URI`.
+    pub fn read(uri: &str, variables: Variables<'_>) -> Result<Self, ConfigError> {
         let required = |name: &str, what: &str| {
-            text(name)
-                .ok_or_else(|| ConfigError::new(format!("{name} is not set: with MONGO_URI it is {what}")))
+            let missing = || ConfigError::new(format!("{name} is not set: with MONGO_URI it is {what}"));
+            variables.text(name).ok_or_else(missing)
         };
-        Ok(Self::DataApi(DataApiAccess {
-            base_url: base_url(&uri)?,
+        Ok(Self {
+            base_url: base_url(uri)?,
             credential: credential(&required("MONGO_API_KEY", "the Data API's key")?),
             source: DataSource {
                 name: required("MONGO_DATA_SOURCE", "the cluster's name")?,
                 database: required("MONGO_DATABASE", "the name of the database")?,
             },
-        }))
-    }
-
-    /// The store that the Worker and its objects use.
-    pub fn open(&self, env: &Env) -> Result<Arc<dyn Store>, ConfigError> {
-        Ok(match self {
-            Self::Embedded => Arc::new(d1::open(env).map_err(|error| ConfigError::binding(&error))?),
-            Self::DataApi(access) => {
-                Arc::new(MongoStore::new(DataApi::new(access.clone()), access.source.clone()))
-            }
         })
     }
 }
@@ -127,12 +100,10 @@ fn is_loopback(authority: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn read(uri: &str, more: &[(&str, &str)]) -> Result<Database, String> {
-        let variables: Vec<_> = [("MONGO_URI", uri)].iter().chain(more).copied().collect();
-        let text = |name: &str| {
-            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
-        };
-        Database::read(&text).map_err(|error| error.to_string())
+    fn read(uri: &str, variables: &[(&str, &str)]) -> Result<DataApiAccess, String> {
+        let known = |name: &str| variables.iter().find(|(known, _)| *known == name);
+        let variable = |name: &str| known(name).map(|(_, value)| (*value).to_owned());
+        DataApiAccess::read(uri, Variables::new(&variable)).map_err(|error| error.to_string())
     }
 
     const REST: [(&str, &str); 3] =
@@ -147,7 +118,7 @@ mod tests {
             "http://localhost/data/v1",
             "http://[::1]:7380/data/v1",
         ] {
-            let Ok(Database::DataApi(access)) = read(uri, &REST) else { panic!("{uri} was refused") };
+            let access = read(uri, &REST).unwrap_or_else(|error| panic!("{uri} was refused: {error}"));
             assert_eq!(access.base_url, uri.trim_end_matches('/'));
         }
         for uri in [
@@ -178,8 +149,8 @@ mod tests {
 
     #[test]
     fn the_key_goes_into_headers_and_not_into_debug() {
-        let database = read("https://a.example/data/v1", &REST).unwrap();
-        assert!(!format!("{database:?}").contains("hush"));
+        let access = read("https://a.example/data/v1", &REST).unwrap();
+        assert!(!format!("{access:?}").contains("hush"));
         let names =
             |key: &str| credential(key).headers().into_iter().map(|(name, _)| name).collect::<Vec<_>>();
         assert_eq!(names("hush"), ["apiKey", "api-key"]);

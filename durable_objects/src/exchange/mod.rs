@@ -4,7 +4,11 @@ use serde::{Deserialize, Serialize};
 use zetra_domain::RoomId;
 use zetra_signalling::Credential;
 
-use crate::{Recovery, mailboxes::Measured};
+mod mailboxes;
+
+use crate::authenticator::Recovery;
+
+pub(crate) use mailboxes::{Mailboxes, Measured};
 
 /// A Session object tells a Room what its client says. In order, one request at a time.
 #[derive(Serialize, Deserialize)]

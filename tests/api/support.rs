@@ -1,8 +1,11 @@
 //! The fixture language of the REST stories: an app over memory, and people who call it.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 use async_trait::async_trait;
@@ -15,15 +18,16 @@ use http_body_util::BodyExt;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use zetra::{
-    app::{self, App, Services},
-    ports::{Connection, Limiter, Platform, Rooms, TurnService, Unavailable},
+    ports::{Connection, Limiter, Platform, Revocations, Rooms, TurnCredentials, Unavailable},
+    router,
+    state::{App, Services},
 };
-use zetra_domain::{RoomId, Timestamp, UserId};
-use zetra_durable_objects::{
-    AccountKey, Attempt, AuthLimits, Config, HANDSHAKE_HEADER, Ledger, SESSION_HEADER, Verdict,
+use zetra_domain::{
+    AccountKey, AddressKey, Attempt, AuthLimits, Hourly, PasswordOutcome, RoomId, Settlement, Timestamp, UserId,
 };
-use zetra_signalling::Revocation;
-use zetra_store::{MemoryStore, Row, Sql, SqlError, SqliteStore, Statement, Store};
+use zetra_durable_objects::{AccountLedger, AddressLedger, HANDSHAKE_HEADER, SESSION_HEADER};
+use zetra_runtime::{Config, Variables};
+use zetra_store::{Row, Sql, SqlError, SqliteStore, Statement, Store};
 
 pub const PASSWORD: &str = "Sup3rSecret";
 pub const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -35,19 +39,27 @@ pub struct TestApp {
     router: axum::Router,
     pub store: Arc<dyn Store>,
     pub rooms: Arc<FakeRooms>,
+    pub turn: Arc<FakeTurn>,
 }
 
-/// Rooms without objects: who is online is set, revocations are written down.
+/// Rooms without objects: who is online is set, what they would learn of tokens is written down.
 #[derive(Default)]
 pub struct FakeRooms {
     pub online: Mutex<Vec<UserId>>,
-    pub revoked: Mutex<Vec<(Vec<RoomId>, Revocation)>>,
+    pub told: Mutex<Vec<(&'static str, UserId)>>,
 }
 
 #[derive(Default)]
-struct MemoryLimiter(Mutex<std::collections::BTreeMap<String, Ledger>>);
+struct MemoryLimiter {
+    addresses: Mutex<BTreeMap<String, AddressLedger>>,
+    accounts: Mutex<BTreeMap<String, AccountLedger>>,
+}
 
-struct FakeTurn;
+/// A TURN service that counts what it is asked.
+#[derive(Default)]
+pub struct FakeTurn {
+    pub asked: AtomicI64,
+}
 
 struct Broken;
 
@@ -64,6 +76,10 @@ pub struct Answer {
     pub body: Value,
 }
 
+pub fn register_body(username: &str, email: &str, password: &str) -> Option<Value> {
+    Some(json!({ "username": username, "email": email, "password": password }))
+}
+
 /// Somebody who is registered.
 #[derive(Clone)]
 pub struct Someone {
@@ -78,7 +94,7 @@ impl TestApp {
     }
 
     pub fn with(variables: &[(&str, &str)]) -> Self {
-        Self::over(Arc::new(MemoryStore::default()), variables)
+        Self::over(crate::store(), variables)
     }
 
     /// An app whose database cannot be reached.
@@ -91,27 +107,28 @@ impl TestApp {
             "JWT_SECRET" => Some(SECRET.to_owned()),
             _ => variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()),
         };
-        let config = Config::read(variable).unwrap();
-        let rooms = Arc::new(FakeRooms::default());
+        let config = Config::read(Variables::new(&variable)).unwrap();
+        let (rooms, turn) = (Arc::new(FakeRooms::default()), Arc::new(FakeTurn::default()));
         let services = Services {
             store: store.clone(),
             rooms: rooms.clone(),
+            revocations: rooms.clone(),
             limiter: Arc::new(MemoryLimiter::default()),
-            turn: Arc::new(FakeTurn),
+            turn: turn.clone(),
             platform: platform(),
         };
-        Self { router: app::router(App::new(config, services)), store, rooms }
+        Self { router: router::router(App::new(config, services)), store, rooms, turn }
     }
 
     pub fn unconfigured() -> Self {
-        let error = Config::read(|_| None).err().unwrap();
-        let router = app::unconfigured(&error, platform());
-        Self { router, store: Arc::new(MemoryStore::default()), rooms: Arc::default() }
+        let error = Config::read(Variables::new(&|_| None)).err().unwrap();
+        let router = router::unconfigured(&error, platform());
+        Self { router, store: crate::store(), rooms: Arc::default(), turn: Arc::default() }
     }
 
     pub fn send(&self, request: Request<Body>) -> Answer {
         pollster::block_on(async {
-            let response: Response = app::serve(self.router.clone(), request).await;
+            let response: Response = router::serve(self.router.clone(), request).await;
             let (parts, body) = response.into_parts();
             let bytes = body.collect().await.unwrap().to_bytes();
             let body = match bytes.as_ref() {
@@ -210,11 +227,6 @@ impl Rooms for FakeRooms {
         Ok(self.online.lock().unwrap().clone())
     }
 
-    async fn revoke(&self, rooms: Vec<RoomId>, revocation: &Revocation) -> Result<(), Unavailable> {
-        self.revoked.lock().unwrap().push((rooms, revocation.clone()));
-        Ok(())
-    }
-
     async fn hand_over(
         &self,
         connection: Connection,
@@ -234,27 +246,76 @@ impl Rooms for FakeRooms {
 }
 
 #[async_trait]
-impl Limiter for MemoryLimiter {
-    async fn attempt(&self, address: &str, limits: AuthLimits) -> Result<Attempt, Unavailable> {
-        let mut ledgers = self.0.lock().unwrap();
-        Ok(ledgers.entry(address.to_owned()).or_default().attempt(limits, now().millis()))
+impl Revocations for FakeRooms {
+    async fn announce(&self, user: UserId) -> Result<(), Unavailable> {
+        self.told.lock().unwrap().push(("announced", user));
+        Ok(())
     }
 
-    async fn settle(
-        &self,
-        address: &str,
-        account: &AccountKey,
-        failed: bool,
-        limits: AuthLimits,
-    ) -> Result<Verdict, Unavailable> {
-        let mut ledgers = self.0.lock().unwrap();
-        Ok(ledgers.entry(address.to_owned()).or_default().settle(account, failed, limits, now().millis()))
+    async fn deliver(&self, user: UserId) -> Result<(), Unavailable> {
+        self.told.lock().unwrap().push(("delivered", user));
+        Ok(())
+    }
+}
+
+impl MemoryLimiter {
+    fn of_address<T>(&self, address: &AddressKey, ask: impl FnOnce(&mut AddressLedger, i64) -> T) -> T {
+        let mut ledgers = self.addresses.lock().unwrap();
+        ask(ledgers.entry(address.as_str().to_owned()).or_default(), now().millis())
+    }
+
+    fn of_account<T>(&self, account: &AccountKey, ask: impl FnOnce(&mut AccountLedger, i64) -> T) -> T {
+        let mut ledgers = self.accounts.lock().unwrap();
+        ask(ledgers.entry(account.as_str().to_owned()).or_default(), now().millis())
     }
 }
 
 #[async_trait]
-impl TurnService for FakeTurn {
+impl Limiter for MemoryLimiter {
+    async fn attempt(&self, address: &AddressKey, limits: AuthLimits) -> Result<Attempt, Unavailable> {
+        Ok(self.of_address(address, |ledger, now| ledger.attempt(limits, now)))
+    }
+
+    async fn settle(
+        &self,
+        address: &AddressKey,
+        account: &AccountKey,
+        failed: bool,
+        limits: AuthLimits,
+    ) -> Result<Settlement, Unavailable> {
+        Ok(self.of_address(address, |ledger, now| ledger.settle(account, failed, limits, now)))
+    }
+
+    async fn settle_password(
+        &self,
+        account: &AccountKey,
+        address: &AddressKey,
+        outcome: PasswordOutcome,
+        limits: AuthLimits,
+    ) -> Result<Settlement, Unavailable> {
+        Ok(self.of_account(account, |ledger, now| ledger.settle(address, outcome, limits, now)))
+    }
+
+    async fn spend(
+        &self,
+        account: &AccountKey,
+        what: Hourly,
+        limit: u32,
+        _limits: AuthLimits,
+    ) -> Result<Result<(), i64>, Unavailable> {
+        Ok(self.of_account(account, |ledger, now| ledger.spend(what, limit, now)))
+    }
+
+    async fn forget(&self, account: &AccountKey, _limits: AuthLimits) -> Result<(), Unavailable> {
+        self.accounts.lock().unwrap().remove(account.as_str());
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl TurnCredentials for FakeTurn {
     async fn generate(&self, url: &str, _token: &SecretString, ttl: i64) -> Result<Value, Unavailable> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
         if url.contains("broken") {
             return Err(Unavailable("down".to_owned()));
         }

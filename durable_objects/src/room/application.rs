@@ -14,23 +14,23 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 use vecmap::VecMap;
-use zetra_domain::{Claims, RoomId, UserId};
-use zetra_signalling::{Admission, Credential, Outgoing, Peer, PeerId, Refusal, Revocation, Room};
+use zetra_domain::{Admission, Claims, RoomId, UserId};
+use zetra_signalling::{Credential, Outgoing, Peer, PeerId, Refusal, Revocation, Room};
 use zetra_socketio::{
     Application, Connect, Effect, Effects, Emission, Event, Log, LogLimits, Saving, SocketId, ack,
     engine::{Departure, Frame},
 };
 
 use crate::{
-    Delivery, Door, FromSession, Knock, Recovery, Verification,
-    session_protocol::{Joining, Recovering},
+    authenticator::{Authenticator, Introduction, Recovery, Verification},
+    exchange::{Delivery, FromSession, Joining, Recovering},
 };
 
 type RoomEffect<'a> = zetra_signalling::Effect<'a>;
 type Out<'a> = Effects<'a, RoomCommand>;
 
 pub struct RoomSettings {
-    pub door: Door,
+    pub authenticator: Authenticator,
     pub limits: zetra_signalling::Limits,
     pub log: LogLimits,
     /// Makes ids: unguessable, different each time.
@@ -41,7 +41,7 @@ pub struct RoomSettings {
 pub enum RoomCommand {
     /// Ask the store for this user, then call [`RoomApplication::verified`].
     Verify {
-        socket: SocketId,
+        asker: Asker,
         user: UserId,
     },
     /// Ask the store whether the user may be in the room, then call [`RoomApplication::admitted`].
@@ -60,6 +60,15 @@ pub enum RoomCommand {
         session: String,
         delivery: Delivery,
     },
+}
+
+/// Who waits for the store's word on a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asker {
+    /// To come in here.
+    Socket(SocketId),
+    /// To recover through the Session object of that name.
+    Session(String),
 }
 
 /// All that survives of a peer.
@@ -101,8 +110,8 @@ pub struct RoomApplication {
     room: Room,
     members: VecMap<PeerId, Member>,
     sockets: VecMap<SocketId, PeerId>,
-    /// Sockets whose tokens the store has not confirmed yet.
-    knocking: VecMap<SocketId, (Claims, Option<Recovery>)>,
+    /// Those whose tokens the store has not confirmed yet.
+    verifying: VecMap<Asker, (Claims, Option<Recovery>)>,
     log: Log,
     next_peer: PeerId,
     /// What followed from losses while the object did not run.
@@ -140,8 +149,8 @@ impl RoomApplication {
         }
         let mut room = Room::restore(id, settings.limits, known);
         let unsettled = lost.into_iter().flat_map(|peer| room.lose(peer, now)).collect();
-        let knocking = VecMap::new();
-        Self { settings, room, members, sockets, knocking, log, next_peer, unsettled }
+        let verifying = VecMap::new();
+        Self { settings, room, members, sockets, verifying, log, next_peer, unsettled }
     }
 
     pub fn stored(&self, id: PeerId) -> Option<impl Serialize + use<'_>> {
@@ -153,14 +162,22 @@ impl RoomApplication {
     }
 
     /// The store's word on the user of [`RoomCommand::Verify`].
-    pub fn verified(&mut self, socket: SocketId, verification: Verification, now: i64) -> Out<'static> {
-        let Some((claims, recovery)) = self.knocking.remove(&socket) else { return Vec::new() };
-        let mut out = match verification.admits(&claims) {
-            Ok(()) => self.enter(socket, Credential::Token(claims), recovery, now),
-            Err(turned) => vec![Effect::Refuse { socket, error: turned.json() }],
-        };
-        out.push(Effect::Resume(socket));
-        out
+    pub fn verified(&mut self, asker: Asker, verification: Verification, now: i64) -> Out<'static> {
+        let Some((claims, recovery)) = self.verifying.remove(&asker) else { return Vec::new() };
+        match (asker, verification.admits(&claims), recovery) {
+            (Asker::Socket(socket), Ok(()), recovery) => {
+                let mut out = self.enter(socket, Credential::Token(claims), recovery, now);
+                out.push(Effect::Resume(socket));
+                out
+            }
+            (Asker::Socket(socket), Err(error), _) => {
+                vec![Effect::Refuse { socket, error: error.json() }, Effect::Resume(socket)]
+            }
+            (Asker::Session(session), Ok(()), Some(recovery)) => {
+                self.recover_for(&session, &recovery, Credential::Token(claims), now)
+            }
+            (Asker::Session(session), _, _) => vec![deliver(&session, Delivery::NotRecovered)],
+        }
     }
 
     /// The store's word on [`RoomCommand::Lookup`].
@@ -169,7 +186,7 @@ impl RoomApplication {
         peer: PeerId,
         user: UserId,
         ack: Option<u64>,
-        admission: Admission,
+        admission: Option<Admission>,
         now: i64,
     ) -> Out<'static> {
         let effects = self.room.admit(peer, user, ack, admission);
@@ -184,11 +201,15 @@ impl RoomApplication {
 
     /// Ends the connections whose tokens are no longer honoured.
     pub fn revoke(&mut self, revocation: &Revocation, now: i64) -> Out<'static> {
-        let revoked = self.knocking.iter().filter(|(_, (claims, _))| revocation.revokes(claims));
-        let revoked: Vec<SocketId> = revoked.map(|(socket, _)| *socket).collect();
-        let mut out: Out<'static> = revoked.iter().map(|socket| Effect::Abandon(*socket)).collect();
-        for socket in revoked {
-            self.knocking.remove(&socket);
+        let revoked = self.verifying.iter().filter(|(_, (claims, _))| revocation.revokes(claims));
+        let revoked: Vec<Asker> = revoked.map(|(asker, _)| asker.clone()).collect();
+        let mut out = Vec::new();
+        for asker in revoked {
+            self.verifying.remove(&asker);
+            out.push(match asker {
+                Asker::Socket(socket) => Effect::Abandon(socket),
+                Asker::Session(session) => deliver(&session, Delivery::NotRecovered),
+            });
         }
         let effects = self.room.revoke(revocation);
         out.extend(self.follow(effects, now));
@@ -220,14 +241,14 @@ impl RoomApplication {
             (FromSession::Event { name, arguments, ack }, Some(peer)) => {
                 self.say(peer, &name, &arguments, ack, now)
             }
+            // The Session has asked the store, but a token may have died on the way here.
+            (FromSession::Recover(Recovering { recovery, credential: Credential::Token(claims) }), _) => {
+                let (asker, user) = (Asker::Session(session.to_owned()), claims.user);
+                self.verifying.insert(asker.clone(), (claims, Some(recovery)));
+                vec![Effect::Command(RoomCommand::Verify { asker, user })]
+            }
             (FromSession::Recover(Recovering { recovery, credential }), _) => {
-                match self.recover(&recovery, credential, address, now) {
-                    Some((sid, frames, out)) => {
-                        let delivery = Delivery::Recovered { sid, frames };
-                        out.into_iter().chain([deliver(session, delivery)]).collect()
-                    }
-                    None => vec![deliver(session, Delivery::NotRecovered)],
-                }
+                self.recover_for(session, &recovery, credential, now)
             }
             (FromSession::Gone { left }, Some(peer)) => {
                 let departure = if left { Departure::Left } else { Departure::Lost };
@@ -235,7 +256,10 @@ impl RoomApplication {
             }
             // The room forgot the peer, after a revocation for instance: its connection has to end.
             (FromSession::Event { .. }, None) => vec![deliver(session, Delivery::Abandon)],
-            (FromSession::Gone { .. }, None) => Vec::new(),
+            (FromSession::Gone { .. }, None) => {
+                self.verifying.remove(&Asker::Session(session.to_owned()));
+                Vec::new()
+            }
         }
     }
 
@@ -328,6 +352,23 @@ impl RoomApplication {
         let effect = self.room.recover(id, credential);
         out.extend(self.follow(vec![effect], now));
         Some((sid, frames, out))
+    }
+
+    /// The same for the client of a Session object.
+    fn recover_for(
+        &mut self,
+        session: &str,
+        recovery: &Recovery,
+        credential: Credential,
+        now: i64,
+    ) -> Out<'static> {
+        match self.recover(recovery, credential, Address::Session(session.to_owned()), now) {
+            Some((sid, frames, mut out)) => {
+                out.push(deliver(session, Delivery::Recovered { sid, frames }));
+                out
+            }
+            None => vec![deliver(session, Delivery::NotRecovered)],
+        }
     }
 
     fn gone(&mut self, peer: PeerId, departure: Departure, now: i64) -> Out<'static> {
@@ -441,14 +482,14 @@ impl Application for RoomApplication {
 
     fn connect(&mut self, connect: Connect<'_>, now: i64) -> Out<'static> {
         let Connect { socket, auth, handshake, .. } = connect;
-        match self.settings.door.knock(auth, handshake, now) {
-            Ok(Knock { credential: Credential::Token(claims), recovery }) => {
-                let user = claims.user;
-                self.knocking.insert(socket, (claims, recovery));
-                vec![Effect::Wait(socket), Effect::Command(RoomCommand::Verify { socket, user })]
+        match self.settings.authenticator.authenticate(auth, handshake, now) {
+            Ok(Introduction { credential: Credential::Token(claims), recovery }) => {
+                let (asker, user) = (Asker::Socket(socket), claims.user);
+                self.verifying.insert(asker.clone(), (claims, recovery));
+                vec![Effect::Wait(socket), Effect::Command(RoomCommand::Verify { asker, user })]
             }
-            Ok(Knock { credential, recovery }) => self.enter(socket, credential, recovery, now),
-            Err(turned) => vec![Effect::Refuse { socket, error: turned.json() }],
+            Ok(Introduction { credential, recovery }) => self.enter(socket, credential, recovery, now),
+            Err(error) => vec![Effect::Refuse { socket, error: error.json() }],
         }
     }
 
@@ -469,7 +510,7 @@ impl Application for RoomApplication {
     }
 
     fn disconnected(&mut self, socket: SocketId, departure: Departure, now: i64) -> Out<'static> {
-        self.knocking.remove(&socket);
+        self.verifying.remove(&Asker::Socket(socket));
         match self.sockets.remove(&socket) {
             Some(peer) => self.gone(peer, departure, now),
             None => Vec::new(),

@@ -1,12 +1,11 @@
 //! Who may connect: the credentials of a CONNECT packet or of the handshake's `Authorization` header.
 
 use serde::{Deserialize, Serialize};
-use zetra_domain::{Claims, Timestamp, TokenError, TokenFingerprint, TokenKey};
+use zetra_domain::{Claims, HonouredTokens, Timestamp, TokenError, TokenKey};
+use zetra_runtime::SocketAuth;
 use zetra_signalling::Credential;
 
-use crate::SocketAuth;
-
-pub struct Door {
+pub struct Authenticator {
     pub token_key: TokenKey,
     pub socket_auth: SocketAuth,
 }
@@ -18,8 +17,8 @@ pub struct Handshake {
     pub bearer: Option<String>,
 }
 
-/// What a client brings to come in.
-pub struct Knock {
+/// What a client brings at CONNECT.
+pub struct Introduction {
     /// Checked but for the store's word, if it is a token.
     pub credential: Credential,
     /// It was here before.
@@ -37,25 +36,24 @@ pub struct Recovery {
 /// The store's word on the user of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verification {
-    Account {
-        version: i64,
-        kept: Option<TokenFingerprint>,
-    },
+    /// The tokens of this user that are honoured.
+    Account(HonouredTokens),
     /// The account was deleted.
     NoAccount,
     StoreUnavailable,
 }
 
+/// Why a CONNECT is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turned {
+pub enum ConnectError {
     AuthRequired,
     TokenInvalid,
     TokenExpired,
     StoreUnavailable,
 }
 
-impl Turned {
-    /// The `error` of a CONNECT_ERROR.
+impl ConnectError {
+    /// The payload of a CONNECT_ERROR packet.
     pub fn json(self) -> String {
         let (message, code) = match self {
             Self::AuthRequired => ("Authentication required", "auth_required"),
@@ -75,24 +73,24 @@ struct Auth {
     offset: Option<serde_json::Value>,
 }
 
-impl Door {
+impl Authenticator {
     /// `auth` is the payload of the CONNECT packet, `handshake` a [`Handshake`]. A token in the
     /// payload counts before one in the header.
-    pub fn knock(&self, auth: Option<&str>, handshake: &str, now: i64) -> Result<Knock, Turned> {
+    pub fn authenticate(&self, auth: Option<&str>, handshake: &str, now: i64) -> Result<Introduction, ConnectError> {
         let auth: Auth = match auth {
-            Some(auth) => serde_json::from_str(auth).map_err(|_| Turned::TokenInvalid)?,
+            Some(auth) => serde_json::from_str(auth).map_err(|_| ConnectError::TokenInvalid)?,
             None => Auth::default(),
         };
         let handshake: Handshake = serde_json::from_str(handshake).unwrap_or_default();
         let token = match auth.token {
             None => handshake.bearer,
             Some(serde_json::Value::String(token)) => Some(token),
-            Some(_) => return Err(Turned::TokenInvalid),
+            Some(_) => return Err(ConnectError::TokenInvalid),
         };
         let credential = match token {
             Some(token) => Credential::Token(self.check(&token, now)?),
             None if self.socket_auth == SocketAuth::Optional => Credential::None,
-            None => return Err(Turned::AuthRequired),
+            None => return Err(ConnectError::AuthRequired),
         };
         let recovery = match (auth.pid, auth.offset) {
             (Some(serde_json::Value::String(pid)), Some(serde_json::Value::String(offset))) => {
@@ -100,24 +98,24 @@ impl Door {
             }
             _ => None,
         };
-        Ok(Knock { credential, recovery })
+        Ok(Introduction { credential, recovery })
     }
 
-    fn check(&self, token: &str, now: i64) -> Result<Claims, Turned> {
+    fn check(&self, token: &str, now: i64) -> Result<Claims, ConnectError> {
         self.token_key.verify(token, Timestamp::from_millis(now)).map_err(|error| match error {
-            TokenError::Expired => Turned::TokenExpired,
-            TokenError::Invalid => Turned::TokenInvalid,
+            TokenError::Expired => ConnectError::TokenExpired,
+            TokenError::Invalid => ConnectError::TokenInvalid,
         })
     }
 }
 
 impl Verification {
     /// Whether the store lets these claims in.
-    pub fn admits(self, claims: &Claims) -> Result<(), Turned> {
+    pub fn admits(self, claims: &Claims) -> Result<(), ConnectError> {
         match self {
-            Self::Account { version, kept } if claims.is_honoured(version, kept.as_ref()) => Ok(()),
-            Self::Account { .. } | Self::NoAccount => Err(Turned::TokenInvalid),
-            Self::StoreUnavailable => Err(Turned::StoreUnavailable),
+            Self::Account(honoured) if honoured.include(claims) => Ok(()),
+            Self::Account(_) | Self::NoAccount => Err(ConnectError::TokenInvalid),
+            Self::StoreUnavailable => Err(ConnectError::StoreUnavailable),
         }
     }
 }

@@ -6,56 +6,38 @@
 //! without a room has none. The key is derived from `JWT_SECRET`.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use hmac::{Hmac, Mac};
-use secrecy::{ExposeSecret, SecretString};
-use sha2::Sha256;
-use subtle::ConstantTimeEq;
-use zetra_domain::RoomId;
+use secrecy::SecretString;
+use zetra_domain::{DerivedKey, RoomId};
 
 const NONCE: usize = 8;
 const TAG: usize = 7;
-const LABEL: &[u8] = b"zetra engine.io session ids";
+const LABEL: &str = "zetra engine.io session ids";
 
 #[derive(Clone)]
-pub struct SessionIds(Hmac<Sha256>);
+pub struct SessionIds(DerivedKey);
 
 impl SessionIds {
     pub fn new(secret: &SecretString) -> Self {
-        let derived = keyed(secret.expose_secret().as_bytes()).chain_update(LABEL).finalize().into_bytes();
-        Self(keyed(&derived))
+        Self(DerivedKey::new(secret, LABEL))
     }
 
     /// A session id; `nonce` is random.
     pub fn issue(&self, room: Option<RoomId>, nonce: [u8; NONCE]) -> String {
-        let mut bytes = [0; NONCE + TAG];
-        let tag = self.tag(room, &nonce);
-        bytes.iter_mut().zip(nonce.iter().chain(&tag)).for_each(|(to, from)| *to = *from);
-        Base64UrlUnpadded::encode_string(&bytes)
+        let tag: [u8; TAG] = self.0.tag(&scoped(&nonce, room));
+        Base64UrlUnpadded::encode_string(&[nonce.as_slice(), &tag].concat())
     }
 
     pub fn is_ours(&self, room: Option<RoomId>, sid: &str) -> bool {
         let mut bytes = [0; NONCE + TAG];
-        match Base64UrlUnpadded::decode(sid, &mut bytes) {
-            Ok(bytes) if bytes.len() == NONCE + TAG => {
-                let (nonce, tag) = bytes.split_at(NONCE);
-                self.tag(room, nonce).ct_eq(tag).into()
-            }
+        match Base64UrlUnpadded::decode(sid, &mut bytes).map(<[u8]>::split_last_chunk::<TAG>) {
+            Ok(Some((nonce, tag))) if nonce.len() == NONCE => self.0.is_tag_of(tag, &scoped(nonce, room)),
             _ => false,
         }
     }
-
-    fn tag(&self, room: Option<RoomId>, nonce: &[u8]) -> [u8; TAG] {
-        let scope = room.map_or(String::new(), |room| room.to_string());
-        let mac = self.0.clone().chain_update(nonce).chain_update(scope).finalize().into_bytes();
-        let mut tag = [0; TAG];
-        tag.iter_mut().zip(mac).for_each(|(to, from)| *to = from);
-        tag
-    }
 }
 
-fn keyed(key: &[u8]) -> Hmac<Sha256> {
-    // HMAC takes keys of any length (RFC 2104, section 2).
-    Hmac::new_from_slice(key).expect("any key length is good for HMAC")
+fn scoped(nonce: &[u8], room: Option<RoomId>) -> Vec<u8> {
+    [nonce, room.map_or(String::new(), |room| room.to_string()).as_bytes()].concat()
 }
 
 #[cfg(test)]

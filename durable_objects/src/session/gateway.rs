@@ -18,8 +18,8 @@ use zetra_socketio::{
 };
 
 use crate::{
-    Delivery, Door, FromSession, Knock, Recovery, Verification,
-    session_protocol::{Joining, Recovering},
+    authenticator::{Authenticator, Introduction, Recovery, Verification},
+    exchange::{Delivery, FromSession, Joining, Recovering},
 };
 
 /// The client, as the lobby names it.
@@ -30,7 +30,7 @@ const PATIENCE_MS: i64 = 15_000;
 const NO_OFFSET: &str = "-";
 
 pub struct GatewaySettings {
-    pub door: Door,
+    pub authenticator: Authenticator,
     pub limits: zetra_signalling::Limits,
     /// The object's name, which is the session's id.
     pub name: String,
@@ -70,16 +70,10 @@ pub struct Guest {
 /// What the client waits for.
 enum Pending {
     Nothing,
-    Verification { claims: Claims, then: Next },
+    Verification { claims: Claims, recovery: Option<Recovery> },
     Home { recovery: Recovery, credential: Credential },
     Recovery { recovery: Recovery, credential: Credential, room: RoomId },
     Join { room: RoomId },
-}
-
-/// What a verified token is good for.
-enum Next {
-    Enter(Option<Recovery>),
-    Join { room: RoomId, arguments: Vec<String>, ack: Option<u64> },
 }
 
 pub struct Gateway {
@@ -141,19 +135,12 @@ impl Gateway {
         if self.socket != Some(socket) {
             return Vec::new();
         }
-        let Pending::Verification { claims, then } = self.settle() else { return Vec::new() };
-        match (verification.admits(&claims), then) {
-            (Ok(()), Next::Enter(recovery)) => self.enter(Credential::Token(claims), recovery, now),
-            (Err(turned), Next::Enter(_)) => {
+        let Pending::Verification { claims, recovery } = self.settle() else { return Vec::new() };
+        match verification.admits(&claims) {
+            Ok(()) => self.enter(Credential::Token(claims), recovery, now),
+            Err(error) => {
                 self.socket = None;
-                vec![Effect::Refuse { socket, error: turned.json() }, Effect::Resume(socket)]
-            }
-            (Ok(()), Next::Join { room, arguments, ack }) => self.join(room, arguments, ack, now),
-            // The token died since the client came in.
-            (Err(_), Next::Join { .. }) => {
-                let mut out = vec![Effect::Disconnect { socket, close: true }];
-                out.extend(self.part(true));
-                out
+                vec![Effect::Refuse { socket, error: error.json() }, Effect::Resume(socket)]
             }
         }
     }
@@ -203,14 +190,8 @@ impl Gateway {
                 Pending::Recovery { credential, .. } => self.welcome(credential),
                 _ => Vec::new(),
             },
-            Delivery::Disconnect => {
-                self.leave_behind();
-                vec![Effect::Disconnect { socket, close: true }, Effect::Command(GatewayCommand::Store)]
-            }
-            Delivery::Abandon => {
-                self.leave_behind();
-                vec![Effect::Abandon(socket), Effect::Command(GatewayCommand::Store)]
-            }
+            Delivery::Disconnect => self.end(from, Effect::Disconnect { socket, close: true }),
+            Delivery::Abandon => self.end(from, Effect::Abandon(socket)),
         }
     }
 
@@ -286,12 +267,14 @@ impl Gateway {
         std::mem::replace(&mut self.pending, Pending::Nothing)
     }
 
-    /// The room has forgotten the client already.
-    fn leave_behind(&mut self) {
+    /// That room has forgotten the client already, and ends its connection.
+    fn end(&mut self, room: RoomId, ending: Effect<'static, GatewayCommand>) -> Out<'static> {
         self.settle();
         self.socket = None;
-        self.guest = None;
         self.lobby.depart(GUEST);
+        let other = self.guest.take().and_then(|guest| guest.room).filter(|other| *other != room);
+        let leaving = other.map(|other| tell(other, FromSession::Gone { left: true }));
+        leaving.into_iter().chain([ending, Effect::Command(GatewayCommand::Store)]).collect()
     }
 
     /// The client is gone: whoever knows it is told.
@@ -354,34 +337,13 @@ impl Gateway {
                 Lobby::Elsewhere { room, .. } => {
                     out.push(Effect::Wait(socket));
                     let arguments = asked.arguments.iter().map(|argument| (*argument).to_owned()).collect();
-                    out.extend(self.verify_again(socket, room, arguments, asked.ack, now));
+                    out.extend(self.join(room, arguments, asked.ack, now));
                 }
                 // A lobby asks nobody, and what it knows need not survive.
                 Lobby::Lookup { .. } | Lobby::Store(_) | Lobby::Forget(_) => {}
             }
         }
         out
-    }
-
-    /// A token may have died since the client came in, and no room has heard of it yet.
-    fn verify_again(
-        &mut self,
-        socket: SocketId,
-        room: RoomId,
-        arguments: Vec<String>,
-        ack: Option<u64>,
-        now: i64,
-    ) -> Out<'static> {
-        let claims = self.guest.as_ref().and_then(|guest| guest.credential.claims()).cloned();
-        match claims {
-            Some(claims) => {
-                let user = claims.user;
-                let then = Next::Join { room, arguments, ack };
-                self.wait(Pending::Verification { claims, then }, now);
-                vec![Effect::Command(GatewayCommand::Verify { socket, user })]
-            }
-            None => self.join(room, arguments, ack, now),
-        }
     }
 }
 
@@ -401,20 +363,20 @@ impl Application for Gateway {
 
     fn connect(&mut self, connect: Connect<'_>, now: i64) -> Out<'static> {
         let Connect { socket, auth, handshake, .. } = connect;
-        match self.settings.door.knock(auth, handshake, now) {
-            Ok(Knock { credential, recovery }) => {
+        match self.settings.authenticator.authenticate(auth, handshake, now) {
+            Ok(Introduction { credential, recovery }) => {
                 self.socket = Some(socket);
                 let mut out = vec![Effect::Wait(socket)];
                 if let Credential::Token(claims) = credential {
                     let user = claims.user;
-                    self.wait(Pending::Verification { claims, then: Next::Enter(recovery) }, now);
+                    self.wait(Pending::Verification { claims, recovery }, now);
                     out.push(Effect::Command(GatewayCommand::Verify { socket, user }));
                 } else {
                     out.extend(self.enter(credential, recovery, now));
                 }
                 out
             }
-            Err(turned) => vec![Effect::Refuse { socket, error: turned.json() }],
+            Err(error) => vec![Effect::Refuse { socket, error: error.json() }],
         }
     }
 

@@ -1,6 +1,6 @@
 //! The router: the whole API as one readable list.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -12,66 +12,17 @@ use axum::{
 };
 use http::{Method, Uri};
 use tower_service::Service;
-use zetra_domain::{CallLogId, ObjectIds, RoomId, Timestamp, UserId};
-use zetra_durable_objects::{Config, ConfigError};
-use zetra_store::Store;
+use zetra_runtime::ConfigError;
 
 use crate::{
-    auth, call_log, cors,
-    error::ApiError,
-    health, ice,
-    ports::{Limiter, Platform, Rooms, TurnService},
-    room, security_headers, signal, telemetry, throttle, user,
+    auth, call_log, cors, error::ApiError, health, ice, ports::Platform, room, security_headers, signal,
+    state::App, telemetry, throttle, user,
 };
-
-/// What the handlers share.
-pub struct App {
-    pub config: Config,
-    pub store: Arc<dyn Store>,
-    pub rooms: Arc<dyn Rooms>,
-    pub limiter: Arc<dyn Limiter>,
-    pub turn: Arc<dyn TurnService>,
-    pub platform: Platform,
-    ids: Mutex<ObjectIds>,
-}
-
-/// Everything that the configuration does not say.
-pub struct Services {
-    pub store: Arc<dyn Store>,
-    pub rooms: Arc<dyn Rooms>,
-    pub limiter: Arc<dyn Limiter>,
-    pub turn: Arc<dyn TurnService>,
-    pub platform: Platform,
-}
-
-impl App {
-    pub fn new(config: Config, services: Services) -> Self {
-        let Services { store, rooms, limiter, turn, platform } = services;
-        let ids = Mutex::new(ObjectIds::new(platform.random()));
-        Self { config, store, rooms, limiter, turn, platform, ids }
-    }
-
-    pub fn now(&self) -> Timestamp {
-        self.platform.now()
-    }
-
-    pub fn new_user_id(&self) -> UserId {
-        self.ids.lock().unwrap_or_else(PoisonError::into_inner).user(self.now())
-    }
-
-    pub fn new_call_log_id(&self) -> CallLogId {
-        self.ids.lock().unwrap_or_else(PoisonError::into_inner).call_log(self.now())
-    }
-
-    pub fn new_room_id(&self) -> RoomId {
-        RoomId::from_random(self.platform.random())
-    }
-}
 
 pub fn router(app: App) -> Router {
     let app = Arc::new(app);
     let origins = cors::Origins::new(&app.config.origins);
-    let platform = app.platform;
+    let platform = app.services.platform;
     // Counted in one strict place per client address, before the token and the body are looked at.
     let throttled = || from_fn_with_state(app.clone(), throttle::count);
 
@@ -81,7 +32,7 @@ pub fn router(app: App) -> Router {
         .route("/api/auth/register", post(auth::register).route_layer(throttled()))
         .route("/api/auth/login", post(auth::login).route_layer(throttled()))
         .route("/api/auth/change-password", post(auth::change_password).route_layer(throttled()))
-        .route("/api/user/profile", get(user::profile).put(user::update_profile))
+        .route("/api/user/profile", put(user::update_profile).route_layer(throttled()).get(user::profile))
         .route("/api/user/account", delete(user::delete_account).route_layer(throttled()))
         .route("/api/room", get(room::list))
         .route("/api/room/create", post(room::create))

@@ -3,10 +3,16 @@
 use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
 use worker::{Env, Method, ObjectNamespace, Request, RequestInit, Response};
-use zetra_domain::{RoomId, UserId};
+use zetra_domain::{
+    AccountKey, AddressKey, Attempt, AuthLimits, Hourly, PasswordOutcome, RoomId, UserId, Settlement,
+};
 use zetra_signalling::Revocation;
 
-use crate::session_protocol::{Batch, Delivery, FromSession, Home};
+use crate::{
+    exchange::{Batch, Delivery, FromSession, Home},
+    rate_limit::{Ask, AskAccount, AskAddress},
+    revocation_outbox::AskOutbox,
+};
 
 /// An object could not be reached or did not understand.
 #[derive(Debug, Error)]
@@ -21,6 +27,7 @@ pub enum ObjectError {
 
 /// The paths of the objects' own small APIs; everything else is Engine.IO's.
 pub(crate) mod path {
+    pub(crate) const ASK: &str = "/ask";
     pub(crate) const ONLINE: &str = "/online";
     pub(crate) const REVOKE: &str = "/revoke";
     pub(crate) const TELL: &str = "/tell";
@@ -38,6 +45,12 @@ pub struct RoomClient(ObjectNamespace);
 /// Reaches the object of a session that named no room.
 pub struct SessionClient(ObjectNamespace);
 
+/// Reaches the object that counts a client address or an account.
+pub struct RateLimitClient(ObjectNamespace);
+
+/// Reaches the object that tells rooms which of a user's tokens have died.
+pub struct RevocationOutboxClient(ObjectNamespace);
+
 impl RoomClient {
     pub fn new(env: &Env) -> worker::Result<Self> {
         env.durable_object("ROOM").map(Self)
@@ -54,7 +67,7 @@ impl RoomClient {
     }
 
     /// Ends the connections whose tokens are no longer honoured.
-    pub async fn revoke(&self, room: RoomId, revocation: &Revocation) -> Result<(), ObjectError> {
+    pub(crate) async fn revoke(&self, room: RoomId, revocation: &Revocation) -> Result<(), ObjectError> {
         ask(&self.0, &room.to_string(), path::REVOKE, revocation).await
     }
 
@@ -83,6 +96,91 @@ impl SessionClient {
 
     pub(crate) async fn set_home(&self, home: &str, at: &Home) -> Result<(), ObjectError> {
         ask(&self.0, home, path::SET_HOME, at).await
+    }
+}
+
+impl RateLimitClient {
+    pub fn new(env: &Env) -> worker::Result<Self> {
+        env.durable_object("RATE_LIMIT").map(Self)
+    }
+
+    pub async fn attempt(&self, address: &AddressKey, limits: AuthLimits) -> Result<Attempt, ObjectError> {
+        self.ask_address(address, limits, AskAddress::Attempt).await
+    }
+
+    pub async fn settle(
+        &self,
+        address: &AddressKey,
+        account: &AccountKey,
+        failed: bool,
+        limits: AuthLimits,
+    ) -> Result<Settlement, ObjectError> {
+        self.ask_address(address, limits, AskAddress::Settle(account.clone(), failed)).await
+    }
+
+    pub async fn settle_password(
+        &self,
+        account: &AccountKey,
+        address: &AddressKey,
+        outcome: PasswordOutcome,
+        limits: AuthLimits,
+    ) -> Result<Settlement, ObjectError> {
+        self.ask_account(account, limits, AskAccount::Settle(address.clone(), outcome)).await
+    }
+
+    /// `Err` inside: the seconds until one more may be made.
+    pub async fn spend(
+        &self,
+        account: &AccountKey,
+        what: Hourly,
+        limit: u32,
+        limits: AuthLimits,
+    ) -> Result<Result<(), i64>, ObjectError> {
+        self.ask_account(account, limits, AskAccount::Spend(what, limit)).await
+    }
+
+    pub async fn forget(&self, account: &AccountKey, limits: AuthLimits) -> Result<(), ObjectError> {
+        self.ask_account(account, limits, AskAccount::Forget).await
+    }
+
+    async fn ask_address<A: DeserializeOwned>(
+        &self,
+        address: &AddressKey,
+        limits: AuthLimits,
+        question: AskAddress,
+    ) -> Result<A, ObjectError> {
+        ask(&self.0, address.as_str(), path::ASK, &Ask::Address(limits, question)).await
+    }
+
+    async fn ask_account<A: DeserializeOwned>(
+        &self,
+        account: &AccountKey,
+        limits: AuthLimits,
+        question: AskAccount,
+    ) -> Result<A, ObjectError> {
+        // No address looks so.
+        let name = format!("account {}", account.as_str());
+        ask(&self.0, &name, path::ASK, &Ask::Account(limits, question)).await
+    }
+}
+
+impl RevocationOutboxClient {
+    pub fn new(env: &Env) -> worker::Result<Self> {
+        env.durable_object("REVOCATION_OUTBOX").map(Self)
+    }
+
+    /// Tokens of the user are about to die: from now on it is certain that the user's rooms learn of it.
+    pub async fn announce(&self, user: UserId) -> Result<(), ObjectError> {
+        self.ask(user, AskOutbox::Announce).await
+    }
+
+    /// They have died: tells the rooms.
+    pub async fn deliver(&self, user: UserId) -> Result<(), ObjectError> {
+        self.ask(user, AskOutbox::Deliver).await
+    }
+
+    async fn ask(&self, user: UserId, question: AskOutbox) -> Result<(), ObjectError> {
+        ask(&self.0, &user.to_string(), path::ASK, &(user, question)).await
     }
 }
 
