@@ -6,15 +6,16 @@ use crate::HonouredTokens;
 /// are of one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admission {
-    pub place: Place,
+    pub membership: Membership,
     /// The user's tokens that are honoured; `None`: there is no such account.
     pub tokens: Option<HonouredTokens>,
 }
 
 /// What a user is to a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Membership {
     Participant,
     NotParticipant,
+    /// No such room, or one that has ended.
     RoomNotFound,
 }

@@ -22,12 +22,12 @@ mod timestamp;
 mod token;
 
 pub use account::{Email, Password, PasswordAttempt, User, Username};
+pub use admission::{Admission, Membership};
 pub use call::{Call, CallLog, CallStats, Person};
-pub use fields::{FieldError, Fields, Invalid, all2, all3};
-pub use ids::{CallLogId, InvalidId, ObjectIds, RoomId, UserId};
-pub use admission::{Admission, Place};
 pub use cursor::{Cursor, CursorId, CursorKey};
 pub use derived_key::DerivedKey;
+pub use fields::{FieldError, Fields, Invalid, all2, all3};
+pub use ids::{CallLogId, InvalidId, ObjectIds, RoomId, UserId};
 pub use page::{Listed, Page, PageLimit};
 pub use password_hash::{PasswordHash, Verdict};
 pub use rate_limit::{

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use vecmap::VecMap;
-use zetra_domain::{Admission, Place, RoomId, Timestamp, UserId};
+use zetra_domain::{Admission, Membership, RoomId, Timestamp, UserId};
 
 use crate::{
     AckBody, ClientEvent, Credential, EventRate, Joined, Media, MediaChange, Outgoing, Peer, Refusal,
@@ -145,11 +145,11 @@ impl Room {
         let mut effects = Vec::new();
         let Some(peer) = self.peers.get(&id) else { return effects };
         let revoked = admission.as_ref().and_then(|told| peer.credential.revoked_by(told.tokens.as_ref()));
-        let refusal = match (revoked, admission.map(|told| told.place)) {
+        let refusal = match (revoked, admission.map(|told| told.membership)) {
             (Some(_), _) => revoked,
-            (None, Some(Place::Participant)) => self.enter(id, user, &mut effects).err(),
-            (None, Some(Place::NotParticipant)) => Some(Refusal::NotParticipant),
-            (None, Some(Place::RoomNotFound)) => Some(Refusal::RoomNotFound),
+            (None, Some(Membership::Participant)) => self.enter(id, user, &mut effects).err(),
+            (None, Some(Membership::NotParticipant)) => Some(Refusal::NotParticipant),
+            (None, Some(Membership::RoomNotFound)) => Some(Refusal::RoomNotFound),
             (None, None) => Some(Refusal::StoreUnavailable),
         };
         match refusal {

@@ -67,15 +67,7 @@ impl DurableObject for RevocationOutbox {
 impl RevocationOutbox {
     async fn announce(&self, user: UserId) -> worker::Result<()> {
         let store = Database::of(&self.env).and_then(|database| database.open(&self.env)).map_err(failed)?;
-        let (mut rooms, mut after) = (Vec::new(), None);
-        loop {
-            let page = store.active_rooms_of(user, after.as_ref()).await.map_err(failed)?;
-            rooms.extend(page.items);
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
-        }
+        let rooms = store.active_rooms_of(user).await.map_err(failed)?;
         let announced = Outbox::new(user, rooms, now());
         let before = self.outbox.take();
         self.keep(match before {

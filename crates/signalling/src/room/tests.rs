@@ -83,8 +83,8 @@ impl Story {
                 }
                 Effect::Lookup { peer, user, ack } => {
                     let stranger = self.strangers.contains(&user);
-                    let place = if stranger { Place::NotParticipant } else { Place::Participant };
-                    let admission = Admission { place, tokens: self.tokens.clone() };
+                    let membership = if stranger { Membership::NotParticipant } else { Membership::Participant };
+                    let admission = Admission { membership, tokens: self.tokens.clone() };
                     let effects = self.room.admit(peer, user, ack, Some(admission));
                     self.perform(effects);
                 }

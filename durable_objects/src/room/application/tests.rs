@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use secrecy::SecretString;
-use zetra_domain::{ObjectIds, Timestamp, TokenKey};
+use zetra_domain::{HonouredTokens, Membership, ObjectIds, Timestamp, TokenKey};
+use zetra_runtime::SocketAuth;
 use zetra_socketio::{
     Limits, SocketIo,
     engine::{Action, LinkId, Message, Method, Opening, Query, Reception, Server, Settings},
 };
 
 use super::*;
-use crate::SocketAuth;
 
 const NOW: i64 = 1_700_000_000_000;
 
@@ -30,6 +30,8 @@ struct Line {
     /// Questions to the store that were not answered yet.
     open: Vec<RoomCommand>,
     deleted: Vec<UserId>,
+    /// What the store says of everybody's tokens.
+    tokens: HonouredTokens,
     socket_auth: SocketAuth,
 }
 
@@ -53,8 +55,8 @@ fn restored(
     let attachments = attachments.iter().map(|json| serde_json::from_str(json).unwrap()).collect();
     Server::restore(Settings::default(), attachments, |kept| {
         SocketIo::restore(Limits::default(), kept, |connected| {
-            let door = Door { token_key: key(), socket_auth };
-            let settings = RoomSettings { door, limits, log, new_id };
+            let authenticator = Authenticator { token_key: key(), socket_auth };
+            let settings = RoomSettings { authenticator, limits, log, new_id };
             let peers = peers.iter().map(|json| serde_json::from_str(json).unwrap()).collect();
             RoomApplication::restore(room_id(), settings, peers, segments, connected, now)
         })
@@ -85,6 +87,7 @@ impl Line {
             delivered: Vec::new(),
             open: Vec::new(),
             deleted: Vec::new(),
+            tokens: HonouredTokens { version: 0, kept: None },
             socket_auth,
         }
     }
@@ -174,20 +177,19 @@ impl Line {
     /// The store answers everything it was asked.
     fn answer_all(&mut self) {
         while let Some(question) = self.open.pop() {
-            let (now, deleted) = (self.now, self.deleted.clone());
+            let (now, deleted, tokens) = (self.now, self.deleted.clone(), self.tokens.clone());
             self.act(|room| match question {
-                RoomCommand::Verify { socket, user } => {
-                    let known = Verification::Account { version: 0, kept: None };
+                RoomCommand::Verify { asker, user } => {
+                    let known = Verification::Account(tokens);
                     let verification = if deleted.contains(&user) { Verification::NoAccount } else { known };
-                    room.verified(socket, verification, now)
+                    room.verified(asker, verification, now)
                 }
                 RoomCommand::Lookup { peer, user, ack } => {
-                    let admission = if deleted.contains(&user) {
-                        Admission::NotParticipant
-                    } else {
-                        Admission::Participant
-                    };
-                    room.admitted(peer, user, ack, admission, now)
+                    let stranger = deleted.contains(&user);
+                    let membership =
+                        if stranger { Membership::NotParticipant } else { Membership::Participant };
+                    let admission = Admission { membership, tokens: Some(tokens) };
+                    room.admitted(peer, user, ack, Some(admission), now)
                 }
                 other => panic!("not a question: {other:?}"),
             });
@@ -471,7 +473,7 @@ fn a_revoked_token_closes_even_before_it_is_verified() {
     let link = line.opens(None);
     let token = line.token(0);
     line.says(link, &format!(r#"40{{"token":"{token}"}}"#));
-    let revocation = Revocation::AccountDeleted { user: line.users[0] };
+    let revocation = Revocation { user: line.users[0], honoured: None };
     line.act(|room| room.revoke(&revocation, NOW));
     assert_eq!(line.closed, [(link, None)]);
     line.answer_all();
@@ -586,6 +588,45 @@ fn a_refused_join_of_a_session_leaves_nothing() {
 }
 
 #[test]
+fn a_session_whose_token_has_died_does_not_join_and_is_ended() {
+    let mut line = Line::new(SocketAuth::Required);
+    let bob = line.enters(1);
+    line.tokens.version = 1;
+    line.joins_from("s", 0);
+    let told = line.delivered();
+    let [(_, Delivery::Frame(refused)), (session, Delivery::Disconnect)] = &told[..] else { panic!("{told:?}") };
+    assert!(session == "s" && refused.contains("token_revoked"), "{told:?}");
+    assert_eq!((line.events(bob), line.peers.len()), (Vec::new(), 1), "nobody was told, nothing is left");
+}
+
+#[test]
+fn a_join_or_recovery_that_is_under_way_when_the_token_dies_is_refused() {
+    let mut line = Line::new(SocketAuth::Required);
+    line.joins_from("s", 0);
+    let offset = line.delivered().iter().find_map(|(_, delivery)| match delivery {
+        Delivery::Frame(frame) => Some(split(frame).1).filter(|offset| !offset.is_empty()),
+        _ => None,
+    });
+    let recovery = Recovery { pid: "s.pid".to_owned(), offset: offset.unwrap() };
+    let (credential, user) = (line.credential(0), line.users[0]);
+    line.tells("t", FromSession::Recover(Recovering { recovery, credential: credential.clone() }));
+    let arguments = vec![format!("\"{}\"", room_id())];
+    let (sid, pid) = ("u-sid".to_owned(), "u.pid".to_owned());
+    line.tells("u", FromSession::Join(Joining { sid, pid, credential, arguments, ack: Some(1) }));
+    // The store has answered, with the tokens of before, and the answers are on their way.
+    let questions = std::mem::take(&mut line.open);
+    let honoured = Some(HonouredTokens { version: 1, kept: None });
+    line.act(|room| room.revoke(&Revocation { user, honoured }, NOW));
+    line.open = questions;
+    line.answer_all();
+    let told = line.delivered();
+    assert!(told.contains(&("t".to_owned(), Delivery::NotRecovered)), "{told:?}");
+    assert!(told.contains(&("u".to_owned(), Delivery::Disconnect)), "{told:?}");
+    assert!(!told.iter().any(|(_, delivery)| matches!(delivery, Delivery::Joined(true) | Delivery::Recovered { .. })));
+    assert!(line.peers.is_empty());
+}
+
+#[test]
 fn a_peer_recovers_from_one_session_object_to_another() {
     let mut line = Line::new(SocketAuth::Required);
     let bob = line.enters(1);
@@ -601,6 +642,7 @@ fn a_peer_recovers_from_one_session_object_to_another() {
         let recovery = Recovery { pid: "s.pid".to_owned(), offset: offset.clone() };
         let credential = line.credential(user);
         line.tells(session, FromSession::Recover(Recovering { recovery, credential }));
+        line.answer_all();
         line.delivered()
     };
     assert_eq!(recover(&mut line, "t", 2), [("t".to_owned(), Delivery::NotRecovered)]);

@@ -1,10 +1,10 @@
 //! One client without a room, told by effects.
 
 use secrecy::SecretString;
-use zetra_domain::{ObjectIds, Timestamp, TokenKey};
+use zetra_domain::{HonouredTokens, ObjectIds, Timestamp, TokenKey};
+use zetra_runtime::SocketAuth;
 
 use super::*;
-use crate::SocketAuth;
 
 const NOW: i64 = 1_700_000_000_000;
 const SOCKET: SocketId = 7;
@@ -21,7 +21,7 @@ fn key() -> TokenKey {
 
 fn settings() -> GatewaySettings {
     GatewaySettings {
-        door: Door { token_key: key(), socket_auth: SocketAuth::Required },
+        authenticator: Authenticator { token_key: key(), socket_auth: SocketAuth::Required },
         limits: zetra_signalling::Limits { max_present: 64, hold: 10_000, rate: Default::default() },
         name: "here".to_owned(),
         new_id: || "id".to_owned(),
@@ -68,7 +68,7 @@ impl Story {
     }
 
     fn verified(&mut self, version: i64) -> Vec<String> {
-        let verification = Verification::Account { version, kept: None };
+        let verification = Verification::Account(HonouredTokens { version, kept: None });
         let effects = self.gateway.verified(SOCKET, verification, NOW);
         self.told(effects)
     }
@@ -81,11 +81,8 @@ impl Story {
         self.told(effects)
     }
 
-    /// Asks to join and gets its token verified once more.
     fn joins(&mut self, room: RoomId) -> Vec<String> {
-        let mut told = self.says("join-room", &[&format!("\"{room}\"")], Some(1));
-        told.extend(self.verified(0));
-        told
+        self.says("join-room", &[&format!("\"{room}\"")], Some(1))
     }
 
     fn delivered(&mut self, from: RoomId, delivery: Delivery) -> Vec<String> {
@@ -165,7 +162,7 @@ fn without_a_room_events_are_judged_here() {
 #[test]
 fn after_a_join_events_go_to_the_room_and_frames_come_back() {
     let mut story = Story::connected();
-    assert_eq!(story.joins(room()), ["wait", "verify", "room < join"]);
+    assert_eq!(story.joins(room()), ["wait", "room < join"]);
     assert_eq!(story.delivered(room(), Delivery::Frame("4x".to_owned())), ["4x"], "before the outcome too");
     assert_eq!(story.delivered(room(), Delivery::Joined(true)), ["here.id of here is in room", "resume"]);
     assert_eq!(story.says("offer", &["1", "2"], None), ["room < \"offer\" [\"1\", \"2\"]"]);
@@ -175,10 +172,14 @@ fn after_a_join_events_go_to_the_room_and_frames_come_back() {
 }
 
 #[test]
-fn a_token_that_died_meanwhile_does_not_join() {
-    let mut story = Story::connected();
-    story.says("join-room", &[&format!("\"{}\"", room())], Some(1));
-    assert_eq!(story.verified(1), ["disconnect, close: true", "forget"]);
+fn whom_a_second_room_ends_has_left_the_first() {
+    for ending in [Delivery::Disconnect, Delivery::Abandon] {
+        let mut story = Story::joined();
+        story.joins(other_room());
+        let told = story.delivered(other_room(), ending);
+        assert_eq!(told[0], "room < gone, left: true", "its token has died, say");
+        assert!(story.stored.is_none() && !story.gateway.is_connected());
+    }
 }
 
 #[test]
