@@ -71,7 +71,8 @@ pub async fn login(
         .as_ref()
         .map_or_else(|| AccountKey::of_email(&email), |account| AccountKey::of_user(account.user.id));
     let admitted = attempts.admit(key)?;
-    let verdict = PasswordHash::verify_evenly(account.as_ref().map(|account| &account.password_hash), &password);
+    let verdict =
+        PasswordHash::verify_evenly(account.as_ref().map(|account| &account.password_hash), &password);
     let right = account.filter(|_| verdict != Verdict::Wrong).ok_or(ApiError::InvalidCredentials);
     let account = admitted.settle_password(right, PasswordOutcome::SignedIn).await?;
     if verdict == Verdict::RightButOutdated {

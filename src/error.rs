@@ -164,7 +164,9 @@ impl ApiError {
 
     fn retry_after(&self) -> Option<i64> {
         match self {
-            Self::RateLimited(Standing { reset: seconds, .. }) | Self::TooManyRequests(seconds) => Some(*seconds),
+            Self::RateLimited(Standing { reset: seconds, .. }) | Self::TooManyRequests(seconds) => {
+                Some(*seconds)
+            }
             Self::StoreUnavailable(_) => Some(STORE_RETRY_AFTER),
             _ => None,
         }

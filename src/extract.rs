@@ -9,10 +9,11 @@ use axum::{
     body::Body,
     extract::{FromRequest, FromRequestParts, Path, Request},
 };
-use http::{header, request::Parts};
+use http::{HeaderMap, header, request::Parts};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use zetra_domain::{
-    Claims, Cursor, CursorId, Fields, Invalid, PageLimit, RoomId, RoomWithPeople, TokenError, UserId, all2, limits,
+    Claims, Cursor, CursorId, Fields, Invalid, PageLimit, RoomId, RoomWithPeople, TokenError, UserId, all2,
+    limits,
 };
 use zetra_store::Account;
 
@@ -79,7 +80,7 @@ impl FromRequestParts<Arc<App>> for RoomAsParticipant {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
         let caller = Caller::from_request_parts(parts, app).await?;
         let RoomPath(id) = RoomPath::from_request_parts(parts, app).await?;
-        let found = app.store().room_with_people(id).await?.ok_or(ApiError::RoomNotFound("Room not found"))?;
+        let found = app.store().room(id).await?.ok_or(ApiError::RoomNotFound("Room not found"))?;
         if found.room.admits(caller.id()) { Ok(Self(found)) } else { Err(ApiError::NotParticipant) }
     }
 }

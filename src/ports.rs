@@ -7,7 +7,8 @@ use secrecy::SecretString;
 use serde_json::Value;
 use thiserror::Error;
 use zetra_domain::{
-    AccountKey, AddressKey, Attempt, AuthLimits, Hourly, PasswordOutcome, RoomId, Timestamp, UserId, Settlement,
+    AccountKey, AddressKey, Attempt, AuthLimits, Hourly, PasswordOutcome, RoomId, Settlement, Timestamp,
+    UserId,
 };
 
 /// A peer service did not answer. The text is for the log, never for a client.

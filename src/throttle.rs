@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, request::Parts};
-use zetra_domain::{AccountKey, AddressKey, Hourly, PasswordOutcome, Standing, UserId, Settlement};
+use zetra_domain::{AccountKey, AddressKey, Hourly, PasswordOutcome, Settlement, Standing, UserId};
 
 use crate::{error::ApiError, request::client_address, state::App};
 
@@ -104,8 +104,7 @@ impl Admitted<'_> {
     pub async fn settle<T>(&self, outcome: Result<T, ApiError>) -> Result<T, ApiError> {
         let Inner { app, address, .. } = &*self.attempts.0;
         let limits = app.config.auth_limits;
-        let verdict =
-            app.services.limiter.settle(address, &self.account, outcome.is_err(), limits).await?;
+        let verdict = app.services.limiter.settle(address, &self.account, outcome.is_err(), limits).await?;
         self.judge(verdict, outcome)
     }
 

@@ -70,7 +70,8 @@ pub async fn delete_account(
     app.store().delete_user(user).await?;
     tracing::info!(%user, "an account was deleted");
     auth::tell_rooms(&app, user).await;
-    if let Err(error) = app.services.limiter.forget(&AccountKey::of_user(user), app.config.auth_limits).await {
+    if let Err(error) = app.services.limiter.forget(&AccountKey::of_user(user), app.config.auth_limits).await
+    {
         tracing::warn!(%error, %user, "the count of a deleted account ends by itself later");
     }
     Ok(Json(Deleted { message: "Account deleted successfully" }))

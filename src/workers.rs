@@ -9,7 +9,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use worker::{AbortController, Delay, Env, Fetch, Method, Request, RequestInit, send::IntoSendFuture};
 use zetra_domain::{
-    AccountKey, AddressKey, Attempt, AuthLimits, Hourly, PasswordOutcome, RoomId, Settlement, Timestamp, UserId,
+    AccountKey, AddressKey, Attempt, AuthLimits, Hourly, PasswordOutcome, RoomId, Settlement, Timestamp,
+    UserId,
 };
 use zetra_durable_objects::clients::{RateLimitClient, RevocationOutboxClient, RoomClient, SessionClient};
 use zetra_runtime::{Config, Variables, variable};

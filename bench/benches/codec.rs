@@ -106,7 +106,9 @@ fn room_of_two() -> (Server<SocketIo<RoomApplication>>, LinkId) {
         room.receive_text(link, &format!(r#"40{{"token":"{token}"}}"#), 0);
         let tokens = HonouredTokens { version: 0, kept: None };
         let known = Verification::Account(tokens.clone());
-        room.act(0, |protocol, out| protocol.act(0, out, |app| app.verified(Asker::Socket(socket), known, 0)));
+        room.act(0, |protocol, out| {
+            protocol.act(0, out, |app| app.verified(Asker::Socket(socket), known, 0))
+        });
         let admission = Admission { membership: Membership::Participant, tokens: Some(tokens) };
         room.receive_text(link, &format!(r#"42["join-room","{ROOM}"]"#), 0);
         room.act(0, |protocol, out| {

@@ -76,7 +76,12 @@ struct Auth {
 impl Authenticator {
     /// `auth` is the payload of the CONNECT packet, `handshake` a [`Handshake`]. A token in the
     /// payload counts before one in the header.
-    pub fn authenticate(&self, auth: Option<&str>, handshake: &str, now: i64) -> Result<Introduction, ConnectError> {
+    pub fn authenticate(
+        &self,
+        auth: Option<&str>,
+        handshake: &str,
+        now: i64,
+    ) -> Result<Introduction, ConnectError> {
         let auth: Auth = match auth {
             Some(auth) => serde_json::from_str(auth).map_err(|_| ConnectError::TokenInvalid)?,
             None => Auth::default(),

@@ -4,7 +4,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
 use worker::{Env, Method, ObjectNamespace, Request, RequestInit, Response};
 use zetra_domain::{
-    AccountKey, AddressKey, Attempt, AuthLimits, Hourly, PasswordOutcome, RoomId, UserId, Settlement,
+    AccountKey, AddressKey, Attempt, AuthLimits, Hourly, PasswordOutcome, RoomId, Settlement, UserId,
 };
 use zetra_signalling::Revocation;
 

@@ -13,11 +13,15 @@ use zetra_socketio::engine::{Limits, Settings, Timing};
 use zetra_socketio_object::bindings::KeyValues;
 use zetra_store::Store;
 
-use crate::{authenticator::{Authenticator, Verification}, clients::NAME_HEADER};
+use crate::{
+    authenticator::{Authenticator, Verification},
+    clients::NAME_HEADER,
+};
 
 /// The configuration, or what is wrong with it, in words for the operator.
 pub(crate) fn config(env: &Env) -> Result<Config, JsError> {
-    Config::read(Variables::new(&|name| variable(env, name))).map_err(|error| JsError::new(&error.to_string()))
+    Config::read(Variables::new(&|name| variable(env, name)))
+        .map_err(|error| JsError::new(&error.to_string()))
 }
 
 pub(crate) fn settings(config: &Config) -> Settings {

@@ -1,7 +1,7 @@
 //! `/api/auth`: register, log in, change the password.
 
 use serde_json::json;
-use zetra_domain::{PasswordHash};
+use zetra_domain::PasswordHash;
 
 use super::support::{Answer, PASSWORD, TestApp, register_body};
 
@@ -49,11 +49,7 @@ fn login_does_not_tell_an_unknown_email_from_a_wrong_password() {
     let body = app.login("192.0.2.1", " ANN@example.com", PASSWORD).succeeded(200);
     assert_eq!((&body["message"], &body["user"]["id"]), (&json!("Login successful"), &json!(ann.id)));
     for (email, password) in [(ann.email.as_str(), "Wr0ngPassword"), ("nobody@example.com", PASSWORD)] {
-        app.login("192.0.2.1", email, password).refused(
-            401,
-            "Invalid credentials",
-            "invalid_credentials",
-        );
+        app.login("192.0.2.1", email, password).refused(401, "Invalid credentials", "invalid_credentials");
     }
     let long = "x".repeat(1_025);
     let answer = app.login("192.0.2.1", &ann.email, &long);
@@ -67,14 +63,9 @@ fn a_hash_of_the_node_backend_signs_in_and_is_replaced() {
     let id = ann.id.parse().unwrap();
     let hash = |app: &TestApp| pollster::block_on(app.store.account(id)).unwrap().unwrap().password_hash;
     // bcrypt of "weak", cost 4.
-    let old =
-        PasswordHash::stored("$2b$04$1uLpvs3NH1X/SbSgJeVccedAQdSWqEabdDo6/XoKSQ5/JbMrPjRPi".to_owned());
+    let old = PasswordHash::stored("$2b$04$1uLpvs3NH1X/SbSgJeVccedAQdSWqEabdDo6/XoKSQ5/JbMrPjRPi".to_owned());
     pollster::block_on(app.store.renew_hash(id, &hash(&app), &old)).unwrap();
-    app.login("192.0.2.1", &ann.email, "wrong").refused(
-        401,
-        "Invalid credentials",
-        "invalid_credentials",
-    );
+    app.login("192.0.2.1", &ann.email, "wrong").refused(401, "Invalid credentials", "invalid_credentials");
     app.login("192.0.2.1", &ann.email, "weak").succeeded(200);
     assert!(hash(&app).expose().starts_with("$argon2id$"), "it was replaced");
     app.login("192.0.2.1", &ann.email, "weak").succeeded(200);
@@ -98,11 +89,7 @@ fn a_password_change_ends_every_other_token() {
     profile(&other).refused(401, "Invalid authentication token", "token_invalid");
     assert_eq!(profile(&ann.token).status, 200, "the token that made the change lives on");
     assert_eq!(profile(body["token"].as_str().unwrap()).status, 200);
-    app.login("192.0.2.1", &ann.email, PASSWORD).refused(
-        401,
-        "Invalid credentials",
-        "invalid_credentials",
-    );
+    app.login("192.0.2.1", &ann.email, PASSWORD).refused(401, "Invalid credentials", "invalid_credentials");
     app.login("192.0.2.1", &ann.email, "N3wPassword").succeeded(200);
     let revoked = app.rooms.revoked.lock().unwrap();
     assert_eq!(revoked[0].0, [room.parse().unwrap()], "open sockets are told");

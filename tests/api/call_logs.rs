@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{UNKNOWN_ROOM, support::{Answer, PASSWORD, Someone, TestApp}};
+use super::{
+    UNKNOWN_ROOM,
+    support::{Answer, PASSWORD, Someone, TestApp},
+};
 
 struct Call {
     app: TestApp,
@@ -110,11 +113,7 @@ fn an_end_tells_what_is_wrong() {
     call.post(&call.ann.token, json!({ "startTime": "2024-01-01T10:00:00Z" })).succeeded(201);
     call.end(&cid.token, None).refused(403, "You are not part of this call", "not_in_call");
     let early = Some(json!({ "endTime": "2024-01-01T09:59:59Z" }));
-    call.end(&call.ann.token, early).refused(
-        400,
-        "End time cannot be before start time",
-        "invalid_input",
-    );
+    call.end(&call.ann.token, early).refused(400, "End time cannot be before start time", "invalid_input");
     let at = Some(json!({ "endTime": "2024-01-01T10:01:00Z" }));
     assert_eq!(call.end(&call.ann.token, at).succeeded(200)["callLog"]["duration"], json!(60));
 }

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use http::Request;
 use serde_json::{Value, json};
-use zetra_domain::{TokenKey};
+use zetra_domain::TokenKey;
 
 use super::support::{PASSWORD, SECRET, TestApp, now};
 
@@ -70,8 +70,7 @@ fn authorization_headers_are_told_apart() {
     let app = TestApp::new();
     let ann = app.registers("ann");
     let key = TokenKey::new(&SECRET.into()).unwrap();
-    let expired =
-        key.issue(ann.id.parse().unwrap(), "ann", 0, [0; 9], now().plus_millis(-8 * 86_400_000));
+    let expired = key.issue(ann.id.parse().unwrap(), "ann", 0, [0; 9], now().plus_millis(-8 * 86_400_000));
     let send = |value: &str| {
         let request = Request::get("/api/user/profile").header("authorization", value);
         app.send(request.body(Body::empty()).unwrap())
@@ -138,9 +137,7 @@ fn wrong_types_nulls_and_control_characters_are_told_by_field() {
 #[test]
 fn every_response_carries_the_security_headers() {
     let app = TestApp::new();
-    for (method, path) in
-        [("GET", "/"), ("GET", "/nothing"), ("PUT", "/health"), ("OPTIONS", "/api/room")]
-    {
+    for (method, path) in [("GET", "/"), ("GET", "/nothing"), ("PUT", "/health"), ("OPTIONS", "/api/room")] {
         let answer = app.call(method, path, None, None);
         for (name, value) in [
             ("x-content-type-options", "nosniff"),
@@ -162,12 +159,7 @@ fn known_origins_are_echoed_on_every_response_and_others_get_nothing() {
     let app = TestApp::with(&[("NEXT_PUBLIC_API_BASE_URL", "https://a.example,https://b.example")]);
     let send = |method: &str, path: &str, origin: &str| {
         app.send(
-            Request::builder()
-                .method(method)
-                .uri(path)
-                .header("origin", origin)
-                .body(Body::empty())
-                .unwrap(),
+            Request::builder().method(method).uri(path).header("origin", origin).body(Body::empty()).unwrap(),
         )
     };
     for path in ["/health", "/nothing", "/api/user/profile", "/socket.io/"] {
@@ -228,9 +220,7 @@ fn health_and_index_say_what_runs() {
     ] {
         assert_eq!(health[field], json!(value));
     }
-    assert!(
-        health["uptime"].is_number() && health["timestamp"].is_string() && health["version"].is_string()
-    );
+    assert!(health["uptime"].is_number() && health["timestamp"].is_string() && health["version"].is_string());
     let index = app.call("GET", "/", None, None).succeeded(200);
     assert_eq!((&index["name"], &index["status"]), (&json!("Zetra Backend API"), &json!("running")));
     assert_eq!(index["endpoints"]["socket"], json!("wss://s.example"));

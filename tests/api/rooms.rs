@@ -4,7 +4,7 @@ use axum::body::Body;
 use http::Request;
 use serde_json::json;
 
-use super::{UNKNOWN_ROOM, support::{TestApp}};
+use super::{UNKNOWN_ROOM, support::TestApp};
 
 #[test]
 fn a_room_is_made_and_joined() {

@@ -4,7 +4,10 @@ use axum::body::Body;
 use http::Request;
 use serde_json::json;
 
-use super::{UNKNOWN_ROOM, support::{Answer, TestApp}};
+use super::{
+    UNKNOWN_ROOM,
+    support::{Answer, TestApp},
+};
 
 fn handshake(app: &TestApp, query: &str, origin: Option<&str>) -> Answer {
     let mut request = Request::get(format!("/socket.io/?{query}")).header("upgrade", "websocket");
@@ -72,10 +75,7 @@ fn other_handshakes_get_engine_ios_own_errors() {
         ("EIO=4&transport=websocket", 3, "Bad request"),
     ] {
         let answer = TestApp::new().send(get(query));
-        assert_eq!(
-            (answer.status.as_u16(), answer.body),
-            (400, json!({ "code": code, "message": message }))
-        );
+        assert_eq!((answer.status.as_u16(), answer.body), (400, json!({ "code": code, "message": message })));
     }
 }
 

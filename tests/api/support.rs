@@ -23,7 +23,8 @@ use zetra::{
     state::{App, Services},
 };
 use zetra_domain::{
-    AccountKey, AddressKey, Attempt, AuthLimits, Hourly, PasswordOutcome, RoomId, Settlement, Timestamp, UserId,
+    AccountKey, AddressKey, Attempt, AuthLimits, Hourly, PasswordOutcome, RoomId, Settlement, Timestamp,
+    UserId,
 };
 use zetra_durable_objects::{AccountLedger, AddressLedger, HANDSHAKE_HEADER, SESSION_HEADER};
 use zetra_runtime::{Config, Variables};

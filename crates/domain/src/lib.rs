@@ -31,7 +31,8 @@ pub use ids::{CallLogId, InvalidId, ObjectIds, RoomId, UserId};
 pub use page::{Listed, Page, PageLimit};
 pub use password_hash::{PasswordHash, Verdict};
 pub use rate_limit::{
-    AccountKey, AddressKey, Attempt, AuthLimits, Hourly, HourlyLimits, PasswordOutcome, Policy, Settlement, Standing,
+    AccountKey, AddressKey, Attempt, AuthLimits, Hourly, HourlyLimits, PasswordOutcome, Policy, Settlement,
+    Standing,
 };
 pub use room::{Participant, Room, RoomWithPeople};
 pub use timestamp::Timestamp;

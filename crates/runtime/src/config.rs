@@ -6,7 +6,11 @@ use secrecy::SecretString;
 use zetra_domain::{AuthLimits, CursorKey, HourlyLimits, TokenKey};
 use zetra_signalling::EventRate;
 
-use crate::{database::Database, session_ids::SessionIds, variables::{ConfigError, Variables}};
+use crate::{
+    database::Database,
+    session_ids::SessionIds,
+    variables::{ConfigError, Variables},
+};
 
 pub struct Config {
     pub token_key: TokenKey,
@@ -123,7 +127,9 @@ const TURN_API_URL: &str = "https://rtc.live.cloudflare.com/v1/turn";
 
 fn jwt_secret(variables: Variables<'_>) -> Result<SecretString, ConfigError> {
     variables.untrimmed_secret("JWT_SECRET").ok_or_else(|| {
-        ConfigError::new("JWT_SECRET is not set: put at least 32 random bytes into it (locally into .dev.vars)")
+        ConfigError::new(
+            "JWT_SECRET is not set: put at least 32 random bytes into it (locally into .dev.vars)",
+        )
     })
 }
 

@@ -37,7 +37,7 @@ impl Database {
             Self::Embedded => Arc::new(d1::open(env).map_err(|error| ConfigError::binding(&error))?),
             Self::DataApi(access) => {
                 let source = access.source.clone();
-                Arc::new(MongoStore::new(DataApiClient::new(access.clone())?, source))
+                Arc::new(MongoStore::new(DataApiClient::new(access)?, source))
             }
         })
     }

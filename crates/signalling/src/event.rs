@@ -360,7 +360,8 @@ mod tests {
         ] {
             assert_eq!(value_of("offer", &format!("[\"{ROOM}\",{value}]")), value);
         }
-        let form_b = format!(r#"[{{"roomId":"{ROOM}","offer":{{"senderId":"bob"}},"targetUserId":"{USER}"}}]"#);
+        let form_b =
+            format!(r#"[{{"roomId":"{ROOM}","offer":{{"senderId":"bob"}},"targetUserId":"{USER}"}}]"#);
         assert!(parse("offer", &form_b).is_ok(), "the server writes the sender beside it");
     }
 
@@ -368,7 +369,8 @@ mod tests {
     fn a_target_is_any_string() {
         let arguments = format!(r#"[{{"roomId":"{ROOM}","offer":1,"targetUserId":"me"}}]"#);
         assert!(parse("offer", &arguments).is_ok());
-        let long = format!(r#"[{{"roomId":"{ROOM}","offer":1,"targetUserId":"{}"}}]"#, "x".repeat(TARGET_BYTES));
+        let long =
+            format!(r#"[{{"roomId":"{ROOM}","offer":1,"targetUserId":"{}"}}]"#, "x".repeat(TARGET_BYTES));
         assert_eq!(parse("offer", &long), Err(Refusal::TooLarge));
     }
 

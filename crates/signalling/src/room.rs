@@ -10,7 +10,9 @@ use zetra_domain::{Admission, Membership, RoomId, Timestamp, UserId};
 
 use crate::{
     AckBody, ClientEvent, Credential, EventRate, Joined, Media, MediaChange, Outgoing, Peer, Refusal,
-    Revocation, Signal, SignalKind, event::{known_name, user_id}, rate::Passage,
+    Revocation, Signal, SignalKind,
+    event::{known_name, user_id},
+    rate::Passage,
 };
 
 /// Names a peer; the embedder's choice. A peer that recovers keeps its name.

@@ -37,7 +37,8 @@ impl AccountLedger {
         self.signed_in.retain(|(_, at)| now - at < KNOWN_FOR_MS);
         let known = self.signed_in.iter().any(|(known, _)| known == address);
         let standing = |failures: Counter| {
-            let standing = failures.standing(Policy::AccountTotal, limits.account_total, now, limits.window_ms);
+            let standing =
+                failures.standing(Policy::AccountTotal, limits.account_total, now, limits.window_ms);
             Some(standing).filter(|_| !known)
         };
         let before = standing(self.failures);

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use vecmap::VecMap;
-use zetra_domain::{AccountKey, Attempt, AuthLimits, Policy, Standing, Settlement};
+use zetra_domain::{AccountKey, Attempt, AuthLimits, Policy, Settlement, Standing};
 
 use super::counter::Counter;
 
@@ -101,7 +101,11 @@ mod tests {
         assert!((0..5).all(|_| fails(&mut ledger, "ann", NOW)));
         assert!(!fails(&mut ledger, "ann", NOW), "the sixth");
         let right = ledger.settle(&account("ann"), false, LIMITS, NOW);
-        assert_eq!((right.allowed, right.standing.map(|standing| standing.reset)), (false, Some(900)), "the right password too");
+        assert_eq!(
+            (right.allowed, right.standing.map(|standing| standing.reset)),
+            (false, Some(900)),
+            "the right password too"
+        );
         assert_eq!(locked(&mut ledger, NOW), [account("ann")]);
         assert!(ledger.settle(&account("bob"), false, LIMITS, NOW).allowed);
     }

@@ -107,11 +107,15 @@ impl RevocationOutbox {
 
     async fn tell(&self, batch: &[RoomId], revocation: &Revocation) -> worker::Result<Vec<RoomId>> {
         let client = RoomClient::new(&self.env)?;
-        let calls = batch.iter().map(|room| async {
-            let told = client.revoke(*room, revocation).await;
-            told.inspect_err(|error| tracing::warn!(%error, %room, "a room was not told of dead tokens"))
-                .is_ok()
-                .then_some(*room)
+        let calls = batch.iter().map(|&room| {
+            let told = client.revoke(room, revocation);
+            async move {
+                let told = told.await;
+                if let Err(error) = &told {
+                    tracing::warn!(%error, %room, "a room was not told of dead tokens");
+                }
+                told.is_ok().then_some(room)
+            }
         });
         let told = stream::iter(calls).buffer_unordered(AT_ONCE).collect::<Vec<_>>().await;
         Ok(told.into_iter().flatten().collect())

@@ -24,7 +24,8 @@ use zetra_socketio_object::{
 use crate::{
     clients::{SessionClient, path as paths},
     embedding::{
-        admission, answer, authenticator, config, name, path, read, room_limits, settings, stored, verification,
+        admission, answer, authenticator, config, name, path, read, room_limits, settings, stored,
+        verification,
     },
     exchange::{Batch, Delivery, FromSession, Mailboxes},
 };

@@ -16,7 +16,7 @@ use futures_util::{
     future::{Either, select},
 };
 use reqwest::{
-    Client, Response,
+    Client, ClientBuilder, Response,
     header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
 };
 use worker::send::IntoSendFuture;
@@ -53,24 +53,12 @@ pub struct DataApiClient {
 
 impl DataApiClient {
     /// The client of the Worker and its objects.
-    #[cfg(target_arch = "wasm32")]
-    pub fn new(access: DataApiAccess) -> Result<Self, ConfigError> {
-        redirects::refuse(&access.base_url)?;
-        Self::with(Client::builder(), &access, WORKERS)
+    pub fn new(access: &DataApiAccess) -> Result<Self, ConfigError> {
+        Self::with_bounds(access, WORKERS)
     }
 
-    /// The client of a native program that brings its own timer.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub fn native(access: &DataApiAccess, bounds: Bounds) -> Result<Self, ConfigError> {
-        Self::with(Client::builder().redirect(reqwest::redirect::Policy::none()), access, bounds)
-    }
-
-    fn with(
-        builder: reqwest::ClientBuilder,
-        access: &DataApiAccess,
-        bounds: Bounds,
-    ) -> Result<Self, ConfigError> {
-        let client = builder.build();
+    pub fn with_bounds(access: &DataApiAccess, bounds: Bounds) -> Result<Self, ConfigError> {
+        let client = without_redirects(&access.base_url)?.build();
         let client = client.map_err(|error| ConfigError::new(format!("no HTTP client: {error}")))?;
         let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, EJSON), (ACCEPT, EJSON)]);
         for (name, value) in access.credential.headers() {
@@ -82,7 +70,12 @@ impl DataApiClient {
         Ok(Self { client, base_url: access.base_url.clone(), headers, bounds })
     }
 
-    async fn answer(&self, action: &str, body: String, request_id: Option<&str>) -> Result<HttpAnswer, HttpError> {
+    async fn answer(
+        &self,
+        action: &str,
+        body: String,
+        request_id: Option<&str>,
+    ) -> Result<HttpAnswer, HttpError> {
         let url = format!("{}/action/{action}", self.base_url);
         let mut request = self.client.post(url).headers(self.headers.clone()).body(body);
         if let Some(id) = request_id {
@@ -119,6 +112,15 @@ impl Http for DataApiClient {
 }
 
 #[cfg(target_arch = "wasm32")]
+fn without_redirects(base_url: &str) -> Result<ClientBuilder, ConfigError> {
+    redirects::refuse(base_url).map(|()| Client::builder())
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn without_redirects(_base_url: &str) -> Result<ClientBuilder, ConfigError> {
+    Ok(Client::builder().redirect(reqwest::redirect::Policy::none()))
+}
+
 const WORKERS: Bounds = Bounds {
     timeout: TIMEOUT,
     largest_answer: LARGEST_ANSWER,

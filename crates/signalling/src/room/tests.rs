@@ -30,7 +30,15 @@ impl Story {
         let users = (0..8).map(|_| ids.user(Timestamp::from_millis(NOW))).collect();
         let room = Room::restore(room_id(), LIMITS, []);
         let tokens = Some(HonouredTokens { version: 0, kept: None });
-        Self { room, users, now: NOW, said: Vec::new(), stored: BTreeMap::new(), strangers: Vec::new(), tokens }
+        Self {
+            room,
+            users,
+            now: NOW,
+            said: Vec::new(),
+            stored: BTreeMap::new(),
+            strangers: Vec::new(),
+            tokens,
+        }
     }
 
     /// A connection with a token of the user of that number, whose name is `user-<number>`.
@@ -83,7 +91,8 @@ impl Story {
                 }
                 Effect::Lookup { peer, user, ack } => {
                     let stranger = self.strangers.contains(&user);
-                    let membership = if stranger { Membership::NotParticipant } else { Membership::Participant };
+                    let membership =
+                        if stranger { Membership::NotParticipant } else { Membership::Participant };
                     let admission = Admission { membership, tokens: self.tokens.clone() };
                     let effects = self.room.admit(peer, user, ack, Some(admission));
                     self.perform(effects);
@@ -428,7 +437,11 @@ fn a_target_that_is_no_users_id_is_unavailable_like_any_other() {
         let offer = format!(r#"[{{"roomId":"{}","offer":1,"targetUserId":{target}}}]"#, room_id());
         story.says(1, "offer", &offer, None);
         let heard = story.heard();
-        assert!(heard[0].contains("peer_unavailable") && heard[0].contains(&format!(r#""targetUserId":{target}"#)), "{heard:?}");
+        assert!(
+            heard[0].contains("peer_unavailable")
+                && heard[0].contains(&format!(r#""targetUserId":{target}"#)),
+            "{heard:?}"
+        );
         story.says(1, "offer", &offer, Some(1));
         assert!(story.heard()[0].contains(&format!(r#""targetUserId":{target}"#)));
     }

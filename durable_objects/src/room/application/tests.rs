@@ -594,7 +594,9 @@ fn a_session_whose_token_has_died_does_not_join_and_is_ended() {
     line.tokens.version = 1;
     line.joins_from("s", 0);
     let told = line.delivered();
-    let [(_, Delivery::Frame(refused)), (session, Delivery::Disconnect)] = &told[..] else { panic!("{told:?}") };
+    let [(_, Delivery::Frame(refused)), (session, Delivery::Disconnect)] = &told[..] else {
+        panic!("{told:?}")
+    };
     assert!(session == "s" && refused.contains("token_revoked"), "{told:?}");
     assert_eq!((line.events(bob), line.peers.len()), (Vec::new(), 1), "nobody was told, nothing is left");
 }
@@ -622,7 +624,11 @@ fn a_join_or_recovery_that_is_under_way_when_the_token_dies_is_refused() {
     let told = line.delivered();
     assert!(told.contains(&("t".to_owned(), Delivery::NotRecovered)), "{told:?}");
     assert!(told.contains(&("u".to_owned(), Delivery::Disconnect)), "{told:?}");
-    assert!(!told.iter().any(|(_, delivery)| matches!(delivery, Delivery::Joined(true) | Delivery::Recovered { .. })));
+    assert!(
+        !told
+            .iter()
+            .any(|(_, delivery)| matches!(delivery, Delivery::Joined(true) | Delivery::Recovered { .. }))
+    );
     assert!(line.peers.is_empty());
 }
 
