@@ -32,7 +32,10 @@ pub fn router(app: App) -> Router {
         .route("/api/auth/register", post(auth::register).route_layer(throttled()))
         .route("/api/auth/login", post(auth::login).route_layer(throttled()))
         .route("/api/auth/change-password", post(auth::change_password).route_layer(throttled()))
-        .route("/api/user/profile", put(user::update_profile).route_layer(throttled()).get(user::profile))
+        .route(
+            "/api/user/profile",
+            get(user::profile).merge(put(user::update_profile).route_layer(throttled())),
+        )
         .route("/api/user/account", delete(user::delete_account).route_layer(throttled()))
         .route("/api/room", get(room::list))
         .route("/api/room/create", post(room::create))

@@ -81,7 +81,7 @@ fn change(app: &TestApp, token: &str, current: &str, new: &str) -> Answer {
 fn a_password_change_ends_every_other_token() {
     let app = TestApp::new();
     let ann = app.registers("ann");
-    let room = app.room_of(&[&ann]);
+    app.room_of(&[&ann]);
     let other = app.login("192.0.2.1", &ann.email, PASSWORD).body["token"].as_str().unwrap().to_owned();
     let body = change(&app, &ann.token, PASSWORD, "N3wPassword").succeeded(200);
     assert_eq!(body["message"], json!("Password changed successfully"));
@@ -91,9 +91,8 @@ fn a_password_change_ends_every_other_token() {
     assert_eq!(profile(body["token"].as_str().unwrap()).status, 200);
     app.login("192.0.2.1", &ann.email, PASSWORD).refused(401, "Invalid credentials", "invalid_credentials");
     app.login("192.0.2.1", &ann.email, "N3wPassword").succeeded(200);
-    let revoked = app.rooms.revoked.lock().unwrap();
-    assert_eq!(revoked[0].0, [room.parse().unwrap()], "open sockets are told");
-    assert!(matches!(revoked[0].1, Revocation::PasswordChanged { version: 1, .. }));
+    let user = ann.id.parse().unwrap();
+    assert_eq!(*app.rooms.told.lock().unwrap(), [("announced", user), ("delivered", user)]);
 }
 
 #[test]

@@ -116,6 +116,42 @@ fn bodies_are_checked_for_size_type_and_form() {
 }
 
 #[test]
+fn a_body_is_held_to_the_rules_where_nobody_reads_it_too() {
+    let app = TestApp::new();
+    let ann = app.registers("ann");
+    let room = app.room_of(&[&ann]);
+    for (method, path) in [
+        ("GET", "/"),
+        ("GET", "/health"),
+        ("GET", "/api/user/profile"),
+        ("GET", "/api/room"),
+        ("POST", "/api/room/create"),
+        ("POST", &format!("/api/room/join/{room}")),
+        ("GET", &format!("/api/room/{room}")),
+        ("GET", "/api/call-logs"),
+        ("GET", "/api/call-logs/stats"),
+        ("GET", "/api/ice-servers"),
+    ] {
+        let send = |content_type: &str, body: String| {
+            let request = Request::builder().method(method).uri(path).header("content-type", content_type);
+            let request = request.header("authorization", format!("Bearer {}", ann.token));
+            app.send(request.body(Body::from(body)).unwrap())
+        };
+        let json = "application/json";
+        send(json, " ".repeat(65_537)).refused(413, "Request body too large", "body_too_large");
+        send("text/plain", "{}".to_owned()).refused(
+            415,
+            "Content-Type must be application/json",
+            "unsupported_media_type",
+        );
+        send(json, "{".to_owned()).refused(400, "Malformed JSON", "malformed_json");
+        for unused in ["", "{}", r#"{"whatever":1}"#] {
+            assert!(send(json, unused.to_owned()).status.is_success(), "{method} {path} {unused}");
+        }
+    }
+}
+
+#[test]
 fn wrong_types_nulls_and_control_characters_are_told_by_field() {
     let app = TestApp::new();
     let login = |body| app.call("POST", "/api/auth/login", None, Some(body));

@@ -1,5 +1,7 @@
 //! `/api/ice-servers`.
 
+use std::sync::atomic::Ordering;
+
 use serde_json::{Value, json};
 
 use super::support::{TestApp, now};
@@ -40,12 +42,30 @@ fn a_shared_secret_gives_time_limited_credentials() {
     assert!(!body.to_string().contains("hush"));
 }
 
+fn key(id: &'static str) -> [(&'static str, &'static str); 2] {
+    [("TURN_KEY_ID", id), ("TURN_KEY_API_TOKEN", "hush")]
+}
+
 #[test]
-fn cloudflares_service_is_asked_and_its_failure_leaves_stun() {
-    let key = |id| [("TURN_KEY_ID", id), ("TURN_KEY_API_TOKEN", "hush")];
+fn cloudflares_service_is_asked_and_its_failure_leaves_what_else_there_is() {
     let body = servers(&key("abc"), true);
     let url = body["iceServers"][1]["urls"][0].as_str().unwrap();
     assert!(url.ends_with("/keys/abc/credentials/generate-ice-servers"), "{url}");
     let degraded = servers(&key("broken"), true);
     assert_eq!(degraded["iceServers"].as_array().unwrap().len(), 1, "{degraded}");
+    let own = servers(&[key("broken").as_slice(), &STATIC].concat(), true);
+    assert_eq!(own["iceServers"][1]["username"], json!("me"), "{own}");
+}
+
+#[test]
+fn cloudflares_service_is_asked_once_for_a_user() {
+    let app = TestApp::with(&key("abc"));
+    let (ann, bob) = (app.registers("ann"), app.registers("bob"));
+    let ask = |token: &str| app.call("GET", "/api/ice-servers", Some(token), None).succeeded(200);
+    let first = ask(&ann.token);
+    let again = ask(&ann.token);
+    assert_eq!((&again["iceServers"], &again["expiresAt"]), (&first["iceServers"], &first["expiresAt"]));
+    assert_eq!(app.turn.asked.load(Ordering::SeqCst), 1);
+    ask(&bob.token);
+    assert_eq!(app.turn.asked.load(Ordering::SeqCst), 2, "another user");
 }

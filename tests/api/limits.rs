@@ -76,3 +76,73 @@ fn wrong_passwords_count_wherever_they_are_tried() {
     }
     assert_eq!(app.login("192.0.2.1", &ann.email, PASSWORD).status, 429);
 }
+
+#[test]
+fn an_ipv6_client_is_its_64() {
+    let app = TestApp::new();
+    let ann = app.registers("ann");
+    for number in 0..5 {
+        app.login(&format!("2001:db8:1:2::{number}"), &ann.email, "wrong").refused(
+            401,
+            "Invalid credentials",
+            "invalid_credentials",
+        );
+    }
+    assert_eq!(app.login("2001:db8:1:2:ffff::1", &ann.email, PASSWORD).status, 429);
+    assert_eq!(app.login("2001:db8:1:3::1", &ann.email, PASSWORD).status, 200);
+}
+
+#[test]
+fn one_account_is_guessed_so_often_whatever_the_addresses() {
+    let app = TestApp::with(&[("AUTH_LIMIT_ACCOUNT_TOTAL", "3")]);
+    let ann = app.registers("ann");
+    for email in [ann.email.as_str(), "nobody@example.com"] {
+        for number in 0..3 {
+            let guess = app.login(&format!("198.51.100.{number}"), email, "wrong");
+            guess.refused(401, "Invalid credentials", "invalid_credentials");
+        }
+        let refused = app.login("198.51.100.9", email, "wrong");
+        assert_eq!(refused.status, 429, "{email}: nobody learns which emails have accounts");
+        assert!(
+            refused.header("ratelimit").starts_with("\"account-total\";r=0;"),
+            "{}",
+            refused.header("ratelimit")
+        );
+    }
+    assert_eq!(app.login("198.51.100.10", &ann.email, PASSWORD).status, 429, "the right password too");
+    assert_eq!(app.login("192.0.2.1", &ann.email, PASSWORD).status, 200, "it registered from there");
+}
+
+#[test]
+fn an_account_is_counted_as_its_user_whatever_its_email_was_at_the_time() {
+    let app = TestApp::new();
+    let ann = app.registers("ann");
+    let delete =
+        || app.call("DELETE", "/api/user/account", Some(&ann.token), Some(json!({ "password": "wrong" })));
+    for number in 0..5 {
+        delete().refused(401, "Invalid password", "wrong_password");
+        let email = json!({ "email": format!("ann{number}@example.com") });
+        let changed = app.call("PUT", "/api/user/profile", Some(&ann.token), Some(email));
+        assert_eq!(changed.status, if number < 4 { 200 } else { 429 }, "{number}");
+    }
+    assert_eq!(delete().status, 429);
+}
+
+#[test]
+fn profile_changes_are_counted_and_a_taken_name_is_a_failure() {
+    let app = TestApp::new();
+    let (ann, bob) = (app.registers("ann"), app.registers("bob"));
+    let take = |name: &str| {
+        let body = json!({ "username": name });
+        app.call("PUT", "/api/user/profile", Some(&ann.token), Some(body))
+    };
+    assert!(take("anna").header("ratelimit").starts_with('"'));
+    for _ in 0..5 {
+        take("bob").refused(409, "Username already taken", "username_taken");
+    }
+    assert_eq!(take("bob").status, 429);
+    let read = app.call("GET", "/api/user/profile", Some(&ann.token), None);
+    assert_eq!((read.status.as_u16(), read.header("ratelimit")), (200, ""), "reading is not counted");
+    let other = json!({ "username": "bobby" });
+    app.call("PUT", "/api/user/profile", Some(&bob.token), Some(other)).succeeded(200);
+}

@@ -1,10 +1,14 @@
 //! `/api/room`.
 
 use axum::body::Body;
+use base64ct::{Base64UrlUnpadded, Encoding};
 use http::Request;
 use serde_json::json;
 
-use super::{UNKNOWN_ROOM, support::TestApp};
+use super::{
+    UNKNOWN_ROOM,
+    support::{PASSWORD, TestApp},
+};
 
 #[test]
 fn a_room_is_made_and_joined() {
@@ -51,6 +55,66 @@ fn a_room_shows_who_is_online() {
     let shown = app.call("GET", &format!("/api/room/{room}"), Some(&ann.token), None).succeeded(200);
     assert_eq!(shown["room"]["online"], json!([ann.id]));
     assert_eq!(shown["room"]["participants"], json!([ann.id]));
+}
+
+#[test]
+fn a_room_names_its_people_so_that_nobody_has_to_believe_another_client() {
+    let app = TestApp::new();
+    let (ann, bob) = (app.registers("ann"), app.registers("bob"));
+    let room = app.room_of(&[&ann, &bob]);
+    let shown = || app.call("GET", &format!("/api/room/{room}"), Some(&ann.token), None).succeeded(200);
+    let people = json!([{ "id": ann.id, "username": "ann" }, { "id": bob.id, "username": "bob" }]);
+    assert_eq!(shown()["room"]["people"], people);
+    let renamed = json!({ "username": "robert" });
+    app.call("PUT", "/api/user/profile", Some(&bob.token), Some(renamed)).succeeded(200);
+    assert_eq!(shown()["room"]["people"][1]["username"], json!("robert"));
+    app.call("DELETE", "/api/user/account", Some(&bob.token), Some(json!({ "password": PASSWORD })))
+        .succeeded(200);
+    assert_eq!(shown()["room"]["people"], json!([{ "id": ann.id, "username": "ann" }]));
+}
+
+#[test]
+fn so_many_rooms_are_made_in_an_hour() {
+    let app = TestApp::with(&[("ROOMS_PER_HOUR", "2")]);
+    let (ann, bob) = (app.registers("ann"), app.registers("bob"));
+    let make = |token: &str| app.call("POST", "/api/room/create", Some(token), None);
+    make(&ann.token).succeeded(201);
+    make(&ann.token).succeeded(201);
+    let refused = make(&ann.token);
+    refused.refused(429, "Too many requests, please try again later", "rate_limited");
+    let seconds = refused.body["retryAfter"].as_i64().unwrap();
+    assert!((3_500..=3_600).contains(&seconds), "{seconds}");
+    assert_eq!(refused.header("retry-after"), seconds.to_string());
+    make(&bob.token).succeeded(201);
+}
+
+#[test]
+fn a_cursor_of_another_list_or_made_up_is_refused() {
+    let app = TestApp::new();
+    let (ann, bob) = (app.registers("ann"), app.registers("bob"));
+    let room = app.room_of(&[&ann, &bob]);
+    app.room_of(&[&ann]);
+    for start in ["2023-11-14T22:20:00Z", "2023-11-14T23:20:00Z"] {
+        let call = json!({ "callerId": ann.id, "receiverId": bob.id, "roomId": room, "startTime": start, "endTime": start });
+        let _ = app.call("POST", "/api/call-logs", Some(&ann.token), Some(call));
+    }
+    let list =
+        |path: &str, query: &str| app.call("GET", &format!("{path}?limit=1{query}"), Some(&ann.token), None);
+    let of_rooms = list("/api/room", "").succeeded(200)["nextCursor"].as_str().unwrap().to_owned();
+    let encode = Base64UrlUnpadded::encode_string;
+    let of_call = encode(format!("1700000000000.{}", ann.id).as_bytes());
+    let of_room = encode(format!("1700000000000.{room}").as_bytes());
+    for (path, cursor) in [
+        ("/api/call-logs", of_rooms.as_str()),
+        ("/api/call-logs", &of_call),
+        ("/api/call-logs", "x"),
+        ("/api/call-logs", &encode(b"5.abc")),
+        ("/api/room", &of_call),
+        ("/api/room", &of_room),
+    ] {
+        list(path, &format!("&cursor={cursor}")).refused(400, "Invalid cursor", "invalid_input");
+    }
+    list("/api/room", &format!("&cursor={of_rooms}")).succeeded(200);
 }
 
 #[test]
