@@ -49,17 +49,20 @@ impl Outbox {
     /// Of the rooms of a batch these have been told.
     pub fn told(&mut self, batch: &[RoomId], told: &[RoomId], now: i64) {
         self.rooms.retain(|room| !batch.contains(room));
+        let untried = !self.rooms.is_empty();
         self.rooms.extend(batch.iter().filter(|room| !told.contains(room)));
         self.failures = if told.is_empty() { self.failures + 1 } else { 0 };
-        let pause = FIRST_PAUSE_MS << self.failures.min(16);
-        let failed = told.len() < batch.len() && self.rooms.len() <= batch.len();
-        self.due = if failed { now + pause.min(LONGEST_PAUSE_MS) } else { now };
+        self.due = if untried { now } else { now + self.pause() };
     }
 
     /// The store could not say which tokens live.
     pub fn postpone(&mut self, now: i64) {
         self.failures += 1;
-        self.due = now + (FIRST_PAUSE_MS << self.failures.min(16)).min(LONGEST_PAUSE_MS);
+        self.due = now + self.pause();
+    }
+
+    fn pause(&self) -> i64 {
+        (FIRST_PAUSE_MS << self.failures.min(16)).min(LONGEST_PAUSE_MS)
     }
 
     /// When to run next; `None` when there is nothing left to do.
