@@ -2,7 +2,8 @@
 //! with the floor of the runtime; the way to MongoDB beside the driver called directly.
 
 use crate::{
-    Result, build,
+    build,
+    error::Result,
     mongodb::TestDatabase,
     process::{command, run_shown},
     workspace,

@@ -7,22 +7,33 @@
 //! and random bytes are arguments. It builds for wasm32 without `worker` or `js-sys`.
 
 mod account;
+mod admission;
 mod call;
+mod cursor;
+mod derived_key;
 mod fields;
 mod ids;
 pub mod limits;
 mod page;
 mod password_hash;
+mod rate_limit;
 mod room;
 mod timestamp;
 mod token;
 
 pub use account::{Email, Password, PasswordAttempt, User, Username};
+pub use admission::{Admission, Membership};
 pub use call::{Call, CallLog, CallStats, Person};
+pub use cursor::{Cursor, CursorId, CursorKey};
+pub use derived_key::DerivedKey;
 pub use fields::{FieldError, Fields, Invalid, all2, all3};
 pub use ids::{CallLogId, InvalidId, ObjectIds, RoomId, UserId};
-pub use page::{Cursor, Page, PageLimit};
+pub use page::{Listed, Page, PageLimit};
 pub use password_hash::{PasswordHash, Verdict};
-pub use room::Room;
+pub use rate_limit::{
+    AccountKey, AddressKey, Attempt, AuthLimits, Hourly, HourlyLimits, PasswordOutcome, Policy, Settlement,
+    Standing,
+};
+pub use room::{Participant, Room, RoomWithPeople};
 pub use timestamp::Timestamp;
-pub use token::{Claims, TokenError, TokenFingerprint, TokenKey};
+pub use token::{Claims, HonouredTokens, TokenError, TokenFingerprint, TokenKey};

@@ -1,7 +1,7 @@
 //! Tokens: JWT (RFC 7519) signed with HMAC-SHA-256.
 //!
 //! A token is good while its signature, issuer and expiry are, *and* while its user exists and
-//! still honours its version ([`Claims::is_honoured`]). The second half needs the store.
+//! still honours it ([`HonouredTokens`]). The second half needs the store.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use chrono::Duration;
@@ -10,7 +10,7 @@ use jwt_compact::{
     alg::{Hs256, Hs256Key},
 };
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use thiserror::Error;
@@ -64,13 +64,33 @@ pub enum TokenError {
     Invalid,
 }
 
-impl Claims {
-    /// Whether the user still stands by this token: it carries the user's version, or it is the one
-    /// that changed the password last.
-    pub fn is_honoured(&self, version: i64, kept: Option<&TokenFingerprint>) -> bool {
-        let kept = kept.is_some_and(|kept| kept.0.as_bytes().ct_eq(self.fingerprint.0.as_bytes()).into());
-        self.version == version || kept
+/// Which tokens of a user are honoured: those that carry the user's version, and the one that made the
+/// last password change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HonouredTokens {
+    pub version: i64,
+    pub kept: Option<TokenFingerprint>,
+}
+
+impl HonouredTokens {
+    /// Whether the token that says this is one of them.
+    pub fn include(&self, claims: &Claims) -> bool {
+        let kept = self.kept.as_ref();
+        let kept = kept.is_some_and(|kept| kept.0.as_bytes().ct_eq(claims.fingerprint.0.as_bytes()).into());
+        self.version == claims.version || kept
     }
+}
+
+/// Of a token's header, what jwt-compact does not look at: extensions that must be understood, of which
+/// we understand none (RFC 7515, 4.1.11).
+#[derive(Clone, Deserialize)]
+struct Extensions {
+    #[serde(rename = "crit", default, deserialize_with = "whatever_it_is")]
+    has_critical: bool,
+}
+
+fn whatever_it_is<'de, D: Deserializer<'de>>(member: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(member).map(|IgnoredAny| true)
 }
 
 #[derive(Serialize, Deserialize)]
@@ -125,12 +145,15 @@ impl TokenKey {
             .expect("these claims always serialise")
     }
 
-    /// Checks form, algorithm, signature, issuer and expiry.
+    /// Checks form, header, algorithm, signature, issuer and expiry.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError> {
         if token.len() > TOKEN_BYTES {
             return Err(TokenError::Invalid);
         }
-        let untrusted = UntrustedToken::new(token).map_err(|_| TokenError::Invalid)?;
+        let untrusted = UntrustedToken::<Extensions>::try_from(token).map_err(|_| TokenError::Invalid)?;
+        if untrusted.header().other_fields.has_critical {
+            return Err(TokenError::Invalid);
+        }
         let checked =
             Hs256.validator::<CustomClaims>(&self.0).validate(&untrusted).map_err(|_| TokenError::Invalid)?;
         let claims = checked.claims();
@@ -235,6 +258,23 @@ mod tests {
     }
 
     #[test]
+    fn a_critical_header_is_refused_whatever_its_value() {
+        let body = payload(r#""iss":"zetra-api","exp":1700000100"#);
+        for value in [r#"["b64"]"#, r#"["exp"]"#, "[]", "null", "false", "{}", r#""""#, r#"[1],"crit":null"#]
+        {
+            for header in [
+                format!(r#"{{"alg":"HS256","crit":{value}}}"#),
+                format!(r#"{{"crit":{value},"alg":"HS256"}}"#),
+            ] {
+                let token = forged(&header, &body);
+                assert_eq!(key().verify(&token, NOW), Err(TokenError::Invalid), "{header}");
+            }
+        }
+        let token = forged(r#"{"alg":"HS256","typ":"JWT","kid":"1","other":["crit"]}"#, &body);
+        assert!(key().verify(&token, NOW).is_ok(), "other members are no obstacle");
+    }
+
+    #[test]
     fn a_changed_token_is_refused() {
         let token = key().issue(user(), "ann", 0, [0; 9], NOW);
         let (signed, _) = token.rsplit_once('.').unwrap();
@@ -250,10 +290,13 @@ mod tests {
     #[test]
     fn a_version_or_the_kept_mark_makes_a_token_honoured() {
         let claims = key().verify(&key().issue(user(), "ann", 1, [0; 9], NOW), NOW).unwrap();
-        assert!(claims.is_honoured(1, None));
-        assert!(!claims.is_honoured(2, None));
-        assert!(claims.is_honoured(2, Some(&claims.fingerprint)));
-        assert!(!claims.is_honoured(2, Some(&TokenFingerprint::of("another"))));
+        let honoured = |version, kept: Option<&TokenFingerprint>| {
+            HonouredTokens { version, kept: kept.cloned() }.include(&claims)
+        };
+        assert!(honoured(1, None));
+        assert!(!honoured(2, None));
+        assert!(honoured(2, Some(&claims.fingerprint)));
+        assert!(!honoured(2, Some(&TokenFingerprint::of("another"))));
     }
 
     #[test]

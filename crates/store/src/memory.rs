@@ -8,12 +8,14 @@ use std::{
 
 use async_trait::async_trait;
 use zetra_domain::{
-    Call, CallLog, CallLogId, CallStats, Cursor, Email, Page, PageLimit, PasswordHash, Person, Room, RoomId,
-    Timestamp, TokenFingerprint, UserId, Username, limits,
+    Call, CallLog, CallLogId, CallStats, Cursor, Email, HonouredTokens, Listed, Page, PageLimit, Participant,
+    PasswordHash, Person, Room, RoomId, RoomWithPeople, Timestamp, TokenFingerprint, UserId, Username,
+    limits,
 };
 
 use crate::{
-    Account, Admission, Ended, Join, NewUser, ProfileUpdate, Recorded, Store, StoreError, Taken, calls,
+    Account, Admission, Ended, Join, Membership, NewUser, ProfileUpdate, Recorded, Store, StoreError, Taken,
+    calls,
 };
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -59,19 +61,10 @@ impl Tables {
 }
 
 /// One page of rows that are given in any order.
-fn page<T>(
-    mut rows: Vec<T>,
-    limit: PageLimit,
-    after: Option<&Cursor>,
-    cursor: impl Fn(&T) -> Cursor,
-) -> Page<T> {
-    let key = |row: &T| {
-        let Cursor { time, id } = cursor(row);
-        (time, id)
-    };
-    rows.retain(|row| after.is_none_or(|after| key(row) < (after.time, after.id.clone())));
-    rows.sort_by_key(|row| std::cmp::Reverse(key(row)));
-    Page::cut(rows, limit, cursor)
+fn page<T: Listed<Id: Ord>>(mut rows: Vec<T>, limit: PageLimit, after: Option<&Cursor<T::Id>>) -> Page<T> {
+    rows.retain(|row| after.is_none_or(|after| row.cursor() < *after));
+    rows.sort_by_key(|row| std::cmp::Reverse(row.cursor()));
+    Page::cut(rows, limit)
 }
 
 #[async_trait]
@@ -90,7 +83,9 @@ impl Store for MemoryStore {
             return Ok(Err(Taken::Username));
         }
         let id = user.id;
-        tables.users.insert(id, Account { user, password_hash, token_version: 0, kept_token: None });
+        tables
+            .users
+            .insert(id, Account { user, password_hash, tokens: HonouredTokens { version: 0, kept: None } });
         Ok(Ok(()))
     }
 
@@ -132,9 +127,8 @@ impl Store for MemoryStore {
         let account = tables.users.get_mut(&id).filter(|account| account.password_hash == *from);
         Ok(account.map(|account| {
             account.password_hash = to.clone();
-            account.kept_token = Some(kept.clone());
-            account.token_version += 1;
-            account.token_version
+            account.tokens = HonouredTokens { version: account.tokens.version + 1, kept: Some(kept.clone()) };
+            account.tokens.version
         }))
     }
 
@@ -181,13 +175,23 @@ impl Store for MemoryStore {
         Ok(Join::Joined(room.clone()))
     }
 
-    async fn room(&self, id: RoomId) -> Result<Option<Room>> {
-        Ok(self.tables().rooms.get(&id).cloned())
+    async fn room(&self, id: RoomId) -> Result<Option<RoomWithPeople>> {
+        let tables = self.tables();
+        let Some(room) = tables.rooms.get(&id).cloned() else { return Ok(None) };
+        let users = room.participants.iter().filter_map(|id| tables.users.get(id));
+        let people =
+            users.map(|Account { user, .. }| Participant { id: user.id, username: user.username.clone() });
+        Ok(Some(RoomWithPeople { people: people.collect(), room }))
     }
 
-    async fn rooms_of(&self, user: UserId, limit: PageLimit, after: Option<&Cursor>) -> Result<Page<Room>> {
+    async fn rooms_of(
+        &self,
+        user: UserId,
+        limit: PageLimit,
+        after: Option<&Cursor<RoomId>>,
+    ) -> Result<Page<Room>> {
         let rooms = self.tables().rooms.values().filter(|room| room.admits(user)).cloned().collect();
-        Ok(page(rooms, limit, after, |room: &Room| Cursor { time: room.created_at, id: room.id.to_string() }))
+        Ok(page(rooms, limit, after))
     }
 
     async fn active_rooms_of(&self, user: UserId) -> Result<Vec<RoomId>> {
@@ -195,11 +199,14 @@ impl Store for MemoryStore {
     }
 
     async fn admission(&self, room: RoomId, user: UserId) -> Result<Admission> {
-        Ok(match self.tables().rooms.get(&room) {
-            Some(room) if room.active && room.admits(user) => Admission::Participant,
-            Some(room) if room.active => Admission::NotParticipant,
-            Some(_) | None => Admission::RoomNotFound,
-        })
+        let tables = self.tables();
+        let membership = match tables.rooms.get(&room) {
+            Some(room) if room.active && room.admits(user) => Membership::Participant,
+            Some(room) if room.active => Membership::NotParticipant,
+            Some(_) | None => Membership::RoomNotFound,
+        };
+        let tokens = tables.users.get(&user).map(|account| account.tokens.clone());
+        Ok(Admission { membership, tokens })
     }
 
     async fn record_call(&self, id: CallLogId, call: &Call) -> Result<Recorded> {
@@ -227,7 +234,7 @@ impl Store for MemoryStore {
         &self,
         user: UserId,
         limit: PageLimit,
-        after: Option<&Cursor>,
+        after: Option<&Cursor<CallLogId>>,
     ) -> Result<Page<CallLog<Option<Person>>>> {
         let tables = self.tables();
         let logs = tables.calls.values().filter(|log| log.participants.contains(&user));
@@ -241,7 +248,7 @@ impl Store for MemoryStore {
             end: log.end,
             duration: log.duration,
         });
-        Ok(page(logs.collect(), limit, after, |log| Cursor { time: log.start, id: log.id.to_string() }))
+        Ok(page(logs.collect(), limit, after))
     }
 
     async fn call_stats(&self, user: UserId) -> Result<CallStats> {

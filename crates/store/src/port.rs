@@ -3,18 +3,18 @@
 use async_trait::async_trait;
 use thiserror::Error;
 use zetra_domain::{
-    Call, CallLog, CallLogId, CallStats, Cursor, Email, Page, PageLimit, PasswordHash, Person, Room, RoomId,
-    Timestamp, TokenFingerprint, User, UserId, Username,
+    Call, CallLog, CallLogId, CallStats, Cursor, Email, HonouredTokens, Page, PageLimit, PasswordHash,
+    Person, Room, RoomId, RoomWithPeople, Timestamp, TokenFingerprint, User, UserId, Username,
 };
+
+pub use zetra_domain::{Admission, Membership};
 
 /// A user with what only the server may know.
 #[derive(Clone, Debug)]
 pub struct Account {
     pub user: User,
     pub password_hash: PasswordHash,
-    pub token_version: i64,
-    /// The token that made the last password change.
-    pub kept_token: Option<TokenFingerprint>,
+    pub tokens: HonouredTokens,
 }
 
 #[derive(Clone, Debug)]
@@ -44,14 +44,6 @@ pub enum Join {
     /// No such room, or one that has ended.
     NotFound,
     Full,
-}
-
-/// Whether a user may be present in a room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Admission {
-    Participant,
-    NotParticipant,
-    RoomNotFound,
 }
 
 /// What became of a reported call.
@@ -121,11 +113,17 @@ pub trait Store: Send + Sync {
     async fn insert_room(&self, room: &Room) -> Result<()>;
     /// Joining twice is the same as once.
     async fn join_room(&self, room: RoomId, user: UserId) -> Result<Join>;
-    async fn room(&self, id: RoomId) -> Result<Option<Room>>;
+    async fn room(&self, id: RoomId) -> Result<Option<RoomWithPeople>>;
     /// Newest first.
-    async fn rooms_of(&self, user: UserId, limit: PageLimit, after: Option<&Cursor>) -> Result<Page<Room>>;
+    async fn rooms_of(
+        &self,
+        user: UserId,
+        limit: PageLimit,
+        after: Option<&Cursor<RoomId>>,
+    ) -> Result<Page<Room>>;
     /// The active rooms a user is a participant of.
     async fn active_rooms_of(&self, user: UserId) -> Result<Vec<RoomId>>;
+    /// Both halves as of one moment, so that a token that died before it is never admitted after it.
     async fn admission(&self, room: RoomId, user: UserId) -> Result<Admission>;
 
     /// Records a call under `id`, or merges it into the log of the same call.
@@ -137,7 +135,7 @@ pub trait Store: Send + Sync {
         &self,
         user: UserId,
         limit: PageLimit,
-        after: Option<&Cursor>,
+        after: Option<&Cursor<CallLogId>>,
     ) -> Result<Page<CallLog<Option<Person>>>>;
     async fn call_stats(&self, user: UserId) -> Result<CallStats>;
 }

@@ -5,18 +5,21 @@
 //! room's calls revision, and start again when somebody else was faster.
 
 mod row;
+mod schema;
 
 use async_trait::async_trait;
 use thiserror::Error;
 use zetra_domain::{
-    Call, CallLog, CallLogId, CallStats, Cursor, Email, Page, PageLimit, PasswordHash, Person, Room, RoomId,
-    Timestamp, TokenFingerprint, User, UserId, Username, limits,
+    Call, CallLog, CallLogId, CallStats, Cursor, Email, HonouredTokens, Page, PageLimit, Participant,
+    PasswordHash, Person, Room, RoomId, RoomWithPeople, Timestamp, TokenFingerprint, User, UserId, Username,
+    limits,
 };
 
 pub use row::Row;
 
 use crate::{
-    Account, Admission, Ended, Join, NewUser, ProfileUpdate, Recorded, Store, StoreError, Taken, calls,
+    Account, Admission, Ended, Join, Membership, NewUser, ProfileUpdate, Recorded, Store, StoreError, Taken,
+    calls,
 };
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -61,7 +64,9 @@ impl<S: Sql> SqliteStore<S> {
     }
 
     async fn batch<const N: usize>(&self, statements: [Statement; N]) -> Result<[Vec<Row>; N]> {
-        let rows = self.0.batch(statements.into()).await.map_err(|error| StoreError::Unavailable(error.0))?;
+        let rows = schema::batch(&self.0, statements.into())
+            .await
+            .map_err(|error| StoreError::Unavailable(error.0))?;
         rows.try_into().map_err(|_| StoreError::Corrupt("a statement without a result".to_owned()))
     }
 
@@ -306,11 +311,28 @@ impl<S: Sql> Store for SqliteStore<S> {
         })
     }
 
-    async fn room(&self, id: RoomId) -> Result<Option<Room>> {
-        self.rows(room_statement(id)).await?.first().map(read_room).transpose()
+    async fn room(&self, id: RoomId) -> Result<Option<RoomWithPeople>> {
+        let [room, people] = self
+            .batch([
+                room_statement(id),
+                statement(
+                    "SELECT u.id, u.username FROM room_participants p JOIN users u ON u.id = p.user_id
+                     WHERE p.room_id = ?1 ORDER BY p.position",
+                    [id.into()],
+                ),
+            ])
+            .await?;
+        let Some(room) = room.first().map(read_room).transpose()? else { return Ok(None) };
+        let people = people.iter().map(participant).collect::<Result<_>>()?;
+        Ok(Some(RoomWithPeople { room, people }))
     }
 
-    async fn rooms_of(&self, user: UserId, limit: PageLimit, after: Option<&Cursor>) -> Result<Page<Room>> {
+    async fn rooms_of(
+        &self,
+        user: UserId,
+        limit: PageLimit,
+        after: Option<&Cursor<RoomId>>,
+    ) -> Result<Page<Room>> {
         let [time, id] = keys_after(after);
         let rows = self
             .rows(statement(
@@ -323,8 +345,7 @@ impl<S: Sql> Store for SqliteStore<S> {
                 [user.into(), time, id, (i64::from(limit.get()) + 1).into()],
             ))
             .await?;
-        let rooms = rows.iter().map(read_room).collect::<Result<_>>()?;
-        Ok(Page::cut(rooms, limit, |room: &Room| Cursor { time: room.created_at, id: room.id.to_string() }))
+        Ok(Page::cut(rows.iter().map(read_room).collect::<Result<_>>()?, limit))
     }
 
     async fn active_rooms_of(&self, user: UserId) -> Result<Vec<RoomId>> {
@@ -334,18 +355,22 @@ impl<S: Sql> Store for SqliteStore<S> {
     async fn admission(&self, room: RoomId, user: UserId) -> Result<Admission> {
         let rows = self
             .rows(statement(
-                "SELECT EXISTS (SELECT 1 FROM room_participants WHERE room_id = ?1 AND user_id = ?2)
-                   AS participant
-                 FROM rooms WHERE room_id = ?1 AND active = 1",
+                "SELECT r.room_id, u.id, u.token_version, u.kept_token,
+                   EXISTS (SELECT 1 FROM room_participants WHERE room_id = ?1 AND user_id = ?2)
+                     AS participant
+                 FROM (SELECT 1) LEFT JOIN rooms r ON r.room_id = ?1 AND r.active = 1
+                 LEFT JOIN users u ON u.id = ?2",
                 [room.into(), user.into()],
             ))
             .await?;
-        let participant = rows.first().map(|row| row.integer("participant")).transpose()?;
-        Ok(match participant {
-            None => Admission::RoomNotFound,
-            Some(0) => Admission::NotParticipant,
-            Some(_) => Admission::Participant,
-        })
+        let row = rows.first().ok_or_else(|| StoreError::Corrupt("no admission".to_owned()))?;
+        let membership = match (row.optional_text("room_id")?, row.integer("participant")?) {
+            (None, _) => Membership::RoomNotFound,
+            (Some(_), 0) => Membership::NotParticipant,
+            (Some(_), _) => Membership::Participant,
+        };
+        let known = row.optional_text("id")?.is_some();
+        Ok(Admission { membership, tokens: known.then(|| honoured_tokens(row)).transpose()? })
     }
 
     async fn record_call(&self, id: CallLogId, call: &Call) -> Result<Recorded> {
@@ -410,7 +435,7 @@ impl<S: Sql> Store for SqliteStore<S> {
         &self,
         user: UserId,
         limit: PageLimit,
-        after: Option<&Cursor>,
+        after: Option<&Cursor<CallLogId>>,
     ) -> Result<Page<CallLog<Option<Person>>>> {
         let [time, id] = keys_after(after);
         let rows = self
@@ -440,8 +465,7 @@ impl<S: Sql> Store for SqliteStore<S> {
                 })
             })
             .collect::<Result<_>>()?;
-        let cursor = |log: &CallLog<_>| Cursor { time: log.start, id: log.id.to_string() };
-        Ok(Page::cut(logs, limit, cursor))
+        Ok(Page::cut(logs, limit))
     }
 
     async fn call_stats(&self, user: UserId) -> Result<CallStats> {
@@ -479,9 +503,9 @@ fn active_rooms_of(user: UserId) -> Statement {
     )
 }
 
-fn keys_after(cursor: Option<&Cursor>) -> [SqlValue; 2] {
+fn keys_after<K: Copy + Into<SqlValue>>(cursor: Option<&Cursor<K>>) -> [SqlValue; 2] {
     match cursor {
-        Some(cursor) => [cursor.time.into(), cursor.id.as_str().into()],
+        Some(cursor) => [cursor.time.into(), cursor.id.into()],
         None => [LAST_TIME.into(), LAST_ID.into()],
     }
 }
@@ -500,9 +524,19 @@ fn account(row: &Row) -> Result<Account> {
             created_at: row.time("created_at")?,
         },
         password_hash: PasswordHash::stored(row.text("password_hash")?),
-        token_version: row.integer("token_version")?,
-        kept_token: row.optional_text("kept_token")?.map(TokenFingerprint::stored),
+        tokens: honoured_tokens(row)?,
     })
+}
+
+fn honoured_tokens(row: &Row) -> Result<HonouredTokens> {
+    Ok(HonouredTokens {
+        version: row.integer("token_version")?,
+        kept: row.optional_text("kept_token")?.map(TokenFingerprint::stored),
+    })
+}
+
+fn participant(row: &Row) -> Result<Participant> {
+    Ok(Participant { id: row.id("id")?, username: Username::stored(row.text("username")?) })
 }
 
 fn read_room(row: &Row) -> Result<Room> {

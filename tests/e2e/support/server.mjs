@@ -2,7 +2,7 @@
 // Durable Objects and real D1; or, where TEST_STORE says `mongodb`, a database of its own in a real MongoDB,
 // through the Data API server. Loopback only, on free ports.
 
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,16 +17,7 @@ export const JWT_SECRET = "a-secret-for-tests-of-more-than-32-bytes";
 /** Starts the product; `variables` override those of wrangler.toml. */
 export async function startServer(variables = {}) {
   if (process.env.TEST_STORE === "mongodb") return startServerOnMongodb(variables);
-  const server = await start(ROOT, { JWT_SECRET, ...variables });
-  const database = await server.miniflare.getD1Database("DB");
-  const folder = join(ROOT, "crates/store/migrations");
-  for (const name of readdirSync(folder).sort()) {
-    const sql = readFileSync(join(folder, name), "utf8").replace(/--.*$/gm, "");
-    for (const statement of sql.split(";").map((text) => text.trim()).filter(Boolean)) {
-      await database.prepare(statement).run();
-    }
-  }
-  return server;
+  return start(ROOT, { JWT_SECRET, ...variables });
 }
 
 /** The product on MongoDB; `server.dataApi` is the server between. */

@@ -135,7 +135,7 @@ impl<H: Http> MongoStore<H> {
 
     async fn read_for_end(&self, room: RoomId) -> Result<Option<Document>> {
         let logs = [Stage::from(json!({ "$match": { "roomId": room.to_string(), "endTime": null } }))];
-        self.room_with(room, lookup_logs(&logs)?).await
+        self.room_with(room, [lookup_logs(&logs)?]).await
     }
 
     async fn commit(&self, write: CallLogId, calls: &RoomCalls, log: &CallLog) -> Result<Commit> {

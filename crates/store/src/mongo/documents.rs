@@ -6,8 +6,13 @@
 //! `host` (then the first participant), `locked`, `callsRevision`, `pendingCall`; a log's
 //! `participants` (then caller and receiver) and `revision`.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value, json};
-use zetra_domain::{CallLog, Email, PasswordHash, Person, Room, TokenFingerprint, User, UserId, Username};
+use zetra_domain::{
+    CallLog, Email, HonouredTokens, Participant, PasswordHash, Person, Room, TokenFingerprint, User, UserId,
+    Username,
+};
 
 use super::ejson::{Document, date, object_id, object_ids};
 use crate::{Account, NewUser, StoreError};
@@ -34,8 +39,14 @@ pub(super) fn account(document: &Document) -> Result<Account> {
             created_at: document.date("createdAt")?,
         },
         password_hash: PasswordHash::stored(document.text("passwordHash")?),
-        token_version: document.integer("tokenVersion")?,
-        kept_token: document.optional_text("keptToken")?.map(TokenFingerprint::stored),
+        tokens: honoured_tokens(document)?,
+    })
+}
+
+pub(super) fn honoured_tokens(document: &Document) -> Result<HonouredTokens> {
+    Ok(HonouredTokens {
+        version: document.integer("tokenVersion")?,
+        kept: document.optional_text("keptToken")?.map(TokenFingerprint::stored),
     })
 }
 
@@ -65,6 +76,15 @@ pub(super) fn room(document: &Document) -> Result<Room> {
         locked: document.optional_bool("locked")?.unwrap_or(false),
         created_at: document.date("createdAt")?,
     })
+}
+
+/// The people that `$lookup` put beside a room, in the order of its participants.
+pub(super) fn people(document: &Document, participants: &[UserId]) -> Result<Vec<Participant>> {
+    let found = document.documents("people")?;
+    let names = found.iter().map(|user| Ok((user.id("_id")?, Username::stored(user.text("username")?))));
+    let mut names = names.collect::<Result<HashMap<UserId, Username>>>()?;
+    let named = |id: &UserId| names.remove(id).map(|username| Participant { id: *id, username });
+    Ok(participants.iter().filter_map(named).collect())
 }
 
 fn nobody() -> Result<UserId> {

@@ -14,16 +14,18 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use zetra_domain::{
     Call, CallLog, CallLogId, CallStats, Cursor, Email, Page, PageLimit, PasswordHash, Person, Room, RoomId,
-    Timestamp, TokenFingerprint, UserId, Username, limits,
+    RoomWithPeople, Timestamp, TokenFingerprint, UserId, Username, limits,
 };
 
 pub use data_api::{DataSource, Http, HttpAnswer, HttpError};
 
 use data_api::{CallError, DataApi, Stage, after};
-use documents::{account, new_room, new_user, populated, room};
+use documents::{account, honoured_tokens, new_room, new_user, people, populated, room};
 use ejson::{Document, Sort, date, object_id};
 
-use crate::{Account, Admission, Ended, Join, NewUser, ProfileUpdate, Recorded, Store, StoreError, Taken};
+use crate::{
+    Account, Admission, Ended, Join, Membership, NewUser, ProfileUpdate, Recorded, Store, StoreError, Taken,
+};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -197,7 +199,7 @@ impl<H: Http> Store for MongoStore<H> {
             "pipeline": [{ "$match": { "_id": object_id(user) } }, { "$project": { "_id": 1 } }],
             "as": "joined",
         } });
-        let Some(found) = self.room_with(id, joined.into()).await? else { return Ok(Join::NotFound) };
+        let Some(found) = self.room_with(id, [joined.into()]).await? else { return Ok(Join::NotFound) };
         let room = room(&found)?;
         if room.active && found.documents("joined")?.is_empty() {
             // The account was deleted meanwhile, perhaps after it had left its rooms.
@@ -211,22 +213,36 @@ impl<H: Http> Store for MongoStore<H> {
         })
     }
 
-    async fn room(&self, id: RoomId) -> Result<Option<Room>> {
-        self.api.find_one(ROOMS, json!({ "roomId": id.to_string() })).await?.as_ref().map(room).transpose()
+    async fn room(&self, id: RoomId) -> Result<Option<RoomWithPeople>> {
+        let users = json!({ "$lookup": {
+            "from": USERS, "localField": "participants", "foreignField": "_id", "as": "people",
+        } });
+        // Hashes stay where they are.
+        let shown = json!({ "$project": {
+            "roomId": 1, "host": 1, "participants": 1, "active": 1, "locked": 1, "createdAt": 1,
+            "people._id": 1, "people.username": 1,
+        } });
+        let Some(found) = self.room_with(id, [users.into(), shown.into()]).await? else { return Ok(None) };
+        let room = room(&found)?;
+        Ok(Some(RoomWithPeople { people: people(&found, &room.participants)?, room }))
     }
 
-    async fn rooms_of(&self, user: UserId, limit: PageLimit, cursor: Option<&Cursor>) -> Result<Page<Room>> {
+    async fn rooms_of(
+        &self,
+        user: UserId,
+        limit: PageLimit,
+        cursor: Option<&Cursor<RoomId>>,
+    ) -> Result<Page<Room>> {
         let mut filter = json!({ "participants": object_id(user) });
         if let Some(cursor) = cursor {
             filter = json!({ "$and": [
                 filter,
-                after("createdAt", date(cursor.time), "roomId", cursor.id.as_str().into()),
+                after("createdAt", date(cursor.time), "roomId", cursor.id.to_string().into()),
             ] });
         }
         let sort = Sort(&[("createdAt", -1), ("roomId", -1)]);
         let found = self.api.find(ROOMS, filter, None, Some(sort), limit.get() + 1).await?;
-        let rooms = found.iter().map(room).collect::<Result<_>>()?;
-        Ok(Page::cut(rooms, limit, |room: &Room| Cursor { time: room.created_at, id: room.id.to_string() }))
+        Ok(Page::cut(found.iter().map(room).collect::<Result<_>>()?, limit))
     }
 
     async fn active_rooms_of(&self, user: UserId) -> Result<Vec<RoomId>> {
@@ -237,13 +253,33 @@ impl<H: Http> Store for MongoStore<H> {
     }
 
     async fn admission(&self, room: RoomId, user: UserId) -> Result<Admission> {
-        let filter = json!({ "roomId": room.to_string(), "active": true });
-        let projection =
-            json!({ "_id": 0, "roomId": 1, "participants": { "$elemMatch": { "$eq": object_id(user) } } });
-        let found = self.api.find_one_projected(ROOMS, filter, Some(projection)).await?;
-        let Some(found) = found else { return Ok(Admission::RoomNotFound) };
-        let admitted: Vec<UserId> = found.optional_ids("participants")?.unwrap_or_default();
-        Ok(if admitted.contains(&user) { Admission::Participant } else { Admission::NotParticipant })
+        let tokens = json!({ "$project": { "_id": 0, "tokenVersion": 1, "keptToken": 1 } });
+        let member = json!({ "$in": [object_id(user), { "$ifNull": ["$participants", []] }] });
+        let room = json!({ "$lookup": {
+            "from": ROOMS,
+            "pipeline": [
+                { "$match": { "roomId": room.to_string(), "active": true } },
+                { "$limit": 1 },
+                { "$project": { "_id": 0, "member": member } },
+            ],
+            "as": "room",
+        } });
+        let pipeline = vec![
+            json!({ "$match": { "_id": object_id(user) } }).into(),
+            // One document whether there is a user or not, so that the room is told in either case.
+            json!({ "$facet": { "user": [tokens] } }).into(),
+            room.into(),
+        ];
+        let found = self.api.aggregate(USERS, pipeline).await?;
+        let found = found.first().ok_or_else(|| StoreError::Corrupt("no admission".to_owned()))?;
+        let member = found.documents("room")?.first().map(|room| room.optional_bool("member")).transpose()?;
+        let membership = match member {
+            None => Membership::RoomNotFound,
+            Some(Some(true)) => Membership::Participant,
+            Some(Some(false) | None) => Membership::NotParticipant,
+        };
+        let tokens = found.documents("user")?.first().map(honoured_tokens).transpose()?;
+        Ok(Admission { membership, tokens })
     }
 
     async fn record_call(&self, id: CallLogId, call: &Call) -> Result<Recorded> {
@@ -258,11 +294,11 @@ impl<H: Http> Store for MongoStore<H> {
         &self,
         user: UserId,
         limit: PageLimit,
-        cursor: Option<&Cursor>,
+        cursor: Option<&Cursor<CallLogId>>,
     ) -> Result<Page<CallLog<Option<Person>>>> {
         let mut filter = calls::took_part(user);
         if let Some(cursor) = cursor {
-            let later = after("startTime", date(cursor.time), "_id", object_id(&cursor.id));
+            let later = after("startTime", date(cursor.time), "_id", object_id(cursor.id));
             filter = json!({ "$and": [filter, later] });
         }
         let person = |id: &str, field: &str| {
@@ -291,8 +327,7 @@ impl<H: Http> Store for MongoStore<H> {
             )
             .await?;
         let logs = found.iter().map(populated).collect::<Result<_>>()?;
-        let cursor = |log: &CallLog<_>| Cursor { time: log.start, id: log.id.to_string() };
-        Ok(Page::cut(logs, limit, cursor))
+        Ok(Page::cut(logs, limit))
     }
 
     async fn call_stats(&self, user: UserId) -> Result<CallStats> {
@@ -314,9 +349,14 @@ impl<H: Http> Store for MongoStore<H> {
 
 impl<H: Http> MongoStore<H> {
     /// A room with what a `$lookup` puts beside it, in one round trip.
-    async fn room_with(&self, id: RoomId, lookup: Stage) -> Result<Option<Document>> {
+    async fn room_with(
+        &self,
+        id: RoomId,
+        lookup: impl IntoIterator<Item = Stage>,
+    ) -> Result<Option<Document>> {
         let room = json!({ "$match": { "roomId": id.to_string() } });
-        let pipeline = vec![room.into(), json!({ "$limit": 1 }).into(), lookup];
+        let mut pipeline = vec![room.into(), json!({ "$limit": 1 }).into()];
+        pipeline.extend(lookup);
         Ok(self.api.aggregate(ROOMS, pipeline).await?.into_iter().next())
     }
 

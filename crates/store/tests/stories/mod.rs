@@ -17,6 +17,8 @@ macro_rules! every_story {
             a_password_change_bumps_the_version_and_keeps_one_token,
             a_hash_is_renewed_only_if_nobody_was_faster,
             joining_twice_or_at_once_is_joining_once,
+            an_admission_tells_membership_and_living_tokens_apart,
+            a_room_tells_its_people_by_name_in_their_order,
             ended_and_unknown_rooms_cannot_be_joined,
             a_room_is_full_at_a_thousand,
             rooms_come_newest_first_and_paging_neither_misses_nor_repeats,
@@ -130,7 +132,8 @@ pub async fn a_user_is_found_by_id_and_by_email(store: Arc<dyn Store>) {
     let email = Email::parse("ANN@example.com").unwrap();
     let by_email = world.store.account_by_email(&email).await.unwrap().unwrap();
     assert_eq!(by_id.user, by_email.user);
-    assert_eq!((by_id.password_hash, by_id.token_version, by_id.kept_token), (hash("first"), 0, None));
+    let tokens = HonouredTokens { version: 0, kept: None };
+    assert_eq!((by_id.password_hash, by_id.tokens), (hash("first"), tokens));
     let nobody = world.ids.user(at(0));
     assert!(world.store.account(nobody).await.unwrap().is_none());
 }
@@ -193,7 +196,7 @@ pub async fn a_password_change_bumps_the_version_and_keeps_one_token(store: Arc<
     let late = world.store.change_password(ann, &hash("first"), &hash("third"), &kept).await;
     assert_eq!(late, Ok(None), "somebody else was faster");
     let account = world.store.account(ann).await.unwrap().unwrap();
-    assert_eq!((account.token_version, account.kept_token), (1, Some(kept)));
+    assert_eq!(account.tokens, HonouredTokens { version: 1, kept: Some(kept) });
     assert_eq!(account.password_hash, hash("second"));
 }
 
@@ -204,7 +207,7 @@ pub async fn a_hash_is_renewed_only_if_nobody_was_faster(store: Arc<dyn Store>) 
     assert_eq!(world.store.account(ann).await.unwrap().unwrap().password_hash, hash("first"));
     world.store.renew_hash(ann, &hash("first"), &hash("second")).await.unwrap();
     let account = world.store.account(ann).await.unwrap().unwrap();
-    assert_eq!((account.password_hash, account.token_version), (hash("second"), 0));
+    assert_eq!((account.password_hash, account.tokens.version), (hash("second"), 0));
 }
 
 pub async fn joining_twice_or_at_once_is_joining_once(store: Arc<dyn Store>) {
@@ -214,9 +217,53 @@ pub async fn joining_twice_or_at_once_is_joining_once(store: Arc<dyn Store>) {
     join_all((0..10).map(|_| world.store.join_room(room, bob))).await;
     let Ok(Join::Joined(joined)) = world.store.join_room(room, bob).await else { panic!("not joined") };
     assert_eq!((joined.host, joined.participants), (ann, vec![ann, bob]));
-    assert_eq!(world.store.admission(room, bob).await, Ok(Admission::Participant));
-    let cid = world.registers("cid").await;
-    assert_eq!(world.store.admission(room, cid).await, Ok(Admission::NotParticipant));
+}
+
+pub async fn an_admission_tells_membership_and_living_tokens_apart(store: Arc<dyn Store>) {
+    let mut world = World::new(store);
+    let (ann, bob) = (world.registers("ann").await, world.registers("bob").await);
+    let room = world.makes_room(ann, 0).await;
+    let (unknown, nobody) = (RoomId::from_random([99; 16]), world.ids.user(at(0)));
+    let kept = TokenFingerprint::stored("mark".to_owned());
+    world.store.change_password(ann, &hash("first"), &hash("second"), &kept).await.unwrap();
+    let of_ann = Some(HonouredTokens { version: 1, kept: Some(kept) });
+    let of_bob = Some(HonouredTokens { version: 0, kept: None });
+    for (room, user, membership, tokens) in [
+        (room, ann, Membership::Participant, of_ann.clone()),
+        (room, bob, Membership::NotParticipant, of_bob.clone()),
+        (room, nobody, Membership::NotParticipant, None),
+        (unknown, ann, Membership::RoomNotFound, of_ann),
+        (unknown, nobody, Membership::RoomNotFound, None),
+    ] {
+        assert_eq!(world.store.admission(room, user).await, Ok(Admission { membership, tokens }));
+    }
+    world.store.delete_user(ann).await.unwrap();
+    let gone = Admission { membership: Membership::RoomNotFound, tokens: None };
+    assert_eq!(world.store.admission(room, ann).await, Ok(gone), "the room ended with its last participant");
+}
+
+pub async fn a_room_tells_its_people_by_name_in_their_order(store: Arc<dyn Store>) {
+    let mut world = World::new(store);
+    // Neither by id nor by name is this their order.
+    let (zoe, ann) = (world.registers("zoe").await, world.registers("ann").await);
+    let (cid, bob) = (world.registers("cid").await, world.registers("bob").await);
+    let room = world.room_of(&[ann, zoe, bob, cid]).await;
+    let names = async || {
+        let RoomWithPeople { room, people } = world.store.room(room).await.unwrap().unwrap();
+        let ids: Vec<_> = people.iter().map(|person| person.id).collect();
+        assert_eq!(ids, room.participants);
+        people.into_iter().map(|person| person.username.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names().await, ["ann", "zoe", "bob", "cid"]);
+    world.store.delete_user(zoe).await.unwrap();
+    assert_eq!(names().await, ["ann", "bob", "cid"]);
+    let mut left = Room::new(RoomId::from_random([98; 16]), bob, at(0));
+    left.participants.push(zoe);
+    world.store.insert_room(&left).await.unwrap();
+    let left = world.store.room(left.id).await.unwrap().unwrap();
+    assert_eq!(left.room.participants, [bob, zoe], "as it is stored");
+    let people: Vec<_> = left.people.iter().map(|person| person.id).collect();
+    assert_eq!(people, [bob], "who has no account has no name");
 }
 
 pub async fn ended_and_unknown_rooms_cannot_be_joined(store: Arc<dyn Store>) {
@@ -227,10 +274,12 @@ pub async fn ended_and_unknown_rooms_cannot_be_joined(store: Arc<dyn Store>) {
     let unknown = RoomId::from_random([99; 16]);
     for room in [room, unknown] {
         assert_eq!(world.store.join_room(room, bob).await, Ok(Join::NotFound));
-        assert_eq!(world.store.admission(room, ann).await, Ok(Admission::RoomNotFound));
+        let admission = world.store.admission(room, ann).await.unwrap();
+        assert_eq!(admission.membership, Membership::RoomNotFound);
     }
     assert_eq!(world.store.room(unknown).await, Ok(None));
-    assert!(!world.store.room(room).await.unwrap().unwrap().active, "an ended room can still be looked at");
+    let ended = world.store.room(room).await.unwrap().unwrap();
+    assert!(!ended.room.active && ended.people.is_empty(), "an ended room can still be looked at");
 }
 
 pub async fn a_room_is_full_at_a_thousand(store: Arc<dyn Store>) {
@@ -283,10 +332,10 @@ pub async fn a_deleted_account_leaves_its_rooms_and_its_name_is_gone(store: Arc<
     rooms.sort();
     assert_eq!(left, rooms);
     assert!(world.store.account(ann).await.unwrap().is_none());
-    let hosted = world.store.room(hosted).await.unwrap().unwrap();
+    let hosted = world.store.room(hosted).await.unwrap().unwrap().room;
     assert_eq!((hosted.host, hosted.participants, hosted.active), (cid, vec![cid, bob], true));
-    assert!(!world.store.room(alone).await.unwrap().unwrap().active);
-    let visited = world.store.room(visited).await.unwrap().unwrap();
+    assert!(!world.store.room(alone).await.unwrap().unwrap().room.active);
+    let visited = world.store.room(visited).await.unwrap().unwrap().room;
     assert_eq!((visited.host, visited.participants), (bob, vec![bob]));
     let logs = world.calls_of(bob).await;
     assert_eq!(logs.len(), 1, "others' logs stay");
