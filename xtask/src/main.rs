@@ -23,8 +23,8 @@ cargo xtask <command>
   dev      set everything up, build, serve http://localhost:4000 (PORT), until Ctrl-C
   test     set everything up, then every check and test; what CI runs
   build    build the Worker into build/ (does nothing when nothing changed)
-  bench    measure the codec, the relay side by side with the official server, and the way to MongoDB
-           (all, or one of: codec relay mongodb)
+  bench    measure the codec, the relay side by side with the official server, what a login tells by its
+           time, and the way to MongoDB (all, or one of: codec relay login mongodb)
   conformance  serve the fixture of the official Socket.IO suites on http://localhost:3000
   mongodb  serve a MongoDB-compatible database for trying, with the Data API in front
   screenshots  take pictures of the client's pages into docs/screenshots
