@@ -66,7 +66,7 @@ fn announce(key: &str, listen: &str) {
     println!("\n  The Data API listens on http://{listen}/data/v1, a database for tests is behind it.");
     println!("  Put these lines into .dev.vars, then run `cargo xtask dev` in another terminal:\n");
     println!("MONGO_URI=http://{listen}/data/v1");
-    println!("MONGO_API_KEY={key}");
+    println!("MONGO_API_KEY=\"Bearer {key}\"");
     println!("MONGO_DATA_SOURCE=Cluster0");
     println!("MONGO_DATABASE={DATABASE}");
     println!("\n  Ctrl-C ends both. The data is only for trying: it goes with them.\n");

@@ -16,7 +16,7 @@ pub struct DataApiAccess {
 /// How the key is shown.
 #[derive(Clone, Debug)]
 pub(crate) enum Credential {
-    /// The `apiKey` header, and the older `api-key`.
+    /// The `apiKey` header, and the older `api-key`. Names are in lower case, as `HeaderName` wants them.
     ApiKey(SecretString),
     /// `Authorization: Bearer …`: the key was given with that word in front.
     Bearer(SecretString),
@@ -44,7 +44,7 @@ impl Credential {
     pub(crate) fn headers(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::ApiKey(key) => {
-                ["apiKey", "api-key"].map(|name| (name, key.expose_secret().to_owned())).into()
+                ["apikey", "api-key"].map(|name| (name, key.expose_secret().to_owned())).into()
             }
             Self::Bearer(token) => vec![("authorization", format!("Bearer {}", token.expose_secret()))],
         }
@@ -153,7 +153,7 @@ mod tests {
         assert!(!format!("{access:?}").contains("hush"));
         let names =
             |key: &str| credential(key).headers().into_iter().map(|(name, _)| name).collect::<Vec<_>>();
-        assert_eq!(names("hush"), ["apiKey", "api-key"]);
+        assert_eq!(names("hush"), ["apikey", "api-key"]);
         assert_eq!(credential("bearer  hush").headers(), [("authorization", "Bearer hush".to_owned())]);
     }
 }
