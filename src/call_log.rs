@@ -37,7 +37,7 @@ pub async fn list(
     paging: Paging<CallLogId>,
     _: UnusedBody,
 ) -> Result<Json<Listed>, ApiError> {
-    let page = app.store().calls_of(caller.id(), paging.limit, paging.after.as_ref()).await?;
+    let page = app.store().calls_of(caller.id(), paging.limit, paging.after.as_ref(), app.now()).await?;
     let next_cursor = page.next.map(|next| app.config.cursor_key.seal(&next));
     Ok(Json(Listed { call_logs: page.items, next_cursor }))
 }
@@ -53,12 +53,13 @@ pub async fn create(
         return Err(ApiError::NotInCall);
     }
     throttle::spend(&app, caller.id(), Hourly::CallLogs, app.config.hourly_limits.call_logs).await?;
-    match app.store().record_call(app.new_call_log_id(), &call).await? {
+    match app.store().record_call(app.new_call_log_id(), &call, app.now()).await? {
         Recorded::Created(call_log) => Ok((StatusCode::CREATED, Json(One { call_log }))),
         Recorded::Merged(call_log) => Ok((StatusCode::OK, Json(One { call_log }))),
         Recorded::UnknownUser => Err(invalid_people().into()),
         Recorded::RoomNotFound => Err(ApiError::RoomNotFound("Room not found or inactive")),
         Recorded::NotParticipant => Err(ApiError::NotInCall),
+        Recorded::BeforeStart => Err(before_start().into()),
     }
 }
 
@@ -70,7 +71,7 @@ pub async fn end(
 ) -> Result<Json<One>, ApiError> {
     let now = app.now();
     let end = body.date("endTime")?.unwrap_or(now);
-    match app.store().end_call(app.new_call_log_id(), room, caller.id(), end).await? {
+    match app.store().end_call(app.new_call_log_id(), room, caller.id(), end, now).await? {
         Ended::Ended(call_log) => Ok(Json(One { call_log })),
         Ended::BeforeStart => Err(before_start().into()),
         Ended::NotActive => Err(ApiError::CallLogNotFound),
@@ -83,7 +84,7 @@ pub async fn stats(
     caller: Caller,
     _: UnusedBody,
 ) -> Result<Json<CallStats>, ApiError> {
-    Ok(Json(app.store().call_stats(caller.id()).await?))
+    Ok(Json(app.store().call_stats(caller.id(), app.now()).await?))
 }
 
 fn read_call(body: &Fields, app: &App) -> Result<Call, Invalid> {
@@ -98,9 +99,6 @@ fn read_call(body: &Fields, app: &App) -> Result<Call, Invalid> {
     }
     let (start, end) = all2(body.date("startTime"), body.date("endTime"))?;
     let start = start.unwrap_or_else(|| app.now());
-    if end.is_some_and(|end| end < start) {
-        return Err(before_start());
-    }
     let mut participants = vec![caller, receiver];
     for text in body.texts("participants")? {
         let user = user_id("participants", text)?;

@@ -16,7 +16,9 @@ pub fn run(arguments: &[&str]) -> Result<()> {
         ["relay"] => relay(),
         ["login"] => login(),
         ["mongodb"] => mongodb(),
-        [other, ..] => Err(format!("unknown benchmark: {other}; there are `codec`, `relay`, `login` and `mongodb`")),
+        [other, ..] => {
+            Err(format!("unknown benchmark: {other}; there are `codec`, `relay`, `login` and `mongodb`"))
+        }
     }
 }
 

@@ -1,10 +1,36 @@
 //! Calls: when two reports are about the same call, and what the one log of it says.
+//!
+//! | what | rule |
+//! |---|---|
+//! | times | a report's start and end are brought within the room's `createdAt` and now, then compared: an end before the start is refused |
+//! | state | a log is over at its end, or open since the latest start among its reports without an end |
+//! | what it covers | `[start, end]` when over, `[start, since + 24 h)` while open |
+//! | as of now | an open log whose `since` is 24 h ago or more is over, and its end is `since`; nobody has to write that |
+//! | same call | the same room, somebody in common, less than 60 s between what they cover; a report counts as the log that it makes |
+//! | joining | the earlier start, everybody, and of two states the later; over is the later of two at the same time |
+//! | which stays | the log made first, with its caller and receiver |
+//! | `/end` | over at the time that is told, or at `since` if that is later: somebody of the call says that it is over |
+//! | duration | whole seconds from start to end, 0 while open |
+//!
+//! So a report of an earlier part of a call never ends what runs now; a redial within a minute reopens; a late
+//! report without an end does not reopen what is over.
+//!
+//! Joining is a union, a minimum and a maximum: commutative, associative, and the same twice as once. So
+//! reports that all have ends give the same logs in whatever order they arrive, and so do reports without
+//! ends of one call. The order of arrival matters in three things only. An open log takes later reports until its
+//! end is told: where ends are reported for two times of day, the open report joins that which is told first.
+//! It takes them until 24 h after its last one, not those that arrive afterwards. And caller and receiver are
+//! those of the first reporter.
+//!
+//! This module compares and joins two logs; which logs are read and written is the store's to say.
 
-use serde::Serialize;
+use std::cmp::Ordering;
+
+use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use crate::{CallLogId, Email, RoomId, Timestamp, UserId, Username, limits};
 
-/// What a client reports: who called whom, where, from when, and until when if it is over.
+/// What is reported: who called whom, where, from when, and until when if it is over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     pub room: RoomId,
@@ -16,27 +42,94 @@ pub struct Call {
     pub end: Option<Timestamp>,
 }
 
+impl Call {
+    /// The same call with its times brought between `from` and `until`; `None` where it then ends before it
+    /// begins. `from` wins where it is the later: clocks of two machines may differ.
+    pub fn within(&self, from: Timestamp, until: Timestamp) -> Option<Self> {
+        let start = self.start.min(until).max(from);
+        let end = self.end.map(|end| end.min(until).max(from));
+        (!end.is_some_and(|end| end < start)).then(|| Self { start, end, ..self.clone() })
+    }
+}
+
+/// How far a call has come, as far as it was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallState {
+    /// It goes on. `since` is the latest start among the reports that say so.
+    Open {
+        since: Timestamp,
+    },
+    Over {
+        at: Timestamp,
+    },
+}
+
+impl CallState {
+    /// What the two times that are stored say. Where only an end is kept, as the Node backend did, an open
+    /// call is so since its start.
+    pub fn stored(start: Timestamp, end: Option<Timestamp>, open_since: Option<Timestamp>) -> Self {
+        match end {
+            Some(at) => Self::Over { at },
+            None => Self::Open { since: open_since.unwrap_or(start) },
+        }
+    }
+
+    /// The end, if it was told.
+    pub fn end(self) -> Option<Timestamp> {
+        match self {
+            Self::Open { .. } => None,
+            Self::Over { at } => Some(at),
+        }
+    }
+
+    /// The time of the last report that says that it goes on, while that is the last word.
+    pub fn open_since(self) -> Option<Timestamp> {
+        match self {
+            Self::Open { since } => Some(since),
+            Self::Over { .. } => None,
+        }
+    }
+
+    fn as_of(self, now: Timestamp) -> Self {
+        match self {
+            Self::Open { since } if now.since(since) >= limits::OPEN_CALL_MS => Self::Over { at: since },
+            state => state,
+        }
+    }
+
+    fn time(self) -> Timestamp {
+        let (Self::Open { since: time } | Self::Over { at: time }) = self;
+        time
+    }
+}
+
+/// By time; over is later than open at the same time.
+impl Ord for CallState {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let key = |state: &Self| (state.time(), state.end().is_some());
+        key(self).cmp(&key(other))
+    }
+}
+
+impl PartialOrd for CallState {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 /// The one record of a call, `{_id, callerId, receiverId, roomId, participants, startTime, endTime,
-/// duration}`. The duration counts whole seconds and is 0 while the call goes on.
+/// duration}`.
 ///
 /// `P` is how the two people are told: by id, or as `Option<Person>`, `None` once the account is deleted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallLog<P = UserId> {
-    #[serde(rename = "_id")]
     pub id: CallLogId,
-    #[serde(rename = "callerId")]
     pub caller: P,
-    #[serde(rename = "receiverId")]
     pub receiver: P,
-    #[serde(rename = "roomId")]
     pub room: RoomId,
     pub participants: Vec<UserId>,
-    #[serde(rename = "startTime")]
     pub start: Timestamp,
-    #[serde(rename = "endTime")]
-    pub end: Option<Timestamp>,
-    pub duration: i64,
+    pub state: CallState,
 }
 
 /// A person in a list of calls.
@@ -48,185 +141,93 @@ pub struct Person {
     pub email: Email,
 }
 
-/// `{totalCalls, completedCalls, activeCalls, totalDuration, averageDuration}`, durations in seconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CallStats {
-    pub total_calls: i64,
-    pub completed_calls: i64,
-    pub active_calls: i64,
-    pub total_duration: i64,
-    pub average_duration: i64,
-}
+impl<P> CallLog<P> {
+    pub fn end(&self) -> Option<Timestamp> {
+        self.state.end()
+    }
 
-impl CallStats {
-    pub fn new(total_calls: i64, completed_calls: i64, total_duration: i64) -> Self {
-        Self {
-            total_calls,
-            completed_calls,
-            active_calls: total_calls - completed_calls,
-            total_duration,
-            average_duration: total_duration.checked_div(total_calls).unwrap_or(0),
-        }
+    /// Whole seconds, 0 while the call goes on.
+    pub fn duration(&self) -> i64 {
+        self.end().map_or(0, |end| end.since(self.start).max(0) / 1_000)
+    }
+
+    /// What the log says at this time: a call that nobody has spoken of for a day is over.
+    #[must_use]
+    pub fn as_of(self, now: Timestamp) -> Self {
+        Self { state: self.state.as_of(now), ..self }
+    }
+
+    /// The same log with its two people told in another way.
+    pub fn with_people<Q>(self, caller: Q, receiver: Q) -> CallLog<Q> {
+        let Self { id, room, participants, start, state, .. } = self;
+        CallLog { id, caller, receiver, room, participants, start, state }
     }
 }
 
+/// Logs are compared and joined as of one time.
 impl CallLog {
     pub fn new(id: CallLogId, call: Call) -> Self {
         Self {
             id,
+            state: CallState::stored(call.start, call.end, None),
             caller: call.caller,
             receiver: call.receiver,
             room: call.room,
             participants: call.participants,
             start: call.start,
-            end: call.end,
-            duration: seconds_between(call.start, call.end),
         }
     }
 
-    /// Whether `call` is this one: the same room, somebody in common, and times that overlap or lie
-    /// less than a minute apart.
-    pub fn is_same_call(&self, call: &Call) -> bool {
-        let before = |end: Option<Timestamp>, start: Timestamp| {
-            end.is_some_and(|end| start.since(end) >= limits::SAME_CALL_GAP_MS)
-        };
-        let apart = before(self.end, call.start) || before(call.end, self.start);
-        let in_common = call.participants.iter().any(|user| self.participants.contains(user));
-        self.room == call.room && in_common && !apart
+    /// The end of what the log covers. An open one takes later reports for a day.
+    pub fn covers_until(&self) -> Timestamp {
+        match self.state {
+            CallState::Open { since } => since.plus_millis(limits::OPEN_CALL_MS),
+            CallState::Over { at } => at,
+        }
     }
 
-    /// Adds another report of the same call: its people, the earlier start, the later end. A report
-    /// that begins after this log's end and has none of its own says that the call goes on.
+    pub fn is_same_call(&self, other: &Self) -> bool {
+        let apart = |earlier: &Self, later: &Self| {
+            later.start.since(earlier.covers_until()) >= limits::SAME_CALL_GAP_MS
+        };
+        let in_common = other.participants.iter().any(|user| self.participants.contains(user));
+        self.room == other.room && in_common && !apart(self, other) && !apart(other, self)
+    }
+
+    /// This log and what another one of the same call says.
     #[must_use]
-    pub fn merged_with(&self, call: &Call) -> Self {
-        let mut merged = self.clone();
-        for user in &call.participants {
-            if !merged.participants.contains(user) {
-                merged.participants.push(*user);
+    pub fn joined_with(mut self, other: &Self) -> Self {
+        for user in &other.participants {
+            if !self.participants.contains(user) {
+                self.participants.push(*user);
             }
         }
-        merged.start = self.start.min(call.start);
-        merged.end = match (self.end, call.end) {
-            (Some(end), None) if call.start > end => None,
-            (end, other) => end.max(other),
-        };
-        merged.duration = seconds_between(merged.start, merged.end);
-        merged
+        self.start = self.start.min(other.start);
+        self.state = self.state.max(other.state);
+        self
     }
 
-    /// This call, over at `end`; `None` when that is before it began.
+    /// This call, ended by somebody in it; `None` when `end` is before it began.
     pub fn ended_at(&self, end: Timestamp) -> Option<Self> {
-        (end >= self.start).then(|| Self {
-            end: Some(end),
-            duration: seconds_between(self.start, Some(end)),
-            ..self.clone()
-        })
+        let at = end.max(self.state.time());
+        (end >= self.start).then(|| Self { state: CallState::Over { at }, ..self.clone() })
     }
 }
 
-fn seconds_between(start: Timestamp, end: Option<Timestamp>) -> i64 {
-    end.map_or(0, |end| end.since(start).max(0) / 1_000)
+impl<P: Serialize> Serialize for CallLog<P> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut log = serializer.serialize_struct("CallLog", 8)?;
+        log.serialize_field("_id", &self.id)?;
+        log.serialize_field("callerId", &self.caller)?;
+        log.serialize_field("receiverId", &self.receiver)?;
+        log.serialize_field("roomId", &self.room)?;
+        log.serialize_field("participants", &self.participants)?;
+        log.serialize_field("startTime", &self.start)?;
+        log.serialize_field("endTime", &self.end())?;
+        log.serialize_field("duration", &self.duration())?;
+        log.end()
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ObjectIds;
-
-    struct Story {
-        ids: ObjectIds,
-        people: [UserId; 3],
-    }
-
-    impl Story {
-        fn new() -> Self {
-            let mut ids = ObjectIds::new([7; 8]);
-            let people = [(); 3].map(|()| ids.user(at(0)));
-            Self { ids, people }
-        }
-
-        fn call(&self, people: [usize; 2], start: i64, end: Option<i64>) -> Call {
-            let [caller, receiver] = people.map(|index| self.people[index]);
-            Call {
-                room: RoomId::from_random([1; 16]),
-                caller,
-                receiver,
-                participants: vec![caller, receiver],
-                start: at(start),
-                end: end.map(at),
-            }
-        }
-
-        fn log(&mut self, call: Call) -> CallLog {
-            CallLog::new(self.ids.call_log(at(0)), call)
-        }
-    }
-
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_millis(1_700_000_000_000 + seconds * 1_000)
-    }
-
-    #[test]
-    fn both_sides_report_one_call() {
-        let mut story = Story::new();
-        let log = story.log(story.call([0, 1], 0, None));
-        assert!(log.is_same_call(&story.call([1, 0], 2, None)));
-        assert!(log.is_same_call(&story.call([1, 2], 2, None)), "one person in common is enough");
-    }
-
-    #[test]
-    fn a_minute_of_silence_parts_two_calls() {
-        let mut story = Story::new();
-        let log = story.log(story.call([0, 1], 0, Some(100)));
-        assert!(log.is_same_call(&story.call([0, 1], 159, None)));
-        assert!(!log.is_same_call(&story.call([0, 1], 160, None)));
-        let later = story.log(story.call([0, 1], 300, None));
-        assert!(later.is_same_call(&story.call([0, 1], 0, Some(241))));
-        assert!(!later.is_same_call(&story.call([0, 1], 0, Some(240))));
-    }
-
-    #[test]
-    fn strangers_or_another_room_make_another_call() {
-        let mut story = Story::new();
-        let mut alone = story.call([0, 0], 0, None);
-        let log = story.log(story.call([1, 2], 0, None));
-        assert!(!log.is_same_call(&alone));
-        alone = story.call([1, 2], 0, None);
-        alone.room = RoomId::from_random([2; 16]);
-        assert!(!log.is_same_call(&alone));
-    }
-
-    #[test]
-    fn merging_keeps_the_widest_times_and_everybody() {
-        let mut story = Story::new();
-        let log = story.log(story.call([0, 1], 10, Some(100)));
-        let merged = log.merged_with(&story.call([1, 2], 5, Some(120)));
-        assert_eq!((merged.start, merged.end, merged.duration), (at(5), Some(at(120)), 115));
-        assert_eq!(merged.participants.len(), 3);
-        assert_eq!(merged.id, log.id);
-    }
-
-    #[test]
-    fn a_report_that_comes_late_does_not_reopen_but_a_redial_does() {
-        let mut story = Story::new();
-        let log = story.log(story.call([0, 1], 0, Some(100)));
-        assert_eq!(log.merged_with(&story.call([1, 0], 2, None)).end, Some(at(100)));
-        let redialled = log.merged_with(&story.call([1, 0], 130, None));
-        assert_eq!((redialled.end, redialled.duration), (None, 0));
-    }
-
-    #[test]
-    fn a_call_ends_not_before_it_began() {
-        let mut story = Story::new();
-        let log = story.log(story.call([0, 1], 10, None));
-        assert_eq!(log.ended_at(at(9)), None);
-        assert_eq!(log.ended_at(at(13)).map(|log| log.duration), Some(3));
-    }
-
-    #[test]
-    fn the_average_of_no_calls_is_zero() {
-        assert_eq!(CallStats::new(0, 0, 0).average_duration, 0);
-        assert_eq!(CallStats::new(3, 2, 10).average_duration, 3);
-    }
-}
+mod tests;

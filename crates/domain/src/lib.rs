@@ -9,6 +9,7 @@
 mod account;
 mod admission;
 mod call;
+mod call_stats;
 mod cursor;
 mod derived_key;
 mod fields;
@@ -23,7 +24,8 @@ mod token;
 
 pub use account::{Email, Password, PasswordAttempt, User, Username};
 pub use admission::{Admission, Membership};
-pub use call::{Call, CallLog, CallStats, Person};
+pub use call::{Call, CallLog, CallState, Person};
+pub use call_stats::CallStats;
 pub use cursor::{Cursor, CursorId, CursorKey};
 pub use derived_key::DerivedKey;
 pub use fields::{FieldError, Fields, Invalid, all2, all3};

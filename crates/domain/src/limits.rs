@@ -15,5 +15,7 @@ pub const TOKEN_DAYS: i64 = 7;
 pub const ROOM_PARTICIPANTS: usize = 1_000;
 /// Two calls of the same people in one room are one call when the gap between them is smaller.
 pub const SAME_CALL_GAP_MS: i64 = 60_000;
+/// A call that nobody ends takes later reports this long after its last one, which then is its end.
+pub const OPEN_CALL_MS: i64 = 24 * 60 * 60 * 1_000;
 pub const PAGE_LIMIT: std::ops::RangeInclusive<u32> = 1..=100;
 pub const PAGE_LIMIT_DEFAULT: u32 = 50;

@@ -58,6 +58,11 @@ impl Tables {
     fn calls_in(&self, room: RoomId) -> Vec<CallLog> {
         self.calls.values().filter(|log| log.room == room).cloned().collect()
     }
+
+    fn calls_with(&self, user: UserId, now: Timestamp) -> impl Iterator<Item = CallLog> {
+        let took_part = move |log: &&CallLog| log.participants.contains(&user);
+        self.calls.values().filter(took_part).map(move |log| log.clone().as_of(now))
+    }
 }
 
 /// One page of rows that are given in any order.
@@ -209,25 +214,38 @@ impl Store for MemoryStore {
         Ok(Admission { membership, tokens })
     }
 
-    async fn record_call(&self, id: CallLogId, call: &Call) -> Result<Recorded> {
+    async fn record_call(&self, id: CallLogId, call: &Call, now: Timestamp) -> Result<Recorded> {
         let mut tables = self.tables();
-        let participants = tables.rooms.get(&call.room).map(|room| room.participants.as_slice());
         let known: Vec<UserId> = tables.users.keys().copied().collect();
-        let recorded = calls::record(id, call, participants, &known, &tables.calls_in(call.room));
-        if let Recorded::Created(log) | Recorded::Merged(log) = &recorded {
-            tables.calls.insert(log.id, log.clone());
-        }
-        Ok(recorded)
+        let report = match calls::report(id, call, now, tables.rooms.get(&call.room), &known) {
+            Ok(report) => report,
+            Err(refusal) => return Ok(refusal),
+        };
+        let change = calls::join(report, tables.calls_in(call.room), now);
+        tables.calls.retain(|id, _| !change.removed.contains(id));
+        tables.calls.insert(change.log.id, change.log.clone());
+        Ok(change.into())
     }
 
-    async fn end_call(&self, _write: CallLogId, room: RoomId, user: UserId, end: Timestamp) -> Result<Ended> {
+    async fn end_call(
+        &self,
+        _write: CallLogId,
+        room: RoomId,
+        user: UserId,
+        end: Timestamp,
+        now: Timestamp,
+    ) -> Result<Ended> {
         let mut tables = self.tables();
-        let active: Vec<_> = tables.calls_in(room).into_iter().filter(|log| log.end.is_none()).collect();
-        let ended = calls::end(user, end, &active);
-        if let Ended::Ended(log) = &ended {
-            tables.calls.insert(log.id, log.clone());
-        }
-        Ok(ended)
+        let Some(created_at) = tables.rooms.get(&room).map(|room| room.created_at) else {
+            return Ok(Ended::NotActive);
+        };
+        Ok(match calls::end(user, end, now, created_at, tables.calls_in(room)) {
+            Ok(log) => {
+                tables.calls.insert(log.id, log.clone());
+                Ended::Ended(log)
+            }
+            Err(refusal) => refusal,
+        })
     }
 
     async fn calls_of(
@@ -235,27 +253,23 @@ impl Store for MemoryStore {
         user: UserId,
         limit: PageLimit,
         after: Option<&Cursor<CallLogId>>,
+        now: Timestamp,
     ) -> Result<Page<CallLog<Option<Person>>>> {
         let tables = self.tables();
-        let logs = tables.calls.values().filter(|log| log.participants.contains(&user));
-        let logs = logs.map(|log| CallLog {
-            id: log.id,
-            caller: tables.person(log.caller),
-            receiver: tables.person(log.receiver),
-            room: log.room,
-            participants: log.participants.clone(),
-            start: log.start,
-            end: log.end,
-            duration: log.duration,
-        });
-        Ok(page(logs.collect(), limit, after))
+        let told = |log: CallLog| {
+            let (caller, receiver) = (tables.person(log.caller), tables.person(log.receiver));
+            log.with_people(caller, receiver)
+        };
+        let logs = tables.calls_with(user, now).map(told).collect();
+        Ok(page(logs, limit, after))
     }
 
-    async fn call_stats(&self, user: UserId) -> Result<CallStats> {
+    async fn call_stats(&self, user: UserId, now: Timestamp) -> Result<CallStats> {
         let tables = self.tables();
-        let logs: Vec<_> = tables.calls.values().filter(|log| log.participants.contains(&user)).collect();
+        let logs: Vec<_> = tables.calls_with(user, now).collect();
         let count = |logs: usize| i64::try_from(logs).unwrap_or(i64::MAX);
-        let completed = logs.iter().filter(|log| log.end.is_some()).count();
-        Ok(CallStats::new(count(logs.len()), count(completed), logs.iter().map(|log| log.duration).sum()))
+        let completed = logs.iter().filter(|log| log.end().is_some()).count();
+        let duration = logs.iter().map(CallLog::duration).sum();
+        Ok(CallStats::new(count(logs.len()), count(completed), duration))
     }
 }

@@ -50,13 +50,15 @@ pub enum Join {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recorded {
     Created(CallLog),
-    /// It is a call that has its log already.
+    /// It is a call that has its log already, or several that it joins to one.
     Merged(CallLog),
     /// One of the people named has no account.
     UnknownUser,
     RoomNotFound,
     /// One of the people named is no participant of the room.
     NotParticipant,
+    /// It ends before it starts, both brought within the room's life.
+    BeforeStart,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,16 +128,26 @@ pub trait Store: Send + Sync {
     /// Both halves as of one moment, so that a token that died before it is never admitted after it.
     async fn admission(&self, room: RoomId, user: UserId) -> Result<Admission>;
 
-    /// Records a call under `id`, or merges it into the log of the same call.
-    async fn record_call(&self, id: CallLogId, call: &Call) -> Result<Recorded>;
+    /// Records a call under `id`, or merges it into the log of the same call. The rules are told in the
+    /// domain's module of calls.
+    async fn record_call(&self, id: CallLogId, call: &Call, now: Timestamp) -> Result<Recorded>;
     /// Ends the active call of `user` in `room`. `write` names this write.
-    async fn end_call(&self, write: CallLogId, room: RoomId, user: UserId, end: Timestamp) -> Result<Ended>;
-    /// Newest start first.
+    async fn end_call(
+        &self,
+        write: CallLogId,
+        room: RoomId,
+        user: UserId,
+        end: Timestamp,
+        now: Timestamp,
+    ) -> Result<Ended>;
+    /// Newest start first, as of `now`.
     async fn calls_of(
         &self,
         user: UserId,
         limit: PageLimit,
         after: Option<&Cursor<CallLogId>>,
+        now: Timestamp,
     ) -> Result<Page<CallLog<Option<Person>>>>;
-    async fn call_stats(&self, user: UserId) -> Result<CallStats>;
+    /// As of `now`.
+    async fn call_stats(&self, user: UserId, now: Timestamp) -> Result<CallStats>;
 }

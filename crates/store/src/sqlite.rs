@@ -1,9 +1,9 @@
 //! The store over SQLite: D1 in the Worker, rusqlite in tests.
 //!
 //! An adapter of [`Sql`] runs a list of statements in one transaction and one round trip. Each
-//! operation is one such batch, but for writes to call logs: those read, decide and write under the
-//! room's calls revision, and start again when somebody else was faster.
+//! operation is one such batch, but for writes to call logs ([`calls`]).
 
+mod calls;
 mod row;
 mod schema;
 
@@ -19,7 +19,6 @@ pub use row::Row;
 
 use crate::{
     Account, Admission, Ended, Join, Membership, NewUser, ProfileUpdate, Recorded, Store, StoreError, Taken,
-    calls,
 };
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -73,61 +72,6 @@ impl<S: Sql> SqliteStore<S> {
     async fn rows(&self, statement: Statement) -> Result<Vec<Row>> {
         let [rows] = self.batch([statement]).await?;
         Ok(rows)
-    }
-
-    /// Writes a call log unless the room's logs changed since `revision` was read: false then.
-    async fn write_call(&self, write: CallLogId, revision: &str, log: &CallLog) -> Result<bool> {
-        let (room, id) = (log.room.to_string(), log.id.to_string());
-        let people = id_list(&log.participants);
-        let guard = write.to_string();
-        let end = log.end.map_or(SqlValue::Null, SqlValue::from);
-        let [_, _, _, _, rows] = self
-            .batch([
-                statement(
-                    "UPDATE rooms SET calls_revision = ?3 WHERE room_id = ?1 AND calls_revision = ?2",
-                    [room.as_str().into(), revision.into(), guard.as_str().into()],
-                ),
-                statement(
-                    "INSERT INTO call_logs
-                       (id, room_id, caller_id, receiver_id, participants, start_time, end_time, duration)
-                     SELECT ?3, ?1, ?4, ?5, ?6, ?7, ?8, ?9
-                     FROM rooms WHERE room_id = ?1 AND calls_revision = ?2
-                     ON CONFLICT (id) DO UPDATE SET participants = excluded.participants,
-                       start_time = excluded.start_time, end_time = excluded.end_time,
-                       duration = excluded.duration",
-                    [
-                        room.as_str().into(),
-                        guard.as_str().into(),
-                        id.as_str().into(),
-                        log.caller.into(),
-                        log.receiver.into(),
-                        people.as_str().into(),
-                        log.start.into(),
-                        end,
-                        log.duration.into(),
-                    ],
-                ),
-                statement(
-                    "DELETE FROM call_participants WHERE call_id = ?3
-                     AND EXISTS (SELECT 1 FROM rooms WHERE room_id = ?1 AND calls_revision = ?2)",
-                    [room.as_str().into(), guard.as_str().into(), id.as_str().into()],
-                ),
-                statement(
-                    "INSERT INTO call_participants (user_id, start_time, call_id)
-                     SELECT value, ?5, ?3 FROM json_each(?4)
-                     WHERE EXISTS (SELECT 1 FROM rooms WHERE room_id = ?1 AND calls_revision = ?2)",
-                    [
-                        room.as_str().into(),
-                        guard.as_str().into(),
-                        id.as_str().into(),
-                        people.as_str().into(),
-                        log.start.into(),
-                    ],
-                ),
-                statement("SELECT calls_revision FROM rooms WHERE room_id = ?1", [room.as_str().into()]),
-            ])
-            .await?;
-        Ok(rows.first().map(|row| row.text("calls_revision")).transpose()?.as_deref() == Some(&guard))
     }
 }
 
@@ -373,62 +317,19 @@ impl<S: Sql> Store for SqliteStore<S> {
         Ok(Admission { membership, tokens: known.then(|| honoured_tokens(row)).transpose()? })
     }
 
-    async fn record_call(&self, id: CallLogId, call: &Call) -> Result<Recorded> {
-        let gap = limits::SAME_CALL_GAP_MS;
-        for _ in 0..calls::ATTEMPTS {
-            let latest_start = call.end.map_or(LAST_TIME, |end| end.plus_millis(gap).millis());
-            let [room, known, logs] = self
-                .batch([
-                    room_statement(call.room),
-                    statement(
-                        "SELECT id FROM users WHERE id IN (SELECT value FROM json_each(?1))",
-                        [id_list(&call.participants).as_str().into()],
-                    ),
-                    statement(
-                        "SELECT * FROM call_logs WHERE room_id = ?1 AND start_time < ?2
-                         AND (end_time IS NULL OR end_time > ?3) ORDER BY start_time DESC LIMIT ?4",
-                        [
-                            call.room.into(),
-                            latest_start.into(),
-                            call.start.plus_millis(-gap).into(),
-                            calls::SAME_CALL_CANDIDATES.into(),
-                        ],
-                    ),
-                ])
-                .await?;
-            let participants = room.first().map(read_room).transpose()?.map(|room| room.participants);
-            let revision = room.first().map(|row| row.text("calls_revision")).transpose()?;
-            let known = known.iter().map(|row| row.id("id")).collect::<Result<Vec<UserId>>>()?;
-            let logs = logs.iter().map(call_log).collect::<Result<Vec<_>>>()?;
-            let recorded = calls::record(id, call, participants.as_deref(), &known, &logs);
-            let (Recorded::Created(log) | Recorded::Merged(log)) = &recorded else { return Ok(recorded) };
-            if self.write_call(id, &revision.unwrap_or_default(), log).await? {
-                return Ok(recorded);
-            }
-        }
-        Err(calls::contention())
+    async fn record_call(&self, id: CallLogId, call: &Call, now: Timestamp) -> Result<Recorded> {
+        crate::calls::record(self, id, call, now).await
     }
 
-    async fn end_call(&self, write: CallLogId, room: RoomId, user: UserId, end: Timestamp) -> Result<Ended> {
-        for _ in 0..calls::ATTEMPTS {
-            let [revision, active] = self
-                .batch([
-                    statement("SELECT calls_revision FROM rooms WHERE room_id = ?1", [room.into()]),
-                    statement(
-                        "SELECT * FROM call_logs WHERE room_id = ?1 AND end_time IS NULL",
-                        [room.into()],
-                    ),
-                ])
-                .await?;
-            let revision = revision.first().map(|row| row.text("calls_revision")).transpose()?;
-            let active = active.iter().map(call_log).collect::<Result<Vec<_>>>()?;
-            let ended = calls::end(user, end, &active);
-            let Ended::Ended(log) = &ended else { return Ok(ended) };
-            if self.write_call(write, &revision.unwrap_or_default(), log).await? {
-                return Ok(ended);
-            }
-        }
-        Err(calls::contention())
+    async fn end_call(
+        &self,
+        write: CallLogId,
+        room: RoomId,
+        user: UserId,
+        end: Timestamp,
+        now: Timestamp,
+    ) -> Result<Ended> {
+        crate::calls::end_call(self, write, room, user, end, now).await
     }
 
     async fn calls_of(
@@ -436,53 +337,17 @@ impl<S: Sql> Store for SqliteStore<S> {
         user: UserId,
         limit: PageLimit,
         after: Option<&Cursor<CallLogId>>,
+        now: Timestamp,
     ) -> Result<Page<CallLog<Option<Person>>>> {
-        let [time, id] = keys_after(after);
-        let rows = self
-            .rows(statement(
-                "SELECT c.*, a.username AS caller_username, a.email AS caller_email,
-                   b.username AS receiver_username, b.email AS receiver_email
-                 FROM call_participants p JOIN call_logs c ON c.id = p.call_id
-                 LEFT JOIN users a ON a.id = c.caller_id LEFT JOIN users b ON b.id = c.receiver_id
-                 WHERE p.user_id = ?1 AND (p.start_time, p.call_id) < (?2, ?3)
-                 ORDER BY p.start_time DESC, p.call_id DESC LIMIT ?4",
-                [user.into(), time, id, (i64::from(limit.get()) + 1).into()],
-            ))
-            .await?;
-        let logs = rows
-            .iter()
-            .map(|row| {
-                let log = call_log(row)?;
-                Ok(CallLog {
-                    caller: person(row, log.caller, "caller_username", "caller_email")?,
-                    receiver: person(row, log.receiver, "receiver_username", "receiver_email")?,
-                    id: log.id,
-                    room: log.room,
-                    participants: log.participants,
-                    start: log.start,
-                    end: log.end,
-                    duration: log.duration,
-                })
-            })
-            .collect::<Result<_>>()?;
-        Ok(Page::cut(logs, limit))
+        self.page_of_calls(user, limit, after, now).await
     }
 
-    async fn call_stats(&self, user: UserId) -> Result<CallStats> {
-        let rows = self
-            .rows(statement(
-                "SELECT count(*) AS total, count(c.end_time) AS completed,
-                   coalesce(sum(c.duration), 0) AS duration
-                 FROM call_participants p JOIN call_logs c ON c.id = p.call_id WHERE p.user_id = ?1",
-                [user.into()],
-            ))
-            .await?;
-        let row = rows.first().ok_or_else(|| StoreError::Corrupt("no statistics".to_owned()))?;
-        Ok(CallStats::new(row.integer("total")?, row.integer("completed")?, row.integer("duration")?))
+    async fn call_stats(&self, user: UserId, now: Timestamp) -> Result<CallStats> {
+        self.stats_of_calls(user, now).await
     }
 }
 
-fn statement<const N: usize>(sql: &'static str, values: [SqlValue; N]) -> Statement {
+fn statement(sql: &'static str, values: impl Into<Vec<SqlValue>>) -> Statement {
     Statement { sql, values: values.into() }
 }
 
@@ -548,28 +413,6 @@ fn read_room(row: &Row) -> Result<Room> {
         locked: row.integer("locked")? != 0,
         created_at: row.time("created_at")?,
     })
-}
-
-fn call_log(row: &Row) -> Result<CallLog> {
-    Ok(CallLog {
-        id: row.id("id")?,
-        caller: row.id("caller_id")?,
-        receiver: row.id("receiver_id")?,
-        room: row.id("room_id")?,
-        participants: row.ids("participants")?,
-        start: row.time("start_time")?,
-        end: row.optional_time("end_time")?,
-        duration: row.integer("duration")?,
-    })
-}
-
-fn person(row: &Row, id: UserId, username: &str, email: &str) -> Result<Option<Person>> {
-    let (username, email) = (row.optional_text(username)?, row.optional_text(email)?);
-    Ok(username.zip(email).map(|(username, email)| Person {
-        id,
-        username: Username::stored(username),
-        email: Email::stored(email),
-    }))
 }
 
 fn id_list(users: &[UserId]) -> String {

@@ -1,179 +1,190 @@
 //! One call has one log, though the Data API has no transaction.
 //!
-//! A write is committed in the room's document: one guarded update takes the room's calls revision
-//! from n to n + 1 and puts the log there as `pendingCall`. Then it is applied to `calllogs`, under the
-//! log's own revision, so that applying late or twice does no harm. Whoever reads a room's logs in order
-//! to write lays the pending one over them, and applies it before committing its own; so nothing is lost
-//! by a writer that stops between the two.
+//! A write is committed in the room's document: one guarded update takes the room's calls revision from
+//! n to n + 1 and puts the log there as `pendingCall`, with the ids of those that it replaces. Then it is applied
+//! to `calllogs`: first those are removed, then the log is written under its own revision, so that applying
+//! late or twice does no harm. Whoever reads a room's logs in order to write lays the pending write over them,
+//! and applies it before committing its own; so nothing is lost by a writer that stops between the two.
+//!
+//! A removed log leaves its `_id` and its revision behind, and nothing else ([`removal`]): a writer that comes
+//! late would insert it anew if its `_id` were free. No query finds what is left.
 
+use std::collections::HashSet;
+
+use async_trait::async_trait;
 use serde_json::{Value, json};
-use zetra_domain::{Call, CallLog, CallLogId, RoomId, Timestamp, UserId, limits};
+use zetra_domain::{
+    Call, CallLog, CallLogId, CallStats, Cursor, Page, PageLimit, Person, RoomId, Timestamp, UserId, limits,
+};
 
 use super::{
     CALLS, MongoStore, ROOMS, Result, USERS,
-    data_api::{CallError, Http, Stage},
-    documents::{call_log, call_log_fields, room},
-    ejson::{Document, Sort, date, object_id, object_ids},
+    data_api::{CallError, Http, Stage, after},
+    documents::{call_log, call_log_fields, populated, removal, room},
+    ejson::{Document, date, object_id, object_ids},
 };
-use crate::{Ended, Recorded, StoreError, calls};
+use crate::{
+    StoreError,
+    calls::{CallTable, Change, Found, FoundOpen, MOST_LOGS, Reach},
+};
 
-/// A room's logs as they are once everything committed is applied.
+/// Open logs that are read to end one of them. One is enough, but the pending write may be about it.
+const MOST_OPEN: usize = 10;
+/// Logs before a time that are read beyond one for each person.
+const SPARE: usize = 8;
+
+/// What a room's document says of its logs.
 struct RoomCalls {
     revision: i64,
-    pending: Option<Pending>,
-    logs: Vec<CallLog>,
+    /// The last write, if it is not applied yet.
+    pending: Option<Change>,
 }
 
-struct Pending {
-    /// Names the write.
-    write: CallLogId,
-    log: CallLog,
-    applied: bool,
-}
+#[async_trait]
+impl<H: Http> CallTable for MongoStore<H> {
+    /// The room's calls revision.
+    type Guard = i64;
 
-enum Commit {
-    Done,
-    /// Somebody else was faster.
-    Lost,
-    /// Somebody else was faster, or an answer of ours was lost.
-    Unknown,
-}
-
-impl<H: Http> MongoStore<H> {
-    pub(super) async fn record(&self, id: CallLogId, call: &Call) -> Result<Recorded> {
-        let mut unsure: Option<(i64, Recorded)> = None;
-        for _ in 0..calls::ATTEMPTS {
-            let Some(document) = self.read_for_record(call).await? else { return Ok(Recorded::UnknownUser) };
-            let known: Vec<UserId> = document.optional_ids("known")?.unwrap_or_default();
-            let place = document.documents("room")?.into_iter().next();
-            let calls = place.as_ref().map(|place| room_calls(place, &document)).transpose()?;
-            if let Some((revision, recorded)) = unsure.take()
-                && self.settle(id, revision, calls.as_ref()).await?
-            {
-                return Ok(recorded);
-            }
-            let participants = place.as_ref().map(room).transpose()?.map(|room| room.participants);
-            let logs = calls.as_ref().map_or(&[][..], |calls| &calls.logs);
-            let recorded = calls::record(id, call, participants.as_deref(), &known, logs);
-            let (Recorded::Created(log) | Recorded::Merged(log)) = &recorded else { return Ok(recorded) };
-            // Without a room there is nothing to record.
-            let Some(calls) = &calls else { return Ok(Recorded::RoomNotFound) };
-            match self.commit(id, calls, log).await? {
-                Commit::Done => return Ok(recorded),
-                Commit::Lost => {}
-                Commit::Unknown => unsure = Some((calls.revision, recorded)),
-            }
-        }
-        Err(calls::contention())
+    async fn read(&self, call: &Call, reach: &Reach) -> Result<Found<i64>> {
+        let Some(document) = self.read_beside_people(call, reach).await? else {
+            // Nobody of them exists.
+            return Ok(Found { known: vec![], room: None, guard: 0, logs: vec![], cut_at: None });
+        };
+        let known = document.optional_ids("known")?.unwrap_or_default();
+        let Some(place) = document.documents("room")?.into_iter().next() else {
+            return Ok(Found { known, room: None, guard: 0, logs: vec![], cut_at: None });
+        };
+        let mut logs = read_logs(&document, "within")?;
+        let cut_at = logs.get(MOST_LOGS - 1).map(|last| last.start);
+        let before = read_logs(&document, "before")?;
+        logs.extend(self.last_of_each(call.room, reach, before).await?);
+        let guard = self.brought_up(&place, &mut logs).await?;
+        Ok(Found { known, room: Some(room(&place)?), guard, logs, cut_at })
     }
 
-    pub(super) async fn end(
-        &self,
-        write: CallLogId,
-        room: RoomId,
-        user: UserId,
-        end: Timestamp,
-    ) -> Result<Ended> {
-        let mut unsure: Option<(i64, Ended)> = None;
-        for _ in 0..calls::ATTEMPTS {
-            let Some(document) = self.read_for_end(room).await? else { return Ok(Ended::NotActive) };
-            let calls = room_calls(&document, &document)?;
-            if let Some((revision, ended)) = unsure.take()
-                && self.settle(write, revision, Some(&calls)).await?
-            {
-                return Ok(ended);
-            }
-            let active: Vec<_> = calls.logs.iter().filter(|log| log.end.is_none()).cloned().collect();
-            let ended = calls::end(user, end, &active);
-            let Ended::Ended(log) = &ended else { return Ok(ended) };
-            match self.commit(write, &calls, log).await? {
-                Commit::Done => return Ok(ended),
-                Commit::Lost => {}
-                Commit::Unknown => unsure = Some((calls.revision, ended)),
-            }
-        }
-        Err(calls::contention())
-    }
-
-    /// The people that exist, with the room and its logs about that time beside them; `None` when
-    /// nobody of them exists. The room comes first: its logs must not be older than its revision.
-    async fn read_for_record(&self, call: &Call) -> Result<Option<Document>> {
-        let gap = limits::SAME_CALL_GAP_MS;
-        let until =
-            call.end.map_or(json!({ "$exists": true }), |end| json!({ "$lt": date(end.plus_millis(gap)) }));
-        let about = json!({
-            "roomId": call.room.to_string(),
-            "startTime": until,
-            "$or": [{ "endTime": null }, { "endTime": { "$gt": date(call.start.plus_millis(-gap)) } }],
+    async fn read_open(&self, id: RoomId, user: UserId, now: Timestamp) -> Result<Option<FoundOpen<i64>>> {
+        let forgotten = date(last_forgotten(now));
+        let open = json!({
+            "roomId": id.to_string(),
+            "endTime": null,
+            "$or": [{ "openSince": { "$gt": forgotten } }, { "openSince": null, "startTime": { "$gt": forgotten } }],
         });
-        let logs = [
-            Stage::from(json!({ "$match": about })),
-            Stage::Sort { sort: Sort(&[("startTime", -1)]) },
-            Stage::from(json!({ "$limit": calls::SAME_CALL_CANDIDATES })),
+        let user = object_id(user);
+        let mine = json!({ "$or": [
+            { "$in": [user, { "$ifNull": ["$participants", []] }] },
+            { "$eq": ["$callerId", user] },
+            { "$eq": ["$receiverId", user] },
+        ] });
+        let logs = vec![
+            json!({ "$match": open }).into(),
+            json!({ "$addFields": { "mine": mine } }).into(),
+            Stage::sort(&[("mine", -1), ("startTime", -1)]),
+            json!({ "$limit": MOST_OPEN }).into(),
         ];
-        let people = call.participants.len();
-        let found = self
-            .api
-            .aggregate(
-                USERS,
-                vec![
-                    json!({ "$match": { "_id": { "$in": object_ids(&call.participants) } } }).into(),
-                    json!({ "$limit": people }).into(),
-                    json!({ "$group": { "_id": null, "known": { "$push": "$_id" } } }).into(),
-                    json!({ "$lookup": {
-                        "from": ROOMS,
-                        "pipeline": [{ "$match": { "roomId": call.room.to_string() } }, { "$limit": 1 }],
-                        "as": "room",
-                    } })
-                    .into(),
-                    lookup_logs(&logs)?,
-                ],
-            )
-            .await?;
-        Ok(found.into_iter().next())
+        let beside = [last_write(), Stage::lookup(CALLS, logs, "logs")];
+        let Some(place) = self.room_with(id, beside).await? else { return Ok(None) };
+        let mut logs = read_logs(&place, "logs")?;
+        let guard = self.brought_up(&place, &mut logs).await?;
+        Ok(Some(FoundOpen { created_at: room(&place)?.created_at, guard, logs }))
     }
 
-    async fn read_for_end(&self, room: RoomId) -> Result<Option<Document>> {
-        let logs = [Stage::from(json!({ "$match": { "roomId": room.to_string(), "endTime": null } }))];
-        self.room_with(room, [lookup_logs(&logs)?]).await
-    }
-
-    async fn commit(&self, write: CallLogId, calls: &RoomCalls, log: &CallLog) -> Result<Commit> {
-        if let Some(pending) = calls.pending.as_ref().filter(|pending| !pending.applied) {
-            self.apply(&pending.log, calls.revision).await?;
-        }
-        let revision = calls.revision + 1;
+    async fn write(&self, write: CallLogId, guard: &i64, change: &Change) -> Result<bool> {
+        let Change { log, removed, .. } = change;
+        let revision = guard + 1;
         let mut pending = call_log_fields(log);
         pending.insert("_id".to_owned(), object_id(log.id));
+        pending.insert("removed".to_owned(), removed.iter().map(object_id).collect());
         pending.insert("write".to_owned(), object_id(write));
         // A room that has had no call, of the Node backend perhaps, has no revision.
-        let before = if calls.revision == 0 { json!({ "$in": [null, 0] }) } else { calls.revision.into() };
+        let before = if *guard == 0 { json!({ "$in": [null, 0] }) } else { json!(guard) };
         let filter = json!({ "roomId": log.room.to_string(), "callsRevision": before });
         let update = json!({ "$set": { "callsRevision": revision, "pendingCall": pending } });
         let reply = self.api.update_one(ROOMS, filter, update, false).await?;
-        if reply.value == 0 {
-            return Ok(if reply.repeated { Commit::Unknown } else { Commit::Lost });
+        let committed =
+            reply.value > 0 || (reply.repeated && self.is_committed(write, log.room, revision).await?);
+        if committed {
+            self.apply(change, revision).await?;
         }
-        self.apply(log, revision).await?;
-        Ok(Commit::Done)
+        Ok(committed)
+    }
+}
+
+impl<H: Http> MongoStore<H> {
+    /// The people that exist, with the room and its logs in reach beside them; `None` when nobody of them
+    /// exists. The room comes first: its logs must not be older than its revision.
+    async fn read_beside_people(&self, call: &Call, reach: &Reach) -> Result<Option<Document>> {
+        let place = vec![
+            json!({ "$match": { "roomId": call.room.to_string() } }).into(),
+            json!({ "$limit": 1 }).into(),
+            last_write(),
+        ];
+        let within = json!({ "$gt": date(reach.from), "$lt": date(reach.until) });
+        let within = vec![
+            json!({ "$match": in_room(call.room, &reach.people, within) }).into(),
+            Stage::sort(&[("startTime", 1)]),
+            json!({ "$limit": MOST_LOGS }).into(),
+        ];
+        let pipeline = vec![
+            json!({ "$match": { "_id": { "$in": object_ids(&call.participants) } } }).into(),
+            json!({ "$limit": call.participants.len() }).into(),
+            json!({ "$group": { "_id": null, "known": { "$push": "$_id" } } }).into(),
+            Stage::lookup(ROOMS, place, "room"),
+            Stage::lookup(CALLS, within, "within"),
+            Stage::lookup(CALLS, last_before(call.room, &reach.people, reach.from), "before"),
+        ];
+        Ok(self.api.aggregate(USERS, pipeline).await?.into_iter().next())
     }
 
-    /// Whether a write of which the answer was lost is done: then it is applied.
-    async fn settle(&self, write: CallLogId, before: i64, calls: Option<&RoomCalls>) -> Result<bool> {
-        let Some(calls) = calls else { return Ok(false) };
-        match &calls.pending {
-            Some(pending) if pending.write == write => {
-                self.apply(&pending.log, calls.revision).await?;
-                Ok(true)
+    /// The last log of each of the people that starts before what is in reach: as logs of one person in one
+    /// room never touch, no earlier one reaches into it. `logs` are the last ones of them all, which seldom
+    /// leave somebody out.
+    async fn last_of_each(&self, room: RoomId, reach: &Reach, logs: Vec<CallLog>) -> Result<Vec<CallLog>> {
+        let (mut missing, mut found, mut page) = (reach.people.clone(), Vec::new(), logs);
+        loop {
+            let is_last = page.len() < missing.len() + SPARE;
+            let seen: HashSet<UserId> = page.iter().flat_map(|log| &log.participants).copied().collect();
+            missing.retain(|user| !seen.contains(user));
+            found.extend(page);
+            if is_last || missing.is_empty() {
+                return Ok(found);
             }
-            _ if calls.revision > before + 1 => {
+            let more = self.api.aggregate(CALLS, last_before(room, &missing, reach.from)).await?;
+            page = more.iter().map(call_log).collect::<Result<_>>()?;
+        }
+    }
+
+    /// Applies what a writer has committed and not applied, and lays it over the logs that were read with the
+    /// room. The room's calls revision.
+    async fn brought_up(&self, place: &Document, logs: &mut Vec<CallLog>) -> Result<i64> {
+        let RoomCalls { revision, pending } = room_calls(place)?;
+        if let Some(pending) = pending {
+            self.apply(&pending, revision).await?;
+            logs.retain(|log| log.id != pending.log.id && !pending.removed.contains(&log.id));
+            logs.push(pending.log);
+        }
+        Ok(revision)
+    }
+
+    /// Whether a write of which the answer was lost is done.
+    async fn is_committed(&self, write: CallLogId, room: RoomId, revision: i64) -> Result<bool> {
+        let filter = json!({ "roomId": room.to_string() });
+        let projection = json!({ "_id": 0, "callsRevision": 1, "pendingCall.write": 1 });
+        let place = self.api.find_one_projected(ROOMS, filter, Some(projection)).await?.unwrap_or_default();
+        let last = place.optional_document("pendingCall")?;
+        let last: Option<CallLogId> = last.map(|pending| pending.id("write")).transpose()?;
+        match place.integer("callsRevision")? {
+            now if now > revision => {
                 Err(StoreError::Unavailable("the fate of a write is unknown".to_owned()))
             }
-            _ => Ok(false),
+            now => Ok(now == revision && last == Some(write)),
         }
     }
 
-    async fn apply(&self, log: &CallLog, revision: i64) -> Result<()> {
+    async fn apply(&self, Change { log, removed, .. }: &Change, revision: i64) -> Result<()> {
+        if !removed.is_empty() {
+            let filter = json!({ "_id": { "$in": removed.iter().map(object_id).collect::<Value>() } });
+            self.api.update_many(CALLS, filter, removal(log.id, revision)).await?;
+        }
         let mut fields = call_log_fields(log);
         fields.insert("revision".to_owned(), revision.into());
         // A log that is further on does not match, and its `_id` then refuses the insertion.
@@ -183,36 +194,116 @@ impl<H: Http> MongoStore<H> {
             Err(CallError::Store(error)) => Err(error),
         }
     }
-}
 
-fn lookup_logs(pipeline: &[Stage]) -> Result<Stage> {
-    let pipeline =
-        serde_json::to_value(pipeline).map_err(|error| StoreError::Unavailable(error.to_string()))?;
-    Ok(json!({ "$lookup": { "from": CALLS, "pipeline": pipeline, "as": "logs" } }).into())
-}
-
-fn room_calls(place: &Document, beside: &Document) -> Result<RoomCalls> {
-    let revision = place.integer("callsRevision")?;
-    let documents = beside.documents("logs")?;
-    let mut logs = documents.iter().map(call_log).collect::<Result<Vec<_>>>()?;
-    let pending = match place.optional_document("pendingCall")? {
-        Some(pending) => {
-            let (write, log) = (pending.id("write")?, call_log(&pending)?);
-            let stored = documents.iter().zip(&logs).find(|(_, stored)| stored.id == log.id);
-            let stored = stored.map(|(document, _)| document.integer("revision")).transpose()?;
-            Some(Pending { write, applied: stored.is_some_and(|stored| stored >= revision), log })
+    pub(super) async fn page_of_calls(
+        &self,
+        user: UserId,
+        limit: PageLimit,
+        cursor: Option<&Cursor<CallLogId>>,
+        now: Timestamp,
+    ) -> Result<Page<CallLog<Option<Person>>>> {
+        let mut filter = took_part(&[user]);
+        if let Some(cursor) = cursor {
+            let later = after("startTime", date(cursor.time), "_id", object_id(cursor.id));
+            filter = json!({ "$and": [filter, later] });
         }
-        None => None,
-    };
-    if let Some(Pending { log, .. }) = pending.as_ref().filter(|pending| !pending.applied) {
-        logs.retain(|stored| stored.id != log.id);
-        logs.push(log.clone());
+        let person = |id: &str, field: &str| {
+            let lookup = json!({ "from": USERS, "localField": id, "foreignField": "_id", "as": field });
+            Stage::from(json!({ "$lookup": lookup }))
+        };
+        let pipeline = vec![
+            json!({ "$match": filter }).into(),
+            Stage::sort(&[("startTime", -1), ("_id", -1)]),
+            json!({ "$limit": limit.get() + 1 }).into(),
+            person("callerId", "caller"),
+            person("receiverId", "receiver"),
+            // Hashes stay where they are.
+            json!({ "$project": {
+                "callerId": 1, "receiverId": 1, "roomId": 1, "participants": 1,
+                "startTime": 1, "endTime": 1, "openSince": 1,
+                "caller._id": 1, "caller.username": 1, "caller.email": 1,
+                "receiver._id": 1, "receiver.username": 1, "receiver.email": 1,
+            } })
+            .into(),
+        ];
+        let found = self.api.aggregate(CALLS, pipeline).await?;
+        let logs = found.iter().map(|document| Ok(populated(document)?.as_of(now)));
+        Ok(Page::cut(logs.collect::<Result<_>>()?, limit))
     }
-    Ok(RoomCalls { revision, pending, logs })
+
+    pub(super) async fn stats_of_calls(&self, user: UserId, now: Timestamp) -> Result<CallStats> {
+        let open_since = json!({ "$ifNull": ["$openSince", "$startTime"] });
+        let is_forgotten = json!({ "$lte": [open_since, date(last_forgotten(now))] });
+        let forgotten = json!({ "$cond": [is_forgotten, open_since, null] });
+        let is_over = json!({ "$gt": ["$end", null] });
+        let seconds = json!({ "$floor": { "$divide": [{ "$subtract": ["$end", "$startTime"] }, 1_000] } });
+        let totals = json!({
+            "_id": null,
+            "total": { "$sum": 1 },
+            "completed": { "$sum": { "$cond": [is_over, 1, 0] } },
+            "duration": { "$sum": { "$cond": [is_over, { "$max": [seconds, 0] }, 0] } },
+        });
+        let pipeline = vec![
+            json!({ "$match": took_part(&[user]) }).into(),
+            json!({ "$project": { "startTime": 1, "end": { "$ifNull": ["$endTime", forgotten] } } }).into(),
+            json!({ "$group": totals }).into(),
+        ];
+        let found = self.api.aggregate(CALLS, pipeline).await?;
+        let Some(totals) = found.first() else { return Ok(CallStats::default()) };
+        Ok(CallStats::new(
+            totals.integer("total")?,
+            totals.integer("completed")?,
+            totals.integer("duration")?,
+        ))
+    }
 }
 
-/// Which logs a user took part in. A log of the Node backend names only its two.
-pub(super) fn took_part(user: UserId) -> Value {
-    let user = object_id(user);
-    json!({ "$or": [{ "participants": user }, { "callerId": user }, { "receiverId": user }] })
+/// Puts beside a room the log of its last write, as it is in `calllogs`.
+fn last_write() -> Stage {
+    let lookup =
+        json!({ "from": CALLS, "localField": "pendingCall._id", "foreignField": "_id", "as": "applied" });
+    json!({ "$lookup": lookup }).into()
+}
+
+fn room_calls(place: &Document) -> Result<RoomCalls> {
+    let revision = place.integer("callsRevision")?;
+    let Some(pending) = place.optional_document("pendingCall")? else {
+        return Ok(RoomCalls { revision, pending: None });
+    };
+    let applied = place.documents("applied")?.first().map(|log| log.integer("revision")).transpose()?;
+    let pending = if applied.is_some_and(|applied| applied >= revision) {
+        None
+    } else {
+        let removed = pending.optional_ids("removed")?.unwrap_or_default();
+        Some(Change { log: call_log(&pending)?, removed, is_new: false })
+    };
+    Ok(RoomCalls { revision, pending })
+}
+
+fn read_logs(document: &Document, field: &str) -> Result<Vec<CallLog>> {
+    document.documents(field)?.iter().map(call_log).collect()
+}
+
+/// The last logs of some people that start at `from` or before it.
+fn last_before(room: RoomId, people: &[UserId], from: Timestamp) -> Vec<Stage> {
+    vec![
+        json!({ "$match": in_room(room, people, json!({ "$lte": date(from) })) }).into(),
+        Stage::sort(&[("startTime", -1)]),
+        json!({ "$limit": people.len() + SPARE }).into(),
+    ]
+}
+
+fn in_room(room: RoomId, people: &[UserId], start: Value) -> Value {
+    json!({ "$and": [{ "roomId": room.to_string(), "startTime": start }, took_part(people)] })
+}
+
+/// In which logs somebody of these took part. A log of the Node backend names only its two.
+fn took_part(people: &[UserId]) -> Value {
+    let people = json!({ "$in": object_ids(people) });
+    json!({ "$or": [{ "participants": people }, { "callerId": people }, { "receiverId": people }] })
+}
+
+/// A log that is open since then, or since an earlier time, is over now.
+fn last_forgotten(now: Timestamp) -> Timestamp {
+    now.plus_millis(-limits::OPEN_CALL_MS)
 }

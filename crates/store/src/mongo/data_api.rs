@@ -87,7 +87,7 @@ pub(super) struct Reply<T> {
     pub(super) repeated: bool,
 }
 
-/// A stage of a pipeline.
+/// A stage of a pipeline. Those that hold a sort specification are no [`Value`]s, which keep no order.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(super) enum Stage {
@@ -96,6 +96,29 @@ pub(super) enum Stage {
         #[serde(rename = "$sort")]
         sort: Sort,
     },
+    Lookup {
+        #[serde(rename = "$lookup")]
+        lookup: Lookup,
+    },
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Lookup {
+    from: &'static str,
+    pipeline: Vec<Stage>,
+    #[serde(rename = "as")]
+    field: &'static str,
+}
+
+impl Stage {
+    pub(super) fn sort(fields: &'static [(&'static str, i8)]) -> Self {
+        Self::Sort { sort: Sort(fields) }
+    }
+
+    /// Puts what a pipeline over another collection gives into a field.
+    pub(super) fn lookup(from: &'static str, pipeline: Vec<Self>, field: &'static str) -> Self {
+        Self::Lookup { lookup: Lookup { from, pipeline, field } }
+    }
 }
 
 impl From<Value> for Stage {

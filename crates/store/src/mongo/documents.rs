@@ -4,14 +4,15 @@
 //! createdAt}`, `calllogs {_id, callerId, receiverId, roomId, startTime, endTime, duration}` are the
 //! Node backend's. What it did not have may be absent from a document: `tokenVersion`, `keptToken`;
 //! `host` (then the first participant), `locked`, `callsRevision`, `pendingCall`; a log's
-//! `participants` (then caller and receiver) and `revision`.
+//! `participants` (then caller and receiver), `openSince` (then its start) and `revision`. A log that was joined
+//! to another is `{_id, revision, joinedTo}`.
 
 use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 use zetra_domain::{
-    CallLog, Email, HonouredTokens, Participant, PasswordHash, Person, Room, TokenFingerprint, User, UserId,
-    Username,
+    CallLog, CallLogId, CallState, Email, HonouredTokens, Participant, PasswordHash, Person, Room,
+    TokenFingerprint, User, UserId, Username,
 };
 
 use super::ejson::{Document, date, object_id, object_ids};
@@ -99,39 +100,45 @@ pub(super) fn call_log_fields(log: &CallLog) -> Map<String, Value> {
         ("roomId", log.room.to_string().into()),
         ("participants", object_ids(&log.participants)),
         ("startTime", date(log.start)),
-        ("endTime", log.end.map_or(Value::Null, date)),
-        ("duration", log.duration.into()),
+        ("endTime", log.end().map_or(Value::Null, date)),
+        ("openSince", log.state.open_since().map_or(Value::Null, date)),
+        ("duration", log.duration().into()),
     ];
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
+/// Takes from a log everything by which it is found.
+pub(super) fn removal(joined_to: CallLogId, revision: i64) -> Value {
+    json!({
+        "$set": { "revision": revision, "joinedTo": object_id(joined_to) },
+        "$unset": {
+            "callerId": "", "receiverId": "", "roomId": "", "participants": "",
+            "startTime": "", "endTime": "", "openSince": "", "duration": "",
+        },
+    })
+}
+
 pub(super) fn call_log(document: &Document) -> Result<CallLog> {
     let (caller, receiver) = (document.id("callerId")?, document.id("receiverId")?);
+    let start = document.date("startTime")?;
     Ok(CallLog {
         id: document.id("_id")?,
         caller,
         receiver,
         room: document.parsed("roomId")?,
         participants: document.optional_ids("participants")?.unwrap_or_else(|| vec![caller, receiver]),
-        start: document.date("startTime")?,
-        end: document.optional_date("endTime")?,
-        duration: document.integer("duration")?,
+        start,
+        state: CallState::stored(
+            start,
+            document.optional_date("endTime")?,
+            document.optional_date("openSince")?,
+        ),
     })
 }
 
 /// A log with the people that `$lookup` put beside it.
 pub(super) fn populated(document: &Document) -> Result<CallLog<Option<Person>>> {
-    let log = call_log(document)?;
-    Ok(CallLog {
-        caller: person(document, "caller")?,
-        receiver: person(document, "receiver")?,
-        id: log.id,
-        room: log.room,
-        participants: log.participants,
-        start: log.start,
-        end: log.end,
-        duration: log.duration,
-    })
+    Ok(call_log(document)?.with_people(person(document, "caller")?, person(document, "receiver")?))
 }
 
 fn person(document: &Document, field: &str) -> Result<Option<Person>> {

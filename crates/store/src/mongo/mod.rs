@@ -20,7 +20,7 @@ use zetra_domain::{
 pub use data_api::{DataSource, Http, HttpAnswer, HttpError};
 
 use data_api::{CallError, DataApi, Stage, after};
-use documents::{account, honoured_tokens, new_room, new_user, people, populated, room};
+use documents::{account, honoured_tokens, new_room, new_user, people, room};
 use ejson::{Document, Sort, date, object_id};
 
 use crate::{
@@ -282,68 +282,33 @@ impl<H: Http> Store for MongoStore<H> {
         Ok(Admission { membership, tokens })
     }
 
-    async fn record_call(&self, id: CallLogId, call: &Call) -> Result<Recorded> {
-        self.record(id, call).await
+    async fn record_call(&self, id: CallLogId, call: &Call, now: Timestamp) -> Result<Recorded> {
+        crate::calls::record(self, id, call, now).await
     }
 
-    async fn end_call(&self, write: CallLogId, room: RoomId, user: UserId, end: Timestamp) -> Result<Ended> {
-        self.end(write, room, user, end).await
+    async fn end_call(
+        &self,
+        write: CallLogId,
+        room: RoomId,
+        user: UserId,
+        end: Timestamp,
+        now: Timestamp,
+    ) -> Result<Ended> {
+        crate::calls::end_call(self, write, room, user, end, now).await
     }
 
     async fn calls_of(
         &self,
         user: UserId,
         limit: PageLimit,
-        cursor: Option<&Cursor<CallLogId>>,
+        after: Option<&Cursor<CallLogId>>,
+        now: Timestamp,
     ) -> Result<Page<CallLog<Option<Person>>>> {
-        let mut filter = calls::took_part(user);
-        if let Some(cursor) = cursor {
-            let later = after("startTime", date(cursor.time), "_id", object_id(cursor.id));
-            filter = json!({ "$and": [filter, later] });
-        }
-        let person = |id: &str, field: &str| {
-            let lookup = json!({ "from": USERS, "localField": id, "foreignField": "_id", "as": field });
-            Stage::from(json!({ "$lookup": lookup }))
-        };
-        let found = self
-            .api
-            .aggregate(
-                CALLS,
-                vec![
-                    json!({ "$match": filter }).into(),
-                    Stage::Sort { sort: Sort(&[("startTime", -1), ("_id", -1)]) },
-                    json!({ "$limit": limit.get() + 1 }).into(),
-                    person("callerId", "caller"),
-                    person("receiverId", "receiver"),
-                    // Hashes stay where they are.
-                    json!({ "$project": {
-                        "callerId": 1, "receiverId": 1, "roomId": 1, "participants": 1,
-                        "startTime": 1, "endTime": 1, "duration": 1,
-                        "caller._id": 1, "caller.username": 1, "caller.email": 1,
-                        "receiver._id": 1, "receiver.username": 1, "receiver.email": 1,
-                    } })
-                    .into(),
-                ],
-            )
-            .await?;
-        let logs = found.iter().map(populated).collect::<Result<_>>()?;
-        Ok(Page::cut(logs, limit))
+        self.page_of_calls(user, limit, after, now).await
     }
 
-    async fn call_stats(&self, user: UserId) -> Result<CallStats> {
-        let over = json!({ "$cond": [{ "$gt": ["$endTime", null] }, 1, 0] });
-        let totals = json!({
-            "_id": null, "total": { "$sum": 1 }, "completed": { "$sum": over }, "duration": { "$sum": "$duration" },
-        });
-        let pipeline =
-            vec![json!({ "$match": calls::took_part(user) }).into(), json!({ "$group": totals }).into()];
-        let found = self.api.aggregate(CALLS, pipeline).await?;
-        let Some(totals) = found.first() else { return Ok(CallStats::default()) };
-        Ok(CallStats::new(
-            totals.integer("total")?,
-            totals.integer("completed")?,
-            totals.integer("duration")?,
-        ))
+    async fn call_stats(&self, user: UserId, now: Timestamp) -> Result<CallStats> {
+        self.stats_of_calls(user, now).await
     }
 }
 

@@ -108,3 +108,9 @@ impl From<Timestamp> for SqlValue {
         Self::Integer(time.millis())
     }
 }
+
+impl From<Option<Timestamp>> for SqlValue {
+    fn from(time: Option<Timestamp>) -> Self {
+        time.map_or(Self::Null, Self::from)
+    }
+}

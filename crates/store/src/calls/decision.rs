@@ -1,0 +1,89 @@
+//! What to do with a reported or ended call, decided from what the store holds. Pure: the rules are those of
+//! [`zetra_domain::CallLog`], told in its module.
+
+use zetra_domain::{Call, CallLog, CallLogId, Room, Timestamp, UserId};
+
+use crate::{Ended, Recorded};
+
+/// What to write: one log, instead of itself and of those that it has taken in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) log: CallLog,
+    pub(crate) removed: Vec<CallLogId>,
+    /// There was no log of this call.
+    pub(crate) is_new: bool,
+}
+
+impl Change {
+    /// A change of one log that is there.
+    pub(crate) fn of(log: CallLog) -> Self {
+        Self { log, removed: Vec::new(), is_new: false }
+    }
+}
+
+impl From<Change> for Recorded {
+    fn from(Change { log, is_new, .. }: Change) -> Self {
+        if is_new { Self::Created(log) } else { Self::Merged(log) }
+    }
+}
+
+/// The log that a report makes by itself, or why it is refused. `known` are those of the people named that
+/// have accounts.
+pub(crate) fn report(
+    id: CallLogId,
+    call: &Call,
+    now: Timestamp,
+    room: Option<&Room>,
+    known: &[UserId],
+) -> Result<CallLog, Recorded> {
+    if !call.participants.iter().all(|user| known.contains(user)) {
+        return Err(Recorded::UnknownUser);
+    }
+    let room = room.ok_or(Recorded::RoomNotFound)?;
+    if !call.participants.iter().all(|user| room.admits(*user)) {
+        return Err(Recorded::NotParticipant);
+    }
+    let call = call.within(room.created_at, now).ok_or(Recorded::BeforeStart)?;
+    Ok(CallLog::new(id, call).as_of(now))
+}
+
+/// Joins a report with every log of its call, and with every log that is of the same call then.
+///
+/// The earliest first: a report without an end belongs to the call that it falls into, and only if there is
+/// none to the next one.
+pub(crate) fn join(report: CallLog, logs: impl IntoIterator<Item = CallLog>, now: Timestamp) -> Change {
+    let mut others: Vec<CallLog> = logs.into_iter().map(|log| log.as_of(now)).collect();
+    others.sort_by_key(|log| (log.start, log.id));
+    let (mut joined, mut parts) = (report, Vec::new());
+    while let Some(at) = others.iter().position(|log| log.is_same_call(&joined)) {
+        let part = others.remove(at);
+        joined = joined.joined_with(&part);
+        parts.push(part);
+    }
+    let Some(first) = parts.iter().min_by_key(|part| part.id).cloned() else {
+        return Change { log: joined, removed: Vec::new(), is_new: true };
+    };
+    let removed = parts.iter().map(|part| part.id).filter(|id| *id != first.id).collect();
+    Change { log: first.joined_with(&joined), removed, is_new: false }
+}
+
+/// The log that `user` ends at `at`, over; or why none is. `logs` are logs of the room.
+pub(crate) fn end(
+    user: UserId,
+    at: Timestamp,
+    now: Timestamp,
+    created_at: Timestamp,
+    logs: impl IntoIterator<Item = CallLog>,
+) -> Result<CallLog, Ended> {
+    let at = at.min(now).max(created_at);
+    let open: Vec<_> = logs.into_iter().map(|log| log.as_of(now)).filter(|log| log.end().is_none()).collect();
+    let mine = open.iter().filter(|log| log.participants.contains(&user));
+    match mine.max_by_key(|log| log.start) {
+        Some(log) => log.ended_at(at).ok_or(Ended::BeforeStart),
+        None if open.is_empty() => Err(Ended::NotActive),
+        None => Err(Ended::NotInCall),
+    }
+}
+
+#[cfg(test)]
+mod tests;

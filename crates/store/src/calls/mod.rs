@@ -1,0 +1,143 @@
+//! Recording and ending calls, over any database that can read some logs and write one under a guard.
+//!
+//! What is decided is in [`decision`], pure. Here is how: read the room and the logs that a report may have
+//! to do with, decide, and write unless the room's logs have changed meanwhile; else start again.
+//!
+//! Invariants
+//! 1. A write is decided on everything that the log it writes may be the same call as: where the log that a
+//!    report makes reaches beyond what was read, it is read again, wider.
+//! 2. Every read is bounded. Where a report joins more logs than one read gives, what was read is joined and
+//!    written, and the answer asks to try again.
+
+mod decision;
+mod reach;
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use zetra_domain::{Call, CallLog, CallLogId, Room, RoomId, Timestamp, UserId};
+
+pub(crate) use decision::{Change, end, join, report};
+pub(crate) use reach::{MOST_LOGS, Reach};
+
+use crate::{Ended, Recorded, StoreError};
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// Times a report or an end starts again before it gives up.
+const ATTEMPTS: usize = 8;
+
+/// What was read in order to record a call.
+pub(crate) struct Found<G> {
+    /// Those of the people named in the call that have accounts.
+    pub(crate) known: Vec<UserId>,
+    pub(crate) room: Option<Room>,
+    pub(crate) guard: G,
+    /// Logs of the room, at least those in reach.
+    pub(crate) logs: Vec<CallLog>,
+    /// Where reading was cut off after [`MOST_LOGS`]: logs that start then or later may be missing.
+    pub(crate) cut_at: Option<Timestamp>,
+}
+
+/// What was read in order to end a call.
+pub(crate) struct FoundOpen<G> {
+    pub(crate) created_at: Timestamp,
+    pub(crate) guard: G,
+    /// Open logs of the room: at least the one of the user and, if there is none, another one if there is.
+    pub(crate) logs: Vec<CallLog>,
+}
+
+/// A database that keeps call logs.
+#[async_trait]
+pub(crate) trait CallTable: Sync {
+    /// What makes a write fail if a room's logs are no longer as they were read.
+    type Guard: Clone + PartialEq + Send + Sync;
+
+    /// Logs come in the order of their starts.
+    async fn read(&self, call: &Call, reach: &Reach) -> Result<Found<Self::Guard>>;
+
+    /// `None` where there is no such room.
+    async fn read_open(
+        &self,
+        room: RoomId,
+        user: UserId,
+        now: Timestamp,
+    ) -> Result<Option<FoundOpen<Self::Guard>>>;
+
+    /// Writes one log and deletes those that it replaces, all or nothing. False if the guard failed. `write`
+    /// names this write.
+    async fn write(&self, write: CallLogId, guard: &Self::Guard, change: &Change) -> Result<bool>;
+}
+
+pub(crate) async fn record(
+    table: &impl CallTable,
+    id: CallLogId,
+    call: &Call,
+    now: Timestamp,
+) -> Result<Recorded> {
+    let mut reach = Reach::of_report(&CallLog::new(id, call.clone()));
+    let mut seen = Seen { guard: None, logs: BTreeMap::new() };
+    for attempt in 1..=ATTEMPTS {
+        let found = table.read(call, &reach).await?;
+        let report = match report(id, call, now, found.room.as_ref(), &found.known) {
+            Ok(report) => report,
+            Err(refusal) => return Ok(refusal),
+        };
+        let read = reach.cut(found.cut_at);
+        seen.add(&found.guard, found.logs);
+        let change = join(report, seen.logs.values().cloned(), now);
+        let needed = Reach::of(&change.log);
+        let complete = read.covers(&needed);
+        if !complete && needed != reach && attempt < ATTEMPTS {
+            reach = needed;
+        } else if table.write(id, &found.guard, &change).await? {
+            return if complete { Ok(change.into()) } else { Err(incomplete()) };
+        }
+    }
+    Err(contention())
+}
+
+/// What several reads gave, while they were guarded by the same.
+struct Seen<G> {
+    guard: Option<G>,
+    logs: BTreeMap<CallLogId, CallLog>,
+}
+
+impl<G: Clone + PartialEq> Seen<G> {
+    fn add(&mut self, guard: &G, logs: Vec<CallLog>) {
+        if self.guard.as_ref() != Some(guard) {
+            self.guard = Some(guard.clone());
+            self.logs.clear();
+        }
+        self.logs.extend(logs.into_iter().map(|log| (log.id, log)));
+    }
+}
+
+pub(crate) async fn end_call(
+    table: &impl CallTable,
+    write: CallLogId,
+    room: RoomId,
+    user: UserId,
+    at: Timestamp,
+    now: Timestamp,
+) -> Result<Ended> {
+    for _ in 0..ATTEMPTS {
+        let Some(found) = table.read_open(room, user, now).await? else { return Ok(Ended::NotActive) };
+        let log = match end(user, at, now, found.created_at, found.logs) {
+            Ok(log) => log,
+            Err(refusal) => return Ok(refusal),
+        };
+        if table.write(write, &found.guard, &Change::of(log.clone())).await? {
+            return Ok(Ended::Ended(log));
+        }
+    }
+    Err(contention())
+}
+
+fn contention() -> StoreError {
+    StoreError::Unavailable("too many writers to one room's call logs".to_owned())
+}
+
+fn incomplete() -> StoreError {
+    StoreError::Unavailable("one call of too many logs: part of them is joined".to_owned())
+}
