@@ -48,7 +48,7 @@ impl Call {
     pub fn within(&self, from: Timestamp, until: Timestamp) -> Option<Self> {
         let start = self.start.min(until).max(from);
         let end = self.end.map(|end| end.min(until).max(from));
-        (!end.is_some_and(|end| end < start)).then(|| Self { start, end, ..self.clone() })
+        end.is_none_or(|end| end >= start).then(|| Self { start, end, ..self.clone() })
     }
 }
 

@@ -69,7 +69,8 @@ fn newcomer(number: usize) -> NewUser {
 
 /// A question that reads what the newest migration added.
 async fn asks_for_the_newest(store: &impl Store) {
-    store.call_stats(newcomer(1).user.id).await.unwrap();
+    let user = newcomer(1).user;
+    store.call_stats(user.id, user.created_at).await.unwrap();
 }
 
 #[test]

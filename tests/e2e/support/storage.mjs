@@ -15,7 +15,7 @@ export function storedRows(server, className) {
 }
 
 function rowsOf(file) {
-  const database = new DatabaseSync(file, { readOnly: true });
+  const database = new DatabaseSync(file, { readOnly: true, timeout: 5_000 });
   try {
     const tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE '_cf_KV'").all();
     return tables.reduce((rows, { name }) => rows + database.prepare(`SELECT count(*) AS rows FROM ${name}`).get().rows, 0);
