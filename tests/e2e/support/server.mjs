@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { DataApi } from "./data_api.mjs";
+import { Listener } from "./patience.mjs";
 import { Log, LogLevel, Miniflare, convertV4MiniflareOptions } from "miniflare";
 import { unstable_getMiniflareWorkerOptions as workerOptionsOf } from "wrangler";
 
@@ -48,16 +49,21 @@ async function start(worker, variables, { directPort = 0, disk = tmpdir() } = {}
 }
 
 class Server {
-  /** Lines that the Worker logged, parsed. */
-  logged = [];
+  /** Hears the lines that the Worker logs; they may come later than the answer that they are about. */
+  log = new Listener();
 
   constructor({ worker, port, directPort, folder, variables }) {
     Object.assign(this, { worker, port, directPort, folder, variables });
     this.url = `http://127.0.0.1:${port}`;
   }
 
+  get logged() {
+    return this.log.heard;
+  }
+
   async start() {
-    const { workerOptions } = workerOptionsOf(join(this.worker, "wrangler.toml"));
+    // Instead of .dev.vars: what somebody tries out there is none of the tests' business.
+    const { workerOptions } = workerOptionsOf(join(this.worker, "wrangler.toml"), undefined, { envFiles: ["/dev/null"] });
     const options = {
       ...workerOptions,
       bindings: { ...workerOptions.bindings, ...this.variables },
@@ -71,7 +77,7 @@ class Server {
       port: this.port,
       unsafeDirectSockets: [{ host: "127.0.0.1", port: this.directPort }],
       log: new Log(LogLevel.ERROR),
-      handleStructuredLogs: ({ message }) => this.logged.push(message),
+      handleStructuredLogs: ({ message }) => this.log.note(message),
       resourcePersistencePath: this.folder,
       d1Persist: join(this.folder, "d1"),
       durableObjectsPersist: join(this.folder, "do"),
