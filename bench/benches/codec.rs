@@ -107,7 +107,7 @@ fn room_of_two() -> (Server<SocketIo<RoomApplication>>, LinkId) {
         let tokens = HonouredTokens { version: 0, kept: None };
         let known = Verification::Account(tokens.clone());
         room.act(0, |protocol, out| {
-            protocol.act(0, out, |app| app.verified(Asker::Socket(socket), known, 0))
+            protocol.act(0, out, |app| app.verified(Asker::Socket(socket), known, 0));
         });
         let admission = Admission { membership: Membership::Participant, tokens: Some(tokens) };
         room.receive_text(link, &format!(r#"42["join-room","{ROOM}"]"#), 0);

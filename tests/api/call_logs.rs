@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     UNKNOWN_ROOM,
-    support::{Answer, PASSWORD, Someone, TestApp},
+    support::{Answer, PASSWORD, Someone, TestApp, now, pass},
 };
 
 struct Call {
@@ -70,14 +70,68 @@ fn both_clients_posts_are_one_log() {
 #[test]
 fn a_call_with_both_times_is_stored_as_ended() {
     let call = story();
-    let times = json!({
-        "startTime": "2024-01-01T10:00:00Z", "endTime": "2024-01-01T10:02:05.900Z", "duration": "a lie",
-    });
+    pass(600);
+    let [ten_ago, two_ago] = [590, 120].map(|ago| json!(now().plus_millis(-ago * 1_000 + 100)));
+    let times = json!({ "startTime": ten_ago, "endTime": two_ago, "duration": "a lie" });
     let log = call.post(&call.ann.token, times).succeeded(201)["callLog"].clone();
-    assert_eq!((&log["duration"], &log["endTime"]), (&json!(125), &json!("2024-01-01T10:02:05.900Z")));
-    let backwards = json!({ "startTime": "2024-01-01T10:00:00Z", "endTime": "2024-01-01T09:00:00Z" });
+    assert_eq!((&log["duration"], &log["endTime"]), (&json!(470), &two_ago));
+    let backwards = json!({ "startTime": two_ago, "endTime": ten_ago });
     let answer = call.post(&call.ann.token, backwards);
     answer.refused(400, "End time cannot be before start time", "invalid_input");
+}
+
+#[test]
+fn a_clients_clock_may_be_wrong_but_a_log_may_not() {
+    let call = story();
+    pass(60);
+    let wrong = json!({ "startTime": "1999-01-01T00:00:00Z", "endTime": "2999-01-01T00:00:00Z" });
+    let log = call.post(&call.ann.token, wrong).succeeded(201)["callLog"].clone();
+    let seconds = log["duration"].as_i64().unwrap();
+    assert!((60..120).contains(&seconds), "from the making of the room until now: {log}");
+    let ahead = json!({ "startTime": "2999-01-01T00:00:00Z", "endTime": "2998-01-01T00:00:00Z" });
+    call.post(&call.bob.token, ahead).succeeded(200);
+}
+
+#[test]
+fn a_report_of_an_earlier_call_ends_none_that_runs() {
+    let call = story();
+    let begun = now();
+    pass(100);
+    call.post(&call.ann.token, json!({})).succeeded(201);
+    pass(10);
+    let earlier = json!({ "startTime": begun, "endTime": begun.plus_millis(80_000) });
+    let log = call.post(&call.bob.token, earlier).succeeded(200)["callLog"].clone();
+    assert_eq!(log["endTime"], Value::Null, "it goes on: {log}");
+    let ended = call.end(&call.ann.token, None).succeeded(200);
+    assert_eq!((&ended["callLog"]["_id"], &ended["callLog"]["duration"]), (&log["_id"], &json!(110)));
+}
+
+#[test]
+fn a_report_that_bridges_two_logs_joins_them() {
+    let call = story();
+    let begun = now();
+    pass(600);
+    let at = |from: i64, to: i64| json!({ "startTime": begun.plus_millis(from * 1_000), "endTime": begun.plus_millis(to * 1_000) });
+    let first = call.post(&call.ann.token, at(10, 100)).succeeded(201)["callLog"]["_id"].clone();
+    call.post(&call.ann.token, at(300, 400)).succeeded(201);
+    let joined = call.post(&call.bob.token, at(90, 310)).succeeded(200)["callLog"].clone();
+    assert_eq!((&joined["_id"], &joined["duration"]), (&first, &json!(390)));
+    let list = call.app.call("GET", "/api/call-logs", Some(&call.ann.token), None).succeeded(200);
+    assert_eq!(list["callLogs"].as_array().unwrap().len(), 1, "{list}");
+}
+
+#[test]
+fn so_many_call_logs_are_made_in_an_hour() {
+    let app = TestApp::with(&[("CALL_LOGS_PER_HOUR", "1")]);
+    let (ann, bob) = (app.registers("ann"), app.registers("bob"));
+    let room = app.room_of(&[&ann, &bob]);
+    let post = |me: &Someone, other: &Someone| {
+        let body = json!({ "callerId": me.id, "receiverId": other.id, "roomId": room });
+        app.call("POST", "/api/call-logs", Some(&me.token), Some(body))
+    };
+    post(&ann, &bob).succeeded(201);
+    post(&ann, &bob).refused(429, "Too many requests, please try again later", "rate_limited");
+    post(&bob, &ann).succeeded(200);
 }
 
 #[test]
@@ -110,11 +164,14 @@ fn a_post_tells_what_is_wrong() {
 fn an_end_tells_what_is_wrong() {
     let call = story();
     let cid = call.app.registers("cid");
-    call.post(&call.ann.token, json!({ "startTime": "2024-01-01T10:00:00Z" })).succeeded(201);
+    pass(60);
+    let start = now();
+    call.post(&call.ann.token, json!({ "startTime": start })).succeeded(201);
+    pass(120);
     call.end(&cid.token, None).refused(403, "You are not part of this call", "not_in_call");
-    let early = Some(json!({ "endTime": "2024-01-01T09:59:59Z" }));
+    let early = Some(json!({ "endTime": start.plus_millis(-1_000) }));
     call.end(&call.ann.token, early).refused(400, "End time cannot be before start time", "invalid_input");
-    let at = Some(json!({ "endTime": "2024-01-01T10:01:00Z" }));
+    let at = Some(json!({ "endTime": start.plus_millis(60_000) }));
     assert_eq!(call.end(&call.ann.token, at).succeeded(200)["callLog"]["duration"], json!(60));
 }
 

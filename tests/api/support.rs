@@ -1,6 +1,7 @@
 //! The fixture language of the REST stories: an app over memory, and people who call it.
 
 use std::{
+    cell::Cell,
     collections::BTreeMap,
     sync::{
         Arc, Mutex,
@@ -33,8 +34,10 @@ use zetra_store::{Row, Sql, SqlError, SqliteStore, Statement, Store};
 pub const PASSWORD: &str = "Sup3rSecret";
 pub const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-/// The clock of all apps; stories only ever move it forwards.
-static NOW: AtomicI64 = AtomicI64::new(1_700_000_000_000);
+thread_local! {
+    /// The clock of a story, which has a thread of its own; stories only ever move it forwards.
+    static NOW: Cell<i64> = const { Cell::new(1_700_000_000_000) };
+}
 
 pub struct TestApp {
     router: axum::Router,
@@ -209,13 +212,18 @@ impl Answer {
     }
 }
 
+/// Moves the clock on.
+pub fn pass(seconds: i64) {
+    NOW.set(NOW.get() + seconds * 1_000);
+}
+
 pub fn now() -> Timestamp {
-    Timestamp::from_millis(NOW.load(Ordering::SeqCst))
+    Timestamp::from_millis(NOW.get())
 }
 
 fn platform() -> Platform {
     Platform {
-        clock: || NOW.fetch_add(1, Ordering::SeqCst),
+        clock: || NOW.replace(NOW.get() + 1),
         fill_random: |bytes| getrandom::fill(bytes).unwrap(),
         started: now(),
         production: false,
