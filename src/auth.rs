@@ -6,15 +6,15 @@ use axum::{Json, extract::State};
 use http::StatusCode;
 use serde::Serialize;
 use zetra_domain::{
-    Email, Invalid, Password, PasswordAttempt, PasswordHash, User, UserId, Username, Verdict, all2, all3,
+    AccountKey, Email, Invalid, Password, PasswordAttempt, PasswordHash, PasswordOutcome, User, UserId,
+    Username, Verdict, all2, all3,
 };
-use zetra_signalling::Revocation;
 use zetra_store::{Account, NewUser, Taken};
 
 use crate::{
-    app::App,
     error::ApiError,
     extract::{Caller, JsonBody},
+    state::App,
     throttle::Attempts,
 };
 
@@ -47,14 +47,15 @@ pub async fn register(
         body.required(["username", "email", "password"], "All fields are required")?;
     let (username, email, password) =
         all3(Username::parse(username), Email::parse(email), Password::parse("password", password))?;
-    let admitted = attempts.admit(&email)?;
-    let password_hash = PasswordHash::new(&password, app.platform.random());
+    let admitted = attempts.admit(AccountKey::of_email(&email))?;
+    let password_hash = PasswordHash::new(&password, app.random());
     let user = User { id: app.new_user_id(), username, email, created_at: app.now() };
     let new = NewUser { user, password_hash };
-    if let Err(taken) = app.store.insert_user(&new).await? {
+    if let Err(taken) = app.store().insert_user(&new).await? {
         return admitted.settle(Err(conflict(taken))).await;
     }
     tracing::info!(user = %new.user.id, "a user registered");
+    attempts.note_sign_in(new.user.id).await;
     Ok((StatusCode::CREATED, Json(SignedIn::new(&app, "User registered successfully", new.user, 0))))
 }
 
@@ -65,22 +66,19 @@ pub async fn login(
 ) -> Result<Json<SignedIn>, ApiError> {
     let [email, password] = body.required(["email", "password"], "Email and password are required")?;
     let (email, password) = all2(Email::parse(email), PasswordAttempt::parse("password", password))?;
-    let admitted = attempts.admit(&email)?;
-    let account = app.store.account_by_email(&email).await?;
-    let found = match account {
-        Some(account) => Some((account.password_hash.verify(&password), account)),
-        // An unknown email takes the time of a wrong password.
-        None => {
-            let _ = PasswordHash::of_nobody().verify(&password);
-            None
-        }
-    };
-    let right = found.filter(|(verdict, _)| *verdict != Verdict::Wrong);
-    let (verdict, account) = admitted.settle(right.ok_or(ApiError::InvalidCredentials)).await?;
+    let account = app.store().account_by_email(&email).await?;
+    let key = account
+        .as_ref()
+        .map_or_else(|| AccountKey::of_email(&email), |account| AccountKey::of_user(account.user.id));
+    let admitted = attempts.admit(key)?;
+    let verdict =
+        PasswordHash::verify_evenly(account.as_ref().map(|account| &account.password_hash), &password);
+    let right = account.filter(|_| verdict != Verdict::Wrong).ok_or(ApiError::InvalidCredentials);
+    let account = admitted.settle_password(right, PasswordOutcome::SignedIn).await?;
     if verdict == Verdict::RightButOutdated {
         renew_hash(&app, &account, &password).await;
     }
-    Ok(Json(SignedIn::new(&app, "Login successful", account.user, account.token_version)))
+    Ok(Json(SignedIn::new(&app, "Login successful", account.user, account.tokens.version)))
 }
 
 pub async fn change_password(
@@ -98,21 +96,26 @@ pub async fn change_password(
     let (current, new) =
         all2(PasswordAttempt::parse("currentPassword", current), Password::parse("newPassword", new))?;
     confirm(&attempts, &caller, &current, "Current password is incorrect").await?;
-    let hash = PasswordHash::new(&new, app.platform.random());
+    let hash = PasswordHash::new(&new, app.random());
     let Caller { account, claims } = caller;
-    let kept = claims.fingerprint;
-    let version = app.store.change_password(account.user.id, &account.password_hash, &hash, &kept).await?;
+    let user = account.user.id;
+    app.services.revocations.announce(user).await?;
+    let changed =
+        app.store().change_password(user, &account.password_hash, &hash, &claims.fingerprint).await?;
     // Somebody changed it between the check and now: then the current one was not given.
-    let version = version.ok_or(ApiError::WrongPassword("Current password is incorrect"))?;
-    tracing::info!(user = %account.user.id, "a password was changed");
-    let rooms = app.store.active_rooms_of(account.user.id).await?;
-    let revocation = Revocation::PasswordChanged { user: account.user.id, version, kept };
-    if let Err(error) = app.rooms.revoke(rooms, &revocation).await {
-        // The tokens are dead already; only sockets that are open stay open until they expire.
-        tracing::error!(%error, "sockets of revoked tokens may be open still");
-    }
+    let version = changed.ok_or(ApiError::WrongPassword("Current password is incorrect"))?;
+    tracing::info!(%user, "a password was changed");
+    tell_rooms(&app, user).await;
     let token = issue_token(&app, &account.user, version);
     Ok(Json(PasswordChanged { message: "Password changed successfully", token }))
+}
+
+/// Ends the connections whose tokens have just died. Those that cannot be told now are told later, so
+/// nobody has to wait for them.
+pub async fn tell_rooms(app: &App, user: UserId) {
+    if let Err(error) = app.services.revocations.deliver(user).await {
+        tracing::warn!(%error, %user, "rooms will be told of dead tokens later");
+    }
 }
 
 /// Checks the caller's own password under the strict limit.
@@ -122,9 +125,10 @@ pub async fn confirm(
     password: &PasswordAttempt,
     refusal: &'static str,
 ) -> Result<(), ApiError> {
-    let admitted = attempts.admit(&caller.account.user.email)?;
+    let admitted = attempts.admit(AccountKey::of_user(caller.id()))?;
     let right = caller.account.password_hash.verify(password) != Verdict::Wrong;
-    admitted.settle(right.then_some(()).ok_or(ApiError::WrongPassword(refusal))).await
+    let outcome = right.then_some(()).ok_or(ApiError::WrongPassword(refusal));
+    admitted.settle_password(outcome, PasswordOutcome::Right).await
 }
 
 impl SignedIn {
@@ -136,14 +140,14 @@ impl SignedIn {
 }
 
 fn issue_token(app: &App, user: &User, version: i64) -> String {
-    let nonce = app.platform.random();
+    let nonce = app.random();
     app.config.token_key.issue(user.id, user.username.as_str(), version, nonce, app.now())
 }
 
 /// Replaces a hash of an older kind. The login is good either way, so a failure is only logged.
 async fn renew_hash(app: &App, account: &Account, password: &PasswordAttempt) {
-    let renewed = PasswordHash::renewed(password, app.platform.random());
-    if let Err(error) = app.store.renew_hash(account.user.id, &account.password_hash, &renewed).await {
+    let renewed = PasswordHash::renewed(password, app.random());
+    if let Err(error) = app.store().renew_hash(account.user.id, &account.password_hash, &renewed).await {
         tracing::warn!(%error, user = %account.user.id, "an old password hash was not renewed");
     }
 }

@@ -5,13 +5,16 @@ use std::{str::FromStr, sync::Arc};
 use axum::{Json, extract::State};
 use http::StatusCode;
 use serde::Serialize;
-use zetra_domain::{Call, CallLog, CallStats, Cursor, Fields, Invalid, Person, RoomId, UserId, all2};
+use zetra_domain::{
+    Call, CallLog, CallLogId, CallStats, Fields, Hourly, Invalid, Person, RoomId, UserId, all2,
+};
 use zetra_store::{Ended, Recorded};
 
 use crate::{
-    app::App,
     error::ApiError,
-    extract::{Caller, JsonBody, Paging, RoomPath},
+    extract::{Caller, JsonBody, Paging, RoomPath, UnusedBody},
+    state::App,
+    throttle,
 };
 
 #[derive(Serialize)]
@@ -25,16 +28,18 @@ pub struct Listed {
     #[serde(rename = "callLogs")]
     call_logs: Vec<CallLog<Option<Person>>>,
     #[serde(rename = "nextCursor")]
-    next_cursor: Option<Cursor>,
+    next_cursor: Option<String>,
 }
 
 pub async fn list(
     State(app): State<Arc<App>>,
     caller: Caller,
-    paging: Paging,
+    paging: Paging<CallLogId>,
+    _: UnusedBody,
 ) -> Result<Json<Listed>, ApiError> {
-    let page = app.store.calls_of(caller.id(), paging.limit, paging.after.as_ref()).await?;
-    Ok(Json(Listed { call_logs: page.items, next_cursor: page.next }))
+    let page = app.store().calls_of(caller.id(), paging.limit, paging.after.as_ref(), app.now()).await?;
+    let next_cursor = page.next.map(|next| app.config.cursor_key.seal(&next));
+    Ok(Json(Listed { call_logs: page.items, next_cursor }))
 }
 
 /// 201 with a new log, 200 with the log of the same call where there is one.
@@ -47,12 +52,14 @@ pub async fn create(
     if ![call.caller, call.receiver].contains(&caller.id()) {
         return Err(ApiError::NotInCall);
     }
-    match app.store.record_call(app.new_call_log_id(), &call).await? {
+    throttle::spend(&app, caller.id(), Hourly::CallLogs, app.config.hourly_limits.call_logs).await?;
+    match app.store().record_call(app.new_call_log_id(), &call, app.now()).await? {
         Recorded::Created(call_log) => Ok((StatusCode::CREATED, Json(One { call_log }))),
         Recorded::Merged(call_log) => Ok((StatusCode::OK, Json(One { call_log }))),
         Recorded::UnknownUser => Err(invalid_people().into()),
         Recorded::RoomNotFound => Err(ApiError::RoomNotFound("Room not found or inactive")),
         Recorded::NotParticipant => Err(ApiError::NotInCall),
+        Recorded::BeforeStart => Err(before_start().into()),
     }
 }
 
@@ -62,8 +69,9 @@ pub async fn end(
     RoomPath(room): RoomPath,
     JsonBody(body): JsonBody,
 ) -> Result<Json<One>, ApiError> {
-    let end = body.date("endTime")?.unwrap_or_else(|| app.now());
-    match app.store.end_call(app.new_call_log_id(), room, caller.id(), end).await? {
+    let now = app.now();
+    let end = body.date("endTime")?.unwrap_or(now);
+    match app.store().end_call(app.new_call_log_id(), room, caller.id(), end, now).await? {
         Ended::Ended(call_log) => Ok(Json(One { call_log })),
         Ended::BeforeStart => Err(before_start().into()),
         Ended::NotActive => Err(ApiError::CallLogNotFound),
@@ -71,8 +79,12 @@ pub async fn end(
     }
 }
 
-pub async fn stats(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<CallStats>, ApiError> {
-    Ok(Json(app.store.call_stats(caller.id()).await?))
+pub async fn stats(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    _: UnusedBody,
+) -> Result<Json<CallStats>, ApiError> {
+    Ok(Json(app.store().call_stats(caller.id(), app.now()).await?))
 }
 
 fn read_call(body: &Fields, app: &App) -> Result<Call, Invalid> {
@@ -87,9 +99,6 @@ fn read_call(body: &Fields, app: &App) -> Result<Call, Invalid> {
     }
     let (start, end) = all2(body.date("startTime"), body.date("endTime"))?;
     let start = start.unwrap_or_else(|| app.now());
-    if end.is_some_and(|end| end < start) {
-        return Err(before_start());
-    }
     let mut participants = vec![caller, receiver];
     for text in body.texts("participants")? {
         let user = user_id("participants", text)?;

@@ -12,7 +12,7 @@ use axum::{
 };
 use http::{HeaderValue, Method, StatusCode, Uri, header};
 
-use crate::{error::ApiError, signal::is_upgrade};
+use crate::{error::ApiError, request::is_upgrade};
 
 const METHODS: &str = "GET, POST, PUT, DELETE, PATCH, OPTIONS";
 const HEADERS: &str = "Content-Type, Authorization, X-Request-Id";

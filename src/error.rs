@@ -12,8 +12,7 @@ use axum::{
 use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::{Map, Value, json};
 use thiserror::Error;
-use zetra_domain::{Invalid, TokenError};
-use zetra_durable_objects::Standing;
+use zetra_domain::{Invalid, Standing, TokenError};
 use zetra_store::StoreError;
 
 use crate::ports::Unavailable;
@@ -61,6 +60,9 @@ pub enum ApiError {
     UnsupportedMediaType,
     #[error("Too many authentication attempts, please try again later")]
     RateLimited(Standing),
+    /// With the seconds after which one more may be made.
+    #[error("Too many requests, please try again later")]
+    TooManyRequests(i64),
     #[error("Server is not configured")]
     Misconfigured,
     #[error("Internal server error")]
@@ -89,7 +91,7 @@ impl ApiError {
             Self::EmailTaken(_) | Self::UsernameTaken(_) | Self::RoomFull => StatusCode::CONFLICT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::RateLimited(_) | Self::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Misconfigured | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::StoreUnavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -117,7 +119,7 @@ impl ApiError {
             Self::RoomFull => "room_full",
             Self::BodyTooLarge => "body_too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
-            Self::RateLimited(_) => "rate_limited",
+            Self::RateLimited(_) | Self::TooManyRequests(_) => "rate_limited",
             Self::Misconfigured => "misconfigured",
             Self::Internal(_) => "internal",
             Self::StoreUnavailable(_) => "store_unavailable",
@@ -152,7 +154,9 @@ impl ApiError {
                 body.insert("method".to_owned(), method.as_str().into());
                 body.insert("path".to_owned(), path.as_str().into())
             }
-            Self::RateLimited(standing) => body.insert("retryAfter".to_owned(), standing.reset.into()),
+            Self::RateLimited(Standing { reset: seconds, .. }) | Self::TooManyRequests(seconds) => {
+                body.insert("retryAfter".to_owned(), (*seconds).into())
+            }
             _ => None,
         };
         body
@@ -160,7 +164,9 @@ impl ApiError {
 
     fn retry_after(&self) -> Option<i64> {
         match self {
-            Self::RateLimited(standing) => Some(standing.reset),
+            Self::RateLimited(Standing { reset: seconds, .. }) | Self::TooManyRequests(seconds) => {
+                Some(*seconds)
+            }
             Self::StoreUnavailable(_) => Some(STORE_RETRY_AFTER),
             _ => None,
         }

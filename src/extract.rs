@@ -11,10 +11,13 @@ use axum::{
 };
 use http::{HeaderMap, header, request::Parts};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use zetra_domain::{Claims, Cursor, Fields, Invalid, PageLimit, Room, RoomId, TokenError, UserId, limits};
+use zetra_domain::{
+    Claims, Cursor, CursorId, Fields, Invalid, PageLimit, RoomId, RoomWithPeople, TokenError, UserId, all2,
+    limits,
+};
 use zetra_store::Account;
 
-use crate::{app::App, error::ApiError};
+use crate::{error::ApiError, request::bearer, state::App};
 
 /// The user who asks, with a token that is still honoured.
 pub struct Caller {
@@ -33,9 +36,8 @@ impl FromRequestParts<Arc<App>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
         let claims = app.config.token_key.verify(bearer(&parts.headers)?, app.now())?;
-        let account = app.store.account(claims.user).await?;
-        let honoured =
-            |account: &Account| claims.is_honoured(account.token_version, account.kept_token.as_ref());
+        let account = app.store().account(claims.user).await?;
+        let honoured = |account: &Account| account.tokens.include(&claims);
         let account = account.filter(honoured).ok_or(TokenError::Invalid)?;
         Ok(Self { account, claims })
     }
@@ -56,17 +58,6 @@ impl FromRequestParts<Arc<App>> for MaybeCaller {
     }
 }
 
-/// The token of an `Authorization: Bearer <token>` header; the scheme in any case (RFC 9110, 11.1).
-pub fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let value = values.next().ok_or(ApiError::TokenMissing)?;
-    let (scheme, token) =
-        value.to_str().ok().and_then(|value| value.split_once(' ')).ok_or(ApiError::TokenMalformed)?;
-    let token = token.trim();
-    let well_formed = scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && !token.contains(' ');
-    if well_formed && values.next().is_none() { Ok(token) } else { Err(ApiError::TokenMalformed) }
-}
-
 /// The `roomId` of the path.
 pub struct RoomPath(pub RoomId);
 
@@ -80,8 +71,8 @@ impl<S: Send + Sync> FromRequestParts<S> for RoomPath {
     }
 }
 
-/// The room of the path, of which the caller is a participant. Ended rooms too.
-pub struct RoomAsParticipant(pub Room);
+/// The room of the path with its people, of whom the caller is one. Ended rooms too.
+pub struct RoomAsParticipant(pub RoomWithPeople);
 
 impl FromRequestParts<Arc<App>> for RoomAsParticipant {
     type Rejection = ApiError;
@@ -89,21 +80,21 @@ impl FromRequestParts<Arc<App>> for RoomAsParticipant {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
         let caller = Caller::from_request_parts(parts, app).await?;
         let RoomPath(id) = RoomPath::from_request_parts(parts, app).await?;
-        let room = app.store.room(id).await?.ok_or(ApiError::RoomNotFound("Room not found"))?;
-        if room.admits(caller.id()) { Ok(Self(room)) } else { Err(ApiError::NotParticipant) }
+        let found = app.store().room(id).await?.ok_or(ApiError::RoomNotFound("Room not found"))?;
+        if found.room.admits(caller.id()) { Ok(Self(found)) } else { Err(ApiError::NotParticipant) }
     }
 }
 
-/// `?limit&cursor`
-pub struct Paging {
+/// `?limit&cursor` of the list whose rows have ids of this kind.
+pub struct Paging<K> {
     pub limit: PageLimit,
-    pub after: Option<Cursor>,
+    pub after: Option<Cursor<K>>,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Paging {
+impl<K: CursorId> FromRequestParts<Arc<App>> for Paging<K> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
         let (mut limit, mut cursor) = (None, None);
         for (key, value) in form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()) {
             match key.as_ref() {
@@ -113,9 +104,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Paging {
             }
         }
         let limit = PageLimit::parse(limit.as_deref());
-        let after =
-            cursor.filter(|cursor| !cursor.is_empty()).map(|cursor| Cursor::parse(&cursor)).transpose();
-        let (limit, after) = zetra_domain::all2(limit, after)?;
+        let cursor = cursor.filter(|cursor| !cursor.is_empty());
+        let after = cursor.map(|cursor| app.config.cursor_key.open(&cursor)).transpose();
+        let (limit, after) = all2(limit, after)?;
         Ok(Self { limit, after })
     }
 }
@@ -145,6 +136,17 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
         }
         let value = serde_json::from_slice(&bytes).map_err(|_| ApiError::MalformedJson)?;
         Ok(Self(Fields::from_json(value)?))
+    }
+}
+
+/// A body that nobody reads. It is held to the rules all the same.
+pub struct UnusedBody;
+
+impl<S: Send + Sync> FromRequest<S> for UnusedBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        JsonBody::from_request(request, state).await.map(|_| Self)
     }
 }
 

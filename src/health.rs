@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::json;
 use zetra_domain::Timestamp;
 
-use crate::{app::App, ports::Platform};
+use crate::{extract::UnusedBody, ports::Platform, state::App};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -29,12 +29,12 @@ struct Health {
 }
 
 /// Asks the database for real.
-pub async fn health(State(app): State<Arc<App>>) -> Response {
-    match app.store.ping().await {
-        Ok(()) => healthy(app.platform).into_response(),
+pub async fn health(State(app): State<Arc<App>>, _: UnusedBody) -> Response {
+    match app.store().ping().await {
+        Ok(()) => healthy(app.services.platform).into_response(),
         Err(error) => {
             tracing::error!(%error, "the database does not answer");
-            unhealthy(app.platform, "Database unavailable".to_owned())
+            unhealthy(app.services.platform, "Database unavailable".to_owned())
         }
     }
 }
@@ -45,7 +45,7 @@ pub async fn misconfigured(reason: String, platform: Platform) -> Response {
 }
 
 /// What this is, to a program; to a browser the client.
-pub async fn index(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+pub async fn index(State(app): State<Arc<App>>, headers: HeaderMap, _: UnusedBody) -> Response {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     let vary = [(header::VARY, "Accept")];
     if accept.contains("text/html") {

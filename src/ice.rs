@@ -12,9 +12,15 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use sha1::Sha1;
 use zetra_domain::{Timestamp, UserId};
-use zetra_durable_objects::Turn;
+use zetra_runtime::{TurnCredential, TurnServer, TurnService};
 
-use crate::{app::App, error::ApiError, extract::MaybeCaller};
+use crate::{
+    error::ApiError,
+    extract::{MaybeCaller, UnusedBody},
+    ports::Unavailable,
+    relays::Relays,
+    state::App,
+};
 
 const STUN: [&str; 2] = ["stun:stun.cloudflare.com:3478", "stun:stun.l.google.com:19302"];
 /// Seconds for which credentials are good; long enough for a long call.
@@ -33,45 +39,60 @@ pub struct IceServers {
 pub async fn ice_servers(
     State(app): State<Arc<App>>,
     MaybeCaller(caller): MaybeCaller,
+    _: UnusedBody,
 ) -> Result<Json<IceServers>, ApiError> {
-    let mut ice_servers = vec![json!({ "urls": STUN })];
-    if let Some(caller) = caller {
-        ice_servers.extend(relays(&app, caller.id()).await);
-    }
+    let now = app.now();
+    let stun = json!({ "urls": STUN });
+    let Relays { servers, expires_at } = match caller {
+        Some(caller) => relays(&app, caller.id(), now).await,
+        None => Relays { servers: Vec::new(), expires_at: now.plus_millis(TTL_SECONDS * 1_000) },
+    };
     Ok(Json(IceServers {
-        ice_servers,
+        ice_servers: std::iter::once(stun).chain(servers).collect(),
         ice_candidate_pool_size: CANDIDATE_POOL_SIZE,
-        ttl: TTL_SECONDS,
-        expires_at: app.now().plus_millis(TTL_SECONDS * 1_000),
+        ttl: expires_at.since(now) / 1_000,
+        expires_at,
     }))
 }
 
-async fn relays(app: &App, user: UserId) -> Vec<Value> {
-    match &app.config.turn {
-        Turn::None => Vec::new(),
-        Turn::Static { url, username, credential } => {
-            vec![relay(url, username, credential.expose_secret())]
+/// The service's relays where it gives any; else the operator's own server's, if there is one. A call over
+/// STUN alone works for most; no answer at all works for nobody.
+async fn relays(app: &App, user: UserId, now: Timestamp) -> Relays {
+    let expires_at = now.plus_millis(TTL_SECONDS * 1_000);
+    if let Some(service) = &app.config.turn.service {
+        if let Some(kept) = app.relays.of(user, now) {
+            return kept;
         }
-        Turn::SharedSecret { url, secret } => {
-            let username = format!("{}:{user}", app.now().seconds() + TTL_SECONDS);
-            let credential = shared_secret_credential(secret, &username);
-            vec![relay(url, &username, &credential)]
-        }
-        Turn::Cloudflare { api_url, key_id, api_token } => {
-            let url = format!("{api_url}/keys/{key_id}/credentials/generate-ice-servers");
-            match app.turn.generate(&url, api_token, TTL_SECONDS).await {
-                Ok(Value::Array(servers)) => servers,
-                Ok(server @ Value::Object(_)) => vec![server],
-                // A call over STUN alone works for most; none at all works for nobody.
-                Ok(_) => {
-                    tracing::error!("the TURN service gave no ICE servers");
-                    Vec::new()
-                }
-                Err(error) => {
-                    tracing::error!(%error, "the TURN service gave no credentials");
-                    Vec::new()
-                }
+        match ask(app, service).await {
+            Ok(servers) => {
+                let relays = Relays { servers, expires_at };
+                app.relays.keep(user, relays.clone(), now);
+                return relays;
             }
+            Err(error) => tracing::error!(%error, "the TURN service gave no credentials"),
+        }
+    }
+    let server = app.config.turn.server.as_ref().map(|server| of_server(server, user, now));
+    Relays { servers: server.into_iter().collect(), expires_at }
+}
+
+async fn ask(app: &App, service: &TurnService) -> Result<Vec<Value>, Unavailable> {
+    let TurnService { api_url, key_id, api_token } = service;
+    let url = format!("{api_url}/keys/{key_id}/credentials/generate-ice-servers");
+    match app.services.turn.generate(&url, api_token, TTL_SECONDS).await? {
+        Value::Array(servers) => Ok(servers),
+        server @ Value::Object(_) => Ok(vec![server]),
+        _ => Err(Unavailable("the answer has no ICE servers".to_owned())),
+    }
+}
+
+fn of_server(server: &TurnServer, user: UserId, now: Timestamp) -> Value {
+    let TurnServer { url, credential } = server;
+    match credential {
+        TurnCredential::Static { username, credential } => relay(url, username, credential.expose_secret()),
+        TurnCredential::SharedSecret(secret) => {
+            let username = format!("{}:{user}", now.seconds() + TTL_SECONDS);
+            relay(url, &username, &shared_secret_credential(secret, &username))
         }
     }
 }

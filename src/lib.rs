@@ -1,6 +1,5 @@
 //! The Worker: an HTTP request in, a response out.
 
-pub mod app;
 mod auth;
 mod call_log;
 mod cors;
@@ -9,9 +8,13 @@ mod extract;
 mod health;
 mod ice;
 pub mod ports;
+mod relays;
+mod request;
 mod room;
+pub mod router;
 mod security_headers;
 mod signal;
+pub mod state;
 mod telemetry;
 mod throttle;
 mod user;
@@ -20,7 +23,7 @@ mod workers;
 use axum::body::Body;
 use worker::{Context, Env, HttpRequest, Result, event, send::IntoSendFuture};
 
-pub use zetra_durable_objects::{RateLimit, Room, Session};
+pub use zetra_durable_objects::{RateLimit, RevocationOutbox, Room, Session};
 
 #[event(start)]
 fn start() {
@@ -30,5 +33,5 @@ fn start() {
 
 #[event(fetch)]
 async fn fetch(request: HttpRequest, env: Env, _context: Context) -> Result<http::Response<Body>> {
-    Ok(app::serve(workers::router(&env), request.map(Body::new)).into_send().await)
+    Ok(router::serve(workers::router(&env), request.map(Body::new)).into_send().await)
 }

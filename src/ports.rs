@@ -6,9 +6,10 @@ use axum::{extract::Request, response::Response};
 use secrecy::SecretString;
 use serde_json::Value;
 use thiserror::Error;
-use zetra_domain::{RoomId, Timestamp, UserId};
-use zetra_durable_objects::{AccountKey, Attempt, AuthLimits, Verdict};
-use zetra_signalling::Revocation;
+use zetra_domain::{
+    AccountKey, AddressKey, Attempt, AuthLimits, Hourly, PasswordOutcome, RoomId, Settlement, Timestamp,
+    UserId,
+};
 
 /// A peer service did not answer. The text is for the log, never for a client.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -19,10 +20,18 @@ pub struct Unavailable(pub String);
 pub trait Rooms: Send + Sync {
     /// Who is present.
     async fn online(&self, room: RoomId) -> Result<Vec<UserId>, Unavailable>;
-    /// Ends the connections in these rooms whose tokens are no longer honoured.
-    async fn revoke(&self, rooms: Vec<RoomId>, revocation: &Revocation) -> Result<(), Unavailable>;
     /// Hands a request of Engine.IO to the object in which its connection lives.
     async fn hand_over(&self, connection: Connection, request: Request) -> Result<Response, Unavailable>;
+}
+
+/// Makes it certain that a user's rooms learn which tokens have died.
+#[async_trait]
+pub trait Revocations: Send + Sync {
+    /// Before tokens die.
+    async fn announce(&self, user: UserId) -> Result<(), Unavailable>;
+    /// After that: ends the connections whose tokens are no longer honoured. Where this fails it is done
+    /// later.
+    async fn deliver(&self, user: UserId) -> Result<(), Unavailable>;
 }
 
 /// Where a connection lives.
@@ -34,22 +43,42 @@ pub enum Connection {
     Session(String),
 }
 
-/// Counts attempts and failures per client address, strictly.
+/// Counts strictly: attempts and failures per client address and per account, and what a user makes.
 #[async_trait]
 pub trait Limiter: Send + Sync {
-    async fn attempt(&self, address: &str, limits: AuthLimits) -> Result<Attempt, Unavailable>;
+    /// A password is about to be looked at.
+    async fn attempt(&self, address: &AddressKey, limits: AuthLimits) -> Result<Attempt, Unavailable>;
+    /// What came of it, as the address's count is concerned.
     async fn settle(
         &self,
-        address: &str,
+        address: &AddressKey,
         account: &AccountKey,
         failed: bool,
         limits: AuthLimits,
-    ) -> Result<Verdict, Unavailable>;
+    ) -> Result<Settlement, Unavailable>;
+    /// What came of it, as the account's count is concerned.
+    async fn settle_password(
+        &self,
+        account: &AccountKey,
+        address: &AddressKey,
+        outcome: PasswordOutcome,
+        limits: AuthLimits,
+    ) -> Result<Settlement, Unavailable>;
+    /// Counts one more that a user makes; `Err` inside: the seconds until one more may be made.
+    async fn spend(
+        &self,
+        account: &AccountKey,
+        what: Hourly,
+        limit: u32,
+        limits: AuthLimits,
+    ) -> Result<Result<(), i64>, Unavailable>;
+    /// The account was deleted.
+    async fn forget(&self, account: &AccountKey, limits: AuthLimits) -> Result<(), Unavailable>;
 }
 
 /// Cloudflare's TURN service.
 #[async_trait]
-pub trait TurnService: Send + Sync {
+pub trait TurnCredentials: Send + Sync {
     /// The answer's `iceServers`, with credentials good for `ttl` seconds.
     async fn generate(&self, url: &str, api_token: &SecretString, ttl: i64) -> Result<Value, Unavailable>;
 }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use axum::{Json, extract::State};
 use http::StatusCode;
 use serde::Serialize;
-use zetra_domain::{Cursor, Room, RoomId, UserId};
+use zetra_domain::{Hourly, Room, RoomId, RoomWithPeople, UserId};
 use zetra_store::Join;
 
 use crate::{
-    app::App,
     error::ApiError,
-    extract::{Caller, Paging, RoomAsParticipant, RoomPath},
+    extract::{Caller, Paging, RoomAsParticipant, RoomPath, UnusedBody},
+    state::App,
+    throttle,
 };
 
 #[derive(Serialize)]
@@ -36,7 +37,7 @@ pub struct Shown {
 #[derive(Serialize)]
 struct WithPresence {
     #[serde(flatten)]
-    room: Room,
+    room: RoomWithPeople,
     online: Vec<UserId>,
 }
 
@@ -44,15 +45,17 @@ struct WithPresence {
 pub struct Listed {
     rooms: Vec<Room>,
     #[serde(rename = "nextCursor")]
-    next_cursor: Option<Cursor>,
+    next_cursor: Option<String>,
 }
 
 pub async fn create(
     State(app): State<Arc<App>>,
     caller: Caller,
+    _: UnusedBody,
 ) -> Result<(StatusCode, Json<Created>), ApiError> {
+    throttle::spend(&app, caller.id(), Hourly::Rooms, app.config.hourly_limits.rooms).await?;
     let room = Room::new(app.new_room_id(), caller.id(), app.now());
-    app.store.insert_room(&room).await?;
+    app.store().insert_room(&room).await?;
     tracing::info!(room = %room.id, user = %caller.id(), "a room was made");
     Ok((StatusCode::CREATED, Json(Created { message: "Room created successfully", room_id: room.id, room })))
 }
@@ -61,8 +64,9 @@ pub async fn join(
     State(app): State<Arc<App>>,
     caller: Caller,
     RoomPath(id): RoomPath,
+    _: UnusedBody,
 ) -> Result<Json<Joined>, ApiError> {
-    match app.store.join_room(id, caller.id()).await? {
+    match app.store().join_room(id, caller.id()).await? {
         Join::Joined(room) => Ok(Json(Joined { message: "Joined room successfully", room })),
         Join::NotFound => Err(ApiError::RoomNotFound("Room not found or inactive")),
         Join::Full => Err(ApiError::RoomFull),
@@ -71,17 +75,21 @@ pub async fn join(
 
 pub async fn show(
     State(app): State<Arc<App>>,
-    RoomAsParticipant(room): RoomAsParticipant,
+    RoomAsParticipant(found): RoomAsParticipant,
+    _: UnusedBody,
 ) -> Result<Json<Shown>, ApiError> {
-    let online = if room.active { app.rooms.online(room.id).await? } else { Vec::new() };
-    Ok(Json(Shown { room: WithPresence { room, online } }))
+    let room = &found.room;
+    let online = if room.active { app.services.rooms.online(room.id).await? } else { Vec::new() };
+    Ok(Json(Shown { room: WithPresence { room: found, online } }))
 }
 
 pub async fn list(
     State(app): State<Arc<App>>,
     caller: Caller,
-    paging: Paging,
+    paging: Paging<RoomId>,
+    _: UnusedBody,
 ) -> Result<Json<Listed>, ApiError> {
-    let page = app.store.rooms_of(caller.id(), paging.limit, paging.after.as_ref()).await?;
-    Ok(Json(Listed { rooms: page.items, next_cursor: page.next }))
+    let page = app.store().rooms_of(caller.id(), paging.limit, paging.after.as_ref()).await?;
+    let next_cursor = page.next.map(|next| app.config.cursor_key.seal(&next));
+    Ok(Json(Listed { rooms: page.items, next_cursor }))
 }

@@ -15,7 +15,12 @@ use zetra_domain::RoomId;
 use zetra_durable_objects::{HANDSHAKE_HEADER, Handshake, SESSION_HEADER};
 use zetra_socketio::engine::{Method, Query, RequestError, Route};
 
-use crate::{app::App, error::ApiError, extract::bearer, ports::Connection};
+use crate::{
+    error::ApiError,
+    ports::Connection,
+    request::{bearer, is_upgrade},
+    state::App,
+};
 
 pub async fn engine(State(app): State<Arc<App>>, mut request: Request) -> Result<Response, ApiError> {
     let query = Query::decode(request.uri().query().unwrap_or_default());
@@ -26,7 +31,7 @@ pub async fn engine(State(app): State<Arc<App>>, mut request: Request) -> Result
     let route = query.route(method, is_ours);
     let opening = matches!(route, Ok(Route::Open(_)));
     let (room, sid) = match (route, room) {
-        (Ok(Route::Open(_)), Ok(room)) => (room, ids.issue(room, app.platform.random())),
+        (Ok(Route::Open(_)), Ok(room)) => (room, ids.issue(room, app.random())),
         (Ok(Route::Session { sid, .. }), Ok(room)) => (room, sid.to_owned()),
         (Ok(_), Err(_)) => return Ok(refusal(RequestError::BAD_REQUEST, method)),
         (Err(error), _) => return Ok(refusal(error, method)),
@@ -41,12 +46,7 @@ pub async fn engine(State(app): State<Arc<App>>, mut request: Request) -> Result
         headers.insert(HANDSHAKE_HEADER, handshake);
     }
     let connection = room.map_or(Connection::Session(sid), Connection::Room);
-    Ok(app.rooms.hand_over(connection, request).await?)
-}
-
-pub fn is_upgrade<B>(request: &http::Request<B>) -> bool {
-    let upgrade = request.headers().get(header::UPGRADE).and_then(|value| value.to_str().ok());
-    upgrade.is_some_and(|upgrade| upgrade.eq_ignore_ascii_case("websocket"))
+    Ok(app.services.rooms.hand_over(connection, request).await?)
 }
 
 /// What the object is told of who connects.

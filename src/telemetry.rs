@@ -22,15 +22,16 @@ use tracing_subscriber::{
     layer::{Context, SubscriberExt},
     registry::LookupSpan,
 };
+use zetra_runtime::request_id;
 
-use crate::{error::ApiError, ports::Platform, throttle::client_address};
+use crate::{error::ApiError, ports::Platform, request::client_address};
 
 const REQUEST_ID: &str = "x-request-id";
 const REQUEST_ID_MAX: usize = 64;
 
 /// Names the request, logs it in and out, and gives errors their body.
 pub async fn observe(State(platform): State<Platform>, request: Request, next: Next) -> Response {
-    let id = request_id(request.headers()).unwrap_or_else(|| new_request_id(platform));
+    let id = given_request_id(request.headers()).unwrap_or_else(|| new_request_id(platform));
     let span = tracing::info_span!("request", requestId = id);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let address = client_address(request.headers()).to_owned();
@@ -42,7 +43,7 @@ pub async fn observe(State(platform): State<Platform>, request: Request, next: N
         tracing::info!(%method, path, status, duration, address, "response");
         response
     };
-    let mut response = handled.instrument(span).await;
+    let mut response = request_id::scope(&id, handled.instrument(span)).await;
     if let Ok(id) = HeaderValue::try_from(&id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
@@ -72,7 +73,7 @@ fn console(level: Level, line: &str) {
     }
 }
 
-fn request_id(headers: &HeaderMap) -> Option<String> {
+fn given_request_id(headers: &HeaderMap) -> Option<String> {
     let id = headers.get(REQUEST_ID)?.to_str().ok()?;
     let plain = id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
     ((1..=REQUEST_ID_MAX).contains(&id.len()) && plain).then(|| id.to_owned())

@@ -1,8 +1,9 @@
-//! The strict limit on the routes where passwords are tried.
+//! The strict limits: on the routes where passwords are tried, and on what a user makes.
 //!
 //! [`count`] runs before the token and the body: it counts the attempt with the client's address and
 //! puts an [`Attempts`] into the request. The handler [`Attempts::admit`]s the account as soon as it
-//! is known, and [`Attempts::settle`]s what came of it before the client learns of it.
+//! is known, and settles what came of it before the client learns of it: [`Admitted::settle`] with the
+//! address, [`Admitted::settle_password`] with the account as well.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,11 +12,10 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderValue, request::Parts};
-use zetra_domain::Email;
-use zetra_durable_objects::{AccountKey, Standing};
+use http::{HeaderValue, request::Parts};
+use zetra_domain::{AccountKey, AddressKey, Hourly, PasswordOutcome, Settlement, Standing, UserId};
 
-use crate::{app::App, error::ApiError};
+use crate::{error::ApiError, request::client_address, state::App};
 
 /// This client's attempts so far, and how it stands.
 #[derive(Clone)]
@@ -23,7 +23,7 @@ pub struct Attempts(Arc<Inner>);
 
 struct Inner {
     app: Arc<App>,
-    address: String,
+    address: AddressKey,
     locked: Vec<(AccountKey, Standing)>,
     standing: Mutex<Standing>,
 }
@@ -35,8 +35,8 @@ pub struct Admitted<'a> {
 }
 
 pub async fn count(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
-    let address = client_address(request.headers()).to_owned();
-    let attempt = match app.limiter.attempt(&address, app.config.auth_limits).await {
+    let address = AddressKey::of(client_address(request.headers()));
+    let attempt = match app.services.limiter.attempt(&address, app.config.auth_limits).await {
         Ok(attempt) => attempt,
         Err(error) => return ApiError::from(error).into_response(),
     };
@@ -51,20 +51,34 @@ pub async fn count(State(app): State<Arc<App>>, mut request: Request, next: Next
     with_headers(response, attempts.standing())
 }
 
-/// The address as the edge saw it. Requests that did not come through the edge share one.
-pub fn client_address(headers: &HeaderMap) -> &str {
-    headers.get("cf-connecting-ip").and_then(|address| address.to_str().ok()).unwrap_or("unknown")
+/// Counts one more that this user makes.
+///
+/// # Errors
+/// 429 past `limit` in an hour.
+pub async fn spend(app: &App, user: UserId, what: Hourly, limit: u32) -> Result<(), ApiError> {
+    let account = AccountKey::of_user(user);
+    let spent = app.services.limiter.spend(&account, what, limit, app.config.auth_limits).await?;
+    spent.map_err(ApiError::TooManyRequests)
 }
 
 impl Attempts {
     /// # Errors
     /// 429 for an account that is past its own limit.
-    pub fn admit(&self, email: &Email) -> Result<Admitted<'_>, ApiError> {
-        let account = AccountKey::of(email.as_str());
+    pub fn admit(&self, account: AccountKey) -> Result<Admitted<'_>, ApiError> {
         let locked = self.0.locked.iter().find(|(locked, _)| *locked == account);
         match locked {
             Some((_, standing)) => Err(self.refuse(*standing)),
             None => Ok(Admitted { attempts: self, account }),
+        }
+    }
+
+    /// A user signed in without a password that was looked at: by registering.
+    pub async fn note_sign_in(&self, user: UserId) {
+        let Inner { app, address, .. } = &*self.0;
+        let (account, limits) = (AccountKey::of_user(user), app.config.auth_limits);
+        let outcome = PasswordOutcome::SignedIn;
+        if let Err(error) = app.services.limiter.settle_password(&account, address, outcome, limits).await {
+            tracing::warn!(%error, %user, "this address may be locked out by strangers");
         }
     }
 
@@ -83,19 +97,50 @@ impl Attempts {
 }
 
 impl Admitted<'_> {
-    /// Counts the outcome; `failure` is what to answer when it was one.
+    /// Counts the outcome with the address; an error is a failure, and what to answer for it.
     ///
     /// # Errors
-    /// 429 past a limit, whether the password was right or not; else the failure itself.
-    pub async fn settle<T>(self, outcome: Result<T, ApiError>) -> Result<T, ApiError> {
+    /// 429 past a limit, whatever the outcome; else its own.
+    pub async fn settle<T>(&self, outcome: Result<T, ApiError>) -> Result<T, ApiError> {
         let Inner { app, address, .. } = &*self.attempts.0;
         let limits = app.config.auth_limits;
-        let verdict = app.limiter.settle(address, &self.account, outcome.is_err(), limits).await?;
-        if !verdict.allowed {
-            return Err(self.attempts.refuse(verdict.standing));
+        let verdict = app.services.limiter.settle(address, &self.account, outcome.is_err(), limits).await?;
+        self.judge(verdict, outcome)
+    }
+
+    /// The same for a password, which counts with its account too, whatever the address. `right` is what
+    /// it means where it was right.
+    ///
+    /// # Errors
+    /// 429 past a limit, whether the password was right or not; else the outcome's own.
+    pub async fn settle_password<T>(
+        &self,
+        outcome: Result<T, ApiError>,
+        right: PasswordOutcome,
+    ) -> Result<T, ApiError> {
+        let failed = outcome.is_err();
+        // Where the address is past its limits nobody learns anything, so the account has lost nothing.
+        let outcome = match self.settle(outcome).await {
+            Err(limited @ ApiError::RateLimited(_)) => return Err(limited),
+            outcome => outcome,
+        };
+        let Inner { app, address, .. } = &*self.attempts.0;
+        let told = if failed { PasswordOutcome::Wrong } else { right };
+        let limits = app.config.auth_limits;
+        let verdict = app.services.limiter.settle_password(&self.account, address, told, limits).await?;
+        self.judge(verdict, outcome)
+    }
+
+    fn judge<T>(&self, verdict: Settlement, outcome: Result<T, ApiError>) -> Result<T, ApiError> {
+        let before = self.attempts.standing();
+        match (verdict.allowed, verdict.standing) {
+            (false, standing) => Err(self.attempts.refuse(standing.unwrap_or(before))),
+            (true, Some(standing)) => {
+                self.attempts.note(before.tighter(standing));
+                outcome
+            }
+            (true, None) => outcome,
         }
-        self.attempts.note(verdict.standing);
-        outcome
     }
 }
 

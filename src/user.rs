@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use serde::Serialize;
-use zetra_domain::{Email, Invalid, PasswordAttempt, TokenError, User, Username, all2};
-use zetra_signalling::Revocation;
+use zetra_domain::{AccountKey, Email, Invalid, PasswordAttempt, TokenError, User, Username, all2};
 use zetra_store::{ProfileUpdate, Taken};
 
 use crate::{
-    app::App,
     auth,
     error::ApiError,
-    extract::{Caller, JsonBody},
+    extract::{Caller, JsonBody, UnusedBody},
+    state::App,
     throttle::Attempts,
 };
 
@@ -28,12 +27,13 @@ pub struct Deleted {
     message: &'static str,
 }
 
-pub async fn profile(caller: Caller) -> Json<Profile> {
+pub async fn profile(caller: Caller, _: UnusedBody) -> Json<Profile> {
     Json(Profile { message: None, user: caller.account.user })
 }
 
 pub async fn update_profile(
     State(app): State<Arc<App>>,
+    attempts: Attempts,
     caller: Caller,
     JsonBody(body): JsonBody,
 ) -> Result<Json<Profile>, ApiError> {
@@ -44,14 +44,16 @@ pub async fn update_profile(
     }
     let (username, email) =
         all2(username.map(Username::parse).transpose(), email.map(Email::parse).transpose())?;
-    match app.store.update_profile(caller.id(), username.as_ref(), email.as_ref()).await? {
-        ProfileUpdate::Updated(user) => {
-            Ok(Json(Profile { message: Some("Profile updated successfully"), user }))
-        }
+    let admitted = attempts.admit(AccountKey::of_user(caller.id()))?;
+    // Who tries names learns which are taken, so a conflict is a failure.
+    let updated = match app.store().update_profile(caller.id(), username.as_ref(), email.as_ref()).await? {
+        ProfileUpdate::Updated(user) => Ok(user),
         ProfileUpdate::Taken(Taken::Username) => Err(ApiError::UsernameTaken("Username already taken")),
         ProfileUpdate::Taken(Taken::Email) => Err(ApiError::EmailTaken("Email already in use")),
-        ProfileUpdate::Gone => Err(TokenError::Invalid.into()),
-    }
+        ProfileUpdate::Gone => return Err(TokenError::Invalid.into()),
+    };
+    let user = admitted.settle(updated).await?;
+    Ok(Json(Profile { message: Some("Profile updated successfully"), user }))
 }
 
 pub async fn delete_account(
@@ -63,11 +65,14 @@ pub async fn delete_account(
     let [password] = body.required(["password"], "Password is required to delete account")?;
     let password = PasswordAttempt::parse("password", password)?;
     auth::confirm(&attempts, &caller, &password, "Invalid password").await?;
-    let rooms = app.store.delete_user(caller.id()).await?;
-    tracing::info!(user = %caller.id(), "an account was deleted");
-    let revocation = Revocation::AccountDeleted { user: caller.id() };
-    if let Err(error) = app.rooms.revoke(rooms, &revocation).await {
-        tracing::error!(%error, "sockets of a deleted account may be open still");
+    let user = caller.id();
+    app.services.revocations.announce(user).await?;
+    app.store().delete_user(user).await?;
+    tracing::info!(%user, "an account was deleted");
+    auth::tell_rooms(&app, user).await;
+    if let Err(error) = app.services.limiter.forget(&AccountKey::of_user(user), app.config.auth_limits).await
+    {
+        tracing::warn!(%error, %user, "the count of a deleted account ends by itself later");
     }
     Ok(Json(Deleted { message: "Account deleted successfully" }))
 }

@@ -1,27 +1,29 @@
 //! The ports on Workers: objects, outgoing requests, the clock, randomness.
 
-use std::{cell::OnceCell, sync::Arc};
+use std::{cell::OnceCell, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use axum::{Router, response::Response};
-use futures_util::{StreamExt, stream};
+use futures_util::future::{Either, select};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
-use worker::{Env, Fetch, Method, Request, RequestInit, send::IntoSendFuture};
-use zetra_domain::{RoomId, Timestamp, UserId};
-use zetra_durable_objects::{
-    AccountKey, Attempt, AuthLimits, Config, RateLimitClient, RoomClient, SessionClient, Verdict,
+use worker::{AbortController, Delay, Env, Fetch, Method, Request, RequestInit, send::IntoSendFuture};
+use zetra_domain::{
+    AccountKey, AddressKey, Attempt, AuthLimits, Hourly, PasswordOutcome, RoomId, Settlement, Timestamp,
+    UserId,
 };
-use zetra_signalling::Revocation;
+use zetra_durable_objects::clients::{RateLimitClient, RevocationOutboxClient, RoomClient, SessionClient};
+use zetra_runtime::{Config, Variables, variable};
 
 use crate::{
-    app::{self, App, Services},
-    ports::{Connection, Limiter, Platform, Rooms, TurnService, Unavailable},
+    ports::{Connection, Limiter, Platform, Revocations, Rooms, TurnCredentials, Unavailable},
+    router,
+    state::{App, Services},
     telemetry,
 };
 
-/// Rooms that are told of a revocation at the same time.
-const REVOCATIONS_AT_ONCE: usize = 16;
+/// How long the TURN service may take.
+const TURN_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The router, built once per isolate.
 pub fn router(env: &Env) -> Router {
@@ -32,28 +34,30 @@ pub fn router(env: &Env) -> Router {
 }
 
 fn build(env: &Env) -> Router {
-    let variable = |name: &str| env.var(name).ok().map(|value| value.to_string());
-    let production = Config::is_production(variable);
+    let variable = |name: &str| variable(env, name);
+    let variables = Variables::new(&variable);
+    let production = Config::is_production(variables);
     telemetry::show_debug(!production);
     let started = Timestamp::from_millis(zetra_durable_objects::now());
     let platform = Platform { clock: zetra_durable_objects::now, fill_random, started, production };
-    let opened = Config::read(variable).and_then(|config| {
+    let opened = Config::read(variables).and_then(|config| {
         let store = config.database.open(env)?;
         Ok((config, store))
     });
     let (config, store) = match opened {
         Ok(both) => both,
-        Err(error) => return app::unconfigured(&error, platform),
+        Err(error) => return router::unconfigured(&error, platform),
     };
     let objects = Arc::new(Objects(env.clone()));
     let services = Services {
         store,
         rooms: objects.clone(),
+        revocations: objects.clone(),
         limiter: objects,
         turn: Arc::new(CloudflareTurn),
         platform,
     };
-    app::router(App::new(config, services))
+    router::router(App::new(config, services))
 }
 
 fn fill_random(bytes: &mut [u8]) {
@@ -68,6 +72,10 @@ impl Objects {
         RoomClient::new(&self.0).map_err(unavailable)
     }
 
+    fn outboxes(&self) -> Result<RevocationOutboxClient, Unavailable> {
+        RevocationOutboxClient::new(&self.0).map_err(unavailable)
+    }
+
     fn limits(&self) -> Result<RateLimitClient, Unavailable> {
         RateLimitClient::new(&self.0).map_err(unavailable)
     }
@@ -77,15 +85,6 @@ impl Objects {
 impl Rooms for Objects {
     async fn online(&self, room: RoomId) -> Result<Vec<UserId>, Unavailable> {
         self.rooms()?.online(room).into_send().await.map_err(unavailable)
-    }
-
-    async fn revoke(&self, rooms: Vec<RoomId>, revocation: &Revocation) -> Result<(), Unavailable> {
-        let client = self.rooms()?;
-        let told = async {
-            let calls = rooms.into_iter().map(|room| client.revoke(room, revocation));
-            stream::iter(calls).buffer_unordered(REVOCATIONS_AT_ONCE).collect::<Vec<_>>().await
-        };
-        told.into_send().await.into_iter().collect::<Result<(), _>>().map_err(unavailable)
     }
 
     async fn hand_over(
@@ -107,19 +106,55 @@ impl Rooms for Objects {
 }
 
 #[async_trait]
+impl Revocations for Objects {
+    async fn announce(&self, user: UserId) -> Result<(), Unavailable> {
+        self.outboxes()?.announce(user).into_send().await.map_err(unavailable)
+    }
+
+    async fn deliver(&self, user: UserId) -> Result<(), Unavailable> {
+        self.outboxes()?.deliver(user).into_send().await.map_err(unavailable)
+    }
+}
+
+#[async_trait]
 impl Limiter for Objects {
-    async fn attempt(&self, address: &str, limits: AuthLimits) -> Result<Attempt, Unavailable> {
+    async fn attempt(&self, address: &AddressKey, limits: AuthLimits) -> Result<Attempt, Unavailable> {
         self.limits()?.attempt(address, limits).into_send().await.map_err(unavailable)
     }
 
     async fn settle(
         &self,
-        address: &str,
+        address: &AddressKey,
         account: &AccountKey,
         failed: bool,
         limits: AuthLimits,
-    ) -> Result<Verdict, Unavailable> {
+    ) -> Result<Settlement, Unavailable> {
         self.limits()?.settle(address, account, failed, limits).into_send().await.map_err(unavailable)
+    }
+
+    async fn settle_password(
+        &self,
+        account: &AccountKey,
+        address: &AddressKey,
+        outcome: PasswordOutcome,
+        limits: AuthLimits,
+    ) -> Result<Settlement, Unavailable> {
+        let client = self.limits()?;
+        client.settle_password(account, address, outcome, limits).into_send().await.map_err(unavailable)
+    }
+
+    async fn spend(
+        &self,
+        account: &AccountKey,
+        what: Hourly,
+        limit: u32,
+        limits: AuthLimits,
+    ) -> Result<Result<(), i64>, Unavailable> {
+        self.limits()?.spend(account, what, limit, limits).into_send().await.map_err(unavailable)
+    }
+
+    async fn forget(&self, account: &AccountKey, limits: AuthLimits) -> Result<(), Unavailable> {
+        self.limits()?.forget(account, limits).into_send().await.map_err(unavailable)
     }
 }
 
@@ -127,21 +162,32 @@ impl Limiter for Objects {
 struct CloudflareTurn;
 
 #[async_trait]
-impl TurnService for CloudflareTurn {
+impl TurnCredentials for CloudflareTurn {
     async fn generate(&self, url: &str, api_token: &SecretString, ttl: i64) -> Result<Value, Unavailable> {
+        let controller = AbortController::default();
+        let signal = controller.signal();
         let asked = async {
             let mut init = RequestInit::new();
             init.with_method(Method::Post).with_body(Some(json!({ "ttl": ttl }).to_string().into()));
             let request = Request::new_with_init(url, &init)?;
             request.headers().set("content-type", "application/json")?;
             request.headers().set("authorization", &format!("Bearer {}", api_token.expose_secret()))?;
-            let mut response = Fetch::Request(request).send().await?;
+            let mut response = Fetch::Request(request).send_with_signal(&signal).await?;
             match response.status_code() {
                 200..=299 => response.json::<Value>().await,
                 status => Err(worker::Error::from(format!("status {status}"))),
             }
         };
-        let mut answer = asked.into_send().await.map_err(unavailable)?;
+        let in_time = async {
+            match select(Box::pin(asked), Delay::from(TURN_TIMEOUT)).await {
+                Either::Left((answer, _)) => answer,
+                Either::Right(_) => {
+                    controller.abort();
+                    Err(worker::Error::from("no answer in time"))
+                }
+            }
+        };
+        let mut answer = in_time.into_send().await.map_err(unavailable)?;
         answer.get_mut("iceServers").map(Value::take).ok_or_else(|| Unavailable("no iceServers".to_owned()))
     }
 }

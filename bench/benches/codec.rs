@@ -5,9 +5,10 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use zetra_domain::{ObjectIds, RoomId, Timestamp, TokenKey};
-use zetra_durable_objects::{Door, RoomApplication, RoomSettings, SocketAuth, Verification};
-use zetra_signalling::{Admission, EventRate, Limits};
+use zetra_domain::{Admission, HonouredTokens, Membership, ObjectIds, RoomId, Timestamp, TokenKey};
+use zetra_durable_objects::{Asker, Authenticator, RoomApplication, RoomSettings, Verification};
+use zetra_runtime::SocketAuth;
+use zetra_signalling::{EventRate, Limits};
 use zetra_socketio::{
     Emission, LogLimits, SocketIo, ack,
     engine::{Action, Frame, LinkId, Method, Opening, Query, Reception, Server, Settings},
@@ -84,8 +85,8 @@ fn room_of_two() -> (Server<SocketIo<RoomApplication>>, LinkId) {
     let key = || TokenKey::new(&"0123456789abcdef0123456789abcdef".to_owned().into()).unwrap();
     let limits = Limits { max_present: 64, hold: 10_000, rate: EventRate::default() };
     let log = LogLimits { max_age: 75_000, max_events: 512, max_bytes: 1_000_000 };
-    let door = Door { token_key: key(), socket_auth: SocketAuth::Required };
-    let settings = RoomSettings { door, limits, log, new_id: || "id".to_owned() };
+    let authenticator = Authenticator { token_key: key(), socket_auth: SocketAuth::Required };
+    let settings = RoomSettings { authenticator, limits, log, new_id: || "id".to_owned() };
     let id: RoomId = ROOM.parse().unwrap();
     let mut room = Server::restore(Settings::default(), Vec::new(), |kept| {
         SocketIo::restore(zetra_socketio::Limits::default(), kept, |connected| {
@@ -103,11 +104,15 @@ fn room_of_two() -> (Server<SocketIo<RoomApplication>>, LinkId) {
         let Reception::WebSocket(link) = reception else { panic!("no WebSocket") };
         links.push(link);
         room.receive_text(link, &format!(r#"40{{"token":"{token}"}}"#), 0);
-        let known = Verification::Account { version: 0, kept: None };
-        room.act(0, |protocol, out| protocol.act(0, out, |app| app.verified(socket, known, 0)));
+        let tokens = HonouredTokens { version: 0, kept: None };
+        let known = Verification::Account(tokens.clone());
+        room.act(0, |protocol, out| {
+            protocol.act(0, out, |app| app.verified(Asker::Socket(socket), known, 0));
+        });
+        let admission = Admission { membership: Membership::Participant, tokens: Some(tokens) };
         room.receive_text(link, &format!(r#"42["join-room","{ROOM}"]"#), 0);
         room.act(0, |protocol, out| {
-            protocol.act(0, out, |app| app.admitted(socket, user, None, Admission::Participant, 0));
+            protocol.act(0, out, |app| app.admitted(socket, user, None, Some(admission), 0));
         });
     }
     (room, links[0])

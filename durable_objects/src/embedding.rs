@@ -7,17 +7,21 @@ use serde::de::DeserializeOwned;
 use wasm_bindgen::{JsCast, JsError, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use worker::Env;
-use zetra_domain::{RoomId, UserId};
-use zetra_signalling::Admission;
+use zetra_domain::{Admission, RoomId, UserId};
+use zetra_runtime::{Config, ConfigError, Database, Variables, variable};
 use zetra_socketio::engine::{Limits, Settings, Timing};
 use zetra_socketio_object::bindings::KeyValues;
 use zetra_store::Store;
 
-use crate::{Config, ConfigError, Database, Verification, object_clients::NAME_HEADER};
+use crate::{
+    authenticator::{Authenticator, Verification},
+    clients::NAME_HEADER,
+};
 
 /// The configuration, or what is wrong with it, in words for the operator.
 pub(crate) fn config(env: &Env) -> Result<Config, JsError> {
-    Config::read(|name| variable(env, name)).map_err(|error| JsError::new(&error.to_string()))
+    Config::read(Variables::new(&|name| variable(env, name)))
+        .map_err(|error| JsError::new(&error.to_string()))
 }
 
 pub(crate) fn settings(config: &Config) -> Settings {
@@ -27,6 +31,10 @@ pub(crate) fn settings(config: &Config) -> Settings {
         ..Timing::default()
     };
     Settings { timing, limits: Limits::default() }
+}
+
+pub(crate) fn authenticator(config: &Config) -> Authenticator {
+    Authenticator { token_key: config.token_key.clone(), socket_auth: config.socket_auth }
 }
 
 pub(crate) fn room_limits(config: &Config) -> zetra_signalling::Limits {
@@ -71,9 +79,7 @@ pub(crate) fn stored(kv: &KeyValues, prefix: &str) -> Vec<(String, String)> {
 pub(crate) async fn verification(env: &Env, user: UserId) -> Verification {
     let Ok(store) = open(env) else { return Verification::StoreUnavailable };
     match store.account(user).await {
-        Ok(Some(account)) => {
-            Verification::Account { version: account.token_version, kept: account.kept_token }
-        }
+        Ok(Some(account)) => Verification::Account(account.tokens),
         Ok(None) => Verification::NoAccount,
         Err(error) => {
             tracing::error!(%error, "the store failed");
@@ -82,25 +88,14 @@ pub(crate) async fn verification(env: &Env, user: UserId) -> Verification {
     }
 }
 
-pub(crate) async fn admission(env: &Env, room: RoomId, user: UserId) -> Admission {
-    let Ok(store) = open(env) else { return Admission::StoreUnavailable };
-    match store.admission(room, user).await {
-        Ok(zetra_store::Admission::Participant) => Admission::Participant,
-        Ok(zetra_store::Admission::NotParticipant) => Admission::NotParticipant,
-        Ok(zetra_store::Admission::RoomNotFound) => Admission::RoomNotFound,
-        Err(error) => {
-            tracing::error!(%error, "the store failed");
-            Admission::StoreUnavailable
-        }
-    }
-}
-
-fn variable(env: &Env, name: &str) -> Option<String> {
-    env.var(name).ok().map(|value| value.to_string())
+/// `None` where the store cannot be asked.
+pub(crate) async fn admission(env: &Env, room: RoomId, user: UserId) -> Option<Admission> {
+    let admission = open(env).ok()?.admission(room, user).await;
+    admission.inspect_err(|error| tracing::error!(%error, "the store failed")).ok()
 }
 
 fn open(env: &Env) -> Result<Arc<dyn Store>, ConfigError> {
-    Database::from_variables(|name| variable(env, name))
+    Database::of(env)
         .and_then(|database| database.open(env))
         .inspect_err(|error| tracing::error!(%error, "the store cannot be opened"))
 }

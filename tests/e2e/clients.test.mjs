@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { Client, WAYS, call, joined, marker, person, roomOf } from "./support/people.mjs";
+import { within } from "./support/patience.mjs";
 import { startServer } from "./support/server.mjs";
 
 const EVENTS = 10_000;
@@ -30,14 +31,17 @@ describe("real clients", () => {
       // This one starts with polling and upgrades while the events run.
       const upgrading = new Client(over(way), room, { token: people[1].token });
       const transports = [];
-      upgrading.socket.io.on("open", () => {
-        transports.push(upgrading.socket.io.engine.transport.name);
-        upgrading.socket.io.engine.on("upgrade", ({ name }) => transports.push(name));
+      const upgraded = new Promise((resolve) => {
+        upgrading.socket.io.on("open", () => {
+          transports.push(upgrading.socket.io.engine.transport.name);
+          upgrading.socket.io.engine.on("upgrade", ({ name }) => resolve(transports.push(name)));
+        });
       });
       await upgrading.next("(connect)");
       upgrading.emit("join-room", room);
       await steady.next("user-connected");
       await Promise.all([numbered(steady, upgrading, room), numbered(upgrading, steady, room)]);
+      await within(upgraded, "the upgrade");
       assert.deepEqual(transports, ["polling", "websocket"]);
       steady.close();
       upgrading.close();

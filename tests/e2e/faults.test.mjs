@@ -2,6 +2,8 @@
 // misbehaves on purpose, and by ending the database's process under load.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
 import { before, after, describe, test } from "node:test";
 import { Trouble } from "./support/trouble.mjs";
 import { OwnDatabase } from "./support/own_database.mjs";
@@ -84,13 +86,34 @@ describe("between the Worker and MongoDB", () => {
     assert.equal((await profile()).status, 200);
   });
 
-  test("a redirect is not followed: the key is for one server", async () => {
-    let followed = 0;
-    trouble.elsewhere = () => (followed += 1);
-    trouble.misbehave((_, response) => response.writeHead(307, { location: `${trouble.url}/elsewhere` }).end());
-    unavailable(await profile());
-    trouble.calm();
-    assert.equal(followed, 0);
+  test("no redirect is followed: the key and the documents are for one server", async () => {
+    const reached = [];
+    const elsewhere = createServer((request, response) => {
+      reached.push([request.method, request.url, request.headers]);
+      response.end("{}");
+    });
+    elsewhere.listen(0, "127.0.0.1");
+    await once(elsewhere, "listening");
+    trouble.elsewhere = (request) => reached.push([request.method, request.url, request.headers]);
+    for (const status of [301, 302, 303, 307, 308]) {
+      for (const origin of [trouble.url, `http://127.0.0.1:${elsewhere.address().port}`]) {
+        const location = `${origin}/elsewhere`;
+        trouble.misbehave((_, response) => response.writeHead(status, { location }).end());
+        unavailable(await profile());
+        trouble.calm();
+      }
+    }
+    assert.deepEqual(reached, []);
+    assert.equal((await profile()).status, 200);
+    elsewhere.close();
+  });
+
+  test("the id of a request goes with it to the Data API server, into both logs", async () => {
+    const id = "from-the-client.1";
+    await call(server, "GET", "/api/user/profile", { token: ann.token, headers: { "x-request-id": id } });
+    const there = server.dataApi.logged.filter((line) => line.requestId === id || line.request_id === id);
+    assert.ok(there.length > 0, "it is in the Data API server's log");
+    assert.ok(server.logged.some((line) => JSON.parse(line).requestId === id), "and in the Worker's");
   });
 
   test("a duplicate key is 409 in every server's words", async () => {

@@ -1,8 +1,9 @@
 //! `cargo xtask bench`: the codec under criterion; the relay side by side with the official server and
-//! with the floor of the runtime; the way to MongoDB beside the driver called directly.
+//! with the floor of the runtime; what a login tells by its time; the way to MongoDB beside the driver called directly.
 
 use crate::{
-    Result, build,
+    build,
+    error::Result,
     mongodb::TestDatabase,
     process::{command, run_shown},
     workspace,
@@ -10,11 +11,14 @@ use crate::{
 
 pub fn run(arguments: &[&str]) -> Result<()> {
     match arguments {
-        [] => codec().and_then(|()| relay()).and_then(|()| mongodb()),
+        [] => codec().and_then(|()| relay()).and_then(|()| login()).and_then(|()| mongodb()),
         ["codec"] => codec(),
         ["relay"] => relay(),
+        ["login"] => login(),
         ["mongodb"] => mongodb(),
-        [other, ..] => Err(format!("unknown benchmark: {other}; there are `codec`, `relay` and `mongodb`")),
+        [other, ..] => {
+            Err(format!("unknown benchmark: {other}; there are `codec`, `relay`, `login` and `mongodb`"))
+        }
     }
 }
 
@@ -23,9 +27,17 @@ fn codec() -> Result<()> {
 }
 
 fn relay() -> Result<()> {
+    on_workerd("bench/relay/run.mjs")
+}
+
+fn login() -> Result<()> {
+    on_workerd("bench/login/run.mjs")
+}
+
+fn on_workerd(script: &str) -> Result<()> {
     build::run()?;
     let mut node = command(workspace::node_bin("node"), &[]);
-    node.arg(workspace::path("bench/relay/run.mjs"));
+    node.arg(workspace::path(script));
     run_shown(node, "")
 }
 

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use nix::unistd::Uid;
 
 use crate::{
-    Result, build,
+    build,
+    error::Result,
     process::{command, run_quietly, run_shown},
     progress::Step,
     workspace,

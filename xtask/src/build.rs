@@ -4,7 +4,7 @@
 use std::{fs, path::Path, process::Command, time::SystemTime};
 
 use crate::{
-    Result,
+    error::Result,
     process::{command, run_quietly},
     progress::Step,
     setup::{self, newest_change},

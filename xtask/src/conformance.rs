@@ -1,7 +1,8 @@
 //! `cargo xtask conformance`: the fixture of the official protocol suites, to run them by hand.
 
 use crate::{
-    Result, build,
+    build,
+    error::Result,
     process::{command, run_shown},
     workspace,
 };

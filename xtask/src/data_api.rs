@@ -5,19 +5,13 @@ use std::{
     io::{BufRead, BufReader},
     os::unix::process::CommandExt,
     process::{Child, Stdio},
-    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
-
 use crate::{
-    Result,
+    error::Result,
     mongodb::{self, Database},
-    process::{command, run_quietly, stop_signal},
+    process::{catch_stop_signals, command, is_stopping, run_quietly, terminate},
     progress::Step,
     setup, workspace,
 };
@@ -28,7 +22,7 @@ const DATABASE: &str = "zetra";
 const POLL: Duration = Duration::from_millis(100);
 
 pub fn run() -> Result<()> {
-    let stopping = stop_signal()?;
+    catch_stop_signals()?;
     mongodb::install()?;
     let mut step = Step::begin("building the Data API server");
     run_quietly(
@@ -42,8 +36,8 @@ pub fn run() -> Result<()> {
     let listen = std::env::var("DATA_API_LISTEN").unwrap_or_else(|_| LISTEN.to_owned());
     let mut server = start(&database, &key, &listen)?;
     announce(&key, &listen);
-    let outcome = wait(&mut server, &stopping);
-    stop(&mut server);
+    let outcome = wait(&mut server);
+    terminate(&mut server);
     println!("stopped; the data of this database is gone");
     outcome
 }
@@ -72,26 +66,18 @@ fn announce(key: &str, listen: &str) {
     println!("\n  The Data API listens on http://{listen}/data/v1, a database for tests is behind it.");
     println!("  Put these lines into .dev.vars, then run `cargo xtask dev` in another terminal:\n");
     println!("MONGO_URI=http://{listen}/data/v1");
-    println!("MONGO_API_KEY={key}");
+    println!("MONGO_API_KEY=\"Bearer {key}\"");
     println!("MONGO_DATA_SOURCE=Cluster0");
     println!("MONGO_DATABASE={DATABASE}");
     println!("\n  Ctrl-C ends both. The data is only for trying: it goes with them.\n");
 }
 
-fn wait(server: &mut Child, stopping: &AtomicBool) -> Result<()> {
-    while !stopping.load(Ordering::SeqCst) {
+fn wait(server: &mut Child) -> Result<()> {
+    while !is_stopping() {
         if let Some(status) = server.try_wait().map_err(|error| error.to_string())? {
             return Err(format!("the Data API server ended by itself ({status})"));
         }
         std::thread::sleep(POLL);
     }
     Ok(())
-}
-
-fn stop(server: &mut Child) {
-    // Errors mean that it is gone, which is what we want.
-    if let Ok(id) = i32::try_from(server.id()) {
-        let _ = kill(Pid::from_raw(id), Signal::SIGTERM);
-    }
-    let _ = server.wait();
 }

@@ -1,7 +1,8 @@
 //! `cargo xtask deploy`: the Worker, its objects, its database and its secret, on Cloudflare.
 
 use crate::{
-    Result, build,
+    build,
+    error::Result,
     process::{command, output_of, run_shown},
     workspace,
 };

@@ -5,7 +5,6 @@ use std::{
     net::{Ipv4Addr, TcpListener, TcpStream},
     os::unix::process::CommandExt,
     process::Child,
-    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
@@ -15,8 +14,9 @@ use nix::{
 };
 
 use crate::{
-    Result, build,
-    process::{command, stop_signal},
+    build,
+    error::Result,
+    process::{catch_stop_signals, command, is_stopping},
     progress::{self, Step},
     setup, workspace,
 };
@@ -28,14 +28,13 @@ const POLL: Duration = Duration::from_millis(100);
 
 pub fn run() -> Result<()> {
     let port = workspace::port()?;
-    let stopping = stop_signal()?;
+    catch_stop_signals()?;
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| {
         format!("port {port} cannot be used ({error}). End what runs there, or choose another: PORT=4001 cargo xtask dev")
     })?;
     build::run()?;
-    setup::migrate_locally()?;
     let mut server = start(port)?;
-    let outcome = serve(&mut server, port, &stopping);
+    let outcome = serve(&mut server, port);
     stop(&mut server);
     outcome
 }
@@ -53,28 +52,32 @@ fn start(port: u16) -> Result<Child> {
     wrangler.spawn().map_err(|error| format!("cannot start wrangler: {error}"))
 }
 
-fn serve(server: &mut Child, port: u16, stopping: &AtomicBool) -> Result<()> {
-    let mut step = Step::begin("starting the runtime");
+fn serve(server: &mut Child, port: u16) -> Result<()> {
+    // What wrangler prints is its progress.
+    let step = Step::begin("starting the runtime");
     let begun = progress::now();
-    let mut ready = false;
-    while !stopping.load(Ordering::SeqCst) {
-        if let Some(status) = server.try_wait().map_err(|error| error.to_string())? {
-            return Err(format!("wrangler ended by itself ({status}); its last lines are above"));
+    while goes_on(server)? {
+        if let Some(health) = health(port) {
+            step.done("");
+            announce(port, &health);
+            break;
         }
-        if !ready {
-            if begun.elapsed() > START {
-                return Err("the runtime did not answer within two minutes".to_owned());
-            }
-            step.update("waiting for /health");
-            if let Some(health) = health(port) {
-                ready = true;
-                announce(port, &health);
-            }
+        if begun.elapsed() > START {
+            return Err("the runtime did not answer within two minutes".to_owned());
         }
-        std::thread::sleep(POLL);
     }
+    while goes_on(server)? {}
     println!("\nstopping …");
     Ok(())
+}
+
+/// After a moment: whether nobody has told us to stop.
+fn goes_on(server: &mut Child) -> Result<bool> {
+    if let Some(status) = server.try_wait().map_err(|error| error.to_string())? {
+        return Err(format!("wrangler ended by itself ({status}); its last lines are above"));
+    }
+    std::thread::sleep(POLL);
+    Ok(!is_stopping())
 }
 
 fn announce(port: u16, health: &str) {
@@ -87,7 +90,7 @@ fn announce(port: u16, health: &str) {
     );
     match mongo_uri() {
         Some(uri) => println!("    data     MongoDB, at {uri}"),
-        None => println!("    data     {}", workspace::state_dir().display()),
+        None => println!("    data     D1, in {}", workspace::state_dir().display()),
     }
     if !healthy {
         println!("\n  Not healthy yet: {health}");
@@ -99,11 +102,7 @@ fn announce(port: u16, health: &str) {
 fn mongo_uri() -> Option<String> {
     [".dev.vars", "wrangler.toml"].into_iter().find_map(|file| {
         let text = std::fs::read_to_string(workspace::path(file)).ok()?;
-        let mut values = text.lines().filter_map(|line| {
-            let (name, value) = line.split_once('=')?;
-            (name.trim() == "MONGO_URI").then(|| value.trim().trim_matches('"').to_owned())
-        });
-        values.find(|value| !value.is_empty())
+        setup::variable_in(&text, "MONGO_URI")
     })
 }
 

@@ -7,6 +7,7 @@ mod conformance;
 mod data_api;
 mod deploy;
 mod dev;
+mod error;
 mod mongodb;
 mod process;
 mod progress;
@@ -22,14 +23,14 @@ cargo xtask <command>
   dev      set everything up, build, serve http://localhost:4000 (PORT), until Ctrl-C
   test     set everything up, then every check and test; what CI runs
   build    build the Worker into build/ (does nothing when nothing changed)
-  bench    measure the codec, the relay side by side with the official server, and the way to MongoDB
-           (all, or one of: codec relay mongodb)
+  bench    measure the codec, the relay side by side with the official server, what a login tells by its
+           time, and the way to MongoDB (all, or one of: codec relay login mongodb)
   conformance  serve the fixture of the official Socket.IO suites on http://localhost:3000
   mongodb  serve a MongoDB-compatible database for trying, with the Data API in front
   screenshots  take pictures of the client's pages into docs/screenshots
   deploy   deploy to Cloudflare: database, migrations, secret, Worker
            --dry-run  only build and show what would be uploaded
-  setup    only install what is missing
+  setup    only install what is missing, and make .dev.vars
   help     this text
 
 Environment
@@ -39,9 +40,6 @@ Environment
   TEST_MONGODB_URI a MongoDB for `test` to use; otherwise it starts a compatible one of its own
 
 Everything that is installed goes into target/ and node_modules/ of this folder.";
-
-/// Why a command failed, and what to do about it.
-type Result<T> = std::result::Result<T, String>;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -65,6 +63,10 @@ fn main() -> ExitCode {
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
+        Err(_) if process::is_stopping() => {
+            eprintln!("\nstopped");
+            ExitCode::FAILURE
+        }
         Err(error) => {
             eprintln!("\nerror: {error}");
             ExitCode::FAILURE

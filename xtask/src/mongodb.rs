@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    Result,
+    error::Result,
     process::{command, output_of, run_quietly},
     progress::{self, Step},
     setup, workspace,

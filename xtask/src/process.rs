@@ -1,30 +1,38 @@
-//! Running other programs: with their output shown, or followed line by line.
+//! Running other programs: with their output shown, or followed line by line; and ending them.
 
 use std::{
     collections::VecDeque,
     io::{BufRead, BufReader, Read},
     path::Path,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     sync::{
-        Arc,
         atomic::{AtomicBool, Ordering},
         mpsc::{self, RecvTimeoutError},
     },
     time::Duration,
 };
 
-use crate::{Result, progress::Step, workspace};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+use crate::{error::Result, progress::Step, workspace};
 
 /// Lines of output that are kept to be shown when a quiet program fails.
 const KEPT_LINES: usize = 40;
 
-/// Becomes true at Ctrl-C and SIGTERM.
-pub fn stop_signal() -> Result<Arc<AtomicBool>> {
-    let stopping = Arc::new(AtomicBool::new(false));
-    let on_signal = Arc::clone(&stopping);
-    ctrlc::set_handler(move || on_signal.store(true, Ordering::SeqCst))
-        .map_err(|error| format!("cannot catch Ctrl-C: {error}"))?;
-    Ok(stopping)
+/// Signals concern the whole process.
+static STOPPING: AtomicBool = AtomicBool::new(false);
+
+/// From now on Ctrl-C and SIGTERM end nothing by themselves: [`is_stopping`] tells of them.
+pub fn catch_stop_signals() -> Result<()> {
+    ctrlc::set_handler(|| STOPPING.store(true, Ordering::SeqCst))
+        .map_err(|error| format!("cannot catch Ctrl-C: {error}"))
+}
+
+pub fn is_stopping() -> bool {
+    STOPPING.load(Ordering::SeqCst)
 }
 
 /// A command in the workspace's root.
@@ -40,7 +48,8 @@ pub fn run_shown(mut command: Command, remedy: &str) -> Result<()> {
     if status.success() { Ok(()) } else { Err(format!("{} failed ({status}). {remedy}", named(&command))) }
 }
 
-/// Runs quietly, telling `step` the latest line; what it printed is shown only when it fails.
+/// Runs quietly, telling `step` the latest line; what it printed is shown only when it fails. Ends with
+/// us when we are told to stop.
 pub fn run_quietly(mut command: Command, step: &mut Step, remedy: &str) -> Result<()> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| cannot_start(&command, &error, remedy))?;
@@ -74,6 +83,10 @@ pub fn run_quietly(mut command: Command, step: &mut Step, remedy: &str) -> Resul
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
+        if is_stopping() {
+            terminate(&mut child);
+            return Err(format!("{} was stopped", named(&command)));
+        }
         step.update(&latest);
     }
     let status = child.wait().map_err(|error| format!("{} was lost: {error}", named(&command)))?;
@@ -88,6 +101,15 @@ pub fn run_quietly(mut command: Command, step: &mut Step, remedy: &str) -> Resul
 pub fn output_of(mut command: Command) -> Option<String> {
     let output = command.stderr(Stdio::null()).stdin(Stdio::null()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// Asks a program to end, and waits until it has.
+pub fn terminate(child: &mut Child) {
+    // Errors mean that it is gone, which is what we want.
+    if let Ok(id) = i32::try_from(child.id()) {
+        let _ = kill(Pid::from_raw(id), Signal::SIGTERM);
+    }
+    let _ = child.wait();
 }
 
 fn named(command: &Command) -> String {

@@ -1,10 +1,10 @@
 //! Installs what is missing, into target/ and node_modules/ only. Each step looks first and does
 //! nothing when it is done already, so this can run before every command.
 
-use std::{fs, path::Path, time::SystemTime};
+use std::{fs, io::ErrorKind, path::Path, time::SystemTime};
 
 use crate::{
-    Result,
+    error::Result,
     process::{command, output_of, run_quietly},
     progress::Step,
     workspace,
@@ -24,26 +24,6 @@ pub fn run() -> Result<()> {
         outcomes.into_iter().collect::<Result<()>>()
     })?;
     dev_vars()
-}
-
-/// Brings the local database to the newest schema.
-pub fn migrate_locally() -> Result<()> {
-    let state = workspace::state_dir();
-    let stamp = state.join("migrated");
-    let newest = newest_change(&workspace::path("crates/store/migrations"));
-    let stamped = fs::metadata(&stamp).and_then(|stamp| stamp.modified()).ok();
-    if stamped.is_some() && stamped >= newest {
-        return Ok(());
-    }
-    let mut step = Step::begin("applying database migrations");
-    let wrangler = workspace::path("node_modules/wrangler/bin/wrangler.js");
-    let mut migrate = command(workspace::node_bin("node"), &[]);
-    migrate.arg(wrangler).args(["d1", "migrations", "apply", "zetra", "--local", "--persist-to"]).arg(&state);
-    migrate.env("CI", "1");
-    run_quietly(migrate, &mut step, "See what wrangler says:")?;
-    fs::write(&stamp, "").map_err(|error| format!("cannot write {}: {error}", stamp.display()))?;
-    step.done("");
-    Ok(())
 }
 
 fn wasm_target() -> Result<()> {
@@ -123,17 +103,36 @@ fn npm_packages() -> Result<()> {
     Ok(())
 }
 
-/// A random secret for this machine.
+/// Secrets of this machine: a random JWT_SECRET, where none is set.
 fn dev_vars() -> Result<()> {
     let path = workspace::path(".dev.vars");
-    if path.exists() {
+    let mut text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            "# Secrets of the local server. Never commit this file.\n".to_owned()
+        }
+        Err(error) => return Err(format!("cannot read {}: {error}", path.display())),
+    };
+    if variable_in(&text, "JWT_SECRET").is_some() {
         return Ok(());
     }
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
     let secret = random_hex()? + &random_hex()?;
-    let text = format!("# Secrets of the local server. Never commit this file.\nJWT_SECRET={secret}\n");
-    fs::write(&path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-    println!("✓ made .dev.vars with a random JWT_SECRET");
+    fs::write(&path, format!("{text}JWT_SECRET={secret}\n"))
+        .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+    println!("✓ put a random JWT_SECRET into .dev.vars");
     Ok(())
+}
+
+/// The value of a variable in the text of `.dev.vars` or `wrangler.toml`, unless it is empty.
+pub fn variable_in(text: &str, name: &str) -> Option<String> {
+    let mut values = text.lines().filter_map(|line| {
+        let (given, value) = line.split_once('=')?;
+        (given.trim() == name).then(|| value.trim().trim_matches(['"', '\'']).to_owned())
+    });
+    values.find(|value| !value.is_empty())
 }
 
 /// 128 bits that nobody can guess.

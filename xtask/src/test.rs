@@ -1,7 +1,8 @@
 //! `cargo xtask test`: every check and every test. What CI runs.
 
 use crate::{
-    Result, browser, build,
+    browser, build,
+    error::Result,
     mongodb::{self, TestDatabase},
     process::{command, run_shown},
     progress, setup, workspace,

@@ -7,6 +7,7 @@
 //! and random bytes are arguments. It builds for wasm32 without `worker` or `js-sys`.
 
 mod account;
+mod admission;
 mod call;
 mod call_stats;
 mod cursor;
@@ -16,11 +17,13 @@ mod ids;
 pub mod limits;
 mod page;
 mod password_hash;
+mod rate_limit;
 mod room;
 mod timestamp;
 mod token;
 
 pub use account::{Email, Password, PasswordAttempt, User, Username};
+pub use admission::{Admission, Membership};
 pub use call::{Call, CallLog, CallState, Person};
 pub use call_stats::CallStats;
 pub use cursor::{Cursor, CursorId, CursorKey};
@@ -29,6 +32,10 @@ pub use fields::{FieldError, Fields, Invalid, all2, all3};
 pub use ids::{CallLogId, InvalidId, ObjectIds, RoomId, UserId};
 pub use page::{Listed, Page, PageLimit};
 pub use password_hash::{PasswordHash, Verdict};
+pub use rate_limit::{
+    AccountKey, AddressKey, Attempt, AuthLimits, Hourly, HourlyLimits, PasswordOutcome, Policy, Settlement,
+    Standing,
+};
 pub use room::{Participant, Room, RoomWithPeople};
 pub use timestamp::Timestamp;
 pub use token::{Claims, HonouredTokens, TokenError, TokenFingerprint, TokenKey};

@@ -15,6 +15,25 @@ const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
+/// bcrypt looks at no more of a password.
+const BCRYPT_BYTES: usize = 72;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Argon2,
+    Bcrypt,
+}
+
+/// Hashes that no password matches and that cost as much to compare as real ones: argon2id with our
+/// parameters, bcrypt with the cost that Node's library takes unless told.
+const DECOYS: [(Kind, &str); 2] = [
+    (
+        Kind::Argon2,
+        "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    ),
+    (Kind::Bcrypt, "$2b$10$....................................................."),
+];
+
 /// A stored hash: a PHC string, or one of bcrypt's. It shows in no `Debug` and no log.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
@@ -48,19 +67,25 @@ impl PasswordHash {
         &self.0
     }
 
-    /// A hash that no password matches and that costs as much to compare as a real one, so that an
-    /// unknown email takes the time of a wrong password.
-    pub fn of_nobody() -> Self {
-        Self(
-            "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$\
-             AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-                .to_owned(),
-        )
+    /// Whether a password is that of an account; `None`: there is no such account. Everything that is
+    /// wrong takes the same time, so that nobody learns which emails have accounts and which of those are
+    /// the Node backend's: both kinds of hash are computed, in vain where the account has none of that kind.
+    pub fn verify_evenly(hash: Option<&Self>, attempt: &PasswordAttempt) -> Verdict {
+        let verdict = hash.map_or(Verdict::Wrong, |hash| hash.verify(attempt));
+        if verdict == Verdict::Wrong {
+            let compared = hash.and_then(Self::kind);
+            for decoy in DECOYS.into_iter().filter(|(kind, _)| compared != Some(*kind)) {
+                let _ = Self(decoy.1.to_owned()).verify(attempt);
+            }
+        }
+        verdict
     }
 
     pub fn verify(&self, attempt: &PasswordAttempt) -> Verdict {
-        if ["$2a$", "$2b$"].iter().any(|prefix| self.0.starts_with(prefix)) {
+        if self.kind() == Some(Kind::Bcrypt) {
             return match bcrypt::verify(attempt.text(), &self.0) {
+                // What it has not looked at may be a slip: stored anew, it would lock the user out.
+                Ok(true) if attempt.text().len() > BCRYPT_BYTES => Verdict::Right,
                 Ok(true) => Verdict::RightButOutdated,
                 Ok(false) | Err(_) => Verdict::Wrong,
             };
@@ -72,6 +97,14 @@ impl PasswordHash {
             Ok(()) if Params::try_from(&hash).is_ok_and(|stored| is_current(&stored)) => Verdict::Right,
             Ok(()) => Verdict::RightButOutdated,
             Err(_) => Verdict::Wrong,
+        }
+    }
+
+    fn kind(&self) -> Option<Kind> {
+        match self.0.get(..4)? {
+            "$2a$" | "$2b$" => Some(Kind::Bcrypt),
+            "$arg" => Some(Kind::Argon2),
+            _ => None,
         }
     }
 
@@ -150,8 +183,42 @@ mod tests {
                 "{stored}"
             );
         }
-        let nobody = PasswordHash::of_nobody();
-        assert_eq!(nobody.verify(&attempt("x")), Verdict::Wrong);
-        assert!(password_hash::PasswordHash::new(nobody.expose()).is_ok(), "it costs a real comparison");
+    }
+
+    #[test]
+    fn decoys_are_wrong_and_cost_a_real_comparison() {
+        for (kind, decoy) in DECOYS {
+            let hash = PasswordHash::stored(decoy.to_owned());
+            assert_eq!((hash.kind(), hash.verify(&attempt("x"))), (Some(kind), Verdict::Wrong));
+        }
+        let [(_, argon2id), (_, bcrypt)] = DECOYS;
+        let parameters = password_hash::PasswordHash::new(argon2id).map(|hash| Params::try_from(&hash));
+        assert!(parameters.unwrap().is_ok_and(|parameters| is_current(&parameters)));
+        assert_eq!(bcrypt.parse::<bcrypt::HashParts>().unwrap().get_cost(), 10);
+        assert!(matches!(bcrypt::verify("x", bcrypt), Ok(false)), "it is computed, not refused");
+    }
+
+    #[test]
+    fn wrong_is_wrong_for_everybody_and_right_is_right() {
+        let password = Password::parse("password", "Sup3rSecret").unwrap();
+        let current = PasswordHash::new(&password, [9; 16]);
+        let outdated = PasswordHash::stored(bcrypt::hash("Sup3rSecret", 4).unwrap());
+        for hash in [None, Some(&current), Some(&outdated)] {
+            assert_eq!(PasswordHash::verify_evenly(hash, &attempt("wrong")), Verdict::Wrong);
+        }
+        let right = attempt("Sup3rSecret");
+        assert_eq!(PasswordHash::verify_evenly(Some(&current), &right), Verdict::Right);
+        assert_eq!(PasswordHash::verify_evenly(Some(&outdated), &right), Verdict::RightButOutdated);
+    }
+
+    #[test]
+    fn what_bcrypt_did_not_look_at_is_not_stored_anew() {
+        let seen = "a".repeat(72);
+        let hash = PasswordHash::stored(bcrypt::hash(&seen, 4).unwrap());
+        assert_eq!(hash.verify(&attempt(&seen)), Verdict::RightButOutdated);
+        for slip in ["b", " and more"] {
+            assert_eq!(hash.verify(&attempt(&format!("{seen}{slip}"))), Verdict::Right, "{slip}");
+        }
+        assert_eq!(hash.verify(&attempt(&"a".repeat(71))), Verdict::Wrong);
     }
 }

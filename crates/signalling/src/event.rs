@@ -15,6 +15,10 @@ use crate::{Refusal, text};
 const SDP_BYTES: usize = 256 * 1024;
 /// Bytes of raw JSON of an ICE candidate.
 const CANDIDATE_BYTES: usize = 8 * 1024;
+/// Bytes of raw JSON of a target: it is told back where nobody is called so.
+const TARGET_BYTES: usize = 256;
+/// The member that says who sent a value of form B. Only the server writes it.
+const SENDER: &str = "senderId";
 const CHAT_CODE_POINTS: usize = 4_000;
 /// Code points of a name that a tokenless client gives itself in chat.
 const NAME_CODE_POINTS: usize = 64;
@@ -58,8 +62,8 @@ pub enum SignalKind {
 pub enum Signal<'a> {
     /// Form A: to everyone else.
     ToAll(&'a str),
-    /// Form B: to one user.
-    ToOne { value: &'a str, target: UserId },
+    /// Form B: to one user. `target` is the JSON string that names it, which may be no user's id.
+    ToOne { value: &'a str, target: &'a str },
 }
 
 /// What a peer says it sends. Until it says otherwise it is taken to send sound and picture.
@@ -150,17 +154,39 @@ fn signal<'a>(kind: SignalKind, arguments: Arguments<'_, 'a>) -> Result<ClientEv
     let first = arguments.required(0)?;
     let (room, value, target) = if first.starts_with('{') {
         let [room, value, target] = members(first, ["roomId", kind.key(), "targetUserId"])?;
-        (room, value, Some(user_id(target.ok_or(Refusal::InvalidPayload)?)?))
+        let target = target.filter(|target| target.starts_with('"')).ok_or(Refusal::InvalidPayload)?;
+        (room, value, Some(target))
     } else {
         (Some(first), arguments.0.get(1).copied(), None)
     };
     let room = room_id(room.ok_or(Refusal::InvalidPayload)?)?;
     let value = value.ok_or(Refusal::InvalidPayload)?;
-    if value.len() > kind.max_bytes() {
+    if value.len() > kind.max_bytes() || target.is_some_and(|target| target.len() > TARGET_BYTES) {
         return Err(Refusal::TooLarge);
     }
-    let signal = target.map_or(Signal::ToAll(value), |target| Signal::ToOne { value, target });
+    let signal = match target {
+        Some(target) => Signal::ToOne { value, target },
+        // It would reach everybody exactly as form B from that user does.
+        None if names_a_sender(value) => return Err(Refusal::InvalidPayload),
+        None => Signal::ToAll(value),
+    };
     Ok(ClientEvent::Signal { kind, room, signal })
+}
+
+fn names_a_sender(value: &str) -> bool {
+    let mut found = false;
+    // What is no object has no members.
+    let _ = json::members(value, |key, _| found |= spells(key, SENDER));
+    found
+}
+
+/// Whether a JSON string literal reads as `text`, whatever is escaped in it.
+fn spells(literal: &str, text: &str) -> bool {
+    if literal.contains('\\') {
+        // What serde_json cannot decode, a lone surrogate, is no text of ours.
+        return string(literal).is_ok_and(|decoded| decoded == text);
+    }
+    literal.trim_matches('"') == text
 }
 
 fn chat<'a>(arguments: Arguments<'_, 'a>) -> Result<ClientEvent<'a>, Refusal> {
@@ -215,7 +241,7 @@ fn room_id(value: &str) -> Result<RoomId, Refusal> {
     string(value)?.parse().map_err(|_| Refusal::InvalidPayload)
 }
 
-fn user_id(value: &str) -> Result<UserId, Refusal> {
+pub(crate) fn user_id(value: &str) -> Result<UserId, Refusal> {
     string(value)?.parse().map_err(|_| Refusal::InvalidPayload)
 }
 
@@ -292,7 +318,7 @@ mod tests {
             ("offer", "[7,1]".to_owned()),
             ("answer", format!(r#"[{{"roomId":"{ROOM}","answer":1}}]"#)),
             ("answer", format!(r#"[{{"roomId":"{ROOM}","offer":1,"targetUserId":"{USER}"}}]"#)),
-            ("answer", format!(r#"[{{"roomId":"{ROOM}","answer":1,"targetUserId":"me"}}]"#)),
+            ("answer", format!(r#"[{{"roomId":"{ROOM}","answer":1,"targetUserId":7}}]"#)),
             ("chat-message", format!("[\"{ROOM}\",7]")),
             ("chat-message", format!("[\"{ROOM}\",\"\"]")),
             ("chat-message", format!("[\"{ROOM}\",\"a\\u0000\"]")),
@@ -308,6 +334,44 @@ mod tests {
         {
             assert_eq!(parse("join-room", arguments), Err(Refusal::InvalidRoomOrUser), "{arguments}");
         }
+    }
+
+    #[test]
+    fn form_a_may_not_name_a_sender_however_it_is_spelt() {
+        for value in [
+            r#"{"senderId":"bob","offer":1}"#,
+            r#"{"offer":1, "senderId" :null}"#,
+            r#"{"\u0073enderId":"bob"}"#,
+            r#"{"s\u0065nder\u0049d":"bob"}"#,
+            r#"{"a":1,"senderId":1,"senderId":2}"#,
+        ] {
+            for name in ["offer", "answer", "ice-candidate"] {
+                let arguments = format!("[\"{ROOM}\",{value}]");
+                assert_eq!(parse(name, &arguments), Err(Refusal::InvalidPayload), "{name} {value}");
+            }
+        }
+        for value in [
+            r#""senderId""#,
+            r#"["senderId"]"#,
+            r#"{"offer":{"senderId":"bob"}}"#,
+            r#"{"SenderId":1}"#,
+            r#"{"senderId ":1}"#,
+            r#"{"\ud800senderId":1}"#,
+        ] {
+            assert_eq!(value_of("offer", &format!("[\"{ROOM}\",{value}]")), value);
+        }
+        let form_b =
+            format!(r#"[{{"roomId":"{ROOM}","offer":{{"senderId":"bob"}},"targetUserId":"{USER}"}}]"#);
+        assert!(parse("offer", &form_b).is_ok(), "the server writes the sender beside it");
+    }
+
+    #[test]
+    fn a_target_is_any_string() {
+        let arguments = format!(r#"[{{"roomId":"{ROOM}","offer":1,"targetUserId":"me"}}]"#);
+        assert!(parse("offer", &arguments).is_ok());
+        let long =
+            format!(r#"[{{"roomId":"{ROOM}","offer":1,"targetUserId":"{}"}}]"#, "x".repeat(TARGET_BYTES));
+        assert_eq!(parse("offer", &long), Err(Refusal::TooLarge));
     }
 
     #[test]

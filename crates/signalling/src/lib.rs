@@ -24,4 +24,4 @@ pub use outgoing::{AckBody, Outgoing};
 pub use peer::{Credential, Joined, Peer, Revocation};
 pub use rate::EventRate;
 pub use refusal::Refusal;
-pub use room::{Admission, Effect, Limits, PeerId, Room};
+pub use room::{Effect, Limits, PeerId, Room};

@@ -33,7 +33,8 @@ pub enum Outgoing<'a> {
     Error {
         refusal: Refusal,
         event: Option<&'static str>,
-        target: Option<UserId>,
+        /// The JSON string of a target that is not there.
+        target: Option<String>,
     },
 }
 
@@ -72,7 +73,8 @@ impl<'a> Outgoing<'a> {
             }
             Self::Error { refusal, event, target } => {
                 let event = event.map_or(String::new(), |event| format!(r#","event":"{event}""#));
-                let target = target.map_or(String::new(), |user| format!(r#","targetUserId":"{user}""#));
+                let target =
+                    target.as_ref().map_or(String::new(), |target| format!(r#","targetUserId":{target}"#));
                 (format!("{{{}{event}{target}}}", error_members(*refusal)), "", "")
             }
         }
@@ -90,8 +92,8 @@ pub enum AckBody {
         at: Timestamp,
     },
     Refused(Refusal),
-    /// `peer_unavailable`, and who it was.
-    Unavailable(UserId),
+    /// `peer_unavailable`, and the JSON string of who it was.
+    Unavailable(String),
 }
 
 impl AckBody {
@@ -103,9 +105,9 @@ impl AckBody {
             Self::Refused(refusal) => {
                 format!(r#"{{"ok":false,"error":{{{}}}}}"#, error_members(*refusal))
             }
-            Self::Unavailable(user) => {
+            Self::Unavailable(target) => {
                 let members = error_members(Refusal::PeerUnavailable);
-                format!(r#"{{"ok":false,"error":{{{members},"targetUserId":"{user}"}}}}"#)
+                format!(r#"{{"ok":false,"error":{{{members},"targetUserId":{target}}}}}"#)
             }
         }
     }

@@ -1,9 +1,9 @@
 //! A peer: one connection, who it is, and what must survive a hibernation.
 
 use serde::{Deserialize, Serialize};
-use zetra_domain::{Claims, TokenFingerprint, UserId};
+use zetra_domain::{Claims, HonouredTokens, UserId};
 
-use crate::{Media, rate::Rate};
+use crate::{Media, Refusal, rate::Rate};
 
 /// By what right a connection is here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,18 +15,12 @@ pub enum Credential {
     None,
 }
 
-/// Why tokens stop being good while their sockets are open.
+/// Some of a user's tokens stop being good while their sockets are open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Revocation {
-    /// All but tokens of this version and the one that made the change.
-    PasswordChanged {
-        user: UserId,
-        version: i64,
-        kept: TokenFingerprint,
-    },
-    AccountDeleted {
-        user: UserId,
-    },
+pub struct Revocation {
+    pub user: UserId,
+    /// Those that stay good; `None`: the account was deleted.
+    pub honoured: Option<HonouredTokens>,
 }
 
 impl Credential {
@@ -41,19 +35,23 @@ impl Credential {
         }
     }
 
-    pub(crate) fn is_revoked_by(&self, revocation: &Revocation) -> bool {
-        self.claims().is_some_and(|claims| revocation.revokes(claims))
+    /// Why the bearer has to go, where `honoured` is what the store says of the user's tokens.
+    pub(crate) fn revoked_by(&self, honoured: Option<&HonouredTokens>) -> Option<Refusal> {
+        let claims = self.claims()?;
+        match honoured {
+            None => Some(Refusal::AccountDeleted),
+            Some(honoured) => (!honoured.include(claims)).then_some(Refusal::TokenRevoked),
+        }
     }
 }
 
 impl Revocation {
     pub fn revokes(&self, claims: &Claims) -> bool {
-        match self {
-            Self::PasswordChanged { user, version, kept } => {
-                claims.user == *user && !claims.is_honoured(*version, Some(kept))
-            }
-            Self::AccountDeleted { user } => claims.user == *user,
-        }
+        claims.user == self.user && !self.honoured.as_ref().is_some_and(|honoured| honoured.include(claims))
+    }
+
+    pub(crate) fn refusal(&self) -> Refusal {
+        if self.honoured.is_some() { Refusal::TokenRevoked } else { Refusal::AccountDeleted }
     }
 }
 

@@ -6,11 +6,13 @@
 use std::borrow::Cow;
 
 use vecmap::VecMap;
-use zetra_domain::{RoomId, Timestamp, UserId};
+use zetra_domain::{Admission, Membership, RoomId, Timestamp, UserId};
 
 use crate::{
     AckBody, ClientEvent, Credential, EventRate, Joined, Media, MediaChange, Outgoing, Peer, Refusal,
-    Revocation, Signal, SignalKind, event::known_name, rate::Passage,
+    Revocation, Signal, SignalKind,
+    event::{known_name, user_id},
+    rate::Passage,
 };
 
 /// Names a peer; the embedder's choice. A peer that recovers keeps its name.
@@ -54,15 +56,6 @@ pub enum Effect<'a> {
         peer: PeerId,
         room: RoomId,
     },
-}
-
-/// What the store says of a user and this room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Admission {
-    Participant,
-    NotParticipant,
-    RoomNotFound,
-    StoreUnavailable,
 }
 
 #[derive(Debug)]
@@ -142,20 +135,24 @@ impl Room {
         effects
     }
 
-    /// The store's answer to [`Effect::Lookup`].
+    /// The store's answer to [`Effect::Lookup`]; `None` where it could not be asked. A token that died
+    /// meanwhile, or before anybody told this room, ends its connection.
     pub fn admit(
         &mut self,
         id: PeerId,
         user: UserId,
         ack: Option<u64>,
-        admission: Admission,
+        admission: Option<Admission>,
     ) -> Vec<Effect<'static>> {
         let mut effects = Vec::new();
-        let refusal = match admission {
-            Admission::Participant => self.enter(id, user, &mut effects).err(),
-            Admission::NotParticipant => Some(Refusal::NotParticipant),
-            Admission::RoomNotFound => Some(Refusal::RoomNotFound),
-            Admission::StoreUnavailable => Some(Refusal::StoreUnavailable),
+        let Some(peer) = self.peers.get(&id) else { return effects };
+        let revoked = admission.as_ref().and_then(|told| peer.credential.revoked_by(told.tokens.as_ref()));
+        let refusal = match (revoked, admission.map(|told| told.membership)) {
+            (Some(_), _) => revoked,
+            (None, Some(Membership::Participant)) => self.enter(id, user, &mut effects).err(),
+            (None, Some(Membership::NotParticipant)) => Some(Refusal::NotParticipant),
+            (None, Some(Membership::RoomNotFound)) => Some(Refusal::RoomNotFound),
+            (None, None) => Some(Refusal::StoreUnavailable),
         };
         match refusal {
             Some(refusal) => effects.push(Rejected::from(refusal).told_to(id, Some("join-room"), ack)),
@@ -164,6 +161,9 @@ impl Room {
                 id: ack,
                 body: AckBody::Joined(self.others_than(user)),
             })),
+        }
+        if revoked.is_some() {
+            self.expel(id, &mut effects);
         }
         effects
     }
@@ -220,22 +220,18 @@ impl Room {
         effects
     }
 
-    /// Closes the connections whose tokens are no longer honoured.
+    /// Closes the connections whose tokens are no longer honoured; those of a deleted account with none
+    /// too.
     pub fn revoke(&mut self, revocation: &Revocation) -> Vec<Effect<'static>> {
         let mut effects = Vec::new();
-        match revocation {
-            Revocation::PasswordChanged { .. } => {
-                let revoked = |peer: &Peer| peer.credential.is_revoked_by(revocation);
-                self.dismiss(revoked, Refusal::TokenRevoked, &mut effects);
+        let revoked = |peer: &Peer| match peer.credential.claims() {
+            Some(claims) => revocation.revokes(claims),
+            None => {
+                let its_own = peer.joined.is_some_and(|joined| joined.user == revocation.user);
+                its_own && revocation.honoured.is_none()
             }
-            Revocation::AccountDeleted { user } => {
-                let of_user = |peer: &Peer| {
-                    peer.credential.is_revoked_by(revocation)
-                        || peer.joined.is_some_and(|joined| joined.user == *user)
-                };
-                self.dismiss(of_user, Refusal::AccountDeleted, &mut effects);
-            }
-        }
+        };
+        self.dismiss(revoked, revocation.refusal(), &mut effects);
         effects
     }
 
@@ -365,10 +361,11 @@ impl Room {
         let (to, value, sender) = match signal {
             Signal::ToAll(value) => (self.joined_peers(Some(id)), value, None),
             Signal::ToOne { value, target } => {
+                let user = user_id(target).ok();
                 let holder = self.peers.iter().find(|(other, peer)| {
-                    **other != id && peer.joined.is_some_and(|joined| joined.user == target)
+                    **other != id && user.is_some() && peer.joined.map(|joined| joined.user) == user
                 });
-                let (holder, _) = holder.ok_or(Rejected::unavailable(target))?;
+                let (holder, _) = holder.ok_or_else(|| Rejected::unavailable(target))?;
                 (vec![*holder], value, Some(sender))
             }
         };
@@ -483,12 +480,12 @@ fn error(refusal: Refusal) -> Outgoing<'static> {
 /// A refused event, and for a missing target whom it was for.
 struct Rejected {
     refusal: Refusal,
-    target: Option<UserId>,
+    target: Option<String>,
 }
 
 impl Rejected {
-    fn unavailable(target: UserId) -> Self {
-        Self { refusal: Refusal::PeerUnavailable, target: Some(target) }
+    fn unavailable(target: &str) -> Self {
+        Self { refusal: Refusal::PeerUnavailable, target: Some(target.to_owned()) }
     }
 
     /// By the ack where there is one, else by an `error` event.

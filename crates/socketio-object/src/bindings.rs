@@ -5,6 +5,7 @@
 
 use js_sys::{Array, JsString, Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
 
 #[wasm_bindgen]
 extern "C" {
@@ -40,6 +41,9 @@ extern "C" {
 
     #[wasm_bindgen(method, js_name = put)]
     fn put_with(this: &ObjectStorage, key: &str, value: &str, options: &JsValue) -> Promise;
+
+    #[wasm_bindgen(method, catch, js_name = deleteAll)]
+    fn delete_all_promise(this: &ObjectStorage) -> Result<Promise, JsValue>;
 
     #[wasm_bindgen(method, js_name = delete)]
     fn delete_with(this: &ObjectStorage, key: &str, options: &JsValue) -> Promise;
@@ -114,6 +118,13 @@ extern "C" {
     /// Code units of the source that were encoded.
     #[wasm_bindgen(method, getter)]
     pub fn read(this: &EncodeResult) -> u32;
+}
+
+impl ObjectStorage {
+    /// Deletes everything, the alarm too, so that the object costs nothing any more.
+    pub async fn delete_all(&self) -> Result<(), JsValue> {
+        JsFuture::from(self.delete_all_promise()?).await.map(|_| ())
+    }
 }
 
 /// What is sent does not wait until these are durable. They take effect in order, at once for whoever

@@ -7,6 +7,8 @@ use zetra_domain::{
     Person, Room, RoomId, RoomWithPeople, Timestamp, TokenFingerprint, User, UserId, Username,
 };
 
+pub use zetra_domain::{Admission, Membership};
+
 /// A user with what only the server may know.
 #[derive(Clone, Debug)]
 pub struct Account {
@@ -42,22 +44,6 @@ pub enum Join {
     /// No such room, or one that has ended.
     NotFound,
     Full,
-}
-
-/// What decides whether the bearer of a token may be present in a room.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Admission {
-    pub membership: Membership,
-    /// Which of the user's tokens still live; `None` where the account does not exist.
-    pub tokens: Option<HonouredTokens>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Membership {
-    Participant,
-    NotParticipant,
-    /// No such room, or one that has ended.
-    RoomNotFound,
 }
 
 /// What became of a reported call.

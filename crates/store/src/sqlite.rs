@@ -5,6 +5,7 @@
 
 mod calls;
 mod row;
+mod schema;
 mod sql;
 
 use async_trait::async_trait;
@@ -38,7 +39,9 @@ impl<S: Sql> SqliteStore<S> {
     }
 
     async fn batch<const N: usize>(&self, statements: [Statement; N]) -> Result<[Vec<Row>; N]> {
-        let rows = self.0.batch(statements.into()).await.map_err(|error| StoreError::Unavailable(error.0))?;
+        let rows = schema::batch(&self.0, statements.into())
+            .await
+            .map_err(|error| StoreError::Unavailable(error.0))?;
         rows.try_into().map_err(|_| StoreError::Corrupt("a statement without a result".to_owned()))
     }
 

@@ -3,7 +3,10 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { join } from "node:path";
+import { build } from "esbuild";
 import { chromium } from "playwright-core";
+import { ROOT } from "./server.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const PASSWORD = "Sup3rSecret";
@@ -45,6 +48,16 @@ export class Visitor {
 
   get email() {
     return `${this.name}@example.com`;
+  }
+
+  /** Takes out of the faults what a story brings about on purpose. */
+  forgive(pattern) {
+    this.faults = this.faults.filter((fault) => !pattern.test(fault));
+  }
+
+  /** The user id of who is signed in. */
+  id() {
+    return this.page.evaluate(() => JSON.parse(localStorage.getItem("zetra.session")).user.id);
   }
 
   async register(at = "/app/") {
@@ -148,3 +161,99 @@ export const COUNT_CONNECTIONS = () => {
     return counts;
   };
 };
+
+/** A module of the client as a script that sets a global. */
+export async function bundled(path, name) {
+  const entryPoints = [join(ROOT, path)];
+  const { outputFiles } = await build({ entryPoints, bundle: true, format: "iife", globalName: `globalThis.${name}`, write: false });
+  return outputFiles[0].text;
+}
+
+/** What each module of the client imports of its other modules. */
+export async function importsOf(path) {
+  const { metafile } = await build({ entryPoints: [join(ROOT, path)], absWorkingDir: ROOT, bundle: true, write: false, metafile: true });
+  const ours = (module) => module.startsWith("web/");
+  const modules = Object.entries(metafile.inputs).filter(([module]) => ours(module));
+  return new Map(modules.map(([module, { imports }]) => [module, imports.map((imported) => imported.path).filter(ours)]));
+}
+
+/** Runs in the page: two peers both open; whether each gets moving pictures. `delays`: ms until each is heard. */
+export async function meetAtOnce(delays) {
+  const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: true });
+  const tracks = { audio: stream.getAudioTracks()[0], video: stream.getVideoTracks()[0] };
+  const peers = [0, 1].map((index) => {
+    const deliver = (kind, value) => setTimeout(() => peers[1 - index].receive(kind, structuredClone(value)), delays[index]);
+    return new globalThis.peers.Peer({ polite: index === 0, configuration: {}, tracks, send: deliver, changed() {} });
+  });
+  for (const peer of peers) peer.open();
+  const videos = peers.map(() => Object.assign(document.createElement("video"), { muted: true }));
+  const deadline = Date.now() + 15_000;
+  const moving = () => videos.map((video) => video.getVideoPlaybackQuality().totalVideoFrames > 5);
+  while (moving().includes(false) && Date.now() < deadline) {
+    videos.forEach((video, index) => {
+      if (video.srcObject === peers[index].stream) return;
+      video.srcObject = peers[index].stream;
+      video.play().catch(() => {});
+    });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  const outcome = moving();
+  for (const peer of peers) peer.close();
+  for (const track of stream.getTracks()) track.stop();
+  return outcome;
+}
+
+/**
+ * Runs in the page: a peer meets another side that describes many lines, then stops them all, while its own tracks
+ * change; then a browser that makes no more connections. Tells what came of it, and what nobody caught.
+ */
+export async function meetStrangers() {
+  const [answers, warned, rejected] = [[], [], []];
+  addEventListener("unhandledrejection", ({ reason }) => rejected.push(String(reason)));
+  console.warn = (text) => warned.push(text.split(":")[0]);
+  const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: true });
+  const tracks = { audio: stream.getAudioTracks()[0], video: stream.getVideoTracks()[0] };
+  const send = (kind, value) => kind === "answer" && answers.push(value);
+  const meet = () => new globalThis.peers.Peer({ polite: true, configuration: {}, tracks, send, changed() {} });
+  const turn = () => new Promise((resolve) => setTimeout(resolve, 20));
+  const answered = async (count) => {
+    for (const deadline = Date.now() + 10_000; answers.length < count && Date.now() < deadline; ) await turn();
+  };
+
+  const [peer, other] = [meet(), new RTCPeerConnection()];
+  const offer = async () => {
+    await other.setLocalDescription();
+    peer.receive("offer", other.localDescription.toJSON());
+  };
+  for (const kind of ["video", "audio", "video", "video"]) other.addTransceiver(kind);
+  peer.receive("ice-candidate", { candidate: "candidate:x", sdpMid: "0" });
+  await offer();
+  await answered(1);
+  if (answers.length === 1) await other.setRemoteDescription(answers[0]);
+  for (const line of other.getTransceivers()) line.stop();
+  await offer();
+  await answered(2);
+  for (const video of [null, tracks.video, null]) peer.replace({ ...tracks, video });
+  await turn();
+  peer.close();
+  other.close();
+
+  const before = globalThis.connectionsMade;
+  for (let waiting = 0; waiting < 100; waiting += 1) meet().close();
+  const made = globalThis.connectionsMade - before;
+  globalThis.RTCPeerConnection = class {
+    constructor() {
+      throw new DOMException("Cannot create so many PeerConnections", "UnknownError");
+    }
+  };
+  const [newcomer, waiting] = [meet(), meet()];
+  newcomer.open();
+  for (const type of ["offer", "answer"]) waiting.receive(type, { type, sdp: "v=0" });
+  for (const peer of [newcomer, waiting]) {
+    await peer.replace(tracks);
+    peer.configure({ iceServers: [] });
+  }
+  await turn();
+  for (const track of stream.getTracks()) track.stop();
+  return { answered: answers.length, sentOn: (answers[0]?.sdp.match(/a=sendrecv/g) ?? []).length, made, warned, rejected };
+}

@@ -2,9 +2,9 @@
 
 import { createHmac, randomBytes } from "node:crypto";
 import { io } from "socket.io-client";
+import { Listener, PATIENCE, eventually } from "./patience.mjs";
 import { JWT_SECRET } from "./server.mjs";
 
-const PATIENCE = 15_000;
 const PASSWORD = "Sup3rSecret";
 
 /** A request; the answer with its body parsed. */
@@ -56,11 +56,9 @@ export const WAYS = {
 };
 
 /** A real client in the room's object, with everything it hears in order. */
-export class Client {
-  heard = [];
-  #wake = () => {};
-
+export class Client extends Listener {
   constructor(server, roomId, { token, auth = token ? { token } : undefined, ...options } = {}) {
+    super();
     const { namesRoom, options: ofWay } = server.way ?? WAYS.room;
     this.socket = io(server.url, {
       ...ofWay,
@@ -70,10 +68,7 @@ export class Client {
       query: namesRoom && roomId ? { roomId } : {},
       auth,
     });
-    const note = (event, ...args) => {
-      this.heard.push([event, ...args]);
-      this.#wake();
-    };
+    const note = (event, ...args) => this.note([event, ...args]);
     // Every event ends with the offset that the client needs to recover.
     this.socket.onAny((event, ...args) => {
       if (!isOffset(args.at(-1))) throw new Error(`“${event}” came without an offset: ${JSON.stringify(args)}`);
@@ -90,23 +85,6 @@ export class Client {
     const found = await this.until(() => this.heard.findIndex(([name]) => name === event) + 1, `“${event}”`);
     const [, ...args] = this.heard.splice(0, found).at(-1);
     return args;
-  }
-
-  /** Waits until `condition` holds. */
-  async until(condition, what = "a condition") {
-    const deadline = Date.now() + PATIENCE;
-    for (;;) {
-      const value = condition();
-      if (value) return value;
-      const left = deadline - Date.now();
-      if (left <= 0) throw new Error(`waited for ${what} in vain; heard ${JSON.stringify(this.heard).slice(0, 2000)}`);
-      let timer;
-      await new Promise((resolve) => {
-        this.#wake = resolve;
-        timer = setTimeout(resolve, left);
-      });
-      clearTimeout(timer);
-    }
   }
 
   emit(...args) {
@@ -156,8 +134,8 @@ export async function joined(server, roomId, someone, options = {}) {
 export async function marker(client, roomId, ...listeners) {
   const text = randomBytes(6).toString("hex");
   client.emit("chat-message", roomId, text);
-  for (const listener of [client, ...listeners]) {
-    await listener.until(() => listener.heard.some(([event, chat]) => event === "chat-message" && chat.message === text), "the marker");
-  }
+  const everybody = [client, ...listeners];
+  const isMarker = ([event, chat]) => event === "chat-message" && chat.message === text;
+  await eventually(everybody, () => everybody.every(({ heard }) => heard.some(isMarker)), "the marker");
   return (listener) => listener.taken().filter(([, chat]) => chat?.message !== text);
 }

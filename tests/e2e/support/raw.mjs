@@ -2,17 +2,13 @@
 
 import { once } from "node:events";
 import WebSocket from "ws";
+import { Listener, within } from "./patience.mjs";
 
-const PATIENCE = 15_000;
-
-export class RawSocket {
-  #frames = [];
-  #wake = () => {};
-
+export class RawSocket extends Listener {
   /** Opens, connects with the token and joins the room. */
   static async open(server, roomId, token) {
     const socket = new RawSocket(server, `/socket.io/?EIO=4&transport=websocket&roomId=${roomId}`);
-    await once(socket.socket, "open");
+    await socket.opened();
     socket.send(`40${JSON.stringify({ token })}`);
     await socket.next((frame) => frame.startsWith("40"));
     socket.send(`420["join-room","${roomId}"]`);
@@ -20,16 +16,29 @@ export class RawSocket {
     return socket;
   }
 
-  constructor(server, path) {
+  /** Pings are answered and not heard, unless they are what the story is about. */
+  constructor(server, path, { answersPings = true } = {}) {
+    super();
     this.socket = new WebSocket(server.url.replace("http", "ws") + path);
     this.socket.on("message", (data, isBinary) => {
-      this.#frames.push(isBinary ? data : data.toString());
-      this.#wake();
+      const frame = isBinary ? data : data.toString();
+      if (answersPings && frame === "2") this.send("3");
+      else this.note(frame);
     });
     // A refused handshake is an error first, and then a close.
     this.socket.on("error", () => {});
-    /** The close code. */
-    this.closed = new Promise((resolve) => this.socket.on("close", resolve));
+    this.#closed = new Promise((resolve) => this.socket.on("close", resolve));
+  }
+
+  #closed;
+
+  opened() {
+    return within(once(this.socket, "open"), "the open");
+  }
+
+  /** The close code. */
+  closed(what = "the close") {
+    return within(this.#closed, what);
   }
 
   send(frame) {
@@ -38,19 +47,8 @@ export class RawSocket {
 
   /** The next frame that is wanted; what came before it is dropped. */
   async next(wanted = () => true) {
-    const deadline = Date.now() + PATIENCE;
-    for (;;) {
-      const found = this.#frames.findIndex(wanted);
-      if (found >= 0) return this.#frames.splice(0, found + 1).at(-1);
-      const left = deadline - Date.now();
-      if (left <= 0) throw new Error(`waited in vain; heard ${JSON.stringify(this.#frames).slice(0, 1000)}`);
-      let timer;
-      await new Promise((resolve) => {
-        this.#wake = resolve;
-        timer = setTimeout(resolve, left);
-      });
-      clearTimeout(timer);
-    }
+    const found = await this.until(() => this.heard.findIndex(wanted) + 1, "a frame");
+    return this.heard.splice(0, found).at(-1);
   }
 
   /** The next event of that name, as it is on the wire less its offset. */

@@ -2,12 +2,13 @@
 // Durable Objects and real D1; or, where TEST_STORE says `mongodb`, a database of its own in a real MongoDB,
 // through the Data API server. Loopback only, on free ports.
 
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { DataApi } from "./data_api.mjs";
+import { Listener } from "./patience.mjs";
 import { Log, LogLevel, Miniflare, convertV4MiniflareOptions } from "miniflare";
 import { unstable_getMiniflareWorkerOptions as workerOptionsOf } from "wrangler";
 
@@ -17,16 +18,7 @@ export const JWT_SECRET = "a-secret-for-tests-of-more-than-32-bytes";
 /** Starts the product; `variables` override those of wrangler.toml. */
 export async function startServer(variables = {}) {
   if (process.env.TEST_STORE === "mongodb") return startServerOnMongodb(variables);
-  const server = await start(ROOT, { JWT_SECRET, ...variables });
-  const database = await server.miniflare.getD1Database("DB");
-  const folder = join(ROOT, "crates/store/migrations");
-  for (const name of readdirSync(folder).sort()) {
-    const sql = readFileSync(join(folder, name), "utf8").replace(/--.*$/gm, "");
-    for (const statement of sql.split(";").map((text) => text.trim()).filter(Boolean)) {
-      await database.prepare(statement).run();
-    }
-  }
-  return server;
+  return start(ROOT, { JWT_SECRET, ...variables });
 }
 
 /** The product on MongoDB; `server.dataApi` is the server between. */
@@ -57,16 +49,21 @@ async function start(worker, variables, { directPort = 0, disk = tmpdir() } = {}
 }
 
 class Server {
-  /** Lines that the Worker logged, parsed. */
-  logged = [];
+  /** Hears the lines that the Worker logs; they may come later than the answer that they are about. */
+  log = new Listener();
 
   constructor({ worker, port, directPort, folder, variables }) {
     Object.assign(this, { worker, port, directPort, folder, variables });
     this.url = `http://127.0.0.1:${port}`;
   }
 
+  get logged() {
+    return this.log.heard;
+  }
+
   async start() {
-    const { workerOptions } = workerOptionsOf(join(this.worker, "wrangler.toml"));
+    // Instead of .dev.vars: what somebody tries out there is none of the tests' business.
+    const { workerOptions } = workerOptionsOf(join(this.worker, "wrangler.toml"), undefined, { envFiles: ["/dev/null"] });
     const options = {
       ...workerOptions,
       bindings: { ...workerOptions.bindings, ...this.variables },
@@ -80,7 +77,7 @@ class Server {
       port: this.port,
       unsafeDirectSockets: [{ host: "127.0.0.1", port: this.directPort }],
       log: new Log(LogLevel.ERROR),
-      handleStructuredLogs: ({ message }) => this.logged.push(message),
+      handleStructuredLogs: ({ message }) => this.log.note(message),
       resourcePersistencePath: this.folder,
       d1Persist: join(this.folder, "d1"),
       durableObjectsPersist: join(this.folder, "do"),

@@ -58,7 +58,7 @@ export class Trouble {
 
   #serve(request, response) {
     if (!request.url.startsWith("/data/v1/")) {
-      this.elsewhere();
+      this.elsewhere(request);
       return response.writeHead(404).end();
     }
     if (this.#answer && this.#asked < this.#times) {

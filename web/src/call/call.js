@@ -2,6 +2,8 @@
 
 import { io } from "socket.io-client";
 import { api } from "../api.js";
+import { listen } from "./incoming.js";
+import { Names } from "./names.js";
 import { Peer } from "./peer.js";
 
 const FIELD = { offer: "offer", answer: "answer", "ice-candidate": "candidate" };
@@ -10,20 +12,20 @@ const EARLY = 60_000;
 const SOONEST = 10_000;
 const LONGEST_TIMER = 2 ** 31 - 1;
 /** Refusals after which there is no place for us in the room. */
-const FINAL = {
-  replaced: "You are in this room in another tab or browser now.",
-  token_expired: "Your session has expired. Sign in again.",
-  token_revoked: "You were signed out: your password was changed.",
-  account_deleted: "The account was deleted.",
-  removed: "You were removed from this room.",
-};
+const FINAL = new Map([
+  ["replaced", "You are in this room in another tab or browser now."],
+  ["token_expired", "Your session has expired. Sign in again."],
+  ["token_revoked", "You were signed out: your password was changed."],
+  ["account_deleted", "The account was deleted."],
+  ["removed", "You were removed from this room."],
+]);
 
 /**
  * Events: `change` (people, their media, the connection), `chat` (`detail`: the message), `end` (`detail`: why).
  * The newcomer offers to everybody who is there; who is there waits for it.
  */
 export class Call extends EventTarget {
-  /** The others, by user id: `{id, name, peer, media}`. */
+  /** The others, by user id: `{id, peer, media}`. */
   people = new Map();
   /** `connecting`, `joined` or `reconnecting` */
   state = "connecting";
@@ -33,8 +35,9 @@ export class Call extends EventTarget {
 
   constructor({ roomId, session, media }) {
     super();
-    Object.assign(this, { roomId, media, me: session.user.id, name: session.user.username });
-    this.token = session.token;
+    Object.assign(this, { roomId, media, me: session.user.id, token: session.token });
+    const fetchPeople = async () => (await api.get(`/api/room/${roomId}`)).room.people;
+    this.names = new Names({ fetchPeople, changed: () => this.#changed() });
     media.addEventListener("change", this.#mediaChanged);
   }
 
@@ -42,24 +45,22 @@ export class Call extends EventTarget {
     await this.#askForIceServers();
     if (this.#over) return;
     const socket = (this.socket = io({ query: { roomId: this.roomId }, auth: { token: this.token }, reconnectionDelay: 300, reconnectionDelayMax: 3_000 }));
-    // A handler's last argument is the event's offset, which is the client's own business.
-    const handlers = {
-      connect: () => this.#connected(),
-      disconnect: (reason) => this.#disconnected(reason),
-      connect_error: (error) => this.#refused(error),
+    socket.on("connect", () => this.#connected());
+    socket.on("disconnect", (reason) => this.#disconnected(reason));
+    socket.on("connect_error", (error) => this.#refused(error));
+    listen(socket, {
       "existing-users": (ids) => this.#meet(ids),
       "user-connected": (id) => this.#admitted && this.#newcomer(id),
       "user-disconnected": (id) => this.#gone(id),
-      "media-state": ({ userId, ...state }) => this.#person(userId, (person) => Object.assign(person.media, state)),
+      offer: (said) => this.#signal("offer", said),
+      answer: (said) => this.#signal("answer", said),
+      "ice-candidate": (said) => this.#signal("ice-candidate", said),
+      "media-state": (said) => this.#mediaTold(said),
       "chat-message": (message) => this.#chat(message),
       "room-ended": () => this.#end("The host has ended this room."),
-      removed: () => this.#end(FINAL.removed),
-      error: ({ code }) => FINAL[code] && this.#end(FINAL[code]),
-    };
-    for (const [event, handler] of Object.entries(handlers)) socket.on(event, handler);
-    for (const [kind, field] of Object.entries(FIELD)) {
-      socket.on(kind, (content) => this.#signal(kind, content.senderId, content[field]));
-    }
+      removed: () => this.#end(FINAL.get("removed")),
+      error: ({ code }) => FINAL.has(code) && this.#end(FINAL.get(code)),
+    });
   }
 
   /** Resolves when it was said; rejects with what the server has against it. */
@@ -95,6 +96,7 @@ export class Call extends EventTarget {
   #meet(ids) {
     this.#admitted = true;
     this.#set("joined");
+    this.names.ask();
     for (const id of ids.filter((id) => id !== this.me)) this.#newcomer(id).peer.open();
     this.#tellMedia();
     if (ids.length > 0) this.#logBegin(ids);
@@ -102,7 +104,7 @@ export class Call extends EventTarget {
 
   #newcomer(id) {
     this.#gone(id);
-    const person = { id, name: undefined, media: { audio: true, video: true, screen: false } };
+    const person = { id, media: { audio: true, video: true, screen: false } };
     person.peer = new Peer({
       polite: this.me < id,
       configuration: this.configuration,
@@ -111,6 +113,7 @@ export class Call extends EventTarget {
       changed: () => this.#changed(),
     });
     this.people.set(id, person);
+    this.names.ask();
     this.#changed();
     return person;
   }
@@ -132,7 +135,7 @@ export class Call extends EventTarget {
   }
 
   #refused(error) {
-    const reason = FINAL[error.data?.code];
+    const reason = FINAL.get(error.data?.code);
     if (reason) this.#end(reason);
     else if (error.data?.code?.startsWith("token_") || error.data?.code === "auth_required") this.#end(error.message);
     else this.#set(this.#admitted ? "reconnecting" : "connecting");
@@ -141,26 +144,18 @@ export class Call extends EventTarget {
   // ── the others
 
   #send(kind, targetUserId, value) {
-    // The name is only for the label: who speaks is known by the id.
-    const said = kind === "ice-candidate" ? value : { ...value, name: this.name };
-    this.socket.emit(kind, { roomId: this.roomId, [FIELD[kind]]: said, targetUserId });
+    this.socket.emit(kind, { roomId: this.roomId, [FIELD[kind]]: value, targetUserId });
   }
 
-  #signal(kind, id, value) {
-    if (!value || typeof value !== "object") return;
+  #signal(kind, { senderId, value }) {
     // An offer may overtake the news of who makes it after a recovery.
-    const person = this.people.get(id) ?? (kind === "offer" ? this.#newcomer(id) : undefined);
-    if (!person) return;
-    if (typeof value.name === "string" && value.name !== person.name) {
-      person.name = value.name.slice(0, 20);
-      this.#changed();
-    }
-    person.peer.receive(kind, value);
+    const person = this.people.get(senderId) ?? (kind === "offer" ? this.#newcomer(senderId) : undefined);
+    person?.peer.receive(kind, value);
   }
 
-  #person(id, change) {
-    const person = this.people.get(id);
-    if (person) change(person);
+  #mediaTold({ userId, media }) {
+    const person = this.people.get(userId);
+    if (person) person.media = media;
     this.#changed();
   }
 
@@ -221,6 +216,7 @@ export class Call extends EventTarget {
     this.#over = true;
     this.#admitted = false;
     clearTimeout(this.timer);
+    this.names.stop();
     this.media.removeEventListener("change", this.#mediaChanged);
     this.socket?.disconnect();
     for (const { peer } of this.people.values()) peer.close();

@@ -1,12 +1,19 @@
 // The media connection to one other person: negotiation after the "perfect negotiation" pattern of the WebRTC
 // specification (section 10.7), in which both sides may offer at any time and one of them gives way.
+//
+// The other side may describe anything, and come and go as it likes: what the browser refuses is said in the console and
+// costs at most this connection. Nothing here throws or rejects because of it. A browser makes only some hundred
+// connections, closed ones counted that are not collected yet, so who waits for an offer has none.
 
 /** How long a connection may be interrupted before its candidates are gathered anew. */
 const PATIENCE = 4_000;
+/** How many candidates are kept before the description they belong to: more than a machine has addresses. */
+const MOST_EARLY = 100;
 
 export class Peer {
   /** What comes from the other side. */
   stream = new MediaStream();
+  #closed = false;
   #opener = false;
   #makingOffer = false;
   #ignoring = false;
@@ -22,7 +29,6 @@ export class Peer {
    */
   constructor({ polite, configuration, tracks, send, changed }) {
     Object.assign(this, { polite, configuration, tracks, send, changed });
-    this.#connect();
   }
 
   #connect() {
@@ -43,37 +49,41 @@ export class Peer {
 
   /** `new`, `connecting`, `connected`, `disconnected`, `failed` or `closed` */
   get state() {
-    return this.connection.connectionState;
+    return this.#closed ? "closed" : (this.connection?.connectionState ?? "new");
   }
 
   /** Opens the conversation: what the newcomer does. One line for sound and one for pictures, used or not. */
   open() {
     this.#opener = true;
-    for (const kind of ["audio", "video"]) this.connection.addTransceiver(this.tracks[kind] ?? kind, { direction: "sendrecv" });
+    try {
+      this.#connect();
+      for (const kind of ["audio", "video"]) this.connection.addTransceiver(this.tracks[kind] ?? kind, { direction: "sendrecv" });
+    } catch (error) {
+      this.#complain("no connection could be made", error);
+    }
   }
 
   /** Sends other tracks from now on; nothing has to be negotiated for that. */
   async replace(tracks) {
     this.tracks = tracks;
-    if (this.state === "closed") return;
-    const lines = this.connection.getTransceivers();
-    await Promise.all(lines.map(({ sender, receiver }) => sender.replaceTrack(tracks[receiver.track.kind])));
+    const replaced = this.#lines().map(({ sender, receiver }) => sender.replaceTrack(tracks[receiver.track.kind]));
+    await Promise.all(replaced).catch((error) => this.#complain("a track is not sent", error));
   }
 
   receive(kind, value) {
-    this.#queue = this.#queue.then(() => (kind === "ice-candidate" ? this.#candidate(value) : this.#description(value))).catch((error) => {
-      if (this.state !== "closed") console.warn(`a peer's ${kind} was not understood: ${error.message}`);
-    });
+    const handle = () => (kind === "ice-candidate" ? this.#candidate(value) : this.#description(value));
+    this.#queue = this.#queue.then(handle).catch((error) => this.#complain(`a peer's ${kind} was not understood`, error));
   }
 
   configure(configuration) {
     this.configuration = configuration;
-    this.connection.setConfiguration(configuration);
+    this.connection?.setConfiguration(configuration);
   }
 
   close() {
+    this.#closed = true;
     clearTimeout(this.#interrupted);
-    this.connection.close();
+    this.connection?.close();
   }
 
   /**
@@ -91,23 +101,29 @@ export class Peer {
       await connection.setLocalDescription();
       if (connection === this.connection) this.send("offer", connection.localDescription.toJSON());
     } catch (error) {
-      // Who has left or given way while the offer was made needs none.
-      if (connection.signalingState !== "closed") throw error;
+      // Who has given way while the offer was made needs none.
+      if (connection === this.connection) this.#complain("no offer could be made", error);
     } finally {
       this.#makingOffer = false;
     }
   }
 
   async #description({ type, sdp }) {
+    if (this.#closed) return;
+    if (!this.connection) {
+      // Nothing was offered that could be answered.
+      if (type !== "offer") return;
+      this.#connect();
+    }
     const collision = type === "offer" && (this.#makingOffer || this.connection.signalingState !== "stable");
     this.#ignoring = collision && !this.polite;
     if (this.#ignoring) return;
     if (collision) this.#giveWay();
     const { connection } = this;
     await connection.setRemoteDescription({ type, sdp });
-    for (const candidate of this.#early.splice(0)) await connection.addIceCandidate(candidate);
+    for (const candidate of this.#early.splice(0)) await this.#add(candidate);
     if (type !== "offer") return;
-    for (const line of connection.getTransceivers()) line.direction = "sendrecv";
+    for (const line of this.#lines()) line.direction = "sendrecv";
     await this.replace(this.tracks);
     await connection.setLocalDescription();
     this.send("answer", connection.localDescription.toJSON());
@@ -127,7 +143,24 @@ export class Peer {
 
   async #candidate(candidate) {
     if (this.#ignoring) return;
-    if (this.connection.remoteDescription) await this.connection.addIceCandidate(candidate);
-    else this.#early.push(candidate);
+    if (this.connection?.remoteDescription) await this.#add(candidate);
+    else if (this.#early.length < MOST_EARLY) this.#early.push(candidate);
+  }
+
+  /** A candidate that is of no use is no reason to give up the others. */
+  async #add(candidate) {
+    await this.connection.addIceCandidate(candidate).catch((error) => this.#complain("a peer's ice-candidate was not understood", error));
+  }
+
+  /** What we send on: one line for sound and one for pictures, however many the other side describes. */
+  #lines() {
+    const lines = (this.connection?.getTransceivers() ?? []).filter(({ direction }) => direction !== "stopped");
+    const first = (kind) => lines.find(({ receiver }) => receiver.track.kind === kind);
+    return [first("audio"), first("video")].filter(Boolean);
+  }
+
+  /** After the end nothing is worth a word. */
+  #complain(what, error) {
+    if (this.state !== "closed") console.warn(`${what}: ${error.message}`);
   }
 }

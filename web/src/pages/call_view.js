@@ -3,13 +3,12 @@
 import { announce, h, icon } from "../dom.js";
 import { chatPanel } from "./chat_panel.js";
 import { copyButton } from "./copy_button.js";
-import { linkTo } from "./room.js";
 import { tile } from "./tile.js";
 
 const STATES = { connecting: "Connecting …", joined: "", reconnecting: "The connection is lost. Reconnecting …" };
 
 export function callView({ call, media, hangUp }) {
-  const own = tile({ name: "You", own: true });
+  const own = tile({ own: true });
   const tiles = new Map();
   const grid = h("div", { class: "grid" }, own.element);
   const banner = h("p", { class: "banner", role: "status" });
@@ -43,12 +42,13 @@ export function callView({ call, media, hangUp }) {
       tiles.delete(id);
     }
     for (const person of call.people.values()) {
+      const name = call.names.of(person.id);
       if (!tiles.has(person.id)) {
-        tiles.set(person.id, tile({ name: person.name }));
+        tiles.set(person.id, tile());
         grid.append(tiles.get(person.id).element);
-        announce("Somebody has joined");
+        announce(`${name} has joined`);
       }
-      tiles.get(person.id).show({ name: person.name ?? "Somebody", media: person.media, stream: person.peer.stream, state: person.peer.state });
+      tiles.get(person.id).show({ name, media: person.media, stream: person.peer.stream, state: person.peer.state });
     }
     const { tracks, state } = media;
     own.show({ name: "You", media: state, stream: tracks.video && new MediaStream([tracks.video]), state: "connected" });
@@ -71,7 +71,7 @@ export function callView({ call, media, hangUp }) {
   media.addEventListener("change", update);
   update();
 
-  const bar = h("div", { class: "bar" }, h("h1", {}, `Room ${call.roomId.slice(0, 8)}`), count, copyButton(linkTo(call.roomId)));
+  const bar = h("div", { class: "bar" }, h("h1", {}, `Room ${call.roomId.slice(0, 8)}`), count, copyButton(call.roomId));
   const controls = h("div", { class: "controls", role: "toolbar", "aria-label": "Call" }, microphone, camera, screen, chatButton, leave);
   const element = h("section", { class: "call" }, bar, banner, problem, h("div", { class: "stage" }, h("div", { class: "pictures" }, grid, waiting), chat.element), controls);
   return {

@@ -28,10 +28,21 @@ export function chatPanel(call) {
       entry.control.focus();
     },
   };
-  call.addEventListener("chat", ({ detail: { userId, username, message, timestamp } }) => {
+  /** Who said something before their name was known. */
+  const unnamed = new Map();
+  call.addEventListener("change", () => {
+    for (const [author, userId] of unnamed) {
+      if (!call.names.knows(userId)) continue;
+      author.textContent = call.names.of(userId);
+      unnamed.delete(author);
+    }
+  });
+  call.addEventListener("chat", ({ detail: { userId, message, timestamp } }) => {
     empty.hidden = true;
     const mine = userId === call.me;
-    const head = h("p", { class: "hint" }, mine ? "You" : username, " · ", h("time", { dateTime: timestamp }, clock(timestamp)));
+    const author = h("span", {}, mine ? "You" : call.names.of(userId));
+    if (!mine && !call.names.knows(userId)) unnamed.set(author, userId);
+    const head = h("p", { class: "hint" }, author, " · ", h("time", { dateTime: timestamp }, clock(timestamp)));
     list.append(h("li", { class: mine ? "mine" : "" }, head, h("p", { class: "said" }, message)));
     list.scrollTop = list.scrollHeight;
     if (element.hidden) panel.unread += 1;

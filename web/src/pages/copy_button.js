@@ -1,8 +1,9 @@
-// A button that copies the room's link, and shows it where the browser lets nobody copy.
+// A button that copies a room's link, and shows it where the browser lets nobody copy.
 
 import { announce, h, icon } from "../dom.js";
 
-export function copyButton(link) {
+export function copyButton(roomId) {
+  const link = `${location.origin}${location.pathname}#/room/${roomId}`;
   const place = h("span", { class: "copy" });
   const copy = async () => {
     try {

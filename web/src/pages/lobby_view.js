@@ -3,7 +3,6 @@
 import { h, icon } from "../dom.js";
 import { form } from "../forms.js";
 import { copyButton } from "./copy_button.js";
-import { linkTo } from "./room.js";
 
 export function lobbyView({ roomId, media, join }) {
   const preview = h("video", { class: "mirrored", autoplay: true, muted: true, playsInline: true, "aria-label": "Your camera" });
@@ -35,7 +34,7 @@ export function lobbyView({ roomId, media, join }) {
     h("div", { class: "row" }, microphone, camera),
     selects,
     problems,
-    h("div", { class: "row spread" }, form({ button: "Join the call", fields: [], submit: join }), copyButton(linkTo(roomId))),
+    h("div", { class: "row spread" }, form({ button: "Join the call", fields: [], submit: join }), copyButton(roomId)),
   );
   return { element, leave: () => media.removeEventListener("change", update) };
 }

@@ -44,6 +44,3 @@ export function callPage({ session }, roomId) {
   };
   return { title: `Room ${roomId.slice(0, 8)}`, element, wide: true, leave };
 }
-
-/** The address others come by. */
-export const linkTo = (roomId) => `${location.origin}${location.pathname}#/room/${roomId}`;

@@ -4,7 +4,7 @@ import { h, icon } from "../dom.js";
 
 const STATES = { new: "Connecting …", connecting: "Connecting …", disconnected: "Interrupted …", failed: "Reconnecting …" };
 
-export function tile({ name = "Somebody", own = false }) {
+export function tile({ own = false } = {}) {
   const video = h("video", { autoplay: true, playsInline: true, muted: own, class: own ? "mirrored" : "" });
   const initial = h("span", { class: "initial", "aria-hidden": "true" });
   const label = h("span", { class: "name" });
@@ -13,12 +13,14 @@ export function tile({ name = "Somebody", own = false }) {
   const element = h("figure", { class: "tile" }, video, initial, status, h("figcaption", {}, label, muted));
   const shown = {
     element,
-    name,
+    name: "",
     show({ name, media, stream, state }) {
       shown.name = name;
       label.textContent = name + (media.screen ? " (screen)" : "");
       video.setAttribute("aria-label", media.screen ? `Screen of ${name}` : `Video of ${name}`);
-      initial.textContent = [...name][0].toUpperCase();
+      // A name from an older database may be anything.
+      const [first = "?"] = name.trim();
+      initial.textContent = first.toUpperCase();
       muted.hidden = media.audio;
       const picture = stream?.getVideoTracks()[0];
       // A new stream of the same track would make the picture flicker.

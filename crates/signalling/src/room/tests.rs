@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use zetra_domain::{ObjectIds, TokenFingerprint};
+use zetra_domain::{HonouredTokens, ObjectIds, TokenFingerprint};
 
 use super::*;
 
@@ -20,6 +20,8 @@ struct Story {
     stored: BTreeMap<PeerId, String>,
     /// Users whom the store does not admit.
     strangers: Vec<UserId>,
+    /// What the store says of everybody's tokens.
+    tokens: Option<HonouredTokens>,
 }
 
 impl Story {
@@ -27,7 +29,16 @@ impl Story {
         let mut ids = ObjectIds::new([5; 8]);
         let users = (0..8).map(|_| ids.user(Timestamp::from_millis(NOW))).collect();
         let room = Room::restore(room_id(), LIMITS, []);
-        Self { room, users, now: NOW, said: Vec::new(), stored: BTreeMap::new(), strangers: Vec::new() }
+        let tokens = Some(HonouredTokens { version: 0, kept: None });
+        Self {
+            room,
+            users,
+            now: NOW,
+            said: Vec::new(),
+            stored: BTreeMap::new(),
+            strangers: Vec::new(),
+            tokens,
+        }
     }
 
     /// A connection with a token of the user of that number, whose name is `user-<number>`.
@@ -80,8 +91,10 @@ impl Story {
                 }
                 Effect::Lookup { peer, user, ack } => {
                     let stranger = self.strangers.contains(&user);
-                    let admission = if stranger { Admission::NotParticipant } else { Admission::Participant };
-                    let effects = self.room.admit(peer, user, ack, admission);
+                    let membership =
+                        if stranger { Membership::NotParticipant } else { Membership::Participant };
+                    let admission = Admission { membership, tokens: self.tokens.clone() };
+                    let effects = self.room.admit(peer, user, ack, Some(admission));
                     self.perform(effects);
                 }
                 Effect::Store(peer) => {
@@ -383,18 +396,55 @@ fn tokens_that_expire_or_are_revoked_end_their_connections() {
     story.enters(3, 1);
     let kept = TokenFingerprint::stored("token-2".to_owned());
     let user = story.users[0];
-    let effects = story.room.revoke(&Revocation::PasswordChanged { user, version: 1, kept });
+    let honoured = Some(HonouredTokens { version: 1, kept: Some(kept) });
+    let effects = story.room.revoke(&Revocation { user, honoured });
     story.perform(effects);
     let heard = story.heard();
     assert!(heard[0].starts_with("1 < error") && heard[0].contains("token_revoked"), "{heard:?}");
     assert_eq!(heard[1..], ["1 is disconnected"], "the token that changed the password lives on");
-    let effects = story.room.revoke(&Revocation::AccountDeleted { user });
+    let effects = story.room.revoke(&Revocation { user, honoured: None });
     story.perform(effects);
     assert_eq!(story.heard()[1..], ["3 < user-disconnected \"u0\"", "2 is disconnected"]);
     assert_eq!(story.room.next_deadline(), Some(NOW + 3_600_000));
     story.waits(3_600_000);
     assert!(story.heard()[0].contains("token_expired"));
     assert_eq!(story.room.next_deadline(), None);
+}
+
+#[test]
+fn a_token_that_died_before_it_joined_does_not_join() {
+    let mut story = Story::new();
+    story.enters(1, 0);
+    story.connects(2, 1);
+    story.tokens = Some(HonouredTokens { version: 1, kept: None });
+    story.says(2, "join-room", &format!("[\"{}\"]", room_id()), Some(7));
+    let heard = story.heard();
+    assert!(heard[0].starts_with("2 < ack 7") && heard[0].contains("token_revoked"), "{heard:?}");
+    assert_eq!(heard[1..], ["2 is disconnected"], "and nobody was told of it");
+    story.connects(3, 1);
+    story.tokens = None;
+    story.joins(3, 1);
+    let heard = story.heard();
+    assert!(heard[0].starts_with("3 < error") && heard[0].contains("account_deleted"), "{heard:?}");
+    assert_eq!(heard[1..], ["3 is disconnected"]);
+}
+
+#[test]
+fn a_target_that_is_no_users_id_is_unavailable_like_any_other() {
+    let mut story = Story::new();
+    story.enters(1, 0);
+    for target in [r#""nobody""#, r#""\ud800""#, r#""""#, r#""6553F1000102030405060708""#] {
+        let offer = format!(r#"[{{"roomId":"{}","offer":1,"targetUserId":{target}}}]"#, room_id());
+        story.says(1, "offer", &offer, None);
+        let heard = story.heard();
+        assert!(
+            heard[0].contains("peer_unavailable")
+                && heard[0].contains(&format!(r#""targetUserId":{target}"#)),
+            "{heard:?}"
+        );
+        story.says(1, "offer", &offer, Some(1));
+        assert!(story.heard()[0].contains(&format!(r#""targetUserId":{target}"#)));
+    }
 }
 
 #[test]
@@ -469,7 +519,7 @@ fn take(story: &mut Story, step: Step) {
         Step::Wait(millis) => story.waits(millis),
         Step::Delete(user) => {
             let user = story.users[user];
-            let effects = story.room.revoke(&Revocation::AccountDeleted { user });
+            let effects = story.room.revoke(&Revocation { user, honoured: None });
             story.perform(effects);
         }
     }

@@ -1,0 +1,169 @@
+//! The words of the limits: who is counted, how often something may be done, and how one stands.
+//!
+//! The counting itself is a strict place's business; this says what it is asked and what it answers.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{Email, UserId};
+
+/// How often passwords may be tried, within one window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthLimits {
+    /// Failures per address and account.
+    pub account_failures: u32,
+    /// Failures per address.
+    pub address_failures: u32,
+    /// Attempts per address, failed or not.
+    pub attempts: u32,
+    /// Failures per account, whatever the addresses (NIST SP 800-63B, 3.2.2).
+    pub account_total: u32,
+    pub window_ms: i64,
+}
+
+/// What one user may make within an hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HourlyLimits {
+    pub rooms: u32,
+    pub call_logs: u32,
+}
+
+/// What is counted by the hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Hourly {
+    Rooms,
+    CallLogs,
+}
+
+/// A client, as limits count it: an IPv4 address, or the /64 of an IPv6 one, of which a single client
+/// has all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AddressKey(String);
+
+impl AddressKey {
+    /// What is no address stands for itself.
+    pub fn of(address: &str) -> Self {
+        Self(match address.parse::<IpAddr>().map(|address| address.to_canonical()) {
+            Ok(IpAddr::V6(address)) => {
+                let [a, b, c, d, ..] = address.segments();
+                format!("{}/64", Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+            }
+            Ok(IpAddr::V4(address)) => address.to_string(),
+            Err(_) => address.to_owned(),
+        })
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// An account, as limits count it. It tells no email: the count outlives the request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AccountKey(String);
+
+impl AccountKey {
+    pub fn of_user(user: UserId) -> Self {
+        Self(user.to_string())
+    }
+
+    /// An email that no account has, or of which it is not known yet.
+    pub fn of_email(email: &Email) -> Self {
+        let digest = Sha256::digest(email.as_str().as_bytes());
+        // It only has to tell accounts apart and to be short.
+        Self(Base64UrlUnpadded::encode_string(digest.get(..12).unwrap_or(&digest)))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// How one stands with the limit that is nearest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    pub policy: Policy,
+    pub limit: u32,
+    pub remaining: u32,
+    /// Seconds until the counter starts anew.
+    pub reset: i64,
+    /// Seconds of the window.
+    pub window: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Policy {
+    AccountFailures,
+    AddressFailures,
+    Attempts,
+    AccountTotal,
+}
+
+impl Policy {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AccountFailures => "account-failures",
+            Self::AddressFailures => "address-failures",
+            Self::Attempts => "attempts",
+            Self::AccountTotal => "account-total",
+        }
+    }
+}
+
+impl Standing {
+    /// The tighter of two. Of two that are used up, the one that lasts longer tells when to come back.
+    #[must_use]
+    pub fn tighter(self, other: Self) -> Self {
+        let order = |standing: &Self| (standing.remaining, -standing.reset);
+        if order(&other) < order(&self) { other } else { self }
+    }
+}
+
+/// The answer to an attempt: before a password is looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    pub allowed: bool,
+    pub standing: Standing,
+    /// Accounts that may not be tried from this address.
+    pub locked: Vec<(AccountKey, Standing)>,
+}
+
+/// What came of a password that was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PasswordOutcome {
+    Wrong,
+    Right,
+    /// It was right, and the address now is one that has signed in.
+    SignedIn,
+}
+
+/// The answer to an outcome, before the client learns of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settlement {
+    /// Else the client must not learn of it.
+    pub allowed: bool,
+    /// `None`: no limit applies.
+    pub standing: Option<Standing>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv6_client_is_its_64() {
+        let key = |address: &str| AddressKey::of(address).0;
+        assert_eq!(key("2001:db8:1:2:aaaa::1"), "2001:db8:1:2::/64");
+        assert_eq!(key("2001:0DB8:1:2::ffff"), "2001:db8:1:2::/64");
+        assert_eq!(key("2001:db8:1:3::1"), "2001:db8:1:3::/64");
+        assert_eq!(key("192.0.2.7"), "192.0.2.7");
+        assert_eq!(key("::ffff:192.0.2.7"), "192.0.2.7", "one written as IPv6 is an IPv4 address");
+        assert_eq!(key("unknown"), "unknown");
+    }
+}

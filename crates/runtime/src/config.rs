@@ -1,0 +1,222 @@
+//! The variables of the Worker and its objects, read once per isolate and object.
+//!
+//! Secrets are wrapped: they show in no `Debug`.
+
+use secrecy::SecretString;
+use zetra_domain::{AuthLimits, CursorKey, HourlyLimits, TokenKey};
+use zetra_signalling::EventRate;
+
+use crate::{
+    database::Database,
+    session_ids::SessionIds,
+    variables::{ConfigError, Variables},
+};
+
+pub struct Config {
+    pub token_key: TokenKey,
+    pub session_ids: SessionIds,
+    pub cursor_key: CursorKey,
+    pub database: Database,
+    /// `NODE_ENV`: production hides debug logs.
+    pub production: bool,
+    /// `NEXT_PUBLIC_API_BASE_URL`: the origins of front ends.
+    pub origins: Vec<String>,
+    pub socket_url: Option<String>,
+    pub socket_auth: SocketAuth,
+    /// `ROOM_MAX_PEOPLE`: people present in one room at a time.
+    pub room_max_people: usize,
+    /// `RECONNECT_GRACE_SECONDS`: how long a lost connection is held.
+    pub reconnect_grace_ms: i64,
+    /// `PING_INTERVAL_MS` and `PING_TIMEOUT_MS`: Engine.IO's heartbeat.
+    pub ping_interval_ms: i64,
+    pub ping_timeout_ms: i64,
+    /// `SOCKET_EVENTS_PER_SECOND` and `SOCKET_EVENTS_BURST`, per connection.
+    pub event_rate: EventRate,
+    pub auth_limits: AuthLimits,
+    /// `ROOMS_PER_HOUR` and `CALL_LOGS_PER_HOUR`, made by one user.
+    pub hourly_limits: HourlyLimits,
+    pub turn: Turn,
+}
+
+/// `SOCKET_AUTH`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SocketAuth {
+    Required,
+    /// Admits old front ends that send no token.
+    Optional,
+}
+
+/// Where TURN credentials come from. With nothing set there is STUN only.
+#[derive(Debug, Default)]
+pub struct Turn {
+    /// `TURN_KEY_ID`, `TURN_KEY_API_TOKEN`: Cloudflare's TURN service. It comes first.
+    pub service: Option<TurnService>,
+    /// `TURN_SERVER_URL`: the operator's own server, also where the service gives nothing.
+    pub server: Option<TurnServer>,
+}
+
+#[derive(Debug)]
+pub struct TurnService {
+    /// `TURN_API_URL`
+    pub api_url: String,
+    pub key_id: String,
+    pub api_token: SecretString,
+}
+
+#[derive(Debug)]
+pub struct TurnServer {
+    pub url: String,
+    pub credential: TurnCredential,
+}
+
+#[derive(Debug)]
+pub enum TurnCredential {
+    /// `TURN_SERVER_USERNAME`, `TURN_SERVER_CREDENTIAL`
+    Static { username: String, credential: SecretString },
+    /// `TURN_SHARED_SECRET`: coturn's `use-auth-secret`
+    SharedSecret(SecretString),
+}
+
+impl Config {
+    /// What `NODE_ENV` says; known even where the rest is unusable.
+    pub fn is_production(variables: Variables<'_>) -> bool {
+        variables.text("NODE_ENV").is_some_and(|environment| environment == "production")
+    }
+
+    pub fn read(variables: Variables<'_>) -> Result<Self, ConfigError> {
+        let secret = jwt_secret(variables)?;
+        Ok(Self {
+            token_key: token_key(&secret)?,
+            session_ids: SessionIds::new(&secret),
+            cursor_key: CursorKey::new(&secret),
+            database: Database::read(variables)?,
+            production: Self::is_production(variables),
+            origins: origins(variables.text("NEXT_PUBLIC_API_BASE_URL")),
+            socket_url: variables.text("SOCKET_URL"),
+            socket_auth: match variables.text("SOCKET_AUTH").as_deref() {
+                None | Some("required") => SocketAuth::Required,
+                Some("optional") => SocketAuth::Optional,
+                Some(_) => return Err(ConfigError::new("SOCKET_AUTH must be required or optional")),
+            },
+            room_max_people: variables.number("ROOM_MAX_PEOPLE", 64, 2..=1_000)?,
+            reconnect_grace_ms: variables.number("RECONNECT_GRACE_SECONDS", 10, 0..=3_600)? * 1_000,
+            ping_interval_ms: variables.number("PING_INTERVAL_MS", 25_000, 100..=600_000)?,
+            ping_timeout_ms: variables.number("PING_TIMEOUT_MS", 20_000, 100..=600_000)?,
+            event_rate: EventRate {
+                per_second: variables.number("SOCKET_EVENTS_PER_SECOND", 50, 1..=100_000)?,
+                burst: variables.number("SOCKET_EVENTS_BURST", 200, 1..=1_000_000)?,
+            },
+            auth_limits: AuthLimits {
+                account_failures: variables.number("AUTH_LIMIT_ACCOUNT_FAILURES", 5, 1..=1_000)?,
+                address_failures: variables.number("AUTH_LIMIT_ADDRESS_FAILURES", 20, 1..=10_000)?,
+                attempts: variables.number("AUTH_LIMIT_ATTEMPTS", 200, 1..=100_000)?,
+                account_total: variables.number("AUTH_LIMIT_ACCOUNT_TOTAL", 100, 1..=100_000)?,
+                window_ms: variables.number("AUTH_LIMIT_WINDOW_SECONDS", 900, 1..=86_400)? * 1_000,
+            },
+            hourly_limits: HourlyLimits {
+                rooms: variables.number("ROOMS_PER_HOUR", 60, 1..=1_000_000)?,
+                call_logs: variables.number("CALL_LOGS_PER_HOUR", 120, 1..=1_000_000)?,
+            },
+            turn: turn(variables)?,
+        })
+    }
+}
+
+const DEFAULT_ORIGINS: &str = "http://localhost:3000,http://localhost:4000";
+const TURN_API_URL: &str = "https://rtc.live.cloudflare.com/v1/turn";
+
+fn jwt_secret(variables: Variables<'_>) -> Result<SecretString, ConfigError> {
+    variables.untrimmed_secret("JWT_SECRET").ok_or_else(|| {
+        ConfigError::new(
+            "JWT_SECRET is not set: put at least 32 random bytes into it (locally into .dev.vars)",
+        )
+    })
+}
+
+fn token_key(secret: &SecretString) -> Result<TokenKey, ConfigError> {
+    TokenKey::new(secret).ok_or_else(|| {
+        ConfigError::new(format!("JWT_SECRET is too short: it needs at least {} bytes", TokenKey::MIN_BYTES))
+    })
+}
+
+fn origins(list: Option<String>) -> Vec<String> {
+    let list = list.unwrap_or_else(|| DEFAULT_ORIGINS.to_owned());
+    let origins = list.split(',').map(|origin| origin.trim().trim_end_matches('/').to_owned());
+    origins.filter(|origin| !origin.is_empty()).collect()
+}
+
+fn turn(variables: Variables<'_>) -> Result<Turn, ConfigError> {
+    Ok(Turn { service: turn_service(variables), server: turn_server(variables)? })
+}
+
+fn turn_service(variables: Variables<'_>) -> Option<TurnService> {
+    let (key_id, api_token) = (variables.text("TURN_KEY_ID")?, variables.secret("TURN_KEY_API_TOKEN")?);
+    let api_url = variables.text("TURN_API_URL").unwrap_or_else(|| TURN_API_URL.to_owned());
+    Some(TurnService { api_url, key_id, api_token })
+}
+
+fn turn_server(variables: Variables<'_>) -> Result<Option<TurnServer>, ConfigError> {
+    let Some(url) = variables.text("TURN_SERVER_URL") else { return Ok(None) };
+    if let Some(secret) = variables.secret("TURN_SHARED_SECRET") {
+        return Ok(Some(TurnServer { url, credential: TurnCredential::SharedSecret(secret) }));
+    }
+    match (variables.text("TURN_SERVER_USERNAME"), variables.secret("TURN_SERVER_CREDENTIAL")) {
+        (Some(username), Some(credential)) => {
+            Ok(Some(TurnServer { url, credential: TurnCredential::Static { username, credential } }))
+        }
+        _ => Err(ConfigError::new(
+            "TURN_SERVER_URL needs TURN_SHARED_SECRET, or TURN_SERVER_USERNAME and TURN_SERVER_CREDENTIAL",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Config, String> {
+        let secret = ("JWT_SECRET", "0123456789abcdef0123456789abcdef");
+        let variables: Vec<_> = std::iter::once(&secret).chain(variables).collect();
+        let last = |name: &str| variables.iter().rev().find(|(known, _)| *known == name);
+        let variable = |name: &str| last(name).map(|(_, value)| (*value).to_owned());
+        Config::read(Variables::new(&variable)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_secret_is_all_that_is_needed() {
+        let config = read(&[]).unwrap();
+        assert_eq!(config.origins, ["http://localhost:3000", "http://localhost:4000"]);
+        assert_eq!((config.socket_auth, config.room_max_people), (SocketAuth::Required, 64));
+        assert!(!config.production && config.turn.service.is_none() && config.turn.server.is_none());
+    }
+
+    #[test]
+    fn origins_are_a_list() {
+        let config = read(&[("NEXT_PUBLIC_API_BASE_URL", "https://a.example/, https://b.example,")]).unwrap();
+        assert_eq!(config.origins, ["https://a.example", "https://b.example"]);
+    }
+
+    #[test]
+    fn unusable_values_name_their_variable() {
+        for (name, value) in [
+            ("JWT_SECRET", "short"),
+            ("MONGO_URI", "mongodb://localhost"),
+            ("SOCKET_AUTH", "maybe"),
+            ("ROOM_MAX_PEOPLE", "many"),
+            ("PING_INTERVAL_MS", "0"),
+            ("TURN_SERVER_URL", "turn:turn.example.com"),
+        ] {
+            let error = read(&[(name, value)]).err().unwrap_or_else(|| panic!("{name}={value} was accepted"));
+            assert!(error.contains(name), "{name}={value}: {error}");
+        }
+    }
+
+    #[test]
+    fn secrets_do_not_show_in_debug() {
+        let turn = [("TURN_SERVER_URL", "turn:t"), ("TURN_SHARED_SECRET", "hush")];
+        let config = read(&turn).unwrap();
+        let server = config.turn.server.as_ref().unwrap();
+        assert!(matches!(server.credential, TurnCredential::SharedSecret(_)));
+        assert!(!format!("{:?}", config.turn).contains("hush"));
+    }
+}

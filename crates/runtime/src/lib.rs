@@ -1,0 +1,20 @@
+//! What knows the Workers runtime and is neither a route nor an object: configuration, the databases,
+//! session ids.
+//!
+//! The Worker and its objects open the same store from the same variables ([`Config`], [`Database`]).
+//! Nothing here decides anything of a room, a call or a user.
+
+mod bindings;
+mod config;
+mod d1;
+mod data_api;
+mod database;
+pub mod request_id;
+mod session_ids;
+mod variables;
+
+pub use config::{Config, SocketAuth, Turn, TurnCredential, TurnServer, TurnService};
+pub use data_api::{Bounds, DataApiAccess, DataApiClient, Sleep};
+pub use database::Database;
+pub use session_ids::SessionIds;
+pub use variables::{ConfigError, Variables, variable};

@@ -1,0 +1,126 @@
+//! Who may connect: the credentials of a CONNECT packet or of the handshake's `Authorization` header.
+
+use serde::{Deserialize, Serialize};
+use zetra_domain::{Claims, HonouredTokens, Timestamp, TokenError, TokenKey};
+use zetra_runtime::SocketAuth;
+use zetra_signalling::Credential;
+
+pub struct Authenticator {
+    pub token_key: TokenKey,
+    pub socket_auth: SocketAuth,
+}
+
+/// What the Worker tells an object of the request that opens a session.
+#[derive(Default, Serialize, Deserialize)]
+pub struct Handshake {
+    /// The token of the `Authorization` header; empty for a header that is no bearer token.
+    pub bearer: Option<String>,
+}
+
+/// What a client brings at CONNECT.
+pub struct Introduction {
+    /// Checked but for the store's word, if it is a token.
+    pub credential: Credential,
+    /// It was here before.
+    pub recovery: Option<Recovery>,
+}
+
+/// `pid` and `offset` of a CONNECT packet: the connection that was lost and the last event it saw.
+/// Both are the client's secrets.
+#[derive(Serialize, Deserialize)]
+pub struct Recovery {
+    pub pid: String,
+    pub offset: String,
+}
+
+/// The store's word on the user of a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verification {
+    /// The tokens of this user that are honoured.
+    Account(HonouredTokens),
+    /// The account was deleted.
+    NoAccount,
+    StoreUnavailable,
+}
+
+/// Why a CONNECT is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectError {
+    AuthRequired,
+    TokenInvalid,
+    TokenExpired,
+    StoreUnavailable,
+}
+
+impl ConnectError {
+    /// The payload of a CONNECT_ERROR packet.
+    pub fn json(self) -> String {
+        let (message, code) = match self {
+            Self::AuthRequired => ("Authentication required", "auth_required"),
+            Self::TokenInvalid => ("Invalid authentication token", "token_invalid"),
+            Self::TokenExpired => ("Token has expired", "token_expired"),
+            Self::StoreUnavailable => ("Database unavailable", "store_unavailable"),
+        };
+        format!(r#"{{"message":"{message}","data":{{"code":"{code}"}}}}"#)
+    }
+}
+
+/// The payload of a CONNECT packet; what is no string stands for itself.
+#[derive(Default, Deserialize)]
+struct Auth {
+    token: Option<serde_json::Value>,
+    pid: Option<serde_json::Value>,
+    offset: Option<serde_json::Value>,
+}
+
+impl Authenticator {
+    /// `auth` is the payload of the CONNECT packet, `handshake` a [`Handshake`]. A token in the
+    /// payload counts before one in the header.
+    pub fn authenticate(
+        &self,
+        auth: Option<&str>,
+        handshake: &str,
+        now: i64,
+    ) -> Result<Introduction, ConnectError> {
+        let auth: Auth = match auth {
+            Some(auth) => serde_json::from_str(auth).map_err(|_| ConnectError::TokenInvalid)?,
+            None => Auth::default(),
+        };
+        let handshake: Handshake = serde_json::from_str(handshake).unwrap_or_default();
+        let token = match auth.token {
+            None => handshake.bearer,
+            Some(serde_json::Value::String(token)) => Some(token),
+            Some(_) => return Err(ConnectError::TokenInvalid),
+        };
+        let credential = match token {
+            Some(token) => Credential::Token(self.check(&token, now)?),
+            None if self.socket_auth == SocketAuth::Optional => Credential::None,
+            None => return Err(ConnectError::AuthRequired),
+        };
+        let recovery = match (auth.pid, auth.offset) {
+            (Some(serde_json::Value::String(pid)), Some(serde_json::Value::String(offset))) => {
+                Some(Recovery { pid, offset })
+            }
+            _ => None,
+        };
+        Ok(Introduction { credential, recovery })
+    }
+
+    fn check(&self, token: &str, now: i64) -> Result<Claims, ConnectError> {
+        self.token_key.verify(token, Timestamp::from_millis(now)).map_err(|error| match error {
+            TokenError::Expired => ConnectError::TokenExpired,
+            TokenError::Invalid => ConnectError::TokenInvalid,
+        })
+    }
+}
+
+impl Verification {
+    /// Whether the store lets these claims in.
+    pub fn admits(self, claims: &Claims) -> Result<(), ConnectError> {
+        match self {
+            Self::Account(honoured) if honoured.include(claims) => Ok(()),
+            Self::Account(_) | Self::NoAccount => Err(ConnectError::TokenInvalid),
+            Self::StoreUnavailable => Err(ConnectError::StoreUnavailable),
+        }
+    }
+}

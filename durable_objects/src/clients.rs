@@ -1,0 +1,207 @@
+//! The typed ways to reach the objects: what each is asked, at which path, with which answer.
+
+use serde::{Serialize, de::DeserializeOwned};
+use thiserror::Error;
+use worker::{Env, Method, ObjectNamespace, Request, RequestInit, Response};
+use zetra_domain::{
+    AccountKey, AddressKey, Attempt, AuthLimits, Hourly, PasswordOutcome, RoomId, Settlement, UserId,
+};
+use zetra_signalling::Revocation;
+
+use crate::{
+    exchange::{Batch, Delivery, FromSession, Home},
+    rate_limit::{Ask, AskAccount, AskAddress},
+    revocation_outbox::AskOutbox,
+};
+
+/// An object could not be reached or did not understand.
+#[derive(Debug, Error)]
+pub enum ObjectError {
+    #[error("the object cannot be reached: {0}")]
+    Unreachable(#[from] worker::Error),
+    #[error("the object answered something else: {0}")]
+    Answer(#[from] serde_json::Error),
+    #[error("the object refused: status {0}")]
+    Refused(u16),
+}
+
+/// The paths of the objects' own small APIs; everything else is Engine.IO's.
+pub(crate) mod path {
+    pub(crate) const ASK: &str = "/ask";
+    pub(crate) const ONLINE: &str = "/online";
+    pub(crate) const REVOKE: &str = "/revoke";
+    pub(crate) const TELL: &str = "/tell";
+    pub(crate) const DELIVER: &str = "/deliver";
+    pub(crate) const FIND_HOME: &str = "/home/find";
+    pub(crate) const SET_HOME: &str = "/home/set";
+}
+
+/// An object does not know its own name; the Worker tells it with each request.
+pub const NAME_HEADER: &str = "x-object-name";
+
+/// Reaches the object of a room.
+pub struct RoomClient(ObjectNamespace);
+
+/// Reaches the object of a session that named no room.
+pub struct SessionClient(ObjectNamespace);
+
+/// Reaches the object that counts a client address or an account.
+pub struct RateLimitClient(ObjectNamespace);
+
+/// Reaches the object that tells rooms which of a user's tokens have died.
+pub struct RevocationOutboxClient(ObjectNamespace);
+
+impl RoomClient {
+    pub fn new(env: &Env) -> worker::Result<Self> {
+        env.durable_object("ROOM").map(Self)
+    }
+
+    /// Hands a request of Engine.IO over.
+    pub async fn hand_over(&self, room: RoomId, request: Request) -> Result<Response, ObjectError> {
+        hand_over(&self.0, &room.to_string(), request).await
+    }
+
+    /// The users who are present.
+    pub async fn online(&self, room: RoomId) -> Result<Vec<UserId>, ObjectError> {
+        ask(&self.0, &room.to_string(), path::ONLINE, &()).await
+    }
+
+    /// Ends the connections whose tokens are no longer honoured.
+    pub(crate) async fn revoke(&self, room: RoomId, revocation: &Revocation) -> Result<(), ObjectError> {
+        ask(&self.0, &room.to_string(), path::REVOKE, revocation).await
+    }
+
+    pub(crate) async fn tell(&self, room: &str, batch: &Batch<FromSession>) -> Result<(), ObjectError> {
+        ask(&self.0, room, path::TELL, batch).await
+    }
+}
+
+impl SessionClient {
+    pub fn new(env: &Env) -> worker::Result<Self> {
+        env.durable_object("SESSION").map(Self)
+    }
+
+    /// Hands a request of Engine.IO over.
+    pub async fn hand_over(&self, sid: &str, request: Request) -> Result<Response, ObjectError> {
+        hand_over(&self.0, sid, request).await
+    }
+
+    pub(crate) async fn deliver(&self, session: &str, batch: &Batch<Delivery>) -> Result<(), ObjectError> {
+        ask(&self.0, session, path::DELIVER, batch).await
+    }
+
+    pub(crate) async fn find_home(&self, home: &str, pid: &str) -> Result<Option<RoomId>, ObjectError> {
+        ask(&self.0, home, path::FIND_HOME, &pid).await
+    }
+
+    pub(crate) async fn set_home(&self, home: &str, at: &Home) -> Result<(), ObjectError> {
+        ask(&self.0, home, path::SET_HOME, at).await
+    }
+}
+
+impl RateLimitClient {
+    pub fn new(env: &Env) -> worker::Result<Self> {
+        env.durable_object("RATE_LIMIT").map(Self)
+    }
+
+    pub async fn attempt(&self, address: &AddressKey, limits: AuthLimits) -> Result<Attempt, ObjectError> {
+        self.ask_address(address, limits, AskAddress::Attempt).await
+    }
+
+    pub async fn settle(
+        &self,
+        address: &AddressKey,
+        account: &AccountKey,
+        failed: bool,
+        limits: AuthLimits,
+    ) -> Result<Settlement, ObjectError> {
+        self.ask_address(address, limits, AskAddress::Settle(account.clone(), failed)).await
+    }
+
+    pub async fn settle_password(
+        &self,
+        account: &AccountKey,
+        address: &AddressKey,
+        outcome: PasswordOutcome,
+        limits: AuthLimits,
+    ) -> Result<Settlement, ObjectError> {
+        self.ask_account(account, limits, AskAccount::Settle(address.clone(), outcome)).await
+    }
+
+    /// `Err` inside: the seconds until one more may be made.
+    pub async fn spend(
+        &self,
+        account: &AccountKey,
+        what: Hourly,
+        limit: u32,
+        limits: AuthLimits,
+    ) -> Result<Result<(), i64>, ObjectError> {
+        self.ask_account(account, limits, AskAccount::Spend(what, limit)).await
+    }
+
+    pub async fn forget(&self, account: &AccountKey, limits: AuthLimits) -> Result<(), ObjectError> {
+        self.ask_account(account, limits, AskAccount::Forget).await
+    }
+
+    async fn ask_address<A: DeserializeOwned>(
+        &self,
+        address: &AddressKey,
+        limits: AuthLimits,
+        question: AskAddress,
+    ) -> Result<A, ObjectError> {
+        ask(&self.0, address.as_str(), path::ASK, &Ask::Address(limits, question)).await
+    }
+
+    async fn ask_account<A: DeserializeOwned>(
+        &self,
+        account: &AccountKey,
+        limits: AuthLimits,
+        question: AskAccount,
+    ) -> Result<A, ObjectError> {
+        // No address looks so.
+        let name = format!("account {}", account.as_str());
+        ask(&self.0, &name, path::ASK, &Ask::Account(limits, question)).await
+    }
+}
+
+impl RevocationOutboxClient {
+    pub fn new(env: &Env) -> worker::Result<Self> {
+        env.durable_object("REVOCATION_OUTBOX").map(Self)
+    }
+
+    /// Tokens of the user are about to die: from now on it is certain that the user's rooms learn of it.
+    pub async fn announce(&self, user: UserId) -> Result<(), ObjectError> {
+        self.ask(user, AskOutbox::Announce).await
+    }
+
+    /// They have died: tells the rooms.
+    pub async fn deliver(&self, user: UserId) -> Result<(), ObjectError> {
+        self.ask(user, AskOutbox::Deliver).await
+    }
+
+    async fn ask(&self, user: UserId, question: AskOutbox) -> Result<(), ObjectError> {
+        ask(&self.0, &user.to_string(), path::ASK, &(user, question)).await
+    }
+}
+
+async fn hand_over(objects: &ObjectNamespace, name: &str, request: Request) -> Result<Response, ObjectError> {
+    request.headers().set(NAME_HEADER, name)?;
+    Ok(objects.get_by_name(name)?.fetch_with_request(request).await?)
+}
+
+async fn ask<A: DeserializeOwned>(
+    objects: &ObjectNamespace,
+    name: &str,
+    path: &str,
+    question: &impl Serialize,
+) -> Result<A, ObjectError> {
+    let mut init = RequestInit::new();
+    init.with_method(Method::Post).with_body(Some(serde_json::to_string(question)?.into()));
+    let request = Request::new_with_init(&format!("https://object{path}"), &init)?;
+    request.headers().set(NAME_HEADER, name)?;
+    let mut answer = objects.get_by_name(name)?.fetch_with_request(request).await?;
+    match answer.status_code() {
+        200 => Ok(serde_json::from_str(&answer.text().await?)?),
+        status => Err(ObjectError::Refused(status)),
+    }
+}

@@ -1,0 +1,108 @@
+//! What Room and Session objects tell each other, as JSON in the bodies of requests.
+
+use serde::{Deserialize, Serialize};
+use zetra_domain::RoomId;
+use zetra_signalling::Credential;
+
+mod mailboxes;
+
+use crate::authenticator::Recovery;
+
+pub(crate) use mailboxes::{Mailboxes, Measured};
+
+/// A Session object tells a Room what its client says. In order, one request at a time.
+#[derive(Serialize, Deserialize)]
+pub enum FromSession {
+    Join(Joining),
+    Event {
+        /// A JSON literal.
+        name: String,
+        arguments: Vec<String>,
+        ack: Option<u64>,
+    },
+    Recover(Recovering),
+    Gone {
+        /// It said goodbye; else it is lost.
+        left: bool,
+    },
+}
+
+/// The client asks to join; answered by [`Delivery::Joined`].
+#[derive(Serialize, Deserialize)]
+pub struct Joining {
+    /// Its public id and the secret by which it recovers.
+    pub sid: String,
+    pub pid: String,
+    /// Checked by the Session.
+    pub credential: Credential,
+    pub arguments: Vec<String>,
+    pub ack: Option<u64>,
+}
+
+/// The client was here before; answered by [`Delivery::Recovered`] or [`Delivery::NotRecovered`].
+#[derive(Serialize, Deserialize)]
+pub struct Recovering {
+    pub recovery: Recovery,
+    /// Checked by the Session.
+    pub credential: Credential,
+}
+
+/// A Room tells a Session object. In order, one request at a time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Delivery {
+    /// For the client.
+    Frame(String),
+    /// The outcome of a join; one that was refused has left nothing in the room.
+    Joined(bool),
+    Recovered {
+        sid: String,
+        frames: Vec<String>,
+    },
+    NotRecovered,
+    /// Tell the client that it is disconnected, then close.
+    Disconnect,
+    /// Close without a word: somebody else holds the connection's place.
+    Abandon,
+}
+
+/// A batch of messages, as it crosses from object to object.
+#[derive(Serialize, Deserialize)]
+pub struct Batch<T> {
+    /// Who sends it: a room's id, or a Session's name.
+    pub from: String,
+    pub messages: Vec<T>,
+}
+
+/// Where the holder of a `pid` is; its home object keeps it.
+#[derive(Serialize, Deserialize)]
+pub struct Home {
+    pub pid: String,
+    pub room: Option<RoomId>,
+    /// Milliseconds since the epoch.
+    pub until: i64,
+}
+
+impl Measured for FromSession {
+    fn bytes(&self) -> usize {
+        const ENVELOPE: usize = 256;
+        let of_arguments = |arguments: &[String]| arguments.iter().map(String::len).sum::<usize>();
+        ENVELOPE
+            + match self {
+                Self::Join(joining) => of_arguments(&joining.arguments),
+                Self::Event { name, arguments, .. } => name.len() + of_arguments(arguments),
+                Self::Recover(_) | Self::Gone { .. } => 0,
+            }
+    }
+}
+
+impl Measured for Delivery {
+    fn bytes(&self) -> usize {
+        const ENVELOPE: usize = 64;
+        ENVELOPE
+            + match self {
+                Self::Frame(frame) => frame.len(),
+                Self::Recovered { frames, .. } => frames.iter().map(String::len).sum(),
+                Self::Joined(_) | Self::NotRecovered | Self::Disconnect | Self::Abandon => 0,
+            }
+    }
+}

@@ -1,0 +1,142 @@
+//! What is counted of one account, wherever its requests come from. Pure.
+//!
+//! Wrong passwords: after so many within a window nobody learns whether a password was right, but for the
+//! addresses that signed in last, so that strangers lock nobody out. And what its user makes by the hour.
+
+use serde::{Deserialize, Serialize};
+use zetra_domain::{AddressKey, AuthLimits, Hourly, PasswordOutcome, Policy, Settlement};
+
+use super::counter::Counter;
+
+/// Addresses that guesses of others do not lock out.
+const KNOWN_ADDRESSES: usize = 8;
+/// How long an address stays known after it signed in last.
+const KNOWN_FOR_MS: i64 = 90 * 86_400_000;
+const HOUR_MS: i64 = 3_600_000;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountLedger {
+    failures: Counter,
+    /// Latest first, with the time of the last sign-in.
+    signed_in: Vec<(AddressKey, i64)>,
+    #[serde(default)]
+    rooms: Counter,
+    #[serde(default)]
+    call_logs: Counter,
+}
+
+impl AccountLedger {
+    /// A password was looked at; the client has not learned of it yet.
+    pub fn settle(
+        &mut self,
+        address: &AddressKey,
+        outcome: PasswordOutcome,
+        limits: AuthLimits,
+        now: i64,
+    ) -> Settlement {
+        self.signed_in.retain(|(_, at)| now - at < KNOWN_FOR_MS);
+        let known = self.signed_in.iter().any(|(known, _)| known == address);
+        let standing = |failures: Counter| {
+            let standing =
+                failures.standing(Policy::AccountTotal, limits.account_total, now, limits.window_ms);
+            Some(standing).filter(|_| !known)
+        };
+        let before = standing(self.failures);
+        if before.is_some_and(|standing| standing.remaining == 0) {
+            return Settlement { allowed: false, standing: before };
+        }
+        match outcome {
+            PasswordOutcome::Wrong => self.failures.add(now, limits.window_ms),
+            PasswordOutcome::Right => {}
+            PasswordOutcome::SignedIn => {
+                self.signed_in.retain(|(known, _)| known != address);
+                self.signed_in.insert(0, (address.clone(), now));
+                self.signed_in.truncate(KNOWN_ADDRESSES);
+            }
+        }
+        Settlement { allowed: true, standing: standing(self.failures) }
+    }
+
+    /// Counts one more of `what`.
+    ///
+    /// # Errors
+    /// Past `limit`: the seconds until the hour is over. Nothing is counted then.
+    pub fn spend(&mut self, what: Hourly, limit: u32, now: i64) -> Result<(), i64> {
+        let counter = match what {
+            Hourly::Rooms => &mut self.rooms,
+            Hourly::CallLogs => &mut self.call_logs,
+        };
+        if counter.current(now, HOUR_MS) >= limit {
+            let left = counter.ends_at(HOUR_MS).map_or(0, |end| end - now);
+            return Err((left + 999) / 1_000);
+        }
+        counter.add(now, HOUR_MS);
+        Ok(())
+    }
+
+    /// When there is nothing left to remember; `None` when there is nothing.
+    pub fn over_at(&self, limits: AuthLimits) -> Option<i64> {
+        let known = self.signed_in.first().map(|(_, at)| at + KNOWN_FOR_MS);
+        let made = [self.rooms, self.call_logs].map(|counter| counter.ends_at(HOUR_MS));
+        made.into_iter().chain([known, self.failures.ends_at(limits.window_ms)]).flatten().max()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: AuthLimits = AuthLimits {
+        account_failures: 5,
+        address_failures: 20,
+        attempts: 200,
+        account_total: 100,
+        window_ms: 900_000,
+    };
+    const NOW: i64 = 1_700_000_000_000;
+
+    fn address(number: usize) -> AddressKey {
+        AddressKey::of(&format!("192.0.2.{number}"))
+    }
+
+    fn tries(ledger: &mut AccountLedger, from: usize, outcome: PasswordOutcome, now: i64) -> bool {
+        ledger.settle(&address(from), outcome, LIMITS, now).allowed
+    }
+
+    #[test]
+    fn an_account_is_guessed_a_hundred_times_whatever_the_addresses() {
+        let mut ledger = AccountLedger::default();
+        assert!((0..100).all(|from| tries(&mut ledger, from, PasswordOutcome::Wrong, NOW)));
+        assert!(!tries(&mut ledger, 101, PasswordOutcome::Wrong, NOW), "the hundred and first");
+        assert!(!tries(&mut ledger, 102, PasswordOutcome::SignedIn, NOW), "the right one too");
+        assert!(tries(&mut ledger, 102, PasswordOutcome::SignedIn, NOW + LIMITS.window_ms));
+    }
+
+    #[test]
+    fn the_last_eight_that_signed_in_are_not_locked_out_by_strangers() {
+        let mut ledger = AccountLedger::default();
+        assert!((0..9).all(|from| tries(&mut ledger, from, PasswordOutcome::SignedIn, NOW)));
+        assert!((50..150).all(|from| tries(&mut ledger, from, PasswordOutcome::Wrong, NOW)));
+        assert!((1..9).all(|from| tries(&mut ledger, from, PasswordOutcome::SignedIn, NOW)));
+        assert!(!tries(&mut ledger, 0, PasswordOutcome::SignedIn, NOW), "the ninth last");
+    }
+
+    #[test]
+    fn so_many_of_a_kind_are_made_in_an_hour() {
+        let mut ledger = AccountLedger::default();
+        assert!((0..60).all(|_| ledger.spend(Hourly::Rooms, 60, NOW).is_ok()));
+        assert_eq!(ledger.spend(Hourly::Rooms, 60, NOW + 600_000), Err(3_000));
+        assert_eq!(ledger.spend(Hourly::CallLogs, 60, NOW), Ok(()), "kinds are counted each for itself");
+        assert_eq!(ledger.spend(Hourly::Rooms, 60, NOW + HOUR_MS), Ok(()));
+    }
+
+    #[test]
+    fn it_is_over_when_nothing_is_worth_remembering() {
+        let mut ledger = AccountLedger::default();
+        assert_eq!(ledger.over_at(LIMITS), None);
+        tries(&mut ledger, 1, PasswordOutcome::Wrong, NOW);
+        assert_eq!(ledger.over_at(LIMITS), Some(NOW + LIMITS.window_ms));
+        tries(&mut ledger, 1, PasswordOutcome::SignedIn, NOW);
+        assert_eq!(ledger.over_at(LIMITS), Some(NOW + KNOWN_FOR_MS));
+    }
+}

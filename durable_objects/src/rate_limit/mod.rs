@@ -1,0 +1,154 @@
+//! The object that counts: one for each client address, one for each account.
+//!
+//! One object is one place that all of the edge agrees on. Its ledger is written with every change;
+//! an alarm deletes all that the object stored when there is nothing left to remember.
+
+mod account_ledger;
+mod address_ledger;
+mod counter;
+
+use std::cell::RefCell;
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use wasm_bindgen::JsCast;
+use worker::{DurableObject, Env, Request, Response, State, durable_object};
+use zetra_domain::{AccountKey, AddressKey, AuthLimits, Hourly, PasswordOutcome};
+use zetra_socketio_object::{
+    bindings::{ObjectState, ObjectStorage},
+    now,
+};
+
+pub use account_ledger::AccountLedger;
+pub use address_ledger::AddressLedger;
+
+const ADDRESS: &str = "ledger";
+const ACCOUNT: &str = "account";
+
+/// What an address's object is asked.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum AskAddress {
+    Attempt,
+    Settle(AccountKey, bool),
+}
+
+/// What an account's object is asked.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum AskAccount {
+    Settle(AddressKey, PasswordOutcome),
+    Spend(Hourly, u32),
+    /// The account was deleted.
+    Forget,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Ask {
+    Address(AuthLimits, AskAddress),
+    Account(AuthLimits, AskAccount),
+}
+
+/// A ledger with the limits that it was kept under, which tell its alarm when it is over.
+#[derive(Serialize, Deserialize)]
+struct Kept<L> {
+    ledger: L,
+    limits: AuthLimits,
+}
+
+#[durable_object(alarm)]
+pub struct RateLimit {
+    storage: ObjectStorage,
+    address: RefCell<Option<AddressLedger>>,
+    account: RefCell<Option<AccountLedger>>,
+}
+
+impl DurableObject for RateLimit {
+    fn new(state: State, _env: Env) -> Self {
+        let state: ObjectState = wasm_bindgen::JsValue::from(state._inner()).unchecked_into();
+        Self { storage: state.storage(), address: RefCell::new(None), account: RefCell::new(None) }
+    }
+
+    async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
+        match serde_json::from_str(&request.text().await?)? {
+            Ask::Address(limits, AskAddress::Attempt) => {
+                Response::from_json(&self.of_address(limits, |ledger| ledger.attempt(limits, now()))?)
+            }
+            Ask::Address(limits, AskAddress::Settle(account, failed)) => {
+                let settle = |ledger: &mut AddressLedger| ledger.settle(&account, failed, limits, now());
+                Response::from_json(&self.of_address(limits, settle)?)
+            }
+            Ask::Account(limits, AskAccount::Settle(address, outcome)) => {
+                let settle = |ledger: &mut AccountLedger| ledger.settle(&address, outcome, limits, now());
+                Response::from_json(&self.of_account(limits, settle)?)
+            }
+            Ask::Account(limits, AskAccount::Spend(what, limit)) => {
+                let spend = |ledger: &mut AccountLedger| ledger.spend(what, limit, now());
+                Response::from_json(&self.of_account(limits, spend)?)
+            }
+            Ask::Account(_, AskAccount::Forget) => {
+                self.forget().await?;
+                Response::from_json(&())
+            }
+        }
+    }
+
+    async fn alarm(&self) -> worker::Result<Response> {
+        let address = self.stored::<AddressLedger>(ADDRESS);
+        let account = self.stored::<AccountLedger>(ACCOUNT);
+        let of_address = address.and_then(|kept| kept.ledger.over_at(kept.limits));
+        let of_account = account.and_then(|kept| kept.ledger.over_at(kept.limits));
+        match of_address.max(of_account).filter(|over| *over > now()) {
+            Some(later) => self.storage.set_alarm(later as f64),
+            None => self.forget().await?,
+        }
+        Response::empty()
+    }
+}
+
+impl RateLimit {
+    fn of_address<T>(
+        &self,
+        limits: AuthLimits,
+        change: impl FnOnce(&mut AddressLedger) -> T,
+    ) -> worker::Result<T> {
+        self.change(&self.address, ADDRESS, limits, |ledger| ledger.over_at(limits), change)
+    }
+
+    fn of_account<T>(
+        &self,
+        limits: AuthLimits,
+        change: impl FnOnce(&mut AccountLedger) -> T,
+    ) -> worker::Result<T> {
+        self.change(&self.account, ACCOUNT, limits, |ledger| ledger.over_at(limits), change)
+    }
+
+    fn change<L: Default + Serialize + DeserializeOwned, T>(
+        &self,
+        slot: &RefCell<Option<L>>,
+        key: &str,
+        limits: AuthLimits,
+        over_at: impl Fn(&L) -> Option<i64>,
+        change: impl FnOnce(&mut L) -> T,
+    ) -> worker::Result<T> {
+        let mut slot = slot.borrow_mut();
+        let ledger = slot.get_or_insert_with(|| {
+            let kept = self.stored::<L>(key);
+            kept.map(|kept| kept.ledger).unwrap_or_default()
+        });
+        let before = over_at(ledger);
+        let answer = change(ledger);
+        self.storage.kv().put(key, &serde_json::to_string(&Kept { ledger: &*ledger, limits })?);
+        if let Some(at) = over_at(ledger).filter(|at| Some(*at) != before) {
+            self.storage.set_alarm(at as f64);
+        }
+        Ok(answer)
+    }
+
+    fn stored<L: DeserializeOwned>(&self, key: &str) -> Option<Kept<L>> {
+        serde_json::from_str(&self.storage.kv().get(key).as_string()?).ok()
+    }
+
+    async fn forget(&self) -> worker::Result<()> {
+        self.address.replace(None);
+        self.account.replace(None);
+        self.storage.delete_all().await.map_err(worker::Error::from)
+    }
+}

@@ -1,0 +1,142 @@
+//! The object that makes it certain that a user's rooms learn which tokens have died: one per user.
+//!
+//! Before tokens die it is told so, and writes down the user's rooms; after that it tells them, a batch
+//! in each run, until every one has taken it. Which tokens live it asks the store, at each run. So a Worker
+//! that ends in between, or has no requests left, loses nothing: the alarm goes on.
+
+mod outbox;
+
+use std::cell::RefCell;
+
+use futures_util::{StreamExt, stream};
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::JsCast;
+use worker::{DurableObject, Env, Request, Response, State, durable_object};
+use zetra_domain::{RoomId, UserId};
+use zetra_runtime::Database;
+use zetra_signalling::Revocation;
+use zetra_socketio_object::{
+    bindings::{ObjectState, ObjectStorage},
+    now,
+};
+
+use crate::clients::RoomClient;
+use outbox::Outbox;
+
+const OUTBOX: &str = "outbox";
+/// Rooms that are told at the same time.
+const AT_ONCE: usize = 16;
+
+#[derive(Serialize, Deserialize)]
+pub(crate) enum AskOutbox {
+    Announce,
+    Deliver,
+}
+
+#[durable_object(alarm)]
+pub struct RevocationOutbox {
+    storage: ObjectStorage,
+    env: Env,
+    outbox: RefCell<Option<Outbox>>,
+}
+
+impl DurableObject for RevocationOutbox {
+    fn new(state: State, env: Env) -> Self {
+        let state: ObjectState = wasm_bindgen::JsValue::from(state._inner()).unchecked_into();
+        let storage = state.storage();
+        let stored = storage.kv().get(OUTBOX).as_string();
+        let outbox = stored.and_then(|stored| serde_json::from_str(&stored).ok());
+        Self { storage, env, outbox: RefCell::new(outbox) }
+    }
+
+    async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
+        let (user, ask) = serde_json::from_str(&request.text().await?)?;
+        match ask {
+            AskOutbox::Announce => self.announce(user).await?,
+            AskOutbox::Deliver => self.deliver().await?,
+        }
+        Response::from_json(&())
+    }
+
+    async fn alarm(&self) -> worker::Result<Response> {
+        self.deliver().await?;
+        Response::empty()
+    }
+}
+
+impl RevocationOutbox {
+    async fn announce(&self, user: UserId) -> worker::Result<()> {
+        let store = Database::of(&self.env).and_then(|database| database.open(&self.env)).map_err(failed)?;
+        let rooms = store.active_rooms_of(user).await.map_err(failed)?;
+        let announced = Outbox::new(user, rooms, now());
+        let before = self.outbox.take();
+        self.keep(match before {
+            Some(before) => before.and(announced),
+            None => announced,
+        })
+        .await
+    }
+
+    /// Tells one batch, and sees to the next.
+    async fn deliver(&self) -> worker::Result<()> {
+        let Some(Outbox { user, .. }) = *self.outbox.borrow() else { return Ok(()) };
+        let honoured = self.honoured(user).await;
+        let Some(mut outbox) = self.outbox.borrow().clone() else { return Ok(()) };
+        match honoured {
+            Ok(revocation) => {
+                let batch = outbox.batch().to_vec();
+                let told = self.tell(&batch, &revocation).await?;
+                // Another announcement may have come meanwhile.
+                outbox = self.outbox.borrow().clone().unwrap_or(outbox);
+                outbox.told(&batch, &told, now());
+            }
+            Err(error) => {
+                tracing::warn!(%error, %user, "which tokens live is not known yet");
+                outbox.postpone(now());
+            }
+        }
+        self.keep(outbox).await
+    }
+
+    async fn honoured(&self, user: UserId) -> Result<Revocation, String> {
+        let database = Database::of(&self.env).map_err(|error| error.to_string())?;
+        let store = database.open(&self.env).map_err(|error| error.to_string())?;
+        let account = store.account(user).await.map_err(|error| error.to_string())?;
+        Ok(Revocation { user, honoured: account.map(|account| account.tokens) })
+    }
+
+    async fn tell(&self, batch: &[RoomId], revocation: &Revocation) -> worker::Result<Vec<RoomId>> {
+        let client = RoomClient::new(&self.env)?;
+        let calls = batch.iter().map(|&room| {
+            let told = client.revoke(room, revocation);
+            async move {
+                let told = told.await;
+                if let Err(error) = &told {
+                    tracing::warn!(%error, %room, "a room was not told of dead tokens");
+                }
+                told.is_ok().then_some(room)
+            }
+        });
+        let told = stream::iter(calls).buffer_unordered(AT_ONCE).collect::<Vec<_>>().await;
+        Ok(told.into_iter().flatten().collect())
+    }
+
+    async fn keep(&self, outbox: Outbox) -> worker::Result<()> {
+        match outbox.due(now()) {
+            Some(due) => {
+                self.storage.kv().put(OUTBOX, &serde_json::to_string(&outbox)?);
+                self.storage.set_alarm(due as f64);
+                self.outbox.replace(Some(outbox));
+                Ok(())
+            }
+            None => {
+                self.outbox.replace(None);
+                self.storage.delete_all().await.map_err(worker::Error::from)
+            }
+        }
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> worker::Error {
+    worker::Error::from(error.to_string())
+}

@@ -1,0 +1,142 @@
+//! Which rooms still have to be told, and when. Pure.
+//!
+//! A room that did not take it is asked again, later each time, until every token that could have been
+//! meant has expired. Telling a room twice does no harm.
+
+use serde::{Deserialize, Serialize};
+use zetra_domain::{RoomId, UserId, limits};
+
+/// Rooms that are told by one run: a request may ask fifty others on the smallest plan.
+const BATCH: usize = 40;
+/// A change that was announced has been made by then, or never will be.
+const CHECK_AFTER_MS: i64 = 120_000;
+const FIRST_PAUSE_MS: i64 = 5_000;
+const LONGEST_PAUSE_MS: i64 = 300_000;
+const GIVE_UP_AFTER_MS: i64 = limits::TOKEN_DAYS * 86_400_000;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outbox {
+    pub user: UserId,
+    /// Told next to told last.
+    rooms: Vec<RoomId>,
+    announced_at: i64,
+    due: i64,
+    /// Runs in a row in which no room could be told.
+    failures: u32,
+}
+
+impl Outbox {
+    /// The user is a participant of these rooms, and some tokens are about to die.
+    pub fn new(user: UserId, rooms: Vec<RoomId>, now: i64) -> Self {
+        Self { user, rooms, announced_at: now, due: now + CHECK_AFTER_MS, failures: 0 }
+    }
+
+    /// Another change, before the rooms have learned of the one before.
+    #[must_use]
+    pub fn and(self, later: Self) -> Self {
+        let mut rooms = later.rooms;
+        rooms.extend(self.rooms);
+        rooms.sort_unstable_by_key(ToString::to_string);
+        rooms.dedup();
+        Self { rooms, ..later }
+    }
+
+    /// The rooms to be told now.
+    pub fn batch(&self) -> &[RoomId] {
+        self.rooms.get(..BATCH).unwrap_or(&self.rooms)
+    }
+
+    /// Of the rooms of a batch these have been told.
+    pub fn told(&mut self, batch: &[RoomId], told: &[RoomId], now: i64) {
+        self.rooms.retain(|room| !batch.contains(room));
+        let untried = !self.rooms.is_empty();
+        self.rooms.extend(batch.iter().filter(|room| !told.contains(room)));
+        self.failures = if told.is_empty() { self.failures + 1 } else { 0 };
+        self.due = if untried { now } else { now + self.pause() };
+    }
+
+    /// The store could not say which tokens live.
+    pub fn postpone(&mut self, now: i64) {
+        self.failures += 1;
+        self.due = now + self.pause();
+    }
+
+    fn pause(&self) -> i64 {
+        (FIRST_PAUSE_MS << self.failures.min(16)).min(LONGEST_PAUSE_MS)
+    }
+
+    /// When to run next; `None` when there is nothing left to do.
+    pub fn due(&self, now: i64) -> Option<i64> {
+        let worth_it = !self.rooms.is_empty() && now - self.announced_at < GIVE_UP_AFTER_MS;
+        worth_it.then_some(self.due)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zetra_domain::{ObjectIds, Timestamp};
+
+    use super::*;
+
+    const NOW: i64 = 1_700_000_000_000;
+
+    fn rooms(count: u8) -> Vec<RoomId> {
+        (0..count).map(|number| RoomId::from_random([number; 16])).collect()
+    }
+
+    fn outbox(count: u8) -> Outbox {
+        Outbox::new(ObjectIds::new([7; 8]).user(Timestamp::from_millis(NOW)), rooms(count), NOW)
+    }
+
+    #[test]
+    fn every_room_is_told_a_batch_at_a_time_and_without_a_pause() {
+        let mut outbox = outbox(100);
+        assert_eq!(outbox.due(NOW), Some(NOW + CHECK_AFTER_MS), "nobody has said that it happened");
+        let mut told = Vec::new();
+        for _ in 0..3 {
+            let batch = outbox.batch().to_vec();
+            assert!(batch.len() <= BATCH);
+            outbox.told(&batch, &batch, NOW);
+            told.extend(batch);
+            assert!(outbox.due(NOW).is_none_or(|due| due == NOW));
+        }
+        assert_eq!((told, outbox.due(NOW)), (rooms(100), None));
+    }
+
+    #[test]
+    fn who_cannot_be_told_holds_up_nobody_and_is_asked_again() {
+        let mut outbox = outbox(50);
+        let batch = outbox.batch().to_vec();
+        outbox.told(&batch, &batch[1..], NOW);
+        assert_eq!(outbox.due(NOW), Some(NOW), "the others come first");
+        let batch = outbox.batch().to_vec();
+        let (failing, rest) = (rooms(1)[0], rooms(50)[40..].to_vec());
+        assert_eq!(batch, [rest.clone(), vec![failing]].concat());
+        outbox.told(&batch, &rest, NOW);
+        assert_eq!(outbox.batch(), [failing]);
+        let mut pauses = Vec::new();
+        for _ in 0..10 {
+            let due = outbox.due(NOW).unwrap();
+            pauses.push(due - NOW);
+            outbox.told(&[failing], &[], NOW);
+        }
+        assert_eq!(pauses[..4], [5_000, 10_000, 20_000, 40_000]);
+        assert_eq!(pauses[9], LONGEST_PAUSE_MS);
+    }
+
+    #[test]
+    fn it_is_given_up_when_every_token_has_expired() {
+        let outbox = outbox(1);
+        assert!(outbox.due(NOW + GIVE_UP_AFTER_MS - 1).is_some());
+        assert_eq!(outbox.due(NOW + GIVE_UP_AFTER_MS), None);
+    }
+
+    #[test]
+    fn a_second_change_loses_no_room_of_the_first() {
+        let mut first = outbox(3);
+        first.told(&rooms(1), &rooms(1), NOW);
+        let mut all = first.and(Outbox::new(outbox(0).user, rooms(2), NOW + 5)).rooms;
+        all.sort_unstable_by_key(ToString::to_string);
+        assert_eq!(all.len(), 3);
+    }
+}

@@ -1,0 +1,18 @@
+//! The stories of the REST API over SQLite, the database that the Worker has without any configuration.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
+
+mod api;
+#[path = "../crates/store/tests/rusqlite_seam/mod.rs"]
+mod rusqlite_seam;
+
+use std::sync::Arc;
+
+use zetra_store::{SqliteStore, Store};
+
+use rusqlite_seam::Rusqlite;
+
+/// An empty store.
+fn store() -> Arc<dyn Store> {
+    Arc::new(SqliteStore::new(Rusqlite::in_memory()))
+}

@@ -1,0 +1,59 @@
+// The strict limits on the real runtime: what they count across objects, and what they leave behind.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { call, person } from "./support/people.mjs";
+import { startServer } from "./support/server.mjs";
+import { storedRows } from "./support/storage.mjs";
+
+/** As if the request came from there: locally the runtime takes this header as it is sent. */
+const address = (ip) => ({ "cf-connecting-ip": ip });
+
+describe("the strict limits", () => {
+  let server;
+  before(async () => {
+    server = await startServer({ AUTH_LIMIT_ATTEMPTS: "1000", AUTH_LIMIT_ACCOUNT_TOTAL: "10" });
+  });
+  after(() => server.stop());
+
+  const login = (someone, password, ip) =>
+    call(server, "POST", "/api/auth/login", { body: { email: someone.email, password }, headers: address(ip) });
+
+  test("an account is guessed so often whatever the addresses, and its own address is let in", async () => {
+    const ann = await person(server);
+    assert.equal((await login(ann, ann.password, "192.0.2.200")).status, 200);
+    const guesses = Array.from({ length: 15 }, (_, guess) => login(ann, "wrong", `198.51.100.${guess}`));
+    const statuses = (await Promise.all(guesses)).map(({ status }) => status).sort();
+    assert.deepEqual(statuses, [...Array(10).fill(401), ...Array(5).fill(429)]);
+    const stranger = await login(ann, ann.password, "203.0.113.1");
+    assert.deepEqual([stranger.status, stranger.json.code], [429, "rate_limited"], "the right password too");
+    assert.match(stranger.headers.get("ratelimit"), /"account-total";r=0;t=\d+/);
+    assert.equal((await login(ann, ann.password, "192.0.2.200")).status, 200, "it had signed in from there");
+  });
+
+  test("an IPv6 client is its /64", async () => {
+    const ann = await person(server);
+    const statuses = [];
+    for (let guess = 1; guess <= 6; guess += 1) statuses.push((await login(ann, "wrong", `2001:db8:7:7:${guess}::1`)).status);
+    assert.deepEqual(statuses, [401, 401, 401, 401, 401, 429]);
+    assert.equal((await login(ann, "wrong", "2001:db8:7:8::1")).status, 401, "the next /64 is somebody else");
+  });
+});
+
+test("a count that is over leaves nothing in its object's storage", async () => {
+  const server = await startServer({ AUTH_LIMIT_WINDOW_SECONDS: "1" });
+  try {
+    const body = { email: "nobody@example.com", password: "wrong" };
+    assert.equal((await call(server, "POST", "/api/auth/login", { body })).status, 401);
+    const rows = () => Object.values(storedRows(server, "RateLimit"));
+    assert.equal(rows().length, 2, "one object for the address, one for the account");
+    const deadline = Date.now() + 15_000;
+    while (rows().some((count) => count > 0)) {
+      assert.ok(Date.now() < deadline, `still stored: ${rows()}`);
+      await pause(50);
+    }
+  } finally {
+    await server.stop();
+  }
+});

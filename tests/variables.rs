@@ -1,0 +1,23 @@
+//! What the code reads of its environment is what `wrangler.toml` documents.
+
+#[test]
+fn every_variable_that_is_read_stands_in_wrangler_toml_or_is_a_secret() {
+    let sources = [
+        include_str!("../crates/runtime/src/config.rs"),
+        include_str!("../crates/runtime/src/database.rs"),
+        include_str!("../crates/runtime/src/data_api/access.rs"),
+    ];
+    let source: String =
+        sources.into_iter().filter_map(|source| source.split("#[cfg(test)]").next()).collect();
+    let wrangler = include_str!("../wrangler.toml");
+    let quoted = source.split('"').skip(1).step_by(2);
+    let is_name = |text: &&str| {
+        text.len() > 5 && text.contains('_') && text.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+    };
+    let mut names = 0;
+    for name in quoted.filter(is_name) {
+        names += 1;
+        assert!(wrangler.contains(name), "{name} is read but not in wrangler.toml");
+    }
+    assert!(names > 25, "the names were not found: {names}");
+}
