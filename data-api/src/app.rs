@@ -1,53 +1,53 @@
 //! Requests in, responses out: who asks is checked before anything is read, what is asked before the
 //! database hears of it.
 
-use std::{
-    sync::{
-        Arc, LazyLock,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
-    body::{Body, to_bytes},
-    extract::{Path, Request as HttpRequest, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    extract::{Request as HttpRequest, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
+    middleware,
     response::{IntoResponse, Response},
     routing::{any, get},
 };
-use bson::doc;
-use http_body_util::LengthLimitError;
-use mongodb::Client;
 use serde_json::json;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::timeout,
+    time::{Instant, timeout_at},
 };
 
 use crate::{
     action::{self, Limits, Request},
-    database::{Bounds, perform},
+    answer::Answer,
+    body,
+    call::Call,
+    database::Database,
     ejson::Format,
     error::ApiError,
+    health::Health,
     keys::ApiKeys,
+    memory::Memory,
     metrics::{self, Metrics},
+    request_id::{self, RequestId},
 };
 
 pub struct App {
-    pub client: Client,
+    pub database: Arc<Database>,
     pub keys: ApiKeys,
     /// The only one that may be named.
     pub data_source: Option<String>,
     pub limits: Limits,
-    pub bounds: Bounds,
+    /// That a request may take, its body and the database's work together.
+    pub time: Duration,
     /// Bytes of a request's body.
     pub max_body: usize,
     /// One permit for each request that may be under way; a task of the database holds on to its own
     /// even when its client has gone.
     pub permits: Arc<Semaphore>,
-    pub metrics: Metrics,
+    pub memory: Arc<Memory>,
+    pub metrics: Arc<Metrics>,
+    pub health: Health,
 }
 
 /// How much longer than its own limit the database may take to say that it is over.
@@ -57,116 +57,73 @@ pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/data/v1/action/{name}", any(act))
         // As the hosted service's URLs were.
-        .route("/app/{app}/endpoint/data/v1/action/{name}", any(act_of_app))
+        .route("/app/{app}/endpoint/data/v1/action/{name}", any(act))
         .route("/health", get(health))
         .route("/metrics", get(tell_metrics))
         .fallback(not_found)
+        .layer(middleware::from_fn(request_id::name))
         .with_state(app)
 }
 
-async fn act_of_app(
-    app: State<Arc<App>>,
-    Path((_, name)): Path<(String, String)>,
-    request: HttpRequest,
-) -> Response {
-    act(app, Path(name), request).await
-}
-
-async fn act(State(app): State<Arc<App>>, Path(name): Path<String>, request: HttpRequest) -> Response {
-    let begun = now();
-    let mut call = Call { id: request_id(request.headers()), ..Call::default() };
-    app.metrics.begin();
-    let answer = call.answer(&app, &name, request).await;
-    let (response, cause) = match answer {
-        Ok(response) => (response, None),
+async fn act(State(app): State<Arc<App>>, id: RequestId, request: HttpRequest) -> Response {
+    let mut call = Call::begin(Arc::clone(&app.metrics), id.clone());
+    match answer(&mut call, &app, request).await {
+        Ok(response) => {
+            call.end(response.status().as_u16(), None);
+            response
+        }
         Err(error) => {
-            let cause = error.cause().map(str::to_owned);
-            (error.into_response(&call.id), cause)
+            call.end(error.status().as_u16(), error.cause());
+            error.into_response(id.as_str())
         }
-    };
-    let (status, time) = (response.status().as_u16(), begun.elapsed());
-    app.metrics.end(call.action, status, time);
-    let Call { id, action, key, database, collection } = call;
-    // To a tenth.
-    let ms = (time.as_secs_f64() * 10_000.0).round() / 10.0;
-    if status >= 500 {
-        tracing::error!(request_id = id, key, action, database, collection, status, ms, cause, "request");
-    } else {
-        tracing::info!(request_id = id, key, action, database, collection, status, ms, "request");
-    }
-    response
-}
-
-/// What is known of a request while it is served, for its line in the log.
-struct Call {
-    id: String,
-    action: &'static str,
-    key: Option<String>,
-    database: Option<String>,
-    collection: Option<String>,
-}
-
-impl Default for Call {
-    fn default() -> Self {
-        Self { id: String::new(), action: "none", key: None, database: None, collection: None }
     }
 }
 
-impl Call {
-    async fn answer(&mut self, app: &App, name: &str, request: HttpRequest) -> Result<Response, ApiError> {
-        let key = app.keys.authenticate(request.headers())?;
-        self.key = Some(key.name.clone());
-        self.action = action::known(name).ok_or_else(|| ApiError::UnknownAction(name.to_owned()))?;
-        if request.method() != Method::POST {
-            return Err(ApiError::MethodNotAllowed);
-        }
-        let format = formats(request.headers())?;
-        let permit = app.permits.clone().try_acquire_owned().map_err(|_| ApiError::TooManyRequests)?;
-        let body = read(request.into_body(), app).await?;
-        let request = Request::parse(self.action, &body, &app.limits)?;
-        self.database = Some(request.database.clone());
-        self.collection = Some(request.collection.clone());
-        key.allows(&request.database, request.action.writes())?;
-        if app.data_source.as_ref().is_some_and(|only| *only != request.data_source) {
-            return Err(ApiError::Invalid("there is no dataSource of that name".to_owned()));
-        }
-        let status = if self.action.starts_with("insert") { StatusCode::CREATED } else { StatusCode::OK };
-        let (client, bounds) = (app.client.clone(), app.bounds);
-        let work = async move { perform(&client, request, bounds, format).await };
-        let body = detached(permit, bounds.time + PATIENCE, work).await?;
-        Ok((status, [(header::CONTENT_TYPE, format.content_type())], body).into_response())
+async fn answer(call: &mut Call, app: &App, request: HttpRequest) -> Result<Response, ApiError> {
+    let deadline = call.begun() + app.time;
+    let key = app.keys.authenticate(request.headers())?;
+    call.key = Some(key.name.clone());
+    let name = request.uri().path().rsplit('/').next().unwrap_or_default();
+    call.action = action::known(name).ok_or_else(|| ApiError::UnknownAction(name.to_owned()))?;
+    if request.method() != Method::POST {
+        return Err(ApiError::MethodNotAllowed);
     }
+    let format = formats(request.headers())?;
+    let permit = app.permits.clone().try_acquire_owned().map_err(|_| ApiError::TooManyRequests)?;
+    let mut held = app.memory.hold();
+    let body = timeout_at(deadline, body::read(request.into_body(), app.max_body, &mut held)).await;
+    let body = body.map_err(|_| ApiError::BodyTimedOut)??;
+    let request = Request::parse(call.action, &body, &app.limits, &mut held)?;
+    drop(body);
+    call.database = Some(request.database.clone());
+    call.collection = Some(request.collection.clone());
+    request.reaches.iter().try_for_each(|reach| key.allows(&reach.database, reach.writes))?;
+    if app.data_source.as_ref().is_some_and(|only| *only != request.data_source) {
+        return Err(ApiError::Invalid("there is no dataSource of that name".to_owned()));
+    }
+    let status = if call.action.starts_with("insert") { StatusCode::CREATED } else { StatusCode::OK };
+    let database = Arc::clone(&app.database);
+    let answer = Answer::new(held);
+    let work =
+        async move { database.perform(request, format, deadline, answer).await.map(Answer::into_bytes) };
+    let body = detached(permit, deadline + PATIENCE, work).await?;
+    Ok((status, [(header::CONTENT_TYPE, format.content_type())], body).into_response())
 }
 
 /// Runs in a task of its own: a client that goes away takes neither the write with it nor, half read, a
 /// connection of the pool. The permit is given back when the work is done, not when the client has gone.
+/// At the deadline the work is dropped, and the connection that it may have is closed by the driver.
 async fn detached<T: Send + 'static>(
     permit: OwnedSemaphorePermit,
-    time: Duration,
+    deadline: Instant,
     work: impl Future<Output = Result<T, ApiError>> + Send + 'static,
 ) -> Result<T, ApiError> {
     let task = tokio::spawn(async move {
-        let outcome = work.await;
+        let outcome = timeout_at(deadline, work).await;
         drop(permit);
-        outcome
+        outcome.unwrap_or(Err(ApiError::TimedOut))
     });
-    match timeout(time, task).await {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(_)) => Err(ApiError::Internal("the task panicked".to_owned())),
-        Err(_) => Err(ApiError::TimedOut),
-    }
-}
-
-async fn read(body: Body, app: &App) -> Result<axum::body::Bytes, ApiError> {
-    let read = timeout(app.bounds.time, to_bytes(body, app.max_body));
-    read.await.map_err(|_| ApiError::TimedOut)?.map_err(|error| {
-        let source = std::error::Error::source(&error);
-        if source.is_some_and(|source| source.is::<LengthLimitError>()) {
-            ApiError::BodyTooLarge(app.max_body)
-        } else {
-            ApiError::Invalid("the request's body ended early".to_owned())
-        }
-    })
+    task.await.unwrap_or_else(|_| Err(ApiError::Internal("the task panicked".to_owned())))
 }
 
 /// The format of the answer: as `Accept` says, else as the request came.
@@ -189,10 +146,7 @@ fn formats(headers: &HeaderMap) -> Result<Format, ApiError> {
 }
 
 async fn health(State(app): State<Arc<App>>) -> Response {
-    let admin = app.client.database("admin");
-    let ping = timeout(app.bounds.time, async { admin.run_command(doc! { "ping": 1 }).await });
-    let connected = matches!(ping.await, Ok(Ok(_)));
-    let (code, status, database) = if connected {
+    let (code, status, database) = if app.health.connected(app.database.client(), app.time).await {
         (StatusCode::OK, "ok", "connected")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "error", "disconnected")
@@ -201,37 +155,18 @@ async fn health(State(app): State<Arc<App>>) -> Response {
     (code, Json(json!({ "status": status, "database": database, "version": version }))).into_response()
 }
 
-async fn tell_metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    match app.keys.authenticate(&headers) {
-        Ok(_) => {}
-        Err(error) => return error.into_response(&request_id(&headers)),
+async fn tell_metrics(State(app): State<Arc<App>>, id: RequestId, headers: HeaderMap) -> Response {
+    if let Err(error) = app.keys.authenticate(&headers) {
+        return error.into_response(id.as_str());
     }
-    match app.metrics.text() {
+    match app.metrics.text(app.memory.taken()) {
         Ok(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
-        Err(error) => ApiError::Internal(error.to_string()).into_response(&request_id(&headers)),
+        Err(error) => ApiError::Internal(error.to_string()).into_response(id.as_str()),
     }
 }
 
-async fn not_found(request: HttpRequest) -> Response {
-    let id = request_id(request.headers());
-    ApiError::NotFound(request.uri().path().to_owned()).into_response(&id)
-}
-
-/// The client's own where it is short and plain, else a new one.
-fn request_id(headers: &HeaderMap) -> String {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    // Tells this process from the next.
-    static PROCESS: LazyLock<String> = LazyLock::new(|| bson::oid::ObjectId::new().to_hex());
-    let plain = |id: &&str| {
-        (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
-    };
-    let given = headers.get("x-request-id").and_then(|id| id.to_str().ok()).filter(plain);
-    given.map_or_else(|| format!("{}-{:x}", *PROCESS, NEXT.fetch_add(1, Ordering::Relaxed)), str::to_owned)
-}
-
-#[allow(clippy::disallowed_methods, reason = "nothing here runs on wasm32")]
-fn now() -> Instant {
-    Instant::now()
+async fn not_found(id: RequestId, uri: Uri) -> Response {
+    ApiError::NotFound(uri.path().to_owned()).into_response(id.as_str())
 }
 
 #[cfg(test)]
@@ -239,6 +174,10 @@ mod tests {
     use tokio::sync::oneshot;
 
     use super::*;
+
+    fn in_a_minute() -> Instant {
+        Instant::now() + Duration::from_secs(60)
+    }
 
     #[tokio::test]
     async fn work_that_has_begun_is_finished_though_its_client_goes_away() {
@@ -251,7 +190,7 @@ mod tests {
             finished.await.unwrap();
             Ok(())
         };
-        let client = tokio::spawn(detached(permit, Duration::from_secs(60), work));
+        let client = tokio::spawn(detached(permit, in_a_minute(), work));
         begun.await.unwrap();
         client.abort();
         assert!(client.await.unwrap_err().is_cancelled());
@@ -261,10 +200,36 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn work_that_takes_too_long_is_stopped_though_its_client_has_gone() {
+        let permits = Arc::new(Semaphore::new(1));
+        let permit = permits.clone().try_acquire_owned().unwrap();
+        let (mut stopped, running) = oneshot::channel::<()>();
+        let work = async move {
+            let _running = running;
+            std::future::pending::<Result<(), _>>().await
+        };
+        let soon = Instant::now() + Duration::from_millis(20);
+        let client = tokio::spawn(detached(permit, soon, work));
+        tokio::task::yield_now().await;
+        client.abort();
+        stopped.closed().await;
+        let _all = permits.acquire().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn work_that_takes_too_long_is_told() {
+        let permits = Arc::new(Semaphore::new(1));
+        let permit = permits.clone().try_acquire_owned().unwrap();
+        let outcome = detached::<()>(permit, Instant::now(), std::future::pending()).await;
+        assert!(matches!(outcome, Err(ApiError::TimedOut)));
+        assert_eq!(permits.available_permits(), 1);
+    }
+
+    #[tokio::test]
     async fn a_panic_is_an_error_and_gives_the_permit_back() {
         let permits = Arc::new(Semaphore::new(1));
         let permit = permits.clone().try_acquire_owned().unwrap();
-        let outcome = detached::<()>(permit, Duration::from_secs(60), async { panic!("on purpose") }).await;
+        let outcome = detached::<()>(permit, in_a_minute(), async { panic!("on purpose") }).await;
         assert!(matches!(outcome, Err(ApiError::Internal(_))));
         assert_eq!(permits.available_permits(), 1);
     }

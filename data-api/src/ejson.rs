@@ -4,12 +4,10 @@
 //! Canonical: MongoDB Extended JSON v2, every type spelled out. Plain: ids and decimals are text, dates
 //! ISO 8601, binary base64, numbers numbers; what JSON has no word for stays in the extended form.
 
-use std::fmt::Write;
+use std::io::{self, Write};
 
 use base64ct::{Base64, Encoding};
 use bson::{Bson, DateTime, RawBsonRef, RawDocument};
-
-use crate::error::ApiError;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -26,90 +24,103 @@ impl Format {
     }
 }
 
-pub fn write_document(out: &mut String, document: &RawDocument, format: Format) -> Result<(), ApiError> {
-    out.push('{');
+pub fn write_document(out: &mut impl Write, document: &RawDocument, format: Format) -> io::Result<()> {
+    out.write_all(b"{")?;
     for (index, element) in document.iter().enumerate() {
         let (key, value) = element.map_err(|_| malformed())?;
         if index > 0 {
-            out.push(',');
+            out.write_all(b",")?;
         }
-        write_text(out, key.as_str());
-        out.push(':');
+        write_text(out, key.as_str())?;
+        out.write_all(b":")?;
         write_value(out, value, format)?;
     }
-    out.push('}');
-    Ok(())
+    out.write_all(b"}")
 }
 
-pub fn write_bson(out: &mut String, value: &Bson, format: Format) -> Result<(), ApiError> {
-    let document = bson::RawDocumentBuf::try_from(&bson::doc! { "value": value }).map_err(|_| malformed())?;
-    let value = document.get("value").ok().flatten().ok_or_else(malformed)?;
-    write_value(out, value, format)
-}
-
-pub fn write_count(out: &mut String, count: u64, format: Format) {
+pub fn write_count(out: &mut impl Write, count: u64, format: Format) -> io::Result<()> {
     let name = if i32::try_from(count).is_ok() { "$numberInt" } else { "$numberLong" };
-    write_number(out, name, count, format);
+    write_number(out, name, count, format)
 }
 
-fn write_value(out: &mut String, value: RawBsonRef<'_>, format: Format) -> Result<(), ApiError> {
+pub fn write_value(out: &mut impl Write, value: RawBsonRef<'_>, format: Format) -> io::Result<()> {
     let canonical = format == Format::Ejson;
     match value {
-        RawBsonRef::Document(document) => write_document(out, document, format)?,
+        RawBsonRef::Document(document) => write_document(out, document, format),
         RawBsonRef::Array(array) => {
-            out.push('[');
+            out.write_all(b"[")?;
             for (index, item) in array.into_iter().enumerate() {
                 if index > 0 {
-                    out.push(',');
+                    out.write_all(b",")?;
                 }
                 write_value(out, item.map_err(|_| malformed())?, format)?;
             }
-            out.push(']');
+            out.write_all(b"]")
         }
         RawBsonRef::String(text) => write_text(out, text),
-        RawBsonRef::Boolean(value) => out.push_str(if value { "true" } else { "false" }),
-        RawBsonRef::Null => out.push_str("null"),
+        RawBsonRef::Boolean(value) => out.write_all(if value { b"true" } else { b"false" }),
+        RawBsonRef::Null => out.write_all(b"null"),
         RawBsonRef::Int32(number) => write_number(out, "$numberInt", number, format),
         RawBsonRef::Int64(number) => write_number(out, "$numberLong", number, format),
         RawBsonRef::Double(number) if canonical => write_wrapped(out, "$numberDouble", &double(number)),
-        RawBsonRef::Double(number) if number.is_finite() => out.push_str(&double(number)),
-        RawBsonRef::Double(_) => out.push_str("null"),
+        RawBsonRef::Double(number) if number.is_finite() => out.write_all(double(number).as_bytes()),
+        RawBsonRef::Double(_) => out.write_all(b"null"),
         RawBsonRef::ObjectId(id) if canonical => write_wrapped(out, "$oid", &id.to_hex()),
         RawBsonRef::ObjectId(id) => write_text(out, &id.to_hex()),
         RawBsonRef::DateTime(time) if canonical => {
-            out.push_str("{\"$date\":");
-            write_number(out, "$numberLong", time.timestamp_millis(), Format::Ejson);
-            out.push('}');
+            out.write_all(b"{\"$date\":")?;
+            write_number(out, "$numberLong", time.timestamp_millis(), Format::Ejson)?;
+            out.write_all(b"}")
         }
         RawBsonRef::DateTime(time) => write_date(out, time),
         RawBsonRef::Decimal128(number) if !canonical => write_text(out, &number.to_string()),
-        RawBsonRef::Binary(binary) if !canonical => write_text(out, &Base64::encode_string(binary.bytes)),
+        RawBsonRef::Binary(binary) if canonical => {
+            out.write_all(b"{\"$binary\":{\"base64\":")?;
+            write_base64(out, binary.bytes)?;
+            write!(out, ",\"subType\":\"{:02x}\"}}}}", u8::from(binary.subtype))
+        }
+        RawBsonRef::Binary(binary) => write_base64(out, binary.bytes),
         other => {
             let value = Bson::try_from(other).map_err(|_| malformed())?;
-            // Writing into a text cannot fail.
-            let _ = write!(out, "{}", value.into_canonical_extjson());
+            serde_json::to_writer(out, &value.into_canonical_extjson()).map_err(io::Error::from)
         }
     }
-    Ok(())
 }
 
-fn write_number(out: &mut String, name: &str, number: impl std::fmt::Display, format: Format) {
-    let _ = match format {
+fn write_number(
+    out: &mut impl Write,
+    name: &str,
+    number: impl std::fmt::Display,
+    format: Format,
+) -> io::Result<()> {
+    match format {
         Format::Ejson => write!(out, "{{\"{name}\":\"{number}\"}}"),
         Format::Json => write!(out, "{number}"),
-    };
+    }
 }
 
 /// `text` needs no escapes.
-fn write_wrapped(out: &mut String, name: &str, text: &str) {
-    let _ = write!(out, "{{\"{name}\":\"{text}\"}}");
+fn write_wrapped(out: &mut impl Write, name: &str, text: &str) -> io::Result<()> {
+    write!(out, "{{\"{name}\":\"{text}\"}}")
 }
 
-fn write_text(out: &mut String, text: &str) {
-    let _ = write!(out, "{}", Quoted(text));
+fn write_text(out: &mut impl Write, text: &str) -> io::Result<()> {
+    serde_json::to_writer(out, text).map_err(io::Error::from)
 }
 
-fn write_date(out: &mut String, time: DateTime) {
+/// Piece by piece: what a large one takes besides the answer nobody would have counted.
+fn write_base64(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+    const PIECE: usize = 3 * 256;
+    let mut text = [0; 4 * 256];
+    out.write_all(b"\"")?;
+    for piece in bytes.chunks(PIECE) {
+        let text = Base64::encode(piece, &mut text).map_err(|_| malformed())?;
+        out.write_all(text.as_bytes())?;
+    }
+    out.write_all(b"\"")
+}
+
+fn write_date(out: &mut impl Write, time: DateTime) -> io::Result<()> {
     match time.try_to_rfc3339_string() {
         Ok(text) => write_text(out, &text),
         // Before year 1 or after 9999.
@@ -127,18 +138,8 @@ fn double(number: f64) -> String {
     }
 }
 
-/// A JSON string.
-struct Quoted<'a>(&'a str);
-
-impl std::fmt::Display for Quoted<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let quoted = serde_json::to_string(self.0).map_err(|_| std::fmt::Error)?;
-        f.write_str(&quoted)
-    }
-}
-
-fn malformed() -> ApiError {
-    ApiError::Internal("the database gave malformed BSON".to_owned())
+fn malformed() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "the database gave malformed BSON")
 }
 
 #[cfg(test)]
@@ -155,6 +156,7 @@ mod tests {
             "at": DateTime::from_millis(1_641_954_803_067), "ancient": DateTime::from_millis(-99_999_999_999_999),
             "price": "12.50".parse::<bson::Decimal128>().unwrap(),
             "bytes": bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: vec![1, 2, 3] },
+            "large": bson::Binary { subtype: bson::spec::BinarySubtype::UserDefined(200), bytes: vec![7; 2_000] },
             "pattern": bson::Regex { pattern: bson::cstr!("^a").into(), options: bson::cstr!("i").into() },
             "stamp": bson::Timestamp { time: 1, increment: 2 },
             "min": Bson::MinKey, "list": [1, "two", [3.5]], "inner": { "z": 1, "a": 2 },
@@ -163,9 +165,9 @@ mod tests {
 
     fn written(document: &Document, format: Format) -> String {
         let raw = RawDocumentBuf::try_from(document).unwrap();
-        let mut out = String::new();
+        let mut out = Vec::new();
         write_document(&mut out, &raw, format).unwrap();
-        out
+        String::from_utf8(out).unwrap()
     }
 
     #[test]

@@ -1,16 +1,22 @@
 //! Everything that can go wrong with a request, as the Data API tells it: `{"error", "error_code",
 //! "link"}`. The link names the request in the log; there is no page behind it.
 
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use std::io;
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
 use mongodb::error::{Error as DriverError, ErrorKind, WriteFailure};
 use serde_json::json;
 use thiserror::Error;
 
+use crate::memory::Shortage;
+
 /// Seconds after which a client may try again.
 const RETRY_AFTER: &str = "1";
 /// The database's error code of an operation that ran out of its `maxTimeMS`.
-const MAX_TIME_EXPIRED: i32 = 50;
+pub const MAX_TIME_EXPIRED: i32 = 50;
 
 #[derive(Debug, Error)]
 pub enum ApiError {
@@ -34,11 +40,15 @@ pub enum ApiError {
     MethodNotAllowed,
     #[error("the request body is larger than {0} bytes")]
     BodyTooLarge(usize),
+    #[error("the request needs more memory than the server has for it")]
+    TooLargeForMemory,
+    #[error("the request body did not come in time")]
+    BodyTimedOut,
     #[error("{0}")]
     ResultTooLarge(String),
     #[error("the Content-Type must be application/json or application/ejson")]
     UnsupportedMediaType,
-    #[error("too many requests are under way")]
+    #[error("too many requests, or too large ones, are under way")]
     TooManyRequests,
     #[error("the operation took longer than its limit; a write may have happened or not")]
     TimedOut,
@@ -46,7 +56,7 @@ pub enum ApiError {
     #[error("{0}")]
     Refused(String),
     /// The text is for the log.
-    #[error("the database cannot be reached")]
+    #[error("the database cannot be reached; a write may have happened or not")]
     Unavailable(String),
     #[error("an internal error")]
     Internal(String),
@@ -64,7 +74,8 @@ impl ApiError {
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) | Self::UnknownAction(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooLarge(_) | Self::TooLargeForMemory => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTimedOut => StatusCode::REQUEST_TIMEOUT,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
@@ -83,7 +94,8 @@ impl ApiError {
             Self::NotFound(_) => "NotFound",
             Self::UnknownAction(_) => "FunctionNotFound",
             Self::MethodNotAllowed => "MethodNotAllowed",
-            Self::BodyTooLarge(_) => "RequestTooLarge",
+            Self::BodyTooLarge(_) | Self::TooLargeForMemory => "RequestTooLarge",
+            Self::BodyTimedOut => "RequestTimeout",
             Self::UnsupportedMediaType => "UnsupportedMediaType",
             Self::TooManyRequests => "TooManyRequests",
             Self::TimedOut => "ExecutionTimeLimitExceeded",
@@ -121,21 +133,27 @@ impl ApiError {
     }
 }
 
+impl From<Shortage> for ApiError {
+    fn from(shortage: Shortage) -> Self {
+        match shortage {
+            Shortage::Now => Self::TooManyRequests,
+            Shortage::Ever => Self::TooLargeForMemory,
+        }
+    }
+}
+
+/// Of an answer that is written: what it says itself.
+impl From<io::Error> for ApiError {
+    fn from(error: io::Error) -> Self {
+        error.downcast().unwrap_or_else(|error| Self::Internal(error.to_string()))
+    }
+}
+
+/// Of commands that read, and of what any command may be answered with; write errors are read in
+/// `database/write.rs`.
 impl From<DriverError> for ApiError {
     fn from(error: DriverError) -> Self {
         match *error.kind {
-            ErrorKind::Write(WriteFailure::WriteError(error)) => {
-                Self::Refused(format!("(WriteError {}) {}", error.code, error.message))
-            }
-            ErrorKind::InsertMany(error) => {
-                let errors = error.write_errors.unwrap_or_default();
-                let texts: Vec<_> = errors.iter().map(|error| error.message.as_str()).collect();
-                match texts.as_slice() {
-                    // Written, but perhaps not by a majority.
-                    [] => Self::Unavailable("a write concern failed".to_owned()),
-                    texts => Self::Refused(texts.join("; ")),
-                }
-            }
             ErrorKind::Command(error) if error.code == MAX_TIME_EXPIRED => Self::TimedOut,
             ErrorKind::Command(command) if !is_transient(command.code) => {
                 Self::Refused(format!("({}) {}", command.code_name, command.message))
@@ -159,8 +177,20 @@ impl From<DriverError> for ApiError {
 
 /// A server that steps down, starts, stops or does not know the user: nothing the request can help.
 /// `https://github.com/mongodb/specifications`, retryable writes and server discovery.
-fn is_transient(code: i32) -> bool {
+pub fn is_transient(code: i32) -> bool {
     const TRANSIENT: [i32; 17] =
         [6, 7, 13, 18, 89, 91, 134, 189, 262, 9001, 10058, 10107, 11600, 11602, 13435, 13436, 50915];
     TRANSIENT.contains(&code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_to_an_answer_that_is_refused_keeps_its_reason() {
+        let refused = io::Error::other(ApiError::TooManyRequests);
+        assert!(matches!(ApiError::from(refused), ApiError::TooManyRequests));
+        assert!(matches!(ApiError::from(io::Error::other("else")), ApiError::Internal(_)));
+    }
 }

@@ -8,17 +8,27 @@
 //! 1. Nothing is read of a request, beyond its head, before its key is known.
 //! 2. No key, connection string, filter or document is ever logged.
 //! 3. An answer tells what the database did: a write that was refused is never a 2xx.
-//! 4. Work that has begun is finished, whether or not its client waits for it.
+//! 4. Work that has begun is finished, whether or not its client waits for it, or stopped at its deadline,
+//!    here and in the database.
+//! 5. What a request's body, what becomes of it, and its answer take is held of one sum before it is taken.
+//! 6. Each request has one line in the log and one place in the metrics, whatever becomes of it.
 
 mod action;
+mod answer;
 mod app;
+mod body;
+mod call;
+mod connections;
 mod database;
 mod ejson;
 mod error;
+mod health;
 mod indexes;
 mod keys;
+mod memory;
 mod metrics;
 mod options;
+mod request_id;
 mod server;
 
 pub use options::Options;

@@ -29,8 +29,12 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: Options) -> Result<(), StartError> {
-    let stop = stop_signal()?;
-    let server = Server::start(options, std::env::var("DATA_API_KEYS").ok()).await?;
+    let mut stop = Box::pin(stop_signal()?);
+    let server = tokio::select! {
+        server = Server::start(options, std::env::var("DATA_API_KEYS").ok()) => server?,
+        // While it waits for the database, say.
+        () = &mut stop => return Ok(()),
+    };
     tracing::info!(address = %server.address()?, "listening");
     server.run(stop).await
 }

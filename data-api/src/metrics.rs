@@ -31,6 +31,7 @@ pub struct Metrics {
     requests: Family<Outcome, Counter<u64, AtomicU64>>,
     seconds: Family<Of, Histogram>,
     under_way: Gauge,
+    memory: Gauge,
 }
 
 impl Default for Metrics {
@@ -44,7 +45,9 @@ impl Default for Metrics {
         registry.register("requests", "Requests answered, by action and status", requests.clone());
         registry.register_with_unit("duration", "Time to the answer", Unit::Seconds, seconds.clone());
         registry.register("under_way", "Requests being served", under_way.clone());
-        Self { registry, requests, seconds, under_way }
+        let memory = Gauge::default();
+        registry.register_with_unit("memory", "Held for bodies under way", Unit::Bytes, memory.clone());
+        Self { registry, requests, seconds, under_way, memory }
     }
 }
 
@@ -59,7 +62,9 @@ impl Metrics {
         self.seconds.get_or_create(&Of { action }).observe(time.as_secs_f64());
     }
 
-    pub fn text(&self) -> Result<String, std::fmt::Error> {
+    /// `memory` is what bodies under way hold just now.
+    pub fn text(&self, memory: usize) -> Result<String, std::fmt::Error> {
+        self.memory.set(i64::try_from(memory).unwrap_or(i64::MAX));
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)

@@ -44,7 +44,7 @@ pub struct Options {
     #[arg(long, env = "DATA_API_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
 
-    /// Seconds that one request may take.
+    /// Seconds that one request may take; the database is told the same, and stops.
     #[arg(long, env = "DATA_API_TIMEOUT", default_value_t = 30, value_name = "SECONDS",
           value_parser = clap::value_parser!(u64).range(1..=300))]
     pub timeout: u64,
@@ -67,15 +67,21 @@ pub struct Options {
     #[arg(long, env = "DATA_API_MAX_RESPONSE", default_value_t = 64 * 1024 * 1024, value_name = "BYTES")]
     pub max_response: usize,
 
+    /// Bytes that the bodies of all requests under way may take together, as they are read, parsed, answered
+    /// and sent; more are answered 429. What a body takes is estimated from its text: a list of numbers
+    /// takes two hundred times its size.
+    #[arg(long, env = "DATA_API_MAX_MEMORY", default_value_t = 256 * 1024 * 1024, value_name = "BYTES")]
+    pub max_memory: usize,
+
     /// Seconds that requests under way get to finish when the server is told to end.
     #[arg(long, env = "DATA_API_SHUTDOWN_GRACE", default_value_t = 30, value_name = "SECONDS")]
     pub shutdown_grace: u64,
 
-    /// Lets requests run JavaScript in the database: $where, $function, $accumulator.
+    /// Lets requests run JavaScript in the database: $where, $function, $accumulator, $code.
     #[arg(long, env = "DATA_API_ALLOW_JAVASCRIPT")]
     pub allow_javascript: bool,
 
-    /// Lets pipelines write: $out, $merge.
+    /// Lets pipelines write, within the databases of the request's key: $out, $merge.
     #[arg(long, env = "DATA_API_ALLOW_PIPELINE_WRITES")]
     pub allow_pipeline_writes: bool,
 
@@ -92,9 +98,12 @@ Try it
   zetra-data-api --ensure-indexes zetra
 
 Then, in another terminal with the same KEY
-  curl http://127.0.0.1:7380/data/v1/action/findOne -H \"apiKey: $KEY\" \\
+  curl http://127.0.0.1:7380/data/v1/action/findOne -H \"Authorization: Bearer $KEY\" \\
     -H 'Content-Type: application/json' -H 'Accept: application/json' \\
     -d '{\"dataSource\":\"Cluster0\",\"database\":\"zetra\",\"collection\":\"users\",\"filter\":{}}'
+
+Older clients may send the key as `apiKey: $KEY`. An X-Request-Id that a client sends is in the answer and
+in the log.
 
 SIGTERM and Ctrl-C end it: what is under way is finished, new connections are refused.";
 

@@ -8,18 +8,24 @@ use std::{
     time::Duration,
 };
 
-use axum_server::{Handle, tls_rustls::RustlsConfig};
+use axum_server::{
+    Handle,
+    tls_rustls::{RustlsAcceptor, RustlsConfig},
+};
 use mongodb::{Client, options::ClientOptions};
 use secrecy::ExposeSecret;
 use thiserror::Error;
 use tokio::{sync::Semaphore, time::timeout};
 
 use crate::{
-    action::Limits,
+    action::{Limits, Policy},
     app::{App, router},
-    database::Bounds,
+    connections::WriteTimeout,
+    database::{Bounds, Database},
+    health::Health,
     indexes::{self, IndexError},
     keys::{ApiKeys, KeysError},
+    memory::Memory,
     metrics::Metrics,
     options::Options,
 };
@@ -49,6 +55,8 @@ const SERVER_SELECTION: Duration = Duration::from_secs(5);
 const INDEX_ATTEMPTS: u32 = 12;
 /// A client that connects and says nothing.
 const FIRST_REQUEST: Duration = Duration::from_secs(15);
+/// A client that has asked once, and keeps its connection for the next time.
+const NEXT_REQUEST: Duration = Duration::from_secs(75);
 
 /// A server that listens and waits to be run.
 pub struct Server {
@@ -76,22 +84,25 @@ impl Server {
             tracing::warn!(%address, "listening without TLS on an address that others can reach");
         }
         let app = App {
-            client,
+            database: Arc::new(Database::new(
+                client,
+                Bounds { documents: options.max_documents, bytes: options.max_response },
+            )),
             keys,
             data_source: options.data_source,
             limits: Limits {
                 documents: options.max_documents,
-                allow_javascript: options.allow_javascript,
-                allow_pipeline_writes: options.allow_pipeline_writes,
+                policy: Policy {
+                    allow_javascript: options.allow_javascript,
+                    allow_pipeline_writes: options.allow_pipeline_writes,
+                },
             },
-            bounds: Bounds {
-                time: Duration::from_secs(options.timeout),
-                documents: options.max_documents,
-                bytes: options.max_response,
-            },
+            time: Duration::from_secs(options.timeout),
             max_body: options.max_body,
             permits: Arc::new(Semaphore::new(options.max_concurrent as usize)),
-            metrics: Metrics::default(),
+            memory: Memory::new(options.max_memory),
+            metrics: Arc::new(Metrics::default()),
+            health: Health::default(),
         };
         let grace = Duration::from_secs(options.shutdown_grace);
         Ok(Self { app: Arc::new(app), listener, tls, max_concurrent: options.max_concurrent, grace })
@@ -112,22 +123,19 @@ impl Server {
             stopper.graceful_shutdown(Some(grace));
         });
         let service = router(Arc::clone(&app)).into_make_service();
+        let mut server = axum_server::from_tcp(listener)?.first_request_timeout(FIRST_REQUEST).handle(handle);
+        server.http_builder().http1().header_read_timeout(NEXT_REQUEST);
+        let patience = WriteTimeout(app.time);
         match tls {
-            Some(tls) => {
-                let server = axum_server::from_tcp_rustls(listener, tls)?;
-                server.first_request_timeout(FIRST_REQUEST).handle(handle).serve(service).await?;
-            }
-            None => {
-                let server = axum_server::from_tcp(listener)?;
-                server.first_request_timeout(FIRST_REQUEST).handle(handle).serve(service).await?;
-            }
+            Some(tls) => server.acceptor(RustlsAcceptor::new(tls).acceptor(patience)).serve(service).await?,
+            None => server.acceptor(patience).serve(service).await?,
         }
         // Clients that went away may have left work behind; every permit is free when it is done.
         let idle = app.permits.acquire_many(max_concurrent);
         if timeout(grace, idle).await.is_err() {
             tracing::error!("work was still under way when the time of grace was over");
         }
-        app.client.clone().shutdown().await;
+        app.database.client().clone().shutdown().await;
         tracing::info!("stopped");
         Ok(())
     }

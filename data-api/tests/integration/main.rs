@@ -8,5 +8,13 @@
 mod stories;
 
 mod api;
+mod asker;
 mod conformance;
+mod departures;
+mod limits;
+mod log;
+mod operation;
+mod pipelines;
 mod support;
+mod times;
+mod wire;

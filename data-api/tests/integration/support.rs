@@ -15,6 +15,8 @@ use zetra_store::{DataSource, Http, HttpAnswer, HttpError, MongoStore};
 
 pub const KEY: &str = "a-key-for-tests-of-the-worker";
 pub const READ_ONLY_KEY: &str = "a-key-for-tests-of-reports";
+/// May read and write, but in the fixture's database alone.
+pub const ZETRA_KEY: &str = "a-key-for-tests-of-one-database";
 
 /// The connection string of the tests' database.
 pub fn mongodb_uri() -> String {
@@ -28,6 +30,17 @@ pub fn fresh_name() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let now = bson::oid::ObjectId::new().to_hex();
     format!("zetra_test_{now}_{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Waits until it is so.
+pub async fn eventually<F: Future<Output = bool>>(what: &str, is_so: impl Fn() -> F) {
+    for _ in 0..2_000 {
+        if is_so().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("it never came to it: {what}");
 }
 
 /// The server, in this process, on a free port, in front of a database of its own.
@@ -61,7 +74,8 @@ impl Fixture {
     pub async fn try_start_at(uri: &str, database: &str, arguments: &[&str]) -> Result<Server, StartError> {
         let options = ["zetra-data-api", "--listen", "127.0.0.1:0", "--mongodb-uri", uri];
         let options = Options::parse_from(options.iter().chain(arguments));
-        let keys = format!("worker {KEY}; reports {READ_ONLY_KEY} read-only databases={database}");
+        let own = format!("databases={database}");
+        let keys = format!("worker {KEY}; reports {READ_ONLY_KEY} read-only {own}; zetra {ZETRA_KEY} {own}");
         Server::start(options, Some(keys)).await
     }
 

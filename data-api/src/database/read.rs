@@ -1,0 +1,98 @@
+//! Cursors, read reply by reply: documents are written as they lie in the driver's buffer.
+
+use std::io::Write;
+
+use futures_util::StreamExt;
+use mongodb::{
+    error::Result as DriverResult,
+    raw_batch_cursor::{RawBatch, RawBatchCursor},
+};
+
+use super::sizes::Sizes;
+use crate::{
+    answer::Answer,
+    ejson::{Format, write_document},
+    error::ApiError,
+};
+
+/// Documents of one reply. "As many as fit into 16 MB", the driver's default, would say nothing of what is
+/// to be held for it.
+pub const BATCH: u32 = 1_000;
+
+/// What comes of a cursor, on its way into an answer.
+pub struct Reading<'a> {
+    pub sizes: &'a Sizes,
+    /// Of the action and the collection, for `sizes`.
+    pub name: String,
+    pub answer: Answer,
+    pub format: Format,
+}
+
+impl Reading<'_> {
+    pub async fn first(
+        mut self,
+        ask: impl Future<Output = DriverResult<RawBatchCursor>>,
+    ) -> Result<Answer, ApiError> {
+        let mut cursor = self.open(ask, 1).await?;
+        self.answer.write_all(b"{\"document\":")?;
+        let mut found = 0;
+        if let Some(reply) = cursor.next().await {
+            found = self.write(&reply?, 0, 1)?;
+        }
+        self.answer.write_all(if found == 0 { b"null}" } else { b"}" })?;
+        Ok(self.answer)
+    }
+
+    /// There are `expected` of them at the most; of more than `most` none are told.
+    pub async fn all(
+        mut self,
+        ask: impl Future<Output = DriverResult<RawBatchCursor>>,
+        expected: usize,
+        most: usize,
+    ) -> Result<Answer, ApiError> {
+        let mut cursor = self.open(ask, expected).await?;
+        self.answer.write_all(b"{\"documents\":[")?;
+        let mut count = 0;
+        while let Some(reply) = cursor.next().await {
+            count = self.write(&reply?, count, most)?;
+        }
+        self.answer.write_all(b"]}")?;
+        Ok(self.answer)
+    }
+
+    /// Asks once there is room for the first reply.
+    async fn open(
+        &mut self,
+        ask: impl Future<Output = DriverResult<RawBatchCursor>>,
+        documents: usize,
+    ) -> Result<RawBatchCursor, ApiError> {
+        let batch = usize::try_from(BATCH).unwrap_or(usize::MAX);
+        self.answer.expect_reply(self.sizes.expected(&self.name, documents.min(batch)))?;
+        Ok(ask.await?)
+    }
+
+    /// Writes a reply's documents after `count` others; how many there are then.
+    fn write(&mut self, reply: &RawBatch, mut count: usize, most: usize) -> Result<usize, ApiError> {
+        let (bytes, before) = (reply.as_raw_document().as_bytes().len(), count);
+        self.answer.count_reply(bytes)?;
+        for document in reply.doc_slices()? {
+            let document = document.ok().and_then(|document| document.as_document()).ok_or_else(malformed)?;
+            if count == most {
+                return Err(ApiError::ResultTooLarge(format!(
+                    "the result has more than {most} documents: add a $limit"
+                )));
+            }
+            if count > 0 {
+                self.answer.write_all(b",")?;
+            }
+            write_document(&mut self.answer, document, self.format)?;
+            count += 1;
+        }
+        self.sizes.learn(&self.name, bytes, count - before);
+        Ok(count)
+    }
+}
+
+fn malformed() -> ApiError {
+    ApiError::Internal("the database gave malformed BSON".to_owned())
+}
