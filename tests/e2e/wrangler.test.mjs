@@ -2,7 +2,7 @@
 // `wrangler d1 migrations`.
 
 import assert from "node:assert/strict";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, utimesSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -81,8 +81,10 @@ describe("wrangler alone, on a clean checkout", () => {
 function cleanCheckout(checkout) {
   const ignored = readFileSync(join(ROOT, ".gitignore"), "utf8").split("\n").filter(Boolean);
   const left = new Set([".git", ...ignored.map((path) => path.slice(1))]);
-  cpSync(ROOT, checkout, { recursive: true, preserveTimestamps: true, filter: (path) => !left.has(relative(ROOT, path)) });
+  cpSync(ROOT, checkout, { recursive: true, filter: (path) => !left.has(relative(ROOT, path)) });
   symlinkSync(realpathSync(join(ROOT, "node_modules")), join(checkout, "node_modules"));
+  // Old, so that nothing is ever installed anew through this link.
+  utimesSync(join(checkout, "package-lock.json"), 0, 0);
   mkdirSync(join(checkout, "target"));
   symlinkSync(join(ROOT, "target/tools"), join(checkout, "target/tools"));
   cpSync(join(ROOT, "build"), join(checkout, "build"), { recursive: true });
