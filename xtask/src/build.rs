@@ -96,8 +96,8 @@ fn build(worker: &Worker) -> Result<()> {
     run_quietly(build, &mut step, "worker-build says:")?;
     // A fifth of what a cold start loads would be the names of functions.
     let output = workspace::path(&output);
-    let mut strip = command(workspace::node_bin("wasm-opt"), &FEATURES);
-    strip.args(["-Os", "--strip-debug", "--strip-producers"]).arg(&output).arg("-o").arg(&output);
+    let mut strip = command(workspace::node_bin("wasm-opt"), &["-Os", "--strip-debug", "--strip-producers"]);
+    strip.args(FEATURES).arg(&output).arg("-o").arg(&output);
     run_quietly(strip, &mut step, "wasm-opt says:")?;
     let size = fs::metadata(&output).map_or(0, |file| file.len()) / 1_024;
     step.done(&format!("{size} KiB of WASM "));

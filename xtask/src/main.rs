@@ -15,7 +15,7 @@ mod setup;
 mod test;
 mod workspace;
 
-use std::process::ExitCode;
+use std::{io::Write, process::ExitCode};
 
 const HELP: &str = "\
 cargo xtask <command>
@@ -56,7 +56,8 @@ fn main() -> ExitCode {
         ["deploy", "--dry-run"] => deploy::run(true),
         ["setup"] => setup::run(),
         [] | ["help" | "--help" | "-h"] => {
-            println!("{HELP}");
+            // A reader that has seen enough is no failure.
+            let _ = writeln!(std::io::stdout(), "{HELP}");
             Ok(())
         }
         [unknown, ..] => Err(format!("unknown command or option: {unknown}\n\n{HELP}")),
