@@ -20,9 +20,10 @@ use std::{
 use bson::{Document, doc, oid::ObjectId};
 use mongodb::{Client, Collection, options::ClientOptions};
 use zetra_domain::{Email, ObjectIds, PasswordHash, Timestamp, User, UserId, Username};
+use zetra_runtime::DataApiClient;
 use zetra_store::{MongoStore, NewUser, Store};
 
-use support::{Fixture, Native, mongodb_uri};
+use support::{Fixture, mongodb_uri};
 
 const PAIRS: usize = 2_000;
 const CONCURRENT: usize = 64;
@@ -43,7 +44,7 @@ async fn main() {
     fixture.end().await;
 }
 
-async fn somebody(store: &MongoStore<Native>) -> UserId {
+async fn somebody(store: &MongoStore<DataApiClient>) -> UserId {
     let now = Timestamp::from_millis(1_700_000_000_000);
     let user = User {
         id: ObjectIds::new([1; 8]).user(now),
@@ -52,11 +53,11 @@ async fn somebody(store: &MongoStore<Native>) -> UserId {
         created_at: now,
     };
     let id = user.id;
-    store.insert_user(&NewUser { user, password_hash: PasswordHash::of_nobody() }).await.unwrap().unwrap();
+    store.insert_user(&NewUser { user, password_hash: PasswordHash::stored("no hash".to_owned()) }).await.unwrap().unwrap();
     id
 }
 
-async fn by_store(store: &MongoStore<Native>, id: UserId) {
+async fn by_store(store: &MongoStore<DataApiClient>, id: UserId) {
     assert!(store.account(id).await.unwrap().is_some());
 }
 
@@ -65,7 +66,7 @@ async fn by_driver(users: &Collection<Document>, id: UserId) {
     assert!(users.find_one(doc! { "_id": id }).await.unwrap().is_some());
 }
 
-async fn latency(store: &MongoStore<Native>, users: &Collection<Document>, id: UserId) {
+async fn latency(store: &MongoStore<DataApiClient>, users: &Collection<Document>, id: UserId) {
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..PAIRS {
         let begun = Instant::now();
@@ -88,7 +89,7 @@ async fn latency(store: &MongoStore<Native>, users: &Collection<Document>, id: U
     println!("  added at the median                    {:>6.3}", at(&ours, 50) - at(&theirs, 50));
 }
 
-async fn throughput(store: Arc<MongoStore<Native>>, users: Collection<Document>, id: UserId) {
+async fn throughput(store: Arc<MongoStore<DataApiClient>>, users: Collection<Document>, id: UserId) {
     println!("\n{CONCURRENT} at a time, {ROUNDS} rounds of {} s in turns    calls/s", ROUND.as_secs());
     let (mut theirs, mut ours) = (0.0_f64, 0.0_f64);
     for _ in 0..ROUNDS {

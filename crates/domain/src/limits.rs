@@ -13,6 +13,9 @@ pub const PASSWORD_ATTEMPT_CHARS: usize = 1_024;
 pub const TOKEN_DAYS: i64 = 7;
 /// People who may be registered in one room over REST.
 pub const ROOM_PARTICIPANTS: usize = 1_000;
+/// Active rooms of one user that learn of dead tokens: the newest. An object keeps their ids in one value of at
+/// most 2 MB; made at the hourly limit, it takes four weeks to have more.
+pub const ACTIVE_ROOMS: u32 = 40_000;
 /// Two calls of the same people in one room are one call when the gap between them is smaller.
 pub const SAME_CALL_GAP_MS: i64 = 60_000;
 /// A call that nobody ends takes later reports this long after its last one, which then is its end.

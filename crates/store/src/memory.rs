@@ -46,10 +46,6 @@ impl Tables {
         users.any(|user| user.username == *username && user.id != by_other_than)
     }
 
-    fn active_rooms_of(&self, user: UserId) -> Vec<RoomId> {
-        self.rooms.values().filter(|room| room.active && room.admits(user)).map(|room| room.id).collect()
-    }
-
     fn person(&self, id: UserId) -> Option<Person> {
         let user = &self.users.get(&id)?.user;
         Some(Person { id, username: user.username.clone(), email: user.email.clone() })
@@ -145,9 +141,8 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn delete_user(&self, id: UserId) -> Result<Vec<RoomId>> {
+    async fn delete_user(&self, id: UserId) -> Result<()> {
         let mut tables = self.tables();
-        let active = tables.active_rooms_of(id);
         for room in tables.rooms.values_mut().filter(|room| room.admits(id)) {
             room.participants.retain(|user| *user != id);
             if room.host == id {
@@ -158,7 +153,7 @@ impl Store for MemoryStore {
             }
         }
         tables.users.remove(&id);
-        Ok(active)
+        Ok(())
     }
 
     async fn insert_room(&self, room: &Room) -> Result<()> {
@@ -200,7 +195,11 @@ impl Store for MemoryStore {
     }
 
     async fn active_rooms_of(&self, user: UserId) -> Result<Vec<RoomId>> {
-        Ok(self.tables().active_rooms_of(user))
+        let tables = self.tables();
+        let mut rooms: Vec<_> =
+            tables.rooms.values().filter(|room| room.active && room.admits(user)).collect();
+        rooms.sort_by_key(|room| std::cmp::Reverse(room.created_at));
+        Ok(rooms.into_iter().take(limits::ACTIVE_ROOMS as usize).map(|room| room.id).collect())
     }
 
     async fn admission(&self, room: RoomId, user: UserId) -> Result<Admission> {

@@ -109,8 +109,8 @@ pub trait Store: Send + Sync {
     /// Replaces the hash by one of the same password, unless it changed meanwhile.
     async fn renew_hash(&self, id: UserId, from: &PasswordHash, to: &PasswordHash) -> Result<()>;
     /// Deletes the account. It leaves every room; a room it hosted passes to the oldest other
-    /// participant, one without any ends. Returns the active rooms it was in.
-    async fn delete_user(&self, id: UserId) -> Result<Vec<RoomId>>;
+    /// participant, one without any ends.
+    async fn delete_user(&self, id: UserId) -> Result<()>;
 
     async fn insert_room(&self, room: &Room) -> Result<()>;
     /// Joining twice is the same as once.
@@ -123,7 +123,9 @@ pub trait Store: Send + Sync {
         limit: PageLimit,
         after: Option<&Cursor<RoomId>>,
     ) -> Result<Page<Room>>;
-    /// The active rooms a user is a participant of.
+    /// The active rooms a user is a participant of, the newest [`ACTIVE_ROOMS`] at most.
+    ///
+    /// [`ACTIVE_ROOMS`]: zetra_domain::limits::ACTIVE_ROOMS
     async fn active_rooms_of(&self, user: UserId) -> Result<Vec<RoomId>>;
     /// Both halves as of one moment, so that a token that died before it is never admitted after it.
     async fn admission(&self, room: RoomId, user: UserId) -> Result<Admission>;

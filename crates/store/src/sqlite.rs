@@ -151,29 +151,27 @@ impl<S: Sql> Store for SqliteStore<S> {
         self.rows(update).await.map(|_| ())
     }
 
-    async fn delete_user(&self, id: UserId) -> Result<Vec<RoomId>> {
-        let [rooms, ..] = self
-            .batch([
-                active_rooms_of(id),
-                statement(
-                    "UPDATE rooms SET host = coalesce(
+    async fn delete_user(&self, id: UserId) -> Result<()> {
+        self.batch([
+            statement(
+                "UPDATE rooms SET host = coalesce(
                        (SELECT user_id FROM room_participants
                         WHERE room_id = rooms.room_id AND user_id <> ?1 ORDER BY position LIMIT 1), host)
                      WHERE host = ?1
                      AND room_id IN (SELECT room_id FROM room_participants WHERE user_id = ?1)",
-                    [id.into()],
-                ),
-                // Who is still host of a room it is about to leave was alone in it.
-                statement(
-                    "UPDATE rooms SET active = 0 WHERE host = ?1
+                [id.into()],
+            ),
+            // Who is still host of a room it is about to leave was alone in it.
+            statement(
+                "UPDATE rooms SET active = 0 WHERE host = ?1
                      AND room_id IN (SELECT room_id FROM room_participants WHERE user_id = ?1)",
-                    [id.into()],
-                ),
-                statement("DELETE FROM room_participants WHERE user_id = ?1", [id.into()]),
-                statement("DELETE FROM users WHERE id = ?1", [id.into()]),
-            ])
-            .await?;
-        rooms.iter().map(|row| row.parsed("roomId")).collect()
+                [id.into()],
+            ),
+            statement("DELETE FROM room_participants WHERE user_id = ?1", [id.into()]),
+            statement("DELETE FROM users WHERE id = ?1", [id.into()]),
+        ])
+        .await
+        .map(|_| ())
     }
 
     async fn insert_room(&self, room: &Room) -> Result<()> {
@@ -257,7 +255,12 @@ impl<S: Sql> Store for SqliteStore<S> {
     }
 
     async fn active_rooms_of(&self, user: UserId) -> Result<Vec<RoomId>> {
-        self.rows(active_rooms_of(user)).await?.iter().map(|row| row.parsed("roomId")).collect()
+        let rooms = statement(
+            "SELECT p.room_id FROM room_participants p JOIN rooms r ON r.room_id = p.room_id
+             WHERE p.user_id = ?1 AND r.active = 1 ORDER BY p.room_created_at DESC LIMIT ?2",
+            [user.into(), i64::from(limits::ACTIVE_ROOMS).into()],
+        );
+        self.rows(rooms).await?.iter().map(|row| row.parsed("roomId")).collect()
     }
 
     async fn admission(&self, room: RoomId, user: UserId) -> Result<Admission> {
@@ -321,14 +324,6 @@ fn room_statement(id: RoomId) -> Statement {
            (SELECT user_id FROM room_participants WHERE room_id = r.room_id ORDER BY position)
          ) AS participants FROM rooms r WHERE r.room_id = ?1",
         [id.into()],
-    )
-}
-
-fn active_rooms_of(user: UserId) -> Statement {
-    statement(
-        "SELECT p.room_id FROM room_participants p JOIN rooms r ON r.room_id = p.room_id
-         WHERE p.user_id = ?1 AND r.active = 1",
-        [user.into()],
     )
 }
 

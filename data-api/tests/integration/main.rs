@@ -9,6 +9,7 @@ mod stories;
 
 mod api;
 mod asker;
+mod client;
 mod conformance;
 mod departures;
 mod limits;

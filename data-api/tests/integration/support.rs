@@ -6,12 +6,12 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
 use clap::Parser;
 use mongodb::{Client, Database};
 use tokio::{sync::oneshot, task::JoinHandle};
 use zetra_data_api::{Options, Server, StartError};
-use zetra_store::{DataSource, Http, HttpAnswer, HttpError, MongoStore};
+use zetra_runtime::{Bounds, DataApiAccess, DataApiClient, Variables};
+use zetra_store::{DataSource, MongoStore};
 
 pub const KEY: &str = "a-key-for-tests-of-the-worker";
 pub const READ_ONLY_KEY: &str = "a-key-for-tests-of-reports";
@@ -79,9 +79,9 @@ impl Fixture {
         Server::start(options, Some(keys)).await
     }
 
-    pub fn store(&self) -> MongoStore<Native> {
+    pub fn store(&self) -> MongoStore<DataApiClient> {
         let source = DataSource { name: "Cluster0".to_owned(), database: self.database.clone() };
-        MongoStore::new(Native::new(&format!("http://{}/data/v1", self.address)), source)
+        MongoStore::new(client(&format!("http://{}/data/v1", self.address), &format!("Bearer {KEY}")), source)
     }
 
     /// The same database, by the driver.
@@ -103,52 +103,21 @@ impl Fixture {
     }
 }
 
-/// The adapter's seam, natively.
-pub struct Native {
-    client: reqwest::Client,
-    base: String,
-}
-
-/// Far less than the Worker's: a test that waits for it waits for nothing else.
-const TIMEOUT: Duration = Duration::from_secs(3);
-const LARGEST: usize = 4 * 1024 * 1024;
-
-impl Native {
-    pub fn new(base: &str) -> Self {
-        let client = reqwest::Client::builder().timeout(TIMEOUT).build().unwrap();
-        Self { client, base: base.to_owned() }
-    }
-}
-
-#[async_trait]
-impl Http for Native {
-    async fn post(&self, action: &str, body: String) -> Result<HttpAnswer, HttpError> {
-        let failed = |error: reqwest::Error| {
-            if error.is_timeout() { HttpError::TimedOut } else { HttpError::Failed(error.to_string()) }
-        };
-        let request = self.client.post(format!("{}/action/{action}", self.base));
-        let request =
-            request.header("content-type", "application/ejson").header("accept", "application/ejson");
-        let mut response = request.header("apiKey", KEY).body(body).send().await.map_err(failed)?;
-        let status = response.status().as_u16();
-        let retry_after =
-            response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if body.len() + chunk.len() > LARGEST {
-                return Err(HttpError::TooLarge);
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(HttpAnswer { status, retry_after, body: String::from_utf8_lossy(&body).into_owned() })
-    }
-
-    async fn pause(&self, millis: u32) {
-        tokio::time::sleep(Duration::from_millis(millis.into())).await;
-    }
-
-    fn random(&self) -> u32 {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        NEXT.fetch_add(0x9E37_79B9, Ordering::Relaxed)
-    }
+/// The Worker's own client, with the timer of a native program. The limits are smaller than the Worker's: a
+/// test that waits for them waits for nothing else.
+pub fn client(base: &str, key: &str) -> DataApiClient {
+    let variables = [("MONGO_API_KEY", key), ("MONGO_DATA_SOURCE", "Cluster0"), ("MONGO_DATABASE", "zetra")];
+    let known = |name: &str| variables.iter().find(|(known, _)| *known == name);
+    let variable = |name: &str| known(name).map(|(_, value)| (*value).to_owned());
+    let access = DataApiAccess::read(base, Variables::new(&variable)).unwrap();
+    let bounds = Bounds {
+        timeout: Duration::from_secs(3),
+        largest_answer: 4 * 1024 * 1024,
+        sleep: |duration| Box::pin(tokio::time::sleep(duration)),
+        random: || {
+            static NEXT: AtomicU32 = AtomicU32::new(0);
+            NEXT.fetch_add(0x9E37_79B9, Ordering::Relaxed)
+        },
+    };
+    DataApiClient::with_bounds(&access, bounds).unwrap()
 }

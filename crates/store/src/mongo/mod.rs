@@ -36,8 +36,6 @@ const CALLS: &str = "calllogs";
 
 /// Times an insertion is tried again because who had the name was gone when we looked.
 const INSERT_ATTEMPTS: usize = 3;
-/// Active rooms of one user that are told of a password change or deletion.
-const MOST_ACTIVE_ROOMS: u32 = 10_000;
 
 pub struct MongoStore<H> {
     api: DataApi<H>,
@@ -174,12 +172,10 @@ impl<H: Http> Store for MongoStore<H> {
         Ok(())
     }
 
-    async fn delete_user(&self, id: UserId) -> Result<Vec<RoomId>> {
-        let active = self.active_rooms_of(id).await?;
+    async fn delete_user(&self, id: UserId) -> Result<()> {
         // The account goes last: whoever is told that this failed can ask again.
         self.leave_all_rooms(id).await?;
-        self.api.delete_one(USERS, json!({ "_id": object_id(id) })).await?;
-        Ok(active)
+        self.api.delete_one(USERS, json!({ "_id": object_id(id) })).await
     }
 
     async fn insert_room(&self, room: &Room) -> Result<()> {
@@ -249,7 +245,8 @@ impl<H: Http> Store for MongoStore<H> {
     async fn active_rooms_of(&self, user: UserId) -> Result<Vec<RoomId>> {
         let filter = json!({ "participants": object_id(user), "active": true });
         let projection = Some(json!({ "_id": 0, "roomId": 1 }));
-        let found = self.api.find(ROOMS, filter, projection, None, MOST_ACTIVE_ROOMS).await?;
+        let newest = Some(Sort(&[("createdAt", -1)]));
+        let found = self.api.find(ROOMS, filter, projection, newest, limits::ACTIVE_ROOMS).await?;
         found.iter().map(|room| room.parsed("roomId")).collect()
     }
 
