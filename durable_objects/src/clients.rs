@@ -11,7 +11,7 @@ use zetra_signalling::Revocation;
 use crate::{
     exchange::{Batch, Delivery, FromSession, Home},
     rate_limit::{Ask, AskAccount, AskAddress},
-    revocation_outbox::AskOutbox,
+    revocation_outbox::outbox::AskOutbox,
 };
 
 /// An object could not be reached or did not understand.

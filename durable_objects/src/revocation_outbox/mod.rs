@@ -4,12 +4,11 @@
 //! in each run, until every one has taken it. Which tokens live it asks the store, at each run. So a Worker
 //! that ends in between, or has no requests left, loses nothing: the alarm goes on.
 
-mod outbox;
+pub(crate) mod outbox;
 
 use std::cell::RefCell;
 
 use futures_util::{StreamExt, stream};
-use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsCast;
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 use zetra_domain::{RoomId, UserId};
@@ -21,17 +20,11 @@ use zetra_socketio_object::{
 };
 
 use crate::clients::RoomClient;
-use outbox::Outbox;
+use outbox::{AskOutbox, Outbox};
 
 const OUTBOX: &str = "outbox";
 /// Rooms that are told at the same time.
 const AT_ONCE: usize = 16;
-
-#[derive(Serialize, Deserialize)]
-pub(crate) enum AskOutbox {
-    Announce,
-    Deliver,
-}
 
 #[durable_object(alarm)]
 pub struct RevocationOutbox {

@@ -14,6 +14,15 @@ const FIRST_PAUSE_MS: i64 = 5_000;
 const LONGEST_PAUSE_MS: i64 = 300_000;
 const GIVE_UP_AFTER_MS: i64 = limits::TOKEN_DAYS * 86_400_000;
 
+/// What the object is asked.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum AskOutbox {
+    /// Tokens are about to die.
+    Announce,
+    /// They have died.
+    Deliver,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outbox {
     pub user: UserId,
