@@ -4,6 +4,7 @@
 //! operation is one such batch, but for writes to call logs ([`calls`]).
 
 mod calls;
+mod rooms;
 mod row;
 mod schema;
 mod sql;
@@ -11,17 +12,18 @@ mod sql;
 use async_trait::async_trait;
 use zetra_domain::{
     Call, CallLog, CallLogId, CallStats, Cursor, Email, Page, PageLimit, PasswordHash, Person, Room, RoomId,
-    RoomWithPeople, Timestamp, TokenFingerprint, UserId, Username, limits,
+    RoomWithPeople, Timestamp, TokenFingerprint, UserId, Username,
 };
 
 pub use row::Row;
 pub use sql::{Sql, SqlError, SqlValue, Statement};
 
+use rooms::{active_rooms, leave_rooms};
 use sql::values;
 
 use crate::{
-    Account, Admission, Ended, Join, Membership, NewUser, ProfileUpdate, Recorded, Store, StoreError, Taken,
-    record::{self, Record, account, honoured_tokens, participant},
+    Account, Admission, Ended, Join, NewUser, ProfileUpdate, Recorded, Store, StoreError, Taken,
+    record::{self, Record, account},
 };
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -152,85 +154,21 @@ impl<S: Sql> Store for SqliteStore<S> {
     }
 
     async fn delete_user(&self, id: UserId) -> Result<()> {
-        self.batch([
-            statement(
-                "UPDATE rooms SET host = coalesce(
-                       (SELECT user_id FROM room_participants
-                        WHERE room_id = rooms.room_id AND user_id <> ?1 ORDER BY position LIMIT 1), host)
-                     WHERE host = ?1
-                     AND room_id IN (SELECT room_id FROM room_participants WHERE user_id = ?1)",
-                [id.into()],
-            ),
-            // Who is still host of a room it is about to leave was alone in it.
-            statement(
-                "UPDATE rooms SET active = 0 WHERE host = ?1
-                     AND room_id IN (SELECT room_id FROM room_participants WHERE user_id = ?1)",
-                [id.into()],
-            ),
-            statement("DELETE FROM room_participants WHERE user_id = ?1", [id.into()]),
-            statement("DELETE FROM users WHERE id = ?1", [id.into()]),
-        ])
-        .await
-        .map(|_| ())
+        let [passes_on, ends, leaves] = leave_rooms(id);
+        let goes = statement("DELETE FROM users WHERE id = ?1", [id.into()]);
+        self.batch([passes_on, ends, leaves, goes]).await.map(|_| ())
     }
 
     async fn insert_room(&self, room: &Room) -> Result<()> {
-        self.batch([
-            statement(
-                "INSERT INTO rooms (room_id, host, active, locked, created_at)
-                 VALUES (?1, ?2, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
-                values(record::room_fields(room)),
-            ),
-            statement(
-                "INSERT INTO room_participants (room_id, user_id, position, room_created_at)
-                 SELECT ?1, value, key, ?6 FROM json_each(?3) WHERE true ON CONFLICT DO NOTHING",
-                values(record::room_fields(room)),
-            ),
-        ])
-        .await
-        .map(|_| ())
+        self.create_room(room).await
     }
 
     async fn join_room(&self, room: RoomId, user: UserId) -> Result<Join> {
-        let most = i64::try_from(limits::ROOM_PARTICIPANTS).unwrap_or(i64::MAX);
-        let [_, rows] = self
-            .batch([
-                statement(
-                    "INSERT INTO room_participants (room_id, user_id, position, room_created_at)
-                     SELECT room_id, ?2,
-                       (SELECT coalesce(max(position), -1) + 1 FROM room_participants WHERE room_id = ?1),
-                       created_at
-                     FROM rooms WHERE room_id = ?1 AND active = 1
-                     AND (SELECT count(*) FROM room_participants WHERE room_id = ?1) < ?3
-                     AND EXISTS (SELECT 1 FROM users WHERE id = ?2)
-                     ON CONFLICT DO NOTHING",
-                    [room.into(), user.into(), most.into()],
-                ),
-                room_statement(room),
-            ])
-            .await?;
-        Ok(match rows.first().map(record::room).transpose()? {
-            Some(room) if !room.active => Join::NotFound,
-            Some(room) if room.admits(user) => Join::Joined(room),
-            Some(_) => Join::Full,
-            None => Join::NotFound,
-        })
+        self.join(room, user).await
     }
 
     async fn room(&self, id: RoomId) -> Result<Option<RoomWithPeople>> {
-        let [room, people] = self
-            .batch([
-                room_statement(id),
-                statement(
-                    "SELECT u.id, u.username FROM room_participants p JOIN users u ON u.id = p.user_id
-                     WHERE p.room_id = ?1 ORDER BY p.position",
-                    [id.into()],
-                ),
-            ])
-            .await?;
-        let Some(room) = room.first().map(record::room).transpose()? else { return Ok(None) };
-        let people = people.iter().map(participant).collect::<Result<_>>()?;
-        Ok(Some(RoomWithPeople { room, people }))
+        self.room_with_people(id).await
     }
 
     async fn rooms_of(
@@ -239,49 +177,15 @@ impl<S: Sql> Store for SqliteStore<S> {
         limit: PageLimit,
         after: Option<&Cursor<RoomId>>,
     ) -> Result<Page<Room>> {
-        let [time, id] = keys_after(after);
-        let rows = self
-            .rows(statement(
-                "SELECT r.*, (SELECT json_group_array(user_id) FROM
-                   (SELECT user_id FROM room_participants WHERE room_id = r.room_id ORDER BY position)
-                 ) AS participants
-                 FROM room_participants p JOIN rooms r ON r.room_id = p.room_id
-                 WHERE p.user_id = ?1 AND (p.room_created_at, p.room_id) < (?2, ?3)
-                 ORDER BY p.room_created_at DESC, p.room_id DESC LIMIT ?4",
-                [user.into(), time, id, (i64::from(limit.get()) + 1).into()],
-            ))
-            .await?;
-        Ok(Page::cut(rows.iter().map(record::room).collect::<Result<_>>()?, limit))
+        self.page_of_rooms(user, limit, after).await
     }
 
     async fn active_rooms_of(&self, user: UserId) -> Result<Vec<RoomId>> {
-        let rooms = statement(
-            "SELECT p.room_id FROM room_participants p JOIN rooms r ON r.room_id = p.room_id
-             WHERE p.user_id = ?1 AND r.active = 1 ORDER BY p.room_created_at DESC LIMIT ?2",
-            [user.into(), i64::from(limits::ACTIVE_ROOMS).into()],
-        );
-        self.rows(rooms).await?.iter().map(|row| row.parsed("roomId")).collect()
+        self.rows(active_rooms(user)).await?.iter().map(|row| row.parsed("roomId")).collect()
     }
 
     async fn admission(&self, room: RoomId, user: UserId) -> Result<Admission> {
-        let rows = self
-            .rows(statement(
-                "SELECT r.room_id, u.id, u.token_version, u.kept_token,
-                   EXISTS (SELECT 1 FROM room_participants WHERE room_id = ?1 AND user_id = ?2)
-                     AS participant
-                 FROM (SELECT 1) LEFT JOIN rooms r ON r.room_id = ?1 AND r.active = 1
-                 LEFT JOIN users u ON u.id = ?2",
-                [room.into(), user.into()],
-            ))
-            .await?;
-        let row = rows.first().ok_or_else(|| StoreError::Corrupt("no admission".to_owned()))?;
-        let membership = match (row.optional_text("roomId")?, row.integer("participant")?) {
-            (None, _) => Membership::RoomNotFound,
-            (Some(_), 0) => Membership::NotParticipant,
-            (Some(_), _) => Membership::Participant,
-        };
-        let known = row.optional_text("_id")?.is_some();
-        Ok(Admission { membership, tokens: known.then(|| honoured_tokens(row)).transpose()? })
+        self.admission_to(room, user).await
     }
 
     async fn record_call(&self, id: CallLogId, call: &Call, now: Timestamp) -> Result<Recorded> {
@@ -316,15 +220,6 @@ impl<S: Sql> Store for SqliteStore<S> {
 
 fn statement(sql: &'static str, values: impl Into<Vec<SqlValue>>) -> Statement {
     Statement { sql, values: values.into() }
-}
-
-fn room_statement(id: RoomId) -> Statement {
-    statement(
-        "SELECT r.*, (SELECT json_group_array(user_id) FROM
-           (SELECT user_id FROM room_participants WHERE room_id = r.room_id ORDER BY position)
-         ) AS participants FROM rooms r WHERE r.room_id = ?1",
-        [id.into()],
-    )
 }
 
 fn keys_after<K: Copy + Into<SqlValue>>(cursor: Option<&Cursor<K>>) -> [SqlValue; 2] {

@@ -15,7 +15,7 @@ mod reach;
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use zetra_domain::{Call, CallLog, CallLogId, Room, RoomId, Timestamp, UserId};
+use zetra_domain::{Call, CallLog, CallLogId, Room, RoomId, Timestamp, UserId, limits};
 
 pub(crate) use decision::{Change, end, join, report};
 pub(crate) use reach::{MOST_LOGS, Reach};
@@ -97,22 +97,6 @@ pub(crate) async fn record(
     Err(contention())
 }
 
-/// What several reads gave, while they were guarded by the same.
-struct Seen<G> {
-    guard: Option<G>,
-    logs: BTreeMap<CallLogId, CallLog>,
-}
-
-impl<G: Clone + PartialEq> Seen<G> {
-    fn add(&mut self, guard: &G, logs: Vec<CallLog>) {
-        if self.guard.as_ref() != Some(guard) {
-            self.guard = Some(guard.clone());
-            self.logs.clear();
-        }
-        self.logs.extend(logs.into_iter().map(|log| (log.id, log)));
-    }
-}
-
 pub(crate) async fn end_call(
     table: &impl CallTable,
     write: CallLogId,
@@ -132,6 +116,27 @@ pub(crate) async fn end_call(
         }
     }
     Err(contention())
+}
+
+/// A log that is open since then, or since an earlier time, is over now.
+pub(crate) fn last_forgotten(now: Timestamp) -> Timestamp {
+    now.plus_millis(-limits::OPEN_CALL_MS)
+}
+
+/// What several reads gave, while they were guarded by the same.
+struct Seen<G> {
+    guard: Option<G>,
+    logs: BTreeMap<CallLogId, CallLog>,
+}
+
+impl<G: Clone + PartialEq> Seen<G> {
+    fn add(&mut self, guard: &G, logs: Vec<CallLog>) {
+        if self.guard.as_ref() != Some(guard) {
+            self.guard = Some(guard.clone());
+            self.logs.clear();
+        }
+        self.logs.extend(logs.into_iter().map(|log| (log.id, log)));
+    }
 }
 
 fn contention() -> StoreError {

@@ -13,20 +13,19 @@ use std::collections::HashSet;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use zetra_domain::{
-    Call, CallLog, CallLogId, CallStats, Cursor, Page, PageLimit, Person, RoomId, Timestamp, UserId, limits,
-};
+use zetra_domain::{Call, CallLog, CallLogId, RoomId, Timestamp, UserId};
 
 use super::{
     CALLS, MongoStore, ROOMS, Result, USERS,
-    data_api::{CallError, Http, Stage, after},
+    data_api::{CallError, Http},
     documents::{document, removal},
     ejson::{Document, date, object_id, object_ids},
+    pipeline::Stage,
 };
 use crate::{
     StoreError,
-    calls::{CallTable, Change, Found, FoundOpen, MOST_LOGS, Reach},
-    record::{Record, call_log, call_log_fields, call_log_with_people, room},
+    calls::{CallTable, Change, Found, FoundOpen, MOST_LOGS, Reach, last_forgotten},
+    record::{Record, call_log, call_log_fields, room},
 };
 
 /// Open logs that are read to end one of them. One is enough, but the pending write may be about it.
@@ -195,75 +194,11 @@ impl<H: Http> MongoStore<H> {
             Err(CallError::Store(error)) => Err(error),
         }
     }
-
-    pub(super) async fn page_of_calls(
-        &self,
-        user: UserId,
-        limit: PageLimit,
-        cursor: Option<&Cursor<CallLogId>>,
-        now: Timestamp,
-    ) -> Result<Page<CallLog<Option<Person>>>> {
-        let mut filter = took_part(&[user]);
-        if let Some(cursor) = cursor {
-            let later = after("startTime", date(cursor.time), "_id", object_id(cursor.id));
-            filter = json!({ "$and": [filter, later] });
-        }
-        let person = |id: &str, field: &str| {
-            let lookup = json!({ "from": USERS, "localField": id, "foreignField": "_id", "as": field });
-            Stage::from(json!({ "$lookup": lookup }))
-        };
-        let pipeline = vec![
-            json!({ "$match": filter }).into(),
-            Stage::sort(&[("startTime", -1), ("_id", -1)]),
-            json!({ "$limit": limit.get() + 1 }).into(),
-            person("callerId", "caller"),
-            person("receiverId", "receiver"),
-            // Hashes stay where they are.
-            json!({ "$project": {
-                "callerId": 1, "receiverId": 1, "roomId": 1, "participants": 1,
-                "startTime": 1, "endTime": 1, "openSince": 1,
-                "caller._id": 1, "caller.username": 1, "caller.email": 1,
-                "receiver._id": 1, "receiver.username": 1, "receiver.email": 1,
-            } })
-            .into(),
-        ];
-        let found = self.api.aggregate(CALLS, pipeline).await?;
-        let logs = found.iter().map(|document| Ok(call_log_with_people(document)?.as_of(now)));
-        Ok(Page::cut(logs.collect::<Result<_>>()?, limit))
-    }
-
-    pub(super) async fn stats_of_calls(&self, user: UserId, now: Timestamp) -> Result<CallStats> {
-        let open_since = json!({ "$ifNull": ["$openSince", "$startTime"] });
-        let is_forgotten = json!({ "$lte": [open_since, date(last_forgotten(now))] });
-        let forgotten = json!({ "$cond": [is_forgotten, open_since, null] });
-        let is_over = json!({ "$gt": ["$end", null] });
-        let seconds = json!({ "$floor": { "$divide": [{ "$subtract": ["$end", "$startTime"] }, 1_000] } });
-        let totals = json!({
-            "_id": null,
-            "total": { "$sum": 1 },
-            "completed": { "$sum": { "$cond": [is_over, 1, 0] } },
-            "duration": { "$sum": { "$cond": [is_over, { "$max": [seconds, 0] }, 0] } },
-        });
-        let pipeline = vec![
-            json!({ "$match": took_part(&[user]) }).into(),
-            json!({ "$project": { "startTime": 1, "end": { "$ifNull": ["$endTime", forgotten] } } }).into(),
-            json!({ "$group": totals }).into(),
-        ];
-        let found = self.api.aggregate(CALLS, pipeline).await?;
-        let Some(totals) = found.first() else { return Ok(CallStats::default()) };
-        Ok(CallStats::new(
-            totals.integer("total")?,
-            totals.integer("completed")?,
-            totals.integer("duration")?,
-        ))
-    }
 }
 
 /// Puts beside a room the log of its last write, as it is in `calllogs`.
 fn last_write() -> Stage {
-    let lookup =
-        json!({ "from": CALLS, "localField": "pendingCall._id", "foreignField": "_id", "as": "applied" });
-    json!({ "$lookup": lookup }).into()
+    Stage::by_id(CALLS, "pendingCall._id", "applied")
 }
 
 fn room_calls(place: &Document) -> Result<RoomCalls> {
@@ -299,12 +234,10 @@ fn in_room(room: RoomId, people: &[UserId], start: Value) -> Value {
 }
 
 /// In which logs somebody of these took part. A log of the Node backend names only its two.
-fn took_part(people: &[UserId]) -> Value {
+pub(super) fn took_part(people: &[UserId]) -> Value {
     let people = json!({ "$in": object_ids(people) });
     json!({ "$or": [{ "participants": people }, { "callerId": people }, { "receiverId": people }] })
 }
 
-/// A log that is open since then, or since an earlier time, is over now.
-fn last_forgotten(now: Timestamp) -> Timestamp {
-    now.plus_millis(-limits::OPEN_CALL_MS)
-}
+#[cfg(test)]
+mod tests;

@@ -7,10 +7,13 @@
 
 use async_trait::async_trait;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use thiserror::Error;
 
-use super::ejson::{Document, Sort, read_integer};
+use super::{
+    ejson::{Document, read_integer},
+    pipeline::{Sort, Stage},
+};
 use crate::StoreError;
 
 /// Where the Data API is and who asks.
@@ -85,46 +88,6 @@ pub(super) struct Reply<T> {
     pub(super) value: T,
     /// An earlier attempt got no answer, and may have done its work.
     pub(super) repeated: bool,
-}
-
-/// A stage of a pipeline. Those that hold a sort specification are no [`Value`]s, which keep no order.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub(super) enum Stage {
-    Json(Value),
-    Sort {
-        #[serde(rename = "$sort")]
-        sort: Sort,
-    },
-    Lookup {
-        #[serde(rename = "$lookup")]
-        lookup: Lookup,
-    },
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Lookup {
-    from: &'static str,
-    pipeline: Vec<Stage>,
-    #[serde(rename = "as")]
-    field: &'static str,
-}
-
-impl Stage {
-    pub(super) fn sort(fields: &'static [(&'static str, i8)]) -> Self {
-        Self::Sort { sort: Sort(fields) }
-    }
-
-    /// Puts what a pipeline over another collection gives into a field.
-    pub(super) fn lookup(from: &'static str, pipeline: Vec<Self>, field: &'static str) -> Self {
-        Self::Lookup { lookup: Lookup { from, pipeline, field } }
-    }
-}
-
-impl From<Value> for Stage {
-    fn from(stage: Value) -> Self {
-        Self::Json(stage)
-    }
 }
 
 /// The fields that actions take beside where they act.
@@ -330,12 +293,6 @@ fn told(status: u16, body: Option<&Value>) -> String {
         Some(code) => format!("status {status} {code}"),
         None => format!("status {status}"),
     }
-}
-
-/// `{field: {$lt: value}}` for the second field where the first is equal: what comes after a cursor in
-/// an order of two descending fields.
-pub(super) fn after(first: &str, time: Value, second: &str, id: Value) -> Value {
-    json!({ "$or": [{ first: { "$lt": time } }, { first: time, second: { "$lt": id } }] })
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@
 
 use std::{fmt::Display, str::FromStr};
 
-use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value, json};
 use zetra_domain::{Timestamp, UserId};
 
@@ -26,20 +25,6 @@ pub(super) fn object_ids(ids: &[UserId]) -> Value {
 
 pub(super) fn date(time: Timestamp) -> Value {
     json!({ "$date": { "$numberLong": time.millis().to_string() } })
-}
-
-/// A sort specification: the order of its fields counts, which a [`Map`] does not keep.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Sort(pub(super) &'static [(&'static str, i8)]);
-
-impl Serialize for Sort {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (field, direction) in self.0 {
-            map.serialize_entry(field, direction)?;
-        }
-        map.end()
-    }
 }
 
 /// A document as it came.
@@ -172,11 +157,5 @@ mod tests {
         for error in [document.text("name").unwrap_err(), document.integer("half").unwrap_err()] {
             assert!(matches!(&error, StoreError::Corrupt(text) if text.starts_with("field ")), "{error}");
         }
-    }
-
-    #[test]
-    fn a_sort_keeps_its_order() {
-        let sort = serde_json::to_string(&Sort(&[("startTime", -1), ("_id", -1)])).unwrap();
-        assert_eq!(sort, r#"{"startTime":-1,"_id":-1}"#);
     }
 }

@@ -5,27 +5,32 @@
 //! one call where one can do, and a guarded `updateOne`, judged by how many documents matched, is the
 //! atomic step. Uniqueness is the indexes' of `mongo-indexes.json`, which `data-api/` makes.
 
+mod call_lists;
 mod calls;
 mod data_api;
 mod documents;
 mod ejson;
+mod pipeline;
+mod rooms;
+#[cfg(test)]
+mod scripted;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use zetra_domain::{
     Call, CallLog, CallLogId, CallStats, Cursor, Email, Page, PageLimit, PasswordHash, Person, Room, RoomId,
-    RoomWithPeople, Timestamp, TokenFingerprint, UserId, Username, limits,
+    RoomWithPeople, Timestamp, TokenFingerprint, UserId, Username,
 };
 
 pub use data_api::{DataSource, Http, HttpAnswer, HttpError};
 
-use data_api::{CallError, DataApi, Stage, after};
-use documents::{document, people};
-use ejson::{Document, Sort, date, object_id};
+use data_api::{CallError, DataApi};
+use documents::document;
+use ejson::object_id;
 
 use crate::{
-    Account, Admission, Ended, Join, Membership, NewUser, ProfileUpdate, Recorded, Store, StoreError, Taken,
-    record::{Record, account, honoured_tokens, room, room_fields, user_fields},
+    Account, Admission, Ended, Join, NewUser, ProfileUpdate, Recorded, Store, StoreError, Taken,
+    record::{Record, account, user_fields},
 };
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -36,7 +41,6 @@ const CALLS: &str = "calllogs";
 
 /// Times an insertion is tried again because who had the name was gone when we looked.
 const INSERT_ATTEMPTS: usize = 3;
-
 pub struct MongoStore<H> {
     api: DataApi<H>,
 }
@@ -179,105 +183,32 @@ impl<H: Http> Store for MongoStore<H> {
     }
 
     async fn insert_room(&self, room: &Room) -> Result<()> {
-        match self.api.insert_one(ROOMS, document(room_fields(room)).into()).await {
-            // A random UUID that is there already is there by an earlier attempt of ours.
-            Ok(()) | Err(CallError::Duplicate) => Ok(()),
-            Err(CallError::Store(error)) => Err(error),
-        }
+        self.create_room(room).await
     }
 
-    async fn join_room(&self, id: RoomId, user: UserId) -> Result<Join> {
-        let last = format!("participants.{}", limits::ROOM_PARTICIPANTS - 1);
-        let guard = json!({ "roomId": id.to_string(), "active": true, last: { "$exists": false } });
-        let update = json!({ "$addToSet": { "participants": object_id(user) } });
-        self.api.update_one(ROOMS, guard, update, false).await?;
-        let joined = json!({ "$lookup": {
-            "from": USERS,
-            "pipeline": [{ "$match": { "_id": object_id(user) } }, { "$project": { "_id": 1 } }],
-            "as": "joined",
-        } });
-        let Some(found) = self.room_with(id, [joined.into()]).await? else { return Ok(Join::NotFound) };
-        let room = room(&found)?;
-        if room.active && found.documents("joined")?.is_empty() {
-            // The account was deleted meanwhile, perhaps after it had left its rooms.
-            self.leave_all_rooms(user).await?;
-            return Ok(Join::NotFound);
-        }
-        Ok(match room {
-            room if !room.active => Join::NotFound,
-            room if room.admits(user) => Join::Joined(room),
-            _ => Join::Full,
-        })
+    async fn join_room(&self, room: RoomId, user: UserId) -> Result<Join> {
+        self.join(room, user).await
     }
 
     async fn room(&self, id: RoomId) -> Result<Option<RoomWithPeople>> {
-        let users = json!({ "$lookup": {
-            "from": USERS, "localField": "participants", "foreignField": "_id", "as": "people",
-        } });
-        // Hashes stay where they are.
-        let shown = json!({ "$project": {
-            "roomId": 1, "host": 1, "participants": 1, "active": 1, "locked": 1, "createdAt": 1,
-            "people._id": 1, "people.username": 1,
-        } });
-        let Some(found) = self.room_with(id, [users.into(), shown.into()]).await? else { return Ok(None) };
-        let room = room(&found)?;
-        Ok(Some(RoomWithPeople { people: people(&found, &room.participants)?, room }))
+        self.room_with_people(id).await
     }
 
     async fn rooms_of(
         &self,
         user: UserId,
         limit: PageLimit,
-        cursor: Option<&Cursor<RoomId>>,
+        after: Option<&Cursor<RoomId>>,
     ) -> Result<Page<Room>> {
-        let mut filter = json!({ "participants": object_id(user) });
-        if let Some(cursor) = cursor {
-            filter = json!({ "$and": [
-                filter,
-                after("createdAt", date(cursor.time), "roomId", cursor.id.to_string().into()),
-            ] });
-        }
-        let sort = Sort(&[("createdAt", -1), ("roomId", -1)]);
-        let found = self.api.find(ROOMS, filter, None, Some(sort), limit.get() + 1).await?;
-        Ok(Page::cut(found.iter().map(room).collect::<Result<_>>()?, limit))
+        self.page_of_rooms(user, limit, after).await
     }
 
     async fn active_rooms_of(&self, user: UserId) -> Result<Vec<RoomId>> {
-        let filter = json!({ "participants": object_id(user), "active": true });
-        let projection = Some(json!({ "_id": 0, "roomId": 1 }));
-        let newest = Some(Sort(&[("createdAt", -1)]));
-        let found = self.api.find(ROOMS, filter, projection, newest, limits::ACTIVE_ROOMS).await?;
-        found.iter().map(|room| room.parsed("roomId")).collect()
+        self.active_rooms(user).await
     }
 
     async fn admission(&self, room: RoomId, user: UserId) -> Result<Admission> {
-        let tokens = json!({ "$project": { "_id": 0, "tokenVersion": 1, "keptToken": 1 } });
-        let member = json!({ "$in": [object_id(user), { "$ifNull": ["$participants", []] }] });
-        let room = json!({ "$lookup": {
-            "from": ROOMS,
-            "pipeline": [
-                { "$match": { "roomId": room.to_string(), "active": true } },
-                { "$limit": 1 },
-                { "$project": { "_id": 0, "member": member } },
-            ],
-            "as": "room",
-        } });
-        let pipeline = vec![
-            json!({ "$match": { "_id": object_id(user) } }).into(),
-            // One document whether there is a user or not, so that the room is told in either case.
-            json!({ "$facet": { "user": [tokens] } }).into(),
-            room.into(),
-        ];
-        let found = self.api.aggregate(USERS, pipeline).await?;
-        let found = found.first().ok_or_else(|| StoreError::Corrupt("no admission".to_owned()))?;
-        let member = found.documents("room")?.first().map(|room| room.optional_bool("member")).transpose()?;
-        let membership = match member {
-            None => Membership::RoomNotFound,
-            Some(Some(true)) => Membership::Participant,
-            Some(Some(false) | None) => Membership::NotParticipant,
-        };
-        let tokens = found.documents("user")?.first().map(honoured_tokens).transpose()?;
-        Ok(Admission { membership, tokens })
+        self.admission_to(room, user).await
     }
 
     async fn record_call(&self, id: CallLogId, call: &Call, now: Timestamp) -> Result<Recorded> {
@@ -307,38 +238,5 @@ impl<H: Http> Store for MongoStore<H> {
 
     async fn call_stats(&self, user: UserId, now: Timestamp) -> Result<CallStats> {
         self.stats_of_calls(user, now).await
-    }
-}
-
-impl<H: Http> MongoStore<H> {
-    /// A room with what a `$lookup` puts beside it, in one round trip.
-    async fn room_with(
-        &self,
-        id: RoomId,
-        lookup: impl IntoIterator<Item = Stage>,
-    ) -> Result<Option<Document>> {
-        let room = json!({ "$match": { "roomId": id.to_string() } });
-        let mut pipeline = vec![room.into(), json!({ "$limit": 1 }).into()];
-        pipeline.extend(lookup);
-        Ok(self.api.aggregate(ROOMS, pipeline).await?.into_iter().next())
-    }
-
-    /// Takes a user out of every room in one update each: a room it hosted passes to its oldest other
-    /// participant, one without any ends.
-    async fn leave_all_rooms(&self, user: UserId) -> Result<()> {
-        let user = object_id(user);
-        let size = json!({ "$size": "$participants" });
-        let hosted = json!({ "$eq": ["$host", user] });
-        let first = json!({ "$arrayElemAt": ["$participants", 0] });
-        let leave = json!({ "$set": {
-            "participants": { "$filter": { "input": "$participants", "cond": { "$ne": ["$$this", user] } } },
-            "host": { "$ifNull": ["$host", first] },
-        } });
-        let pass_on = json!({ "$set": {
-            "active": { "$and": ["$active", { "$not": [{ "$and": [hosted, { "$eq": [size, 0] }] }] }] },
-            "host": { "$cond": [{ "$and": [hosted, { "$gt": [size, 0] }] }, first, "$host"] },
-        } });
-        let update = json!([leave, pass_on]);
-        self.api.update_many(ROOMS, json!({ "participants": user }), update).await
     }
 }

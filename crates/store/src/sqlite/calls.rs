@@ -8,15 +8,16 @@
 
 use async_trait::async_trait;
 use zetra_domain::{
-    Call, CallLog, CallLogId, CallStats, Cursor, Page, PageLimit, Person, RoomId, Timestamp, UserId, limits,
+    Call, CallLog, CallLogId, CallStats, Cursor, Page, PageLimit, Person, RoomId, Timestamp, UserId,
 };
 
 use super::{
-    Result, Sql, SqlValue, SqliteStore, Statement, id_list, keys_after, room_statement, statement, values,
+    Result, Sql, SqlValue, SqliteStore, Statement, id_list, keys_after, rooms::room_statement, statement,
+    values,
 };
 use crate::{
     StoreError,
-    calls::{CallTable, Change, Found, FoundOpen, MOST_LOGS, Reach},
+    calls::{CallTable, Change, Found, FoundOpen, MOST_LOGS, Reach, last_forgotten},
     record::{self, Record},
 };
 
@@ -176,11 +177,6 @@ impl<S: Sql> SqliteStore<S> {
         let row = rows.first().ok_or_else(|| StoreError::Corrupt("no statistics".to_owned()))?;
         Ok(CallStats::new(row.integer("total")?, row.integer("completed")?, row.integer("duration")?))
     }
-}
-
-/// A log that is open since then, or since an earlier time, is over now.
-fn last_forgotten(now: Timestamp) -> Timestamp {
-    now.plus_millis(-limits::OPEN_CALL_MS)
 }
 
 /// `CROSS JOIN` makes SQLite begin with the people, whatever it thinks of the tables' sizes.

@@ -1,42 +1,9 @@
-use std::{collections::VecDeque, sync::Mutex};
+use serde_json::json;
 
-use super::*;
-
-/// A server that says what it is told to.
-#[derive(Default)]
-struct Scripted {
-    answers: Mutex<VecDeque<Result<HttpAnswer, HttpError>>>,
-    asked: Mutex<Vec<String>>,
-    pauses: Mutex<Vec<u32>>,
-}
-
-#[async_trait]
-impl Http for &Scripted {
-    async fn post(&self, action: &str, _: String) -> Result<HttpAnswer, HttpError> {
-        self.asked.lock().unwrap().push(action.to_owned());
-        self.answers.lock().unwrap().pop_front().expect("no more calls were expected")
-    }
-
-    async fn pause(&self, millis: u32) {
-        self.pauses.lock().unwrap().push(millis);
-    }
-
-    fn random(&self) -> u32 {
-        u32::MAX
-    }
-}
-
-fn answers(status: u16, body: &str) -> Result<HttpAnswer, HttpError> {
-    Ok(HttpAnswer { status, retry_after: None, body: body.to_owned() })
-}
-
-fn broken() -> Result<HttpAnswer, HttpError> {
-    Err(HttpError::Failed("connection reset".to_owned()))
-}
-
-fn script(answers: impl IntoIterator<Item = Result<HttpAnswer, HttpError>>) -> Scripted {
-    Scripted { answers: Mutex::new(answers.into_iter().collect()), ..Scripted::default() }
-}
+use super::{
+    super::scripted::{Scripted, answers, broken, script},
+    *,
+};
 
 fn api(script: &Scripted) -> DataApi<&Scripted> {
     DataApi::new(script, DataSource { name: "Cluster0".to_owned(), database: "zetra".to_owned() })
@@ -99,7 +66,7 @@ fn what_may_pass_is_tried_again_with_growing_pauses_and_jitter() {
     ] {
         let script = script([trouble.clone(), trouble.clone(), good.clone()]);
         assert!(matches!(found(&script), Ok(None)), "{trouble:?}");
-        let pauses = script.pauses.into_inner().unwrap();
+        let pauses = script.pauses();
         assert_eq!(pauses.len(), 2);
         assert!((50..100).contains(&pauses[0]) && (100..200).contains(&pauses[1]), "{pauses:?}");
     }
@@ -125,7 +92,7 @@ fn what_cannot_pass_is_not_tried_again() {
 fn three_attempts_are_the_most() {
     let script = script([broken(), broken(), broken()]);
     assert!(matches!(found(&script), Err(StoreError::Unavailable(_))));
-    assert_eq!(script.asked.into_inner().unwrap().len(), 3);
+    assert_eq!(script.asked().len(), 3);
 }
 
 #[test]
@@ -133,7 +100,7 @@ fn a_server_that_asks_for_patience_gets_it_if_it_is_short() {
     let busy = |seconds| Ok(HttpAnswer { status: 429, retry_after: Some(seconds), body: String::new() });
     let short = script([busy(1), answers(200, r#"{"document":null}"#)]);
     assert!(found(&short).is_ok());
-    assert_eq!(short.pauses.into_inner().unwrap(), [1_000]);
+    assert_eq!(short.pauses(), [1_000]);
     let long = script([busy(30)]);
     assert!(found(&long).is_err());
 }

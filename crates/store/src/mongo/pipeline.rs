@@ -1,0 +1,81 @@
+//! Pipelines, and what in a query has an order: `serde_json`'s maps keep none.
+
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::{Value, json};
+
+/// A stage of a pipeline. Those that hold a sort specification are no [`Value`]s, which keep no order.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum Stage {
+    Json(Value),
+    Sort {
+        #[serde(rename = "$sort")]
+        sort: Sort,
+    },
+    Lookup {
+        #[serde(rename = "$lookup")]
+        lookup: Lookup,
+    },
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Lookup {
+    from: &'static str,
+    pipeline: Vec<Stage>,
+    #[serde(rename = "as")]
+    field: &'static str,
+}
+
+impl Stage {
+    pub(super) fn sort(fields: &'static [(&'static str, i8)]) -> Self {
+        Self::Sort { sort: Sort(fields) }
+    }
+
+    /// Puts the documents of another collection whose `_id` is in a field into another field.
+    pub(super) fn by_id(from: &'static str, local_field: &str, field: &str) -> Self {
+        json!({ "$lookup": { "from": from, "localField": local_field, "foreignField": "_id", "as": field } })
+            .into()
+    }
+
+    /// Puts what a pipeline over another collection gives into a field.
+    pub(super) fn lookup(from: &'static str, pipeline: Vec<Self>, field: &'static str) -> Self {
+        Self::Lookup { lookup: Lookup { from, pipeline, field } }
+    }
+}
+
+impl From<Value> for Stage {
+    fn from(stage: Value) -> Self {
+        Self::Json(stage)
+    }
+}
+
+/// A sort specification: the order of its fields counts, which a map does not keep.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sort(pub(super) &'static [(&'static str, i8)]);
+
+impl Serialize for Sort {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (field, direction) in self.0 {
+            map.serialize_entry(field, direction)?;
+        }
+        map.end()
+    }
+}
+
+/// `{field: {$lt: value}}` for the second field where the first is equal: what comes after a cursor in
+/// an order of two descending fields.
+pub(super) fn after(first: &str, time: Value, second: &str, id: Value) -> Value {
+    json!({ "$or": [{ first: { "$lt": time } }, { first: time, second: { "$lt": id } }] })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sort_keeps_its_order() {
+        let sort = serde_json::to_string(&Sort(&[("startTime", -1), ("_id", -1)])).unwrap();
+        assert_eq!(sort, r#"{"startTime":-1,"_id":-1}"#);
+    }
+}
