@@ -53,7 +53,11 @@ async fn somebody(store: &MongoStore<DataApiClient>) -> UserId {
         created_at: now,
     };
     let id = user.id;
-    store.insert_user(&NewUser { user, password_hash: PasswordHash::stored("no hash".to_owned()) }).await.unwrap().unwrap();
+    store
+        .insert_user(&NewUser { user, password_hash: PasswordHash::stored("no hash".to_owned()) })
+        .await
+        .unwrap()
+        .unwrap();
     id
 }
 

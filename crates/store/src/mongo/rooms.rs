@@ -15,7 +15,6 @@ use crate::{
     record::{Record, honoured_tokens, room, room_fields},
 };
 
-
 impl<H: Http> MongoStore<H> {
     pub(super) async fn create_room(&self, room: &Room) -> Result<()> {
         match self.api.insert_one(ROOMS, document(room_fields(room)).into()).await {
