@@ -24,6 +24,18 @@ pub struct AuthLimits {
     pub window_ms: i64,
 }
 
+impl Default for AuthLimits {
+    fn default() -> Self {
+        Self {
+            account_failures: 5,
+            address_failures: 20,
+            attempts: 200,
+            account_total: 100,
+            window_ms: 900_000,
+        }
+    }
+}
+
 /// What one user may make within an hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HourlyLimits {

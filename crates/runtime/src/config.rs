@@ -106,13 +106,7 @@ impl Config {
                 per_second: variables.number("SOCKET_EVENTS_PER_SECOND", 50, 1..=100_000)?,
                 burst: variables.number("SOCKET_EVENTS_BURST", 200, 1..=1_000_000)?,
             },
-            auth_limits: AuthLimits {
-                account_failures: variables.number("AUTH_LIMIT_ACCOUNT_FAILURES", 5, 1..=1_000)?,
-                address_failures: variables.number("AUTH_LIMIT_ADDRESS_FAILURES", 20, 1..=10_000)?,
-                attempts: variables.number("AUTH_LIMIT_ATTEMPTS", 200, 1..=100_000)?,
-                account_total: variables.number("AUTH_LIMIT_ACCOUNT_TOTAL", 100, 1..=100_000)?,
-                window_ms: variables.number("AUTH_LIMIT_WINDOW_SECONDS", 900, 1..=86_400)? * 1_000,
-            },
+            auth_limits: auth_limits(variables)?,
             hourly_limits: HourlyLimits {
                 rooms: variables.number("ROOMS_PER_HOUR", 60, 1..=1_000_000)?,
                 call_logs: variables.number("CALL_LOGS_PER_HOUR", 120, 1..=1_000_000)?,
@@ -136,6 +130,18 @@ fn jwt_secret(variables: Variables<'_>) -> Result<SecretString, ConfigError> {
 fn token_key(secret: &SecretString) -> Result<TokenKey, ConfigError> {
     TokenKey::new(secret).ok_or_else(|| {
         ConfigError::new(format!("JWT_SECRET is too short: it needs at least {} bytes", TokenKey::MIN_BYTES))
+    })
+}
+
+fn auth_limits(variables: Variables<'_>) -> Result<AuthLimits, ConfigError> {
+    let AuthLimits { account_failures, address_failures, attempts, account_total, window_ms } =
+        AuthLimits::default();
+    Ok(AuthLimits {
+        account_failures: variables.number("AUTH_LIMIT_ACCOUNT_FAILURES", account_failures, 1..=1_000)?,
+        address_failures: variables.number("AUTH_LIMIT_ADDRESS_FAILURES", address_failures, 1..=10_000)?,
+        attempts: variables.number("AUTH_LIMIT_ATTEMPTS", attempts, 1..=100_000)?,
+        account_total: variables.number("AUTH_LIMIT_ACCOUNT_TOTAL", account_total, 1..=100_000)?,
+        window_ms: variables.number("AUTH_LIMIT_WINDOW_SECONDS", window_ms / 1_000, 1..=86_400)? * 1_000,
     })
 }
 

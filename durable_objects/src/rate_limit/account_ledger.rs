@@ -86,21 +86,19 @@ impl AccountLedger {
 mod tests {
     use super::*;
 
-    const LIMITS: AuthLimits = AuthLimits {
-        account_failures: 5,
-        address_failures: 20,
-        attempts: 200,
-        account_total: 100,
-        window_ms: 900_000,
-    };
     const NOW: i64 = 1_700_000_000_000;
+
+    /// What a server has unless told.
+    fn limits() -> AuthLimits {
+        AuthLimits::default()
+    }
 
     fn address(number: usize) -> AddressKey {
         AddressKey::of(&format!("192.0.2.{number}"))
     }
 
     fn tries(ledger: &mut AccountLedger, from: usize, outcome: PasswordOutcome, now: i64) -> bool {
-        ledger.settle(&address(from), outcome, LIMITS, now).allowed
+        ledger.settle(&address(from), outcome, limits(), now).allowed
     }
 
     #[test]
@@ -109,7 +107,7 @@ mod tests {
         assert!((0..100).all(|from| tries(&mut ledger, from, PasswordOutcome::Wrong, NOW)));
         assert!(!tries(&mut ledger, 101, PasswordOutcome::Wrong, NOW), "the hundred and first");
         assert!(!tries(&mut ledger, 102, PasswordOutcome::SignedIn, NOW), "the right one too");
-        assert!(tries(&mut ledger, 102, PasswordOutcome::SignedIn, NOW + LIMITS.window_ms));
+        assert!(tries(&mut ledger, 102, PasswordOutcome::SignedIn, NOW + limits().window_ms));
     }
 
     #[test]
@@ -133,10 +131,10 @@ mod tests {
     #[test]
     fn it_is_over_when_nothing_is_worth_remembering() {
         let mut ledger = AccountLedger::default();
-        assert_eq!(ledger.over_at(LIMITS), None);
+        assert_eq!(ledger.over_at(limits()), None);
         tries(&mut ledger, 1, PasswordOutcome::Wrong, NOW);
-        assert_eq!(ledger.over_at(LIMITS), Some(NOW + LIMITS.window_ms));
+        assert_eq!(ledger.over_at(limits()), Some(NOW + limits().window_ms));
         tries(&mut ledger, 1, PasswordOutcome::SignedIn, NOW);
-        assert_eq!(ledger.over_at(LIMITS), Some(NOW + KNOWN_FOR_MS));
+        assert_eq!(ledger.over_at(limits()), Some(NOW + KNOWN_FOR_MS));
     }
 }

@@ -74,25 +74,23 @@ mod tests {
 
     use super::*;
 
-    const LIMITS: AuthLimits = AuthLimits {
-        account_failures: 5,
-        address_failures: 20,
-        attempts: 200,
-        account_total: 100,
-        window_ms: 900_000,
-    };
     const NOW: i64 = 1_700_000_000_000;
+
+    /// What a server has unless told.
+    fn limits() -> AuthLimits {
+        AuthLimits::default()
+    }
 
     fn account(name: &str) -> AccountKey {
         AccountKey::of_email(&Email::parse(&format!("{name}@example.com")).unwrap())
     }
 
     fn fails(ledger: &mut AddressLedger, name: &str, now: i64) -> bool {
-        ledger.settle(&account(name), true, LIMITS, now).allowed
+        ledger.settle(&account(name), true, limits(), now).allowed
     }
 
     fn locked(ledger: &mut AddressLedger, now: i64) -> Vec<AccountKey> {
-        ledger.attempt(LIMITS, now).locked.into_iter().map(|(account, _)| account).collect()
+        ledger.attempt(limits(), now).locked.into_iter().map(|(account, _)| account).collect()
     }
 
     #[test]
@@ -100,39 +98,39 @@ mod tests {
         let mut ledger = AddressLedger::default();
         assert!((0..5).all(|_| fails(&mut ledger, "ann", NOW)));
         assert!(!fails(&mut ledger, "ann", NOW), "the sixth");
-        let right = ledger.settle(&account("ann"), false, LIMITS, NOW);
+        let right = ledger.settle(&account("ann"), false, limits(), NOW);
         assert_eq!(
             (right.allowed, right.standing.map(|standing| standing.reset)),
             (false, Some(900)),
             "the right password too"
         );
         assert_eq!(locked(&mut ledger, NOW), [account("ann")]);
-        assert!(ledger.settle(&account("bob"), false, LIMITS, NOW).allowed);
+        assert!(ledger.settle(&account("bob"), false, limits(), NOW).allowed);
     }
 
     #[test]
     fn a_right_password_is_never_a_failure() {
         let mut ledger = AddressLedger::default();
-        assert!((0..100).all(|_| ledger.settle(&account("ann"), false, LIMITS, NOW).allowed));
+        assert!((0..100).all(|_| ledger.settle(&account("ann"), false, limits(), NOW).allowed));
     }
 
     #[test]
     fn twenty_failures_lock_the_address() {
         let mut ledger = AddressLedger::default();
         assert!((0..20).all(|number| fails(&mut ledger, &format!("user-{number}"), NOW)));
-        assert!(!ledger.attempt(LIMITS, NOW).allowed);
-        assert!(!ledger.settle(&account("new"), false, LIMITS, NOW).allowed);
+        assert!(!ledger.attempt(limits(), NOW).allowed);
+        assert!(!ledger.settle(&account("new"), false, limits(), NOW).allowed);
     }
 
     #[test]
     fn two_hundred_attempts_lock_the_address() {
         let mut ledger = AddressLedger::default();
-        assert!((0..200).all(|_| ledger.attempt(LIMITS, NOW).allowed));
+        assert!((0..200).all(|_| ledger.attempt(limits(), NOW).allowed));
         assert!(
-            ledger.settle(&account("ann"), false, LIMITS, NOW).allowed,
+            ledger.settle(&account("ann"), false, limits(), NOW).allowed,
             "the last one still goes through"
         );
-        let refused = ledger.attempt(LIMITS, NOW);
+        let refused = ledger.attempt(limits(), NOW);
         assert_eq!((refused.allowed, refused.standing.policy), (false, Policy::Attempts));
     }
 
@@ -144,16 +142,16 @@ mod tests {
         }
         assert_eq!(locked(&mut ledger, NOW + 899_999), [account("ann")]);
         assert_eq!(locked(&mut ledger, NOW + 900_000), []);
-        assert_eq!(ledger.over_at(LIMITS), Some(NOW + 899_999 + 900_000), "the attempt's own window");
-        assert_eq!(AddressLedger::default().over_at(LIMITS), None);
+        assert_eq!(ledger.over_at(limits()), Some(NOW + 899_999 + 900_000), "the attempt's own window");
+        assert_eq!(AddressLedger::default().over_at(limits()), None);
     }
 
     #[test]
     fn the_tightest_limit_is_told() {
         let mut ledger = AddressLedger::default();
-        let first = ledger.attempt(LIMITS, NOW).standing;
+        let first = ledger.attempt(limits(), NOW).standing;
         assert_eq!((first.policy, first.limit, first.remaining), (Policy::AddressFailures, 20, 20));
-        let after = ledger.settle(&account("ann"), true, LIMITS, NOW).standing.unwrap();
+        let after = ledger.settle(&account("ann"), true, limits(), NOW).standing.unwrap();
         assert_eq!((after.policy, after.remaining, after.reset), (Policy::AccountFailures, 4, 900));
     }
 
