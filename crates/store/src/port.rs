@@ -127,7 +127,7 @@ pub trait Store: Send + Sync {
     ///
     /// [`ACTIVE_ROOMS`]: zetra_domain::limits::ACTIVE_ROOMS
     async fn active_rooms_of(&self, user: UserId) -> Result<Vec<RoomId>>;
-    /// Both halves as of one moment, so that a token that died before it is never admitted after it.
+    /// In one round trip: a token that was dead when this was asked is told to be.
     async fn admission(&self, room: RoomId, user: UserId) -> Result<Admission>;
 
     /// Records a call under `id`, or merges it into the log of the same call. The rules are told in the
