@@ -120,5 +120,6 @@ mod tests {
             Options::try_parse_from(["zetra-data-api", "--mongodb-uri", "mongodb://u:hush@h"]).unwrap();
         assert!(options.listen.ip().is_loopback());
         assert!(!format!("{options:?}").contains("hush"));
+        assert_eq!(options.max_memory, 256 * 1024 * 1024);
     }
 }

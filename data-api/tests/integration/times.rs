@@ -1,10 +1,11 @@
 //! What takes too long is ended, here and in the database.
 
-use bson::Document;
+use bson::{Document, doc};
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
 
 use crate::{
-    asker::{Asker, metrics_say},
+    asker::{Asker, announced, metrics_say},
     support::{Fixture, eventually, fresh_name},
     wire::Wire,
 };
@@ -67,4 +68,30 @@ async fn an_action_that_timed_out_goes_on_nowhere() {
         eventually(action, || async { wire.closed_after(command) }).await;
         fixture.end().await;
     }
+}
+
+#[tokio::test]
+async fn the_database_ends_what_takes_too_long_by_itself() {
+    let wire = Wire::start().await;
+    let fixture = Fixture::start_at(&wire.uri, fresh_name(), &TIMEOUT).await;
+    let documents = fixture.driver().await.collection::<Document>("things");
+    documents.insert_many((0..3_000).map(|id| doc! { "_id": id })).await.unwrap();
+    // Each with each.
+    let slow = json!([{ "$lookup": { "from": "things", "let": { "a": "$_id" }, "as": "others",
+        "pipeline": [{ "$match": { "$expr": { "$lt": [{ "$add": ["$_id", "$$a"] }, 0] } } }] } }]);
+    let (status, body) = Asker::new(&fixture).asks("aggregate", json!({ "pipeline": slow })).await;
+    assert_eq!((status, &body["error_code"]), (504, &json!("ExecutionTimeLimitExceeded")), "{body}");
+    assert!(!wire.closed_after("aggregate"), "its reply was waited for, and its connection is whole");
+    fixture.end().await;
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let fixture = Fixture::start_with(&TIMEOUT).await;
+    let mut client = announced(&fixture, 100).await;
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("RequestTimeout"), "{answer}");
+    metrics_say(&fixture, "data_api_memory_bytes 0").await;
+    fixture.end().await;
 }
