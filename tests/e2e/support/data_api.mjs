@@ -7,12 +7,13 @@ import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { MongoClient } from "mongodb";
+import { Listener } from "./patience.mjs";
 
 const PROGRAM = fileURLToPath(new URL("../../../target/debug/zetra-data-api", import.meta.url));
 
 export class DataApi {
-  /** Lines that the server logged, parsed. */
-  logged = [];
+  /** Hears the lines that the server logs, parsed; they may come later than the answer that they are about. */
+  log = new Listener();
   key = randomBytes(24).toString("hex");
   databaseName = `zetra_e2e_${randomBytes(8).toString("hex")}`;
 
@@ -40,11 +41,15 @@ export class DataApi {
       this.process.once("exit", (code) => reject(new Error(`the Data API server ended with ${code}: ${JSON.stringify(this.logged)}`)));
       createInterface(this.process.stdout).on("line", (text) => {
         const line = JSON.parse(text);
-        this.logged.push(line);
+        this.log.note(line);
         if (line.message === "listening") resolve(line.address);
       });
     });
     this.address = await listening;
+  }
+
+  get logged() {
+    return this.log.heard;
   }
 
   /** What the Worker is told. */
