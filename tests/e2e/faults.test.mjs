@@ -112,7 +112,7 @@ describe("between the Worker and MongoDB", () => {
     const id = "from-the-client.1";
     await call(server, "GET", "/api/user/profile", { token: ann.token, headers: { "x-request-id": id } });
     const { log } = server.dataApi;
-    await log.until(() => log.heard.some((line) => line.requestId === id || line.request_id === id), "the Data API server's line");
+    await log.until(() => log.heard.some((line) => line.request_id === id), "the Data API server's line");
     await server.log.until(() => server.logged.some((line) => line.includes(`"requestId":"${id}"`)), "the Worker's line");
   });
 
