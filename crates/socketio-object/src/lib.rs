@@ -11,7 +11,7 @@
 //! [`engine::Server`]: zetra_socketio::engine::Server
 
 pub mod bindings;
-pub mod body;
+mod body;
 mod object;
 mod text;
 
