@@ -9,7 +9,7 @@ use zetra_domain::{
 use zetra_signalling::Revocation;
 
 use crate::{
-    exchange::{Batch, Delivery, FromSession, Home},
+    exchange::{Batch, Delivery, FromSession},
     rate_limit::{Ask, AskAccount, AskAddress},
     revocation_outbox::outbox::AskOutbox,
 };
@@ -32,8 +32,6 @@ pub(crate) mod path {
     pub(crate) const REVOKE: &str = "/revoke";
     pub(crate) const TELL: &str = "/tell";
     pub(crate) const DELIVER: &str = "/deliver";
-    pub(crate) const FIND_HOME: &str = "/home/find";
-    pub(crate) const SET_HOME: &str = "/home/set";
 }
 
 /// An object does not know its own name; the Worker tells it with each request.
@@ -88,14 +86,6 @@ impl SessionClient {
 
     pub(crate) async fn deliver(&self, session: &str, batch: &Batch<Delivery>) -> Result<(), ObjectError> {
         ask(&self.0, session, path::DELIVER, batch).await
-    }
-
-    pub(crate) async fn find_home(&self, home: &str, pid: &str) -> Result<Option<RoomId>, ObjectError> {
-        ask(&self.0, home, path::FIND_HOME, &pid).await
-    }
-
-    pub(crate) async fn set_home(&self, home: &str, at: &Home) -> Result<(), ObjectError> {
-        ask(&self.0, home, path::SET_HOME, at).await
     }
 }
 

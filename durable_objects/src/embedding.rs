@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use js_sys::Array;
 use serde::de::DeserializeOwned;
-use wasm_bindgen::{JsCast, JsError, JsValue};
+use wasm_bindgen::{JsError, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use worker::Env;
 use zetra_domain::{Admission, RoomId, UserId};
 use zetra_runtime::{Config, ConfigError, Database, Variables, variable};
 use zetra_socketio::engine::{Limits, Settings, Timing};
-use zetra_socketio_object::bindings::KeyValues;
 use zetra_store::Store;
 
 use crate::{
@@ -64,16 +62,6 @@ pub(crate) async fn read<T: DeserializeOwned>(request: &web_sys::Request) -> Res
 pub(crate) fn answer(value: &impl serde::Serialize) -> Result<web_sys::Response, JsValue> {
     let text = serde_json::to_string(value).map_err(|error| JsError::new(&error.to_string()))?;
     web_sys::Response::new_with_opt_str(Some(&text))
-}
-
-/// What is stored under keys that begin so, with the rest of the key.
-pub(crate) fn stored(kv: &KeyValues, prefix: &str) -> Vec<(String, String)> {
-    let pairs = Array::from(&kv.list(prefix)).into_iter().map(JsCast::unchecked_into::<Array>);
-    let read = |pair: Array| {
-        let key = pair.get(0).as_string()?;
-        Some((key.strip_prefix(prefix)?.to_owned(), pair.get(1).as_string()?))
-    };
-    pairs.filter_map(read).collect()
 }
 
 pub(crate) async fn verification(env: &Env, user: UserId) -> Verification {

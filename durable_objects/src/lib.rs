@@ -14,6 +14,7 @@ mod authenticator;
 pub mod clients;
 mod embedding;
 mod exchange;
+mod offset;
 mod rate_limit;
 mod revocation_outbox;
 mod room;
@@ -23,6 +24,6 @@ pub use authenticator::{Authenticator, Handshake, Introduction, Recovery, Verifi
 pub use exchange::{Delivery, FromSession};
 pub use rate_limit::{AccountLedger, AddressLedger, RateLimit};
 pub use revocation_outbox::RevocationOutbox;
-pub use room::{Asker, Room, RoomApplication, RoomCommand, RoomSettings, StoredPeer};
-pub use session::{Gateway, GatewayCommand, GatewaySettings, Guest, Session};
+pub use room::{Asker, KeptMember, Room, RoomApplication, RoomCommand, RoomSettings, StoredRoom};
+pub use session::{Gateway, GatewayCommand, GatewaySettings, KeptGuest, Session};
 pub use zetra_socketio_object::{HANDSHAKE_HEADER, SESSION_HEADER, now};

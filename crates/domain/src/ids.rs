@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::{Uuid, Variant};
@@ -137,6 +138,20 @@ impl RoomId {
     pub fn from_random(bytes: [u8; 16]) -> Self {
         Self(uuid::Builder::from_random_bytes(bytes).into_uuid())
     }
+
+    /// The same in 22 characters of base64url (RFC 4648, 5), for where a room is named again and
+    /// again.
+    pub fn compact(self) -> String {
+        Base64UrlUnpadded::encode_string(self.0.as_bytes())
+    }
+
+    /// Reads [`RoomId::compact`].
+    pub fn from_compact(text: &str) -> Result<Self, InvalidId> {
+        let mut bytes = [0; 16];
+        let decoded = Base64UrlUnpadded::decode(text, &mut bytes).map_err(|_| InvalidId)?;
+        let uuid = Uuid::from_slice(decoded).map_err(|_| InvalidId)?;
+        uuid.as_hyphenated().to_string().parse()
+    }
 }
 
 impl FromStr for RoomId {
@@ -204,6 +219,17 @@ mod tests {
             "a987fbc9-4bed-4078-8f07-9141ba07c9f3 ",
         ] {
             assert_eq!(wrong.parse::<RoomId>(), Err(InvalidId), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_room_id_in_compact_form_is_the_same_room() {
+        let id = RoomId::from_random([0xfb; 16]);
+        assert_eq!(id.compact().len(), 22);
+        assert_eq!(RoomId::from_compact(&id.compact()), Ok(id));
+        let version_1 = Base64UrlUnpadded::encode_string(&[0x11; 16]);
+        for wrong in ["", "AAAA", &id.to_string(), &version_1, &format!("{}A", id.compact()), "é"] {
+            assert_eq!(RoomId::from_compact(wrong), Err(InvalidId), "{wrong}");
         }
     }
 

@@ -27,6 +27,8 @@ pub struct Config {
     pub room_max_people: usize,
     /// `RECONNECT_GRACE_SECONDS`: how long a lost connection is held.
     pub reconnect_grace_ms: i64,
+    /// For how long after that who was lost is joined again when it comes back.
+    pub rejoin_ms: i64,
     /// `PING_INTERVAL_MS` and `PING_TIMEOUT_MS`: Engine.IO's heartbeat.
     pub ping_interval_ms: i64,
     pub ping_timeout_ms: i64,
@@ -100,6 +102,7 @@ impl Config {
             },
             room_max_people: variables.number("ROOM_MAX_PEOPLE", 64, 2..=1_000)?,
             reconnect_grace_ms: variables.number("RECONNECT_GRACE_SECONDS", 10, 0..=3_600)? * 1_000,
+            rejoin_ms: variables.number("REJOIN_SECONDS", 600, 0..=86_400)? * 1_000,
             ping_interval_ms: variables.number("PING_INTERVAL_MS", 25_000, 100..=600_000)?,
             ping_timeout_ms: variables.number("PING_TIMEOUT_MS", 20_000, 100..=600_000)?,
             event_rate: EventRate {

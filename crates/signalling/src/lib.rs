@@ -22,6 +22,6 @@ mod text;
 pub use event::{ClientEvent, Media, MediaChange, Signal, SignalKind};
 pub use outgoing::{AckBody, Outgoing};
 pub use peer::{Credential, Joined, Peer, Revocation};
-pub use rate::EventRate;
+pub use rate::{EventRate, Rate};
 pub use refusal::Refusal;
 pub use room::{Effect, Limits, PeerId, Room};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use zetra_domain::{Claims, HonouredTokens, UserId};
 
-use crate::{Media, Refusal, rate::Rate};
+use crate::{Media, Rate, Refusal};
 
 /// By what right a connection is here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,14 +55,15 @@ impl Revocation {
     }
 }
 
-/// A connection as the room knows it. Serialised into the socket's attachment.
+/// A connection as the room knows it. What serialises is what survives the loss of the connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Peer {
     #[serde(rename = "c")]
     pub(crate) credential: Credential,
     #[serde(rename = "j", default, skip_serializing_if = "Option::is_none")]
     pub(crate) joined: Option<Joined>,
-    #[serde(rename = "r", default)]
+    /// It survives a sleep, with the connection.
+    #[serde(skip)]
     pub(crate) rate: Rate,
     /// Milliseconds since the epoch; only while the connection is lost.
     #[serde(rename = "h", default, skip_serializing_if = "Option::is_none")]
@@ -90,8 +91,26 @@ impl Peer {
         &self.credential
     }
 
+    pub fn with_rate(self, rate: Rate) -> Self {
+        Self { rate, ..self }
+    }
+
+    pub fn rate(&self) -> Rate {
+        self.rate
+    }
+
     pub fn is_joined(&self) -> bool {
         self.joined.is_some()
+    }
+
+    /// As whom it is in the room.
+    pub fn user(&self) -> Option<UserId> {
+        self.joined.map(|joined| joined.user)
+    }
+
+    /// Until when it is held, where its connection was lost; milliseconds since the epoch.
+    pub fn held_until(&self) -> Option<i64> {
+        self.held_until
     }
 
     pub(crate) fn is_tokenless(&self) -> bool {

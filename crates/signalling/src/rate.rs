@@ -26,8 +26,9 @@ impl Default for EventRate {
     }
 }
 
+/// What one connection has said lately.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Rate {
+pub struct Rate {
     /// In microseconds since the epoch.
     ahead: i64,
     #[serde(skip)]
@@ -35,7 +36,7 @@ pub(crate) struct Rate {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Passage {
+pub(crate) enum Verdict {
     Allowed,
     Refused,
     /// Refused once too often: close the connection.
@@ -44,7 +45,7 @@ pub(crate) enum Passage {
 
 impl Rate {
     /// Counts one event at `now` (milliseconds) of somebody in a room of `people`.
-    pub fn count(&mut self, now: i64, people: usize, allowed: EventRate) -> Passage {
+    pub(crate) fn count(&mut self, now: i64, people: usize, allowed: EventRate) -> Verdict {
         let people = i64::try_from(people).unwrap_or(i64::from(u16::MAX)).min(i64::from(u16::MAX));
         let interval = 1_000_000 / allowed.per_second.max(1);
         let burst = allowed.burst + BURST_PER_PERSON * people;
@@ -52,15 +53,15 @@ impl Rate {
         let ahead = self.ahead.max(now);
         if ahead - now > (burst - 1) * interval {
             self.refusals = self.refusals.saturating_add(1);
-            return if self.refusals >= REFUSALS { Passage::Flood } else { Passage::Refused };
+            return if self.refusals >= REFUSALS { Verdict::Flood } else { Verdict::Refused };
         }
         self.ahead = ahead + interval;
         self.refusals = 0;
-        Passage::Allowed
+        Verdict::Allowed
     }
 
     /// Whether sleeping now would forgive a debt.
-    pub fn is_worth_keeping(&self, now: i64) -> bool {
+    pub(crate) fn is_worth_keeping(&self, now: i64) -> bool {
         self.ahead / 1_000 - now > FORGOTTEN_AFTER_MS
     }
 }
@@ -71,7 +72,7 @@ mod tests {
 
     fn allowed_at_once(people: usize) -> usize {
         let mut rate = Rate::default();
-        (0..5_000).take_while(|_| rate.count(1_000, people, EventRate::default()) == Passage::Allowed).count()
+        (0..5_000).take_while(|_| rate.count(1_000, people, EventRate::default()) == Verdict::Allowed).count()
     }
 
     #[test]
@@ -83,16 +84,16 @@ mod tests {
     #[test]
     fn fifty_a_second_pass_for_ever() {
         let mut rate = Rate::default();
-        assert!((0..10_000).all(|event| rate.count(event * 20, 1, EventRate::default()) == Passage::Allowed));
+        assert!((0..10_000).all(|event| rate.count(event * 20, 1, EventRate::default()) == Verdict::Allowed));
     }
 
     #[test]
     fn ten_refusals_in_a_row_are_a_flood() {
         let mut rate = Rate::default();
-        while rate.count(0, 0, EventRate::default()) == Passage::Allowed {}
-        assert!((0..8).all(|_| rate.count(0, 0, EventRate::default()) == Passage::Refused));
-        assert_eq!(rate.count(20, 0, EventRate::default()), Passage::Allowed, "a passed event ends the row");
-        assert!((0..9).all(|_| rate.count(20, 0, EventRate::default()) == Passage::Refused));
-        assert_eq!(rate.count(20, 0, EventRate::default()), Passage::Flood);
+        while rate.count(0, 0, EventRate::default()) == Verdict::Allowed {}
+        assert!((0..8).all(|_| rate.count(0, 0, EventRate::default()) == Verdict::Refused));
+        assert_eq!(rate.count(20, 0, EventRate::default()), Verdict::Allowed, "a passed event ends the row");
+        assert!((0..9).all(|_| rate.count(20, 0, EventRate::default()) == Verdict::Refused));
+        assert_eq!(rate.count(20, 0, EventRate::default()), Verdict::Flood);
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     AckBody, ClientEvent, Credential, EventRate, Joined, Media, MediaChange, Outgoing, Peer, Refusal,
     Revocation, Signal, SignalKind,
     event::{known_name, user_id},
-    rate::Passage,
+    rate::Verdict,
 };
 
 /// Names a peer; the embedder's choice. A peer that recovers keeps its name.
@@ -45,10 +45,19 @@ pub enum Effect<'a> {
         user: UserId,
         ack: Option<u64>,
     },
-    /// The peer changed: store it anew.
+    /// What must survive of the peer changed: whether and how it is in the room.
     Store(PeerId),
+    /// What survives of its connection changed: what a sleep must not take, and a lost one does.
+    Keep(PeerId),
     /// The room has forgotten the peer.
     Forget(PeerId),
+    /// The room has forgotten a peer that was lost and is not held any longer.
+    Expire {
+        peer: PeerId,
+        /// As whom it was in the room.
+        user: UserId,
+        credential: Credential,
+    },
     /// Tell the client that it is disconnected, then close. The room has forgotten the peer.
     Disconnect(PeerId),
     /// In a lobby: the peer asks for this room, and the arguments make sense.
@@ -87,7 +96,7 @@ impl Room {
     /// A connection whose credential was checked.
     pub fn connect(&mut self, peer: PeerId, credential: Credential) -> Effect<'static> {
         self.peers.insert(peer, Peer::new(credential));
-        Effect::Store(peer)
+        Effect::Keep(peer)
     }
 
     pub fn peer(&self, peer: PeerId) -> Option<&Peer> {
@@ -111,45 +120,51 @@ impl Room {
         let mut effects = Vec::new();
         let people = self.present_count().max(1);
         let Some(peer) = self.peers.get_mut(&id) else { return effects };
-        let passage = peer.rate.count(now, people, self.limits.rate);
+        let verdict = peer.rate.count(now, people, self.limits.rate);
         if peer.rate.is_worth_keeping(now) {
-            effects.push(Effect::Store(id));
+            effects.push(Effect::Keep(id));
         }
         let name = known_name(name);
-        let outcome = match (passage, name) {
-            (Passage::Allowed, None) if ack.is_none() => return effects,
-            (Passage::Allowed, None) => Err(Refusal::InvalidPayload.into()),
-            (Passage::Allowed, Some(name)) => ClientEvent::parse(name, arguments)
+        let outcome = match (verdict, name) {
+            (Verdict::Allowed, None) if ack.is_none() => return effects,
+            (Verdict::Allowed, None) => Err(Refusal::InvalidPayload.into()),
+            (Verdict::Allowed, Some(name)) => ClientEvent::parse(name, arguments)
                 .map_err(Rejected::from)
                 .and_then(|event| self.perform(id, event, ack, now, &mut effects)),
-            (Passage::Refused | Passage::Flood, _) => Err(Refusal::RateLimited.into()),
+            (Verdict::Refused | Verdict::Flood, _) => Err(Refusal::RateLimited.into()),
         };
         match outcome {
             Ok(None) => {}
             Ok(Some(body)) => effects.extend(ack.map(|ack| Effect::Ack { peer: id, id: ack, body })),
             Err(rejected) => effects.push(rejected.told_to(id, name, ack)),
         }
-        if passage == Passage::Flood {
+        if verdict == Verdict::Flood {
             self.expel(id, &mut effects);
         }
         effects
     }
 
     /// The store's answer to [`Effect::Lookup`]; `None` where it could not be asked. A token that died
-    /// meanwhile, or before anybody told this room, ends its connection.
+    /// meanwhile, or before anybody told this room, ends its connection. Who is admitted `in_place_of`
+    /// another peer is that one, come back too late to go on: the other one is gone before.
     pub fn admit(
         &mut self,
         id: PeerId,
         user: UserId,
         ack: Option<u64>,
         admission: Option<Admission>,
+        in_place_of: Option<PeerId>,
     ) -> Vec<Effect<'static>> {
         let mut effects = Vec::new();
         let Some(peer) = self.peers.get(&id) else { return effects };
         let revoked = admission.as_ref().and_then(|told| peer.credential.revoked_by(told.tokens.as_ref()));
         let refusal = match (revoked, admission.map(|told| told.membership)) {
             (Some(_), _) => revoked,
-            (None, Some(Membership::Participant)) => self.enter(id, user, &mut effects).err(),
+            (None, Some(Membership::Participant)) => {
+                let before = in_place_of.filter(|before| *before != id);
+                effects.extend(before.into_iter().flat_map(|before| self.depart(before)));
+                self.enter(id, user, &mut effects).err()
+            }
             (None, Some(Membership::NotParticipant)) => Some(Refusal::NotParticipant),
             (None, Some(Membership::RoomNotFound)) => Some(Refusal::RoomNotFound),
             (None, None) => Some(Refusal::StoreUnavailable),
@@ -170,14 +185,7 @@ impl Room {
 
     /// The client said goodbye: a disconnect packet or a closed tab.
     pub fn depart(&mut self, id: PeerId) -> Vec<Effect<'static>> {
-        let mut effects = Vec::new();
-        if let Some(peer) = self.peers.remove(&id) {
-            effects.push(Effect::Forget(id));
-            if let Some(joined) = peer.joined {
-                self.tell_all(Outgoing::UserDisconnected(joined.user), &mut effects);
-            }
-        }
-        effects
+        self.remove(id, |_, _| Effect::Forget(id))
     }
 
     /// The connection is gone without a goodbye: who was in the room is held for a while.
@@ -187,6 +195,7 @@ impl Room {
                 peer.held_until = Some(now + self.limits.hold);
                 vec![Effect::Store(id)]
             }
+            Some(peer) if peer.joined.is_some() => self.expire(id),
             _ => self.depart(id),
         }
     }
@@ -212,7 +221,7 @@ impl Room {
     pub fn tick(&mut self, now: i64) -> Vec<Effect<'static>> {
         let mut effects = Vec::new();
         for id in self.peers_that(|peer| peer.held_until.is_some_and(|until| until <= now)) {
-            effects.extend(self.depart(id));
+            effects.extend(self.expire(id));
         }
         let expired =
             |peer: &Peer| peer.credential.claims().is_some_and(|claims| claims.expires_at.millis() <= now);
@@ -232,6 +241,30 @@ impl Room {
             }
         };
         self.dismiss(revoked, revocation.refusal(), &mut effects);
+        effects
+    }
+
+    /// Lets go of a peer that was lost.
+    fn expire(&mut self, id: PeerId) -> Vec<Effect<'static>> {
+        self.remove(id, |peer, joined| match joined {
+            Some(user) => Effect::Expire { peer: id, user, credential: peer.credential },
+            None => Effect::Forget(id),
+        })
+    }
+
+    fn remove(
+        &mut self,
+        id: PeerId,
+        effect: impl FnOnce(Peer, Option<UserId>) -> Effect<'static>,
+    ) -> Vec<Effect<'static>> {
+        let mut effects = Vec::new();
+        if let Some(peer) = self.peers.remove(&id) {
+            let user = peer.user();
+            effects.push(effect(peer, user));
+            if let Some(user) = user {
+                self.tell_all(Outgoing::UserDisconnected(user), &mut effects);
+            }
+        }
         effects
     }
 

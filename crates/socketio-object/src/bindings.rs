@@ -16,8 +16,8 @@ extern "C" {
     pub fn storage(this: &ObjectState) -> ObjectStorage;
 
     /// Accepts a socket that may outlive the object's memory.
-    #[wasm_bindgen(method, js_name = acceptWebSocket)]
-    pub fn accept_web_socket(this: &ObjectState, socket: &Socket);
+    #[wasm_bindgen(method, catch, js_name = acceptWebSocket)]
+    pub fn accept_web_socket(this: &ObjectState, socket: &Socket) -> Result<(), JsValue>;
 
     #[wasm_bindgen(method, js_name = getWebSockets)]
     pub fn web_sockets(this: &ObjectState) -> Array;
@@ -36,35 +36,43 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     pub fn kv(this: &ObjectStorage) -> KeyValues;
 
-    #[wasm_bindgen(method, js_name = setAlarm)]
-    fn set_alarm_with(this: &ObjectStorage, time: f64, options: &JsValue) -> Promise;
+    #[wasm_bindgen(method, catch, js_name = setAlarm)]
+    fn set_alarm_with(this: &ObjectStorage, time: f64, options: &JsValue) -> Result<Promise, JsValue>;
 
-    #[wasm_bindgen(method, js_name = put)]
-    fn put_with(this: &ObjectStorage, key: &str, value: &str, options: &JsValue) -> Promise;
+    #[wasm_bindgen(method, catch, js_name = put)]
+    fn put_with(
+        this: &ObjectStorage,
+        key: &str,
+        value: &str,
+        options: &JsValue,
+    ) -> Result<Promise, JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = sync)]
+    fn sync_promise(this: &ObjectStorage) -> Result<Promise, JsValue>;
 
     #[wasm_bindgen(method, catch, js_name = deleteAll)]
-    fn delete_all_promise(this: &ObjectStorage) -> Result<Promise, JsValue>;
+    pub(crate) fn delete_all_promise(this: &ObjectStorage) -> Result<Promise, JsValue>;
 
-    #[wasm_bindgen(method, js_name = delete)]
-    fn delete_with(this: &ObjectStorage, key: &str, options: &JsValue) -> Promise;
+    #[wasm_bindgen(method, catch, js_name = delete)]
+    fn delete_with(this: &ObjectStorage, key: &str, options: &JsValue) -> Result<Promise, JsValue>;
 
     /// `SyncKvStorage`: reads and writes without a promise; the runtime holds back what leaves the
     /// object until the writes are durable.
     pub type KeyValues;
 
     /// A string, or `undefined`.
-    #[wasm_bindgen(method)]
-    pub fn get(this: &KeyValues, key: &str) -> JsValue;
+    #[wasm_bindgen(method, catch)]
+    pub fn get(this: &KeyValues, key: &str) -> Result<JsValue, JsValue>;
 
-    #[wasm_bindgen(method)]
-    pub fn put(this: &KeyValues, key: &str, value: &str);
+    #[wasm_bindgen(method, catch)]
+    pub fn put(this: &KeyValues, key: &str, value: &str) -> Result<(), JsValue>;
 
-    #[wasm_bindgen(method)]
-    pub fn delete(this: &KeyValues, key: &str) -> bool;
+    #[wasm_bindgen(method, catch)]
+    pub fn delete(this: &KeyValues, key: &str) -> Result<bool, JsValue>;
 
     /// An iterable of `[key, value]`.
-    #[wasm_bindgen(method, js_name = list)]
-    fn list_with(this: &KeyValues, options: &JsValue) -> JsValue;
+    #[wasm_bindgen(method, catch, js_name = list)]
+    fn list_with(this: &KeyValues, options: &JsValue) -> Result<JsValue, JsValue>;
 
     /// The server's end of a `WebSocket`.
     pub type Socket;
@@ -85,8 +93,8 @@ extern "C" {
     pub fn serialize_attachment(this: &Socket, value: &str) -> Result<(), JsValue>;
 
     /// A string, or `null`.
-    #[wasm_bindgen(method, js_name = deserializeAttachment)]
-    pub fn deserialize_attachment(this: &Socket) -> JsValue;
+    #[wasm_bindgen(method, catch, js_name = deserializeAttachment)]
+    pub fn deserialize_attachment(this: &Socket) -> Result<JsValue, JsValue>;
 
     /// A `Map` from sockets, by the identity of the JavaScript object, to connection ids.
     #[wasm_bindgen(js_name = Map)]
@@ -125,22 +133,27 @@ impl ObjectStorage {
     pub async fn delete_all(&self) -> Result<(), JsValue> {
         JsFuture::from(self.delete_all_promise()?).await.map(|_| ())
     }
+
+    /// Waits until everything that was written is durable.
+    pub async fn sync(&self) -> Result<(), JsValue> {
+        JsFuture::from(self.sync_promise()?).await.map(|_| ())
+    }
 }
 
 /// What is sent does not wait until these are durable. They take effect in order, at once for whoever
 /// reads, and the object is kept until they are done: there is nothing to wait for.
 impl ObjectStorage {
     /// `time` in milliseconds since the epoch.
-    pub fn set_alarm(&self, time: f64) {
-        let _ = self.set_alarm_with(time, &unconfirmed());
+    pub fn set_alarm(&self, time: f64) -> Result<(), JsValue> {
+        self.set_alarm_with(time, &unconfirmed()).map(drop)
     }
 
-    pub fn put_unconfirmed(&self, key: &str, value: &str) {
-        let _ = self.put_with(key, value, &unconfirmed());
+    pub fn put_unconfirmed(&self, key: &str, value: &str) -> Result<(), JsValue> {
+        self.put_with(key, value, &unconfirmed()).map(drop)
     }
 
-    pub fn delete_unconfirmed(&self, key: &str) {
-        let _ = self.delete_with(key, &unconfirmed());
+    pub fn delete_unconfirmed(&self, key: &str) -> Result<(), JsValue> {
+        self.delete_with(key, &unconfirmed()).map(drop)
     }
 }
 
@@ -153,7 +166,7 @@ fn unconfirmed() -> JsValue {
 
 impl KeyValues {
     /// An iterable of `[key, value]`, of the keys that begin so.
-    pub fn list(&self, prefix: &str) -> JsValue {
+    pub fn list(&self, prefix: &str) -> Result<JsValue, JsValue> {
         let options = Object::new();
         // A fresh object takes any property.
         let _ = Reflect::set(&options, &"prefix".into(), &prefix.into());

@@ -13,11 +13,13 @@
 pub mod bindings;
 mod body;
 mod object;
+mod storage;
 mod text;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 
-pub use object::{Embedding, Errand, HANDSHAKE_HEADER, Object, SESSION_HEADER};
+pub use object::{Answering, Embedding, HANDSHAKE_HEADER, Object, SESSION_HEADER, Task};
+pub use storage::Storage;
 
 /// The runtime's handlers of an object `struct $object(Rc<Object<…>>)`, all but its `fetch`: what is
 /// exported to JavaScript cannot be generic.

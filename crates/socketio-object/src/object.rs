@@ -7,23 +7,23 @@ use std::{
     rc::Rc,
 };
 
-use js_sys::{Function, JsString, Promise, Uint8Array};
+use js_sys::Function;
 use vecmap::VecMap;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
-use web_sys::{Headers, Request, ResponseInit, Url};
-use worker::{WebSocket, WebSocketPair};
 use zetra_socketio::engine::{
-    Action, Attachment, LinkId, Message, Method, Opening, Outbox, Protocol, Query, Reception, RequestId,
-    Response, Server, SessionKey, Settings,
+    Action, Attachment, LinkId, Message, Outbox, Protocol, RequestId, Server, SessionKey, Settings,
 };
 
 use crate::{
+    Storage,
     bindings::{ObjectState, Socket, SocketIds},
-    body::{self, Body},
     now,
     text::{Source, TextIn, TextOut},
 };
+
+mod http;
+mod websocket;
 
 /// The id that a new session gets.
 pub const SESSION_HEADER: &str = "x-session-id";
@@ -31,7 +31,7 @@ pub const SESSION_HEADER: &str = "x-session-id";
 pub const HANDSHAKE_HEADER: &str = "x-handshake";
 
 /// Something that takes a while. It may use the object, but never holds on to its state.
-pub type Errand = Pin<Box<dyn Future<Output = ()>>>;
+pub type Task = Pin<Box<dyn Future<Output = ()>>>;
 
 /// What an object is for.
 pub trait Embedding: Sized + 'static {
@@ -41,14 +41,18 @@ pub trait Embedding: Sized + 'static {
 
     /// The protocol as it is after a start or a sleep; `kept` is what was kept of its sessions that
     /// are still open.
-    fn protocol(&self, kept: Vec<(SessionKey, <Self::Protocol as Protocol>::Kept)>) -> Self::Protocol;
+    fn protocol(
+        &self,
+        object: &Object<Self>,
+        kept: Vec<(SessionKey, <Self::Protocol as Protocol>::Kept)>,
+    ) -> Self::Protocol;
 
-    /// Performs a command of the protocol; what takes a while is left to an errand.
+    /// Performs a command of the protocol; what takes a while is left to a task.
     fn perform(
         object: &Rc<Object<Self>>,
         protocol: &Self::Protocol,
         command: <Self::Protocol as Protocol>::Command,
-    ) -> Option<Errand>;
+    ) -> Option<Task>;
 }
 
 pub struct Object<E: Embedding> {
@@ -57,8 +61,9 @@ pub struct Object<E: Embedding> {
     /// Empty until it is needed for the first time after a start or a sleep.
     live: RefCell<Option<Live<E::Protocol>>>,
     text_in: RefCell<TextIn>,
-    /// How many are under way.
-    errands: Cell<usize>,
+    storage: Storage,
+    /// What takes a while and is not over: tasks, and requests of other objects.
+    under_way: Cell<usize>,
 }
 
 struct Live<P: Protocol> {
@@ -69,7 +74,6 @@ struct Live<P: Protocol> {
     /// Requests that were not answered yet.
     requests: VecMap<RequestId, Pending>,
     next_request: RequestId,
-    alarm: Option<i64>,
     text_out: TextOut,
     /// A WebSocket was closed on which nothing had ever come.
     dangling: bool,
@@ -90,21 +94,33 @@ type Actions<'a, E> = Vec<Action<'a, <<E as Embedding>::Protocol as Protocol>::C
 
 impl<E: Embedding> Object<E> {
     pub fn new(state: ObjectState, embedding: E) -> Rc<Self> {
-        let text_in = RefCell::new(TextIn::new());
-        Rc::new(Self { state, embedding, live: RefCell::new(None), text_in, errands: Cell::new(0) })
+        let (text_in, storage) = (RefCell::new(TextIn::new()), Storage::new(state.storage()));
+        let (live, under_way) = (RefCell::new(None), Cell::new(0));
+        Rc::new(Self { state, embedding, live, text_in, storage, under_way })
     }
 
     pub fn embedding(&self) -> &E {
         &self.embedding
     }
 
-    pub fn state(&self) -> &ObjectState {
-        &self.state
+    pub fn storage(&self) -> &Storage {
+        &self.storage
     }
 
-    /// Looks at the protocol.
-    pub fn look<T>(self: &Rc<Self>, look: impl FnOnce(&E::Protocol) -> T) -> T {
-        self.with_live(|live| look(live.server.protocol()))
+    /// Asks the protocol something.
+    pub fn query<T>(self: &Rc<Self>, query: impl FnOnce(&E::Protocol) -> T) -> T {
+        self.with_live(|live| query(live.server.protocol()))
+    }
+
+    /// Deletes everything that is stored, the alarm too.
+    pub fn delete_all(self: &Rc<Self>) {
+        self.run(Box::pin(self.storage.delete_all()));
+    }
+
+    /// While this is held somebody waits for the object's answer.
+    pub fn answering(self: &Rc<Self>) -> Answering<E> {
+        self.under_way.update(|under_way| under_way + 1);
+        Answering(Rc::clone(self))
     }
 
     /// Lets the protocol act on something that came from elsewhere.
@@ -118,63 +134,9 @@ impl<E: Embedding> Object<E> {
         });
     }
 
-    /// A request to the Engine.IO path.
-    pub async fn serve(self: Rc<Self>, request: Request) -> Result<web_sys::Response, JsValue> {
-        let url = Url::new(&request.url())?;
-        let query = Query::decode(url.search().trim_start_matches('?'));
-        let headers = request.headers();
-        let header = |name: &str| headers.get(name).ok().flatten();
-        let is_upgrade = header("upgrade").is_some_and(|to| to.eq_ignore_ascii_case("websocket"));
-        let method = Method::of(&request.method(), is_upgrade);
-        let octets = header("content-type").is_some_and(|kind| kind.starts_with("application/octet-stream"));
-        let (sid, handshake) = (header(SESSION_HEADER), header(HANDSHAKE_HEADER).unwrap_or_default());
-        let opening = sid.as_deref().map(|sid| Opening { sid, handshake: &handshake });
-        let (answer, body) = self.with_live(|live| {
-            let id = live.next_request;
-            live.next_request = live.next_request.wrapping_add(1);
-            let (reception, actions) = live.server.request(id, &query, method, octets, opening, now());
-            match reception {
-                Reception::Refused => (refuse(), None),
-                Reception::WebSocket(link) => {
-                    let response = self.accept(live, link);
-                    self.perform(live, actions, None);
-                    (response, None)
-                }
-                Reception::Http | Reception::Body => {
-                    let answer = self.expect_answer(live, id, &request);
-                    self.perform(live, actions, None);
-                    (Ok(answer), (reception == Reception::Body).then_some(id))
-                }
-            }
-        });
-        if let Some(id) = body {
-            self.read_body(id, &request).await;
-        }
-        let answer = wasm_bindgen_futures::JsFuture::from(answer?).await?;
-        Ok(answer.unchecked_into())
-    }
-
-    pub fn web_socket_message(self: &Rc<Self>, socket: &Socket, message: JsValue) {
-        match message.dyn_into::<JsString>() {
-            Ok(text) => self.receive_text(socket, &text),
-            Err(bytes) => self.receive_binary(socket, &Uint8Array::new(&bytes)),
-        }
-    }
-
-    pub fn web_socket_close(self: &Rc<Self>, socket: &Socket, code: u16) {
-        self.closed(socket, Some(code));
-        // Completes the closing handshake where the runtime has not done so already.
-        let _ = socket.close();
-        self.release_dangling();
-    }
-
-    pub fn web_socket_error(self: &Rc<Self>, socket: &Socket) {
-        self.closed(socket, None);
-    }
-
     pub fn alarm(self: &Rc<Self>) {
         self.with_live(|live| {
-            live.alarm = None;
+            self.storage.alarm_fired();
             let actions = live.server.tick(now());
             self.perform(live, actions, None);
         });
@@ -182,119 +144,36 @@ impl<E: Embedding> Object<E> {
 
     /// The runtime keeps the connection of a WebSocket that the object closed, if nothing ever came on
     /// it, until the object's memory goes (workerd 1.20261023). Where nobody else is here and nothing is
-    /// under way that is now; else the client has to give up by itself.
-    fn release_dangling(&self) {
-        let unneeded = |live: &Live<E::Protocol>| {
-            live.dangling && live.server.is_empty() && live.links.is_empty() && live.requests.is_empty()
-        };
-        if self.errands.get() == 0 && self.live.borrow().as_ref().is_some_and(unneeded) {
-            // It throws, by design.
-            let _ = self.state.abort("nobody is here");
+    /// under way that is now, once what was written is durable; else the client has to give up by itself.
+    fn release_dangling(self: &Rc<Self>) {
+        if self.is_only_dangling() && self.under_way.get() == 0 {
+            let object = Rc::clone(self);
+            self.run(Box::pin(async move {
+                let durable = object.storage.sync().await;
+                // This task is under way itself.
+                if durable && object.is_only_dangling() && object.under_way.get() == 1 {
+                    // It throws, by design.
+                    let _ = object.state.abort("nobody is here");
+                }
+            }));
         }
     }
 
-    /// Lets an errand run on after the event that began it.
-    fn run(self: &Rc<Self>, errand: Errand) {
-        let object = Rc::clone(self);
-        self.errands.update(|errands| errands + 1);
-        let errand = async move {
-            errand.await;
-            object.errands.update(|errands| errands - 1);
-            Ok(JsValue::UNDEFINED)
-        };
-        self.state.wait_until(&future_to_promise(errand));
-    }
-
-    fn accept(&self, live: &mut Live<E::Protocol>, link: LinkId) -> Result<Promise, JsValue> {
-        let WebSocketPair { client, server } = WebSocketPair::new().map_err(js_error)?;
-        let socket: Socket = server.as_ref().clone().unchecked_into();
-        self.state.accept_web_socket(&socket);
-        live.ids.set(&socket, link);
-        live.links.insert(link, Link { socket, spoken: false });
-        web_socket_response(client)
-    }
-
-    /// A promise of the answer that [`Action::Respond`] will give.
-    fn expect_answer(
-        self: &Rc<Self>,
-        live: &mut Live<E::Protocol>,
-        id: RequestId,
-        request: &Request,
-    ) -> Promise {
-        let object = Rc::clone(self);
-        let aborted = Closure::<dyn FnMut()>::new(move || {
-            object.with_live(|live| {
-                if live.requests.contains_key(&id) {
-                    let actions = live.server.aborted(id, now());
-                    object.perform(live, actions, None);
-                }
-            });
-        });
-        // A runtime without the signal only learns later that the client is gone.
-        let _ = request.signal().add_event_listener_with_callback("abort", aborted.as_ref().unchecked_ref());
-        let mut aborted = Some(aborted);
-        Promise::new(&mut |resolve, _| {
-            if let Some(aborted) = aborted.take() {
-                live.requests.insert(id, Pending { resolve, _aborted: aborted });
-            }
+    fn is_only_dangling(&self) -> bool {
+        self.live.borrow().as_ref().is_some_and(|live| {
+            live.dangling && live.server.is_empty() && live.links.is_empty() && live.requests.is_empty()
         })
     }
 
-    async fn read_body(self: &Rc<Self>, id: RequestId, request: &Request) {
-        let body =
-            body::read(&request.headers(), request.body(), self.embedding.settings().limits.max_payload)
-                .await;
-        self.with_live(|live| {
-            const PAYLOAD_TOO_LARGE: u16 = 413;
-            match &body {
-                Body::Text(text) => {
-                    let actions = live.server.post(id, text, now());
-                    self.perform(live, actions, None);
-                }
-                Body::TooLarge => {
-                    let actions = live.server.post_refused(id, PAYLOAD_TOO_LARGE);
-                    self.perform(live, actions, None);
-                }
-                Body::Aborted => {
-                    let actions = live.server.aborted(id, now());
-                    self.perform(live, actions, None);
-                }
-            }
-        });
-    }
-
-    fn receive_text(self: &Rc<Self>, socket: &Socket, text: &JsString) {
-        let units = text.length();
-        self.with_link(socket, |live, link| {
-            if units as usize > self.embedding.settings().limits.max_payload {
-                let actions = live.server.oversize(link, now());
-                return self.perform(live, actions, None);
-            }
-            self.text_in.borrow_mut().copy(text, units, |frame| {
-                let actions = live.server.receive_text(link, frame, now());
-                self.perform(live, actions, Some(Source { frame, text, units }));
-            });
-        });
-    }
-
-    fn receive_binary(self: &Rc<Self>, socket: &Socket, bytes: &Uint8Array) {
-        self.with_link(socket, |live, link| {
-            let oversize = bytes.length() as usize > self.embedding.settings().limits.max_payload;
-            let actions = if oversize {
-                live.server.oversize(link, now())
-            } else {
-                live.server.receive_binary(link, bytes.to_vec(), now())
-            };
-            self.perform(live, actions, None);
-        });
-    }
-
-    fn closed(self: &Rc<Self>, socket: &Socket, code: Option<u16>) {
-        self.with_link(socket, |live, link| {
-            live.forget(link);
-            let actions = live.server.closed(link, code, now());
-            self.perform(live, actions, None);
-        });
+    /// Lets a task run on after the event that began it.
+    fn run(self: &Rc<Self>, task: Task) {
+        let answering = self.answering();
+        let task = async move {
+            task.await;
+            drop(answering);
+            Ok(JsValue::UNDEFINED)
+        };
+        self.state.wait_until(&future_to_promise(task));
     }
 
     /// Performs in order and never waits.
@@ -304,22 +183,32 @@ impl<E: Embedding> Object<E> {
         actions: Actions<'_, E>,
         source: Option<Source<'_>>,
     ) {
+        let mut unattached = Vec::new();
         for action in actions {
             match action {
                 Action::Send { to, message } => live.send(&to, &message, source),
                 Action::Close { link, code } => live.close(link, code),
                 Action::Respond { request, response } => live.respond(request, response),
-                Action::Attach(link) => live.attach(link),
+                Action::Attach(link) => unattached.extend((!live.attach(link)).then_some(link)),
                 Action::Command(command) => {
-                    if let Some(errand) = E::perform(self, live.server.protocol(), command) {
-                        self.run(errand);
+                    if let Some(task) = E::perform(self, live.server.protocol(), command) {
+                        self.run(task);
                     }
                 }
             }
         }
-        if let Some(at) = live.server.next_deadline().filter(|at| live.wants_alarm(*at)) {
-            live.alarm = Some(at);
-            self.state.storage().set_alarm(at as f64);
+        // What would not survive a sleep ends here.
+        for link in unattached {
+            live.close(link, None);
+            let actions = live.server.closed(link, None, now());
+            self.perform(live, actions, None);
+        }
+        if let Some(at) = live.server.next_deadline() {
+            self.storage.set_alarm(at);
+        }
+        let over = live.server.is_empty() && !live.server.protocol().needs_storage();
+        if over && self.storage.is_used() {
+            self.delete_all();
         }
     }
 
@@ -343,30 +232,28 @@ impl<E: Embedding> Object<E> {
         let ids = SocketIds::new();
         let (mut links, mut attachments) = (VecMap::new(), Vec::new());
         for socket in self.state.web_sockets().iter().map(Socket::unchecked_from_js) {
-            let attachment = socket.deserialize_attachment().as_string();
-            let attachment: Option<Attachment<_>> =
-                attachment.and_then(|attachment| serde_json::from_str(&attachment).ok());
-            if let Some(attachment) = attachment {
-                ids.set(&socket, attachment.link());
-                links.insert(attachment.link(), Link { socket, spoken: true });
-                attachments.push(attachment);
-            } else {
-                // One that only probed, or that closes already: its session is not here any more.
-                let _ = socket.close();
+            let attachment = socket.deserialize_attachment().ok().and_then(|text| text.as_string());
+            // Empty for one that only probed, or that closes already: it is nobody's.
+            let text = attachment.filter(|text| !text.is_empty());
+            match text.as_deref().map(serde_json::from_str::<Attachment<_>>) {
+                Some(Ok(attachment)) if attachment.is_readable() => {
+                    ids.set(&socket, attachment.link());
+                    links.insert(attachment.link(), Link { socket, spoken: true });
+                    attachments.push(attachment);
+                }
+                unreadable => {
+                    if unreadable.is_some() {
+                        tracing::error!("what was kept of a WebSocket cannot be read");
+                    }
+                    let _ = socket.close();
+                }
             }
         }
-        let server =
-            Server::restore(self.embedding.settings(), attachments, |kept| self.embedding.protocol(kept));
-        Live {
-            server,
-            links,
-            ids,
-            requests: VecMap::new(),
-            next_request: 0,
-            alarm: None,
-            text_out: TextOut::new(),
-            dangling: false,
-        }
+        let settings = self.embedding.settings();
+        self.storage.assume_alarm(attachments.iter().map(Attachment::next_beat).min());
+        let server = Server::restore(settings, attachments, |kept| self.embedding.protocol(self, kept));
+        let requests = VecMap::new();
+        Live { server, links, ids, requests, next_request: 0, text_out: TextOut::new(), dangling: false }
     }
 }
 
@@ -381,14 +268,6 @@ impl<P: Protocol> Live<P> {
                 sockets.for_each(|socket| drop(socket.send(&text)));
             }
             Message::Binary(bytes) => sockets.for_each(|socket| drop(socket.send_bytes(bytes))),
-        }
-    }
-
-    fn respond(&mut self, request: RequestId, response: Response) {
-        if let Some(pending) = self.requests.remove(&request) {
-            let response = http_response(response).unwrap_or_else(|error| error);
-            // A promise that is resolved cannot throw.
-            let _ = pending.resolve.call1(&JsValue::UNDEFINED, &response);
         }
     }
 
@@ -407,53 +286,21 @@ impl<P: Protocol> Live<P> {
         Some(link)
     }
 
-    fn attach(&self, link: LinkId) {
-        let attachment = self.server.attachment(link).and_then(|a| serde_json::to_string(&a).ok());
-        if let (Some(attachment), Some(link)) = (attachment, self.links.get(&link)) {
-            let _ = link.socket.serialize_attachment(&attachment);
-        }
-    }
-
-    /// An alarm that is set too early costs a wake-up for nothing, one that is moved a write.
-    fn wants_alarm(&self, at: i64) -> bool {
-        self.alarm != Some(at)
+    /// False where what has to survive a sleep could not be kept.
+    fn attach(&self, link: LinkId) -> bool {
+        let Some(attachment) = self.server.attachment(link) else { return true };
+        let Some(link) = self.links.get(&link) else { return true };
+        let text = serde_json::to_string(&attachment).unwrap_or_default();
+        let kept = link.socket.serialize_attachment(&text);
+        kept.inspect_err(|error| tracing::error!(?error, "a WebSocket's attachment was refused")).is_ok()
     }
 }
 
-/// A WebSocket that is closed at once.
-fn refuse() -> Result<Promise, JsValue> {
-    let WebSocketPair { client, server } = WebSocketPair::new().map_err(js_error)?;
-    server.accept().map_err(js_error)?;
-    let socket: Socket = server.as_ref().clone().unchecked_into();
-    socket.close()?;
-    web_socket_response(client)
-}
+/// Somebody waits for the object's answer.
+pub struct Answering<E: Embedding>(Rc<Object<E>>);
 
-fn web_socket_response(client: WebSocket) -> Result<Promise, JsValue> {
-    let response: web_sys::Response = worker::Response::from_websocket(client).map_err(js_error)?.into();
-    let response: JsValue = response.into();
-    Ok(Promise::resolve(&response))
-}
-
-fn http_response(response: Response) -> Result<JsValue, JsValue> {
-    let (status, content_type, body) = match response {
-        Response::Payload(payload) => (200, "text/plain; charset=UTF-8", Some(payload)),
-        Response::Ok => (200, "text/html", Some("ok".to_owned())),
-        Response::Refused(error, method) => {
-            let (content_type, body) = error.body(method);
-            (400, content_type, Some(body))
-        }
-        Response::Empty(status) => (status, "text/html", None),
-    };
-    let headers = Headers::new()?;
-    headers.set("content-type", content_type)?;
-    headers.set("cache-control", "no-store")?;
-    let init = ResponseInit::new();
-    init.set_status(status);
-    init.set_headers(&headers);
-    Ok(web_sys::Response::new_with_opt_str_and_init(body.as_deref(), &init)?.into())
-}
-
-fn js_error(error: worker::Error) -> JsValue {
-    JsError::new(&error.to_string()).into()
+impl<E: Embedding> Drop for Answering<E> {
+    fn drop(&mut self) {
+        self.0.under_way.update(|under_way| under_way - 1);
+    }
 }

@@ -3,7 +3,9 @@
 
 use std::{borrow::Cow, rc::Rc};
 
-use crate::engine::{Departure, Frame};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::engine::{Departure, Frame, Mark};
 
 /// A client in one namespace, from its CONNECT on. Never used for another one.
 pub type SocketId = u32;
@@ -11,6 +13,8 @@ pub type SocketId = u32;
 pub trait Application: Sized {
     /// What the application wants done by its embedder.
     type Command;
+    /// What it keeps of a socket while the server sleeps.
+    type Kept: Serialize + DeserializeOwned;
 
     /// Whether there is such a namespace.
     fn serves(&self, namespace: &str) -> bool;
@@ -38,11 +42,22 @@ pub trait Application: Sized {
         now: i64,
     ) -> Effects<'static, Self::Command>;
 
+    /// All that was said to the socket so far.
+    fn mark(&self, socket: SocketId) -> Mark;
+
+    /// What was said to the socket up to the mark has arrived.
+    fn arrived(&mut self, socket: SocketId, mark: Mark, now: i64) -> Effects<'static, Self::Command>;
+
     /// Does what is due.
     fn tick(&mut self, now: i64) -> Effects<'static, Self::Command>;
 
     /// When [`Application::tick`] wants to be called next.
     fn next_deadline(&self) -> Option<i64>;
+
+    fn kept(&self, socket: SocketId) -> Option<Self::Kept>;
+
+    /// Whether something must outlive the sockets.
+    fn needs_storage(&self) -> bool;
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -107,6 +122,8 @@ pub enum Effect<'a, C> {
         socket: SocketId,
         close: bool,
     },
+    /// [`Application::kept`] changed.
+    Keep(SocketId),
     /// [`Application::next_deadline`] came nearer while an event was handled.
     Reschedule,
     /// The session ends without a word, as if the connection had been lost.
@@ -162,6 +179,7 @@ impl<C> Effect<'_, C> {
             Self::Wait(socket) => Effect::Wait(socket),
             Self::Resume(socket) => Effect::Resume(socket),
             Self::Disconnect { socket, close } => Effect::Disconnect { socket, close },
+            Self::Keep(socket) => Effect::Keep(socket),
             Self::Reschedule => Effect::Reschedule,
             Self::Abandon(socket) => Effect::Abandon(socket),
             Self::Command(command) => Effect::Command(command),

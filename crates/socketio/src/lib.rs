@@ -30,5 +30,5 @@ pub use binary::Attachments;
 pub use client::Limits;
 pub use encode::ack;
 pub use packet::{Packet, PacketError, PacketType, RESERVED_EVENTS};
-pub use recovery::{Log, LogLimits, ReceiverId, Saving};
+pub use recovery::{Log, LogLimits, ReceiverId, Restored, Saving};
 pub use socket_io::{Kept, SocketIo};

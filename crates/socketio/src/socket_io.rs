@@ -12,7 +12,7 @@ use crate::{
     Application, Connect, Effect, Effects, Emission, Event, Limits, SocketId,
     client::{Client, Fatal, Received},
     encode,
-    engine::{Departure, Frame, Message, Outbox, Output, Protocol, SessionKey, Violation},
+    engine::{Departure, Frame, Mark, Message, Outbox, Output, Protocol, SessionKey, Violation},
 };
 
 /// What one client says while it waits: messages, and their bytes.
@@ -31,15 +31,18 @@ pub struct SocketIo<A: Application> {
 
 /// All that survives of a client while the server sleeps.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Kept {
+pub struct Kept<K> {
     #[serde(rename = "c")]
     client: Client,
     #[serde(rename = "h")]
     handshake: String,
+    #[serde(rename = "a")]
+    sockets: Vec<(SocketId, K)>,
 }
 
 struct Connection {
-    kept: Kept,
+    client: Client,
+    handshake: String,
     /// Sockets for whose sake the client waits; one in practice.
     waiting: Vec<SocketId>,
     backlog: VecDeque<Postponed>,
@@ -54,20 +57,20 @@ enum Postponed {
 type Out<'a, A> = Outbox<'a, <A as Application>::Command>;
 
 impl<A: Application> SocketIo<A> {
-    /// `application` gets the sockets that are still connected.
+    /// `application` gets what was kept of the sockets that are still connected.
     pub fn restore(
         limits: Limits,
-        kept: Vec<(SessionKey, Kept)>,
-        application: impl FnOnce(&[SocketId]) -> A,
+        kept: Vec<(SessionKey, Kept<A::Kept>)>,
+        application: impl FnOnce(Vec<(SocketId, A::Kept)>) -> A,
     ) -> Self {
-        let (mut connections, mut sockets) = (VecMap::new(), VecMap::new());
-        for (key, kept) in kept {
-            sockets.extend(kept.client.sockets().map(|socket| (socket, key)));
-            connections.insert(key, Connection::new(kept));
+        let (mut connections, mut sockets, mut of_application) = (VecMap::new(), VecMap::new(), Vec::new());
+        for (key, Kept { client, handshake, sockets: kept }) in kept {
+            sockets.extend(client.sockets().map(|socket| (socket, key)));
+            connections.insert(key, Connection::new(client, handshake));
+            of_application.extend(kept);
         }
-        let ids: Vec<SocketId> = sockets.keys().copied().collect();
-        let next_socket = ids.iter().max().map_or(0, |last| last + 1);
-        let application = application(&ids);
+        let next_socket = sockets.keys().max().map_or(0, |last| last + 1);
+        let application = application(of_application);
         Self { limits, application, connections, sockets, connecting: VecMap::new(), next_socket }
     }
 
@@ -141,7 +144,7 @@ impl<A: Application> SocketIo<A> {
         out: &mut Out<'_, A>,
     ) -> Result<(), Violation> {
         let Some(connection) = self.connections.get_mut(&key) else { return Ok(()) };
-        let received = connection.kept.client.read_complete(announcement).map_err(|_| Violation)?;
+        let received = connection.client.read_complete(announcement).map_err(|_| Violation)?;
         let effects = match received {
             Received::Event { socket, id, elements } => self.event(socket, id, elements, attachments, now),
             Received::Ack { socket, id, elements } => {
@@ -172,7 +175,7 @@ impl<A: Application> SocketIo<A> {
         self.next_socket = self.next_socket.wrapping_add(1);
         self.sockets.insert(socket, key);
         self.connecting.insert(socket, namespace.to_owned());
-        let handshake = &connection.kept.handshake;
+        let handshake = &connection.handshake;
         self.application.connect(Connect { socket, namespace, auth, handshake }, now)
     }
 
@@ -208,6 +211,7 @@ impl<A: Application> SocketIo<A> {
                 Effect::Resume(socket) => self.resume(socket, now, out),
                 Effect::Disconnect { socket, close } => self.disconnect(socket, close, now, out),
                 Effect::Abandon(socket) => out.extend(self.sockets.get(&socket).copied().map(Output::Fail)),
+                Effect::Keep(socket) => out.extend(self.sockets.get(&socket).copied().map(Output::Keep)),
                 Effect::Reschedule => out.push(Output::Reschedule),
                 Effect::Command(command) => out.push(Output::Command(command)),
             }
@@ -230,7 +234,7 @@ impl<A: Application> SocketIo<A> {
         if let Some(id) = ack {
             for socket in to {
                 if let Some(connection) = self.connection(*socket) {
-                    connection.kept.client.expect_ack(*socket, id, limits);
+                    connection.client.expect_ack(*socket, id, limits);
                 }
             }
             out.extend(keys.iter().map(|key| Output::Keep(*key)));
@@ -253,7 +257,7 @@ impl<A: Application> SocketIo<A> {
         let Some(key) = self.sockets.get(&socket).copied() else { return };
         let Some(connection) = self.connections.get_mut(&key) else { return };
         let reply = encode::connect(&namespace, sid, pid);
-        connection.kept.client.join(namespace, socket);
+        connection.client.join(namespace, socket);
         out.push(Output::Keep(key));
         out.push(send(key, reply));
     }
@@ -261,7 +265,7 @@ impl<A: Application> SocketIo<A> {
     fn disconnect(&mut self, socket: SocketId, close: bool, now: i64, out: &mut Out<'_, A>) {
         let Some(key) = self.sockets.remove(&socket) else { return };
         let Some(connection) = self.connections.get_mut(&key) else { return };
-        if let Some(namespace) = connection.kept.client.leave(socket) {
+        if let Some(namespace) = connection.client.leave(socket) {
             out.push(send(key, encode::disconnect(&namespace)));
         }
         out.push(Output::Keep(key));
@@ -313,7 +317,7 @@ impl<A: Application> SocketIo<A> {
 
     fn client(&self, socket: SocketId) -> Option<(SessionKey, &Client)> {
         let key = *self.sockets.get(&socket)?;
-        Some((key, &self.connections.get(&key)?.kept.client))
+        Some((key, &self.connections.get(&key)?.client))
     }
 
     fn connection(&mut self, socket: SocketId) -> Option<&mut Connection> {
@@ -323,11 +327,11 @@ impl<A: Application> SocketIo<A> {
 
 impl<A: Application> Protocol for SocketIo<A> {
     type Command = A::Command;
-    type Kept = Kept;
+    type Kept = Kept<A::Kept>;
 
     fn open(&mut self, session: SessionKey, handshake: &str, now: i64) {
-        let kept = Kept { client: Client::new(now, self.limits), handshake: handshake.to_owned() };
-        self.connections.insert(session, Connection::new(kept));
+        let client = Client::new(now, self.limits);
+        self.connections.insert(session, Connection::new(client, handshake.to_owned()));
     }
 
     fn text<'a>(
@@ -341,7 +345,7 @@ impl<A: Application> Protocol for SocketIo<A> {
         if !connection.waiting.is_empty() {
             return connection.postpone(Postponed::Text(message.to_owned()));
         }
-        let received = connection.kept.client.receive_text(message, now, self.limits);
+        let received = connection.client.receive_text(message, now, self.limits);
         self.handle(session, received, now, out)
     }
 
@@ -356,7 +360,7 @@ impl<A: Application> Protocol for SocketIo<A> {
         if !connection.waiting.is_empty() {
             return connection.postpone(Postponed::Binary(message));
         }
-        let received = connection.kept.client.receive_binary(message);
+        let received = connection.client.receive_binary(message);
         self.handle(session, received, now, out)
     }
 
@@ -365,26 +369,47 @@ impl<A: Application> Protocol for SocketIo<A> {
     }
 
     fn tick(&mut self, now: i64, out: &mut Out<'_, A>) {
-        let late = self.connections.iter().filter(|(_, c)| c.kept.client.check(now).is_err());
+        let late = self.connections.iter().filter(|(_, c)| c.client.check(now).is_err());
         out.extend(late.map(|(key, _)| Output::Fail(*key)));
         let effects = self.application.tick(now);
         self.follow(effects, now, out);
     }
 
     fn next_deadline(&self) -> Option<i64> {
-        let clients = self.connections.values().filter_map(|connection| connection.kept.client.deadline());
+        let clients = self.connections.values().filter_map(|connection| connection.client.deadline());
         clients.chain(self.application.next_deadline()).min()
     }
 
-    fn kept(&self, session: SessionKey) -> Option<Kept> {
-        let Kept { client, handshake } = &self.connections.get(&session)?.kept;
-        Some(Kept { client: client.kept(), handshake: handshake.clone() })
+    fn mark(&self, session: SessionKey) -> Mark {
+        let connection = self.connections.get(&session);
+        let marks = connection.into_iter().flat_map(|c| c.client.sockets()).map(|s| self.application.mark(s));
+        // Of several sockets what all of them have heard.
+        marks.min().unwrap_or_default()
+    }
+
+    fn arrived(&mut self, session: SessionKey, mark: Mark, now: i64, out: &mut Out<'_, A>) {
+        let Some(connection) = self.connections.get(&session) else { return };
+        for socket in connection.client.sockets().collect::<Vec<_>>() {
+            let effects = self.application.arrived(socket, mark, now);
+            self.follow(effects, now, out);
+        }
+    }
+
+    fn kept(&self, session: SessionKey) -> Option<Self::Kept> {
+        let Connection { client, handshake, .. } = self.connections.get(&session)?;
+        let kept = |socket| Some((socket, self.application.kept(socket)?));
+        let sockets = client.sockets().filter_map(kept).collect();
+        Some(Kept { client: client.kept(), handshake: handshake.clone(), sockets })
+    }
+
+    fn needs_storage(&self) -> bool {
+        self.application.needs_storage()
     }
 }
 
 impl Connection {
-    fn new(kept: Kept) -> Self {
-        Self { kept, waiting: Vec::new(), backlog: VecDeque::new(), backlog_bytes: 0 }
+    fn new(client: Client, handshake: String) -> Self {
+        Self { client, handshake, waiting: Vec::new(), backlog: VecDeque::new(), backlog_bytes: 0 }
     }
 
     fn postpone(&mut self, postponed: Postponed) -> Result<(), Violation> {

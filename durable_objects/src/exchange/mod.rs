@@ -1,8 +1,8 @@
 //! What Room and Session objects tell each other, as JSON in the bodies of requests.
 
 use serde::{Deserialize, Serialize};
-use zetra_domain::RoomId;
 use zetra_signalling::Credential;
+use zetra_socketio::engine::Mark;
 
 mod mailboxes;
 
@@ -20,6 +20,8 @@ pub enum FromSession {
         arguments: Vec<String>,
         ack: Option<u64>,
     },
+    /// What the room said up to the mark has arrived at the client.
+    Arrived(Mark),
     Recover(Recovering),
     Gone {
         /// It said goodbye; else it is lost.
@@ -39,26 +41,42 @@ pub struct Joining {
     pub ack: Option<u64>,
 }
 
-/// The client was here before; answered by [`Delivery::Recovered`] or [`Delivery::NotRecovered`].
+/// The client was in the room; answered by [`Delivery::Recovered`], [`Delivery::Joined`] where it
+/// is joined again under the new ids, or [`Delivery::NotRecovered`].
 #[derive(Serialize, Deserialize)]
 pub struct Recovering {
     pub recovery: Recovery,
     /// Checked by the Session.
     pub credential: Credential,
+    /// The ids it gets unless it recovers.
+    pub sid: String,
+    pub pid: String,
 }
 
-/// A Room tells a Session object. In order, one request at a time.
+/// A Room tells a Session object. In order, one request at a time. A `mark` tells what the room has
+/// said so far, for [`FromSession::Arrived`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Delivery {
     /// For the client.
-    Frame(String),
-    /// The outcome of a join; one that was refused has left nothing in the room.
-    Joined(bool),
+    Frame {
+        mark: Mark,
+        frame: String,
+    },
+    /// The outcome of a join, and what the client is told of it. One that was refused has left nothing
+    /// in the room.
+    Joined {
+        joined: bool,
+        mark: Mark,
+        frames: Vec<String>,
+    },
     Recovered {
         sid: String,
+        mark: Mark,
         frames: Vec<String>,
     },
     NotRecovered,
+    /// The client is not in the room any more, which has forgotten it.
+    Left,
     /// Tell the client that it is disconnected, then close.
     Disconnect,
     /// Close without a word: somebody else holds the connection's place.
@@ -73,15 +91,6 @@ pub struct Batch<T> {
     pub messages: Vec<T>,
 }
 
-/// Where the holder of a `pid` is; its home object keeps it.
-#[derive(Serialize, Deserialize)]
-pub struct Home {
-    pub pid: String,
-    pub room: Option<RoomId>,
-    /// Milliseconds since the epoch.
-    pub until: i64,
-}
-
 impl Measured for FromSession {
     fn bytes(&self) -> usize {
         const ENVELOPE: usize = 256;
@@ -90,7 +99,7 @@ impl Measured for FromSession {
             + match self {
                 Self::Join(joining) => of_arguments(&joining.arguments),
                 Self::Event { name, arguments, .. } => name.len() + of_arguments(arguments),
-                Self::Recover(_) | Self::Gone { .. } => 0,
+                Self::Recover(_) | Self::Arrived(_) | Self::Gone { .. } => 0,
             }
     }
 }
@@ -100,9 +109,11 @@ impl Measured for Delivery {
         const ENVELOPE: usize = 64;
         ENVELOPE
             + match self {
-                Self::Frame(frame) => frame.len(),
-                Self::Recovered { frames, .. } => frames.iter().map(String::len).sum(),
-                Self::Joined(_) | Self::NotRecovered | Self::Disconnect | Self::Abandon => 0,
+                Self::Frame { frame, .. } => frame.len(),
+                Self::Joined { frames, .. } | Self::Recovered { frames, .. } => {
+                    frames.iter().map(String::len).sum()
+                }
+                Self::NotRecovered | Self::Left | Self::Disconnect | Self::Abandon => 0,
             }
     }
 }

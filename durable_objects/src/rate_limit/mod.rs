@@ -96,7 +96,7 @@ impl DurableObject for RateLimit {
         let of_address = address.and_then(|kept| kept.ledger.over_at(kept.limits));
         let of_account = account.and_then(|kept| kept.ledger.over_at(kept.limits));
         match of_address.max(of_account).filter(|over| *over > now()) {
-            Some(later) => self.storage.set_alarm(later as f64),
+            Some(later) => self.storage.set_alarm(later as f64)?,
             None => self.forget().await?,
         }
         Response::empty()
@@ -135,15 +135,15 @@ impl RateLimit {
         });
         let before = over_at(ledger);
         let answer = change(ledger);
-        self.storage.kv().put(key, &serde_json::to_string(&Kept { ledger: &*ledger, limits })?);
+        self.storage.kv().put(key, &serde_json::to_string(&Kept { ledger: &*ledger, limits })?)?;
         if let Some(at) = over_at(ledger).filter(|at| Some(*at) != before) {
-            self.storage.set_alarm(at as f64);
+            self.storage.set_alarm(at as f64)?;
         }
         Ok(answer)
     }
 
     fn stored<L: DeserializeOwned>(&self, key: &str) -> Option<Kept<L>> {
-        serde_json::from_str(&self.storage.kv().get(key).as_string()?).ok()
+        serde_json::from_str(&self.storage.kv().get(key).ok()?.as_string()?).ok()
     }
 
     async fn forget(&self) -> worker::Result<()> {

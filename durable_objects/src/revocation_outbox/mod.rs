@@ -37,7 +37,7 @@ impl DurableObject for RevocationOutbox {
     fn new(state: State, env: Env) -> Self {
         let state: ObjectState = wasm_bindgen::JsValue::from(state._inner()).unchecked_into();
         let storage = state.storage();
-        let stored = storage.kv().get(OUTBOX).as_string();
+        let stored = storage.kv().get(OUTBOX).ok().and_then(|stored| stored.as_string());
         let outbox = stored.and_then(|stored| serde_json::from_str(&stored).ok());
         Self { storage, env, outbox: RefCell::new(outbox) }
     }
@@ -117,8 +117,8 @@ impl RevocationOutbox {
     async fn keep(&self, outbox: Outbox) -> worker::Result<()> {
         match outbox.due(now()) {
             Some(due) => {
-                self.storage.kv().put(OUTBOX, &serde_json::to_string(&outbox)?);
-                self.storage.set_alarm(due as f64);
+                self.storage.kv().put(OUTBOX, &serde_json::to_string(&outbox)?)?;
+                self.storage.set_alarm(due as f64)?;
                 self.outbox.replace(Some(outbox));
                 Ok(())
             }

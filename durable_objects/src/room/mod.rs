@@ -1,10 +1,10 @@
 //! The Room object: the shell around one room's [`RoomApplication`].
 //!
 //! The object sleeps between events. What it must remember is in its WebSockets' attachments and in
-//! its storage: `room` the room's id, `peer:<id>` each peer, `log:<number>` the segments of what was
-//! said.
+//! its storage: `peer:<id>` each member, `log:<number>` the parts of the recovery log. Nothing is stored
+//! while nobody is in the room or may come back to it.
 
-use std::rc::Rc;
+use std::{cell::Cell, rc::Rc};
 
 use wasm_bindgen::prelude::*;
 use worker::Env;
@@ -15,41 +15,37 @@ use zetra_socketio::{
     Effects, Kept, Limits, LogLimits, Saving, SocketIo,
     engine::{SessionKey, Settings},
 };
-use zetra_socketio_object::{
-    Embedding, Errand, Object,
-    bindings::{KeyValues, ObjectState},
-    handlers, new_id, now,
-};
+use zetra_socketio_object::{Embedding, Object, Storage, Task, bindings::ObjectState, handlers, new_id, now};
 
 use crate::{
     clients::{SessionClient, path as paths},
     embedding::{
-        admission, answer, authenticator, config, name, path, read, room_limits, settings, stored,
-        verification,
+        admission, answer, authenticator, config, name, path, read, room_limits, settings, verification,
     },
     exchange::{Batch, Delivery, FromSession, Mailboxes},
 };
 
-pub use application::{Asker, RoomApplication, RoomCommand, RoomSettings, StoredPeer};
+pub use application::{Asker, KeptMember, RoomApplication, RoomCommand, RoomSettings, StoredRoom};
 
 mod application;
 
-const ROOM: &str = "room";
 const PEER: &str = "peer:";
 const LOG: &str = "log:";
-/// What is kept for each member who may come back.
-const MISSED_EVENTS: usize = 512;
-const MISSED_BYTES: usize = 1_000_000;
+/// Version 1 stored the room's id here.
+const ROOM: &str = "room";
+const LOG_LIMITS: LogLimits =
+    LogLimits { max_events: 512, max_bytes: 1_000_000, max_total_bytes: 4_000_000 };
 
 #[wasm_bindgen]
 pub struct Room(Rc<Object<Shell>>);
 
 struct Shell {
-    kv: KeyValues,
     env: Env,
     config: Config,
     settings: Settings,
     sessions: Mailboxes<Delivery>,
+    /// Empty until somebody who calls tells it.
+    id: Cell<Option<RoomId>>,
 }
 
 handlers!(Room);
@@ -59,20 +55,16 @@ impl Room {
     #[wasm_bindgen(constructor)]
     pub fn new(state: ObjectState, env: Env) -> Result<Self, JsError> {
         let config = config(&env)?;
-        let kv = state.storage().kv();
-        let settings = settings(&config);
-        Ok(Self(Object::new(state, Shell { kv, env, config, settings, sessions: Mailboxes::new() })))
+        let (settings, sessions, id) = (settings(&config), Mailboxes::new(), Cell::new(None));
+        Ok(Self(Object::new(state, Shell { env, config, settings, sessions, id })))
     }
 
     pub async fn fetch(&self, request: web_sys::Request) -> Result<web_sys::Response, JsValue> {
         let object = Rc::clone(&self.0);
-        let (name, path) = (name(&request)?, path(&request)?);
-        // Who only asks, or tells of tokens, finds an object that has forgotten itself as it is.
-        if !matches!(path.as_str(), paths::ONLINE | paths::REVOKE) {
-            object.embedding().remember(&name);
-        }
-        match path.as_str() {
-            paths::ONLINE => answer(&object.look(|protocol| protocol.application().online())),
+        let _answering = object.answering();
+        object.embedding().id.set(name(&request)?.parse().ok());
+        match path(&request)?.as_str() {
+            paths::ONLINE => answer(&object.query(|protocol| protocol.application().online())),
             paths::REVOKE => {
                 let revocation: Revocation = read(&request).await?;
                 act(&object, |room| room.revoke(&revocation, now()));
@@ -85,22 +77,8 @@ impl Room {
                 }
                 answer(&())
             }
-            _ => object.serve(request).await,
+            _ => Rc::clone(&object).serve(request).await,
         }
-    }
-}
-
-impl Shell {
-    fn remember(&self, name: &str) {
-        if self.kv.get(ROOM).is_undefined() {
-            self.kv.put(ROOM, name);
-        }
-    }
-
-    fn room(&self) -> RoomId {
-        let id = self.kv.get(ROOM).as_string().and_then(|id| id.parse().ok());
-        // An object that nobody ever called has no room, and nothing to do for one.
-        id.unwrap_or_else(|| RoomId::from_random([0; 16]))
     }
 }
 
@@ -111,23 +89,17 @@ impl Embedding for Shell {
         self.settings
     }
 
-    fn protocol(&self, kept: Vec<(SessionKey, Kept)>) -> SocketIo<RoomApplication> {
-        let Config { ping_interval_ms, ping_timeout_ms, .. } = &self.config;
-        let limits = room_limits(&self.config);
-        let log = LogLimits {
-            // From the last thing that a client can have received to the end of its being held.
-            max_age: ping_interval_ms + 2 * ping_timeout_ms + limits.hold,
-            max_events: MISSED_EVENTS,
-            max_bytes: MISSED_BYTES,
-        };
+    fn protocol(
+        &self,
+        object: &Object<Self>,
+        kept: Vec<(SessionKey, Kept<KeptMember>)>,
+    ) -> SocketIo<RoomApplication> {
+        let (limits, rejoin) = (room_limits(&self.config), self.config.rejoin_ms);
         let authenticator = authenticator(&self.config);
-        let peers = stored(&self.kv, PEER);
-        let peers = peers.iter().filter_map(|(_, peer)| serde_json::from_str(peer).ok()).collect();
-        let segments = stored(&self.kv, LOG).into_iter();
-        let segments = segments.filter_map(|(first, json)| Some((first.parse().ok()?, json))).collect();
+        let settings = RoomSettings { authenticator, limits, log: LOG_LIMITS, rejoin, new_id };
+        let (stored, id) = (stored_room(object.storage()), self.id.get());
         SocketIo::restore(Limits::default(), kept, |connected| {
-            let settings = RoomSettings { authenticator, limits, log, new_id };
-            RoomApplication::restore(self.room(), settings, peers, segments, connected, now())
+            RoomApplication::restore(id, settings, stored, connected, now())
         })
     }
 
@@ -135,53 +107,70 @@ impl Embedding for Shell {
         object: &Rc<Object<Self>>,
         protocol: &SocketIo<RoomApplication>,
         command: RoomCommand,
-    ) -> Option<Errand> {
-        let Self { kv, sessions, .. } = object.embedding();
+    ) -> Option<Task> {
+        let storage = object.storage();
+        let object = Rc::clone(object);
         match command {
             RoomCommand::Store(peer) => {
-                let stored = protocol.application().stored(peer);
-                let stored = stored.and_then(|stored| serde_json::to_string(&stored).ok());
-                stored.inspect(|stored| kv.put(&format!("{PEER}{peer}"), stored));
+                let stored = protocol.application().stored(peer)?;
+                let done = storage.put(&format!("{PEER}{peer}"), &stored);
+                (!done).then(|| -> Task {
+                    Box::pin(async move { act(&object, |room| room.not_stored(peer, now())) })
+                })
             }
             RoomCommand::Forget(peer) => {
-                kv.delete(&format!("{PEER}{peer}"));
+                storage.delete(&format!("{PEER}{peer}"));
+                None
             }
-            RoomCommand::Save(Saving { segments, obsolete, before_sending }) => {
-                let storage = object.state().storage();
-                for (first, json) in segments {
-                    let key = format!("{LOG}{first}");
-                    if before_sending {
-                        // The runtime sends nothing before this is durable.
-                        kv.put(&key, &json);
-                    } else {
-                        storage.put_unconfirmed(&key, &json);
-                    }
-                }
-                for first in obsolete {
-                    storage.delete_unconfirmed(&format!("{LOG}{first}"));
-                }
+            RoomCommand::Save(saving) => {
+                save(storage, &saving);
+                None
+            }
+            RoomCommand::DeleteAll => {
+                object.delete_all();
+                None
             }
             RoomCommand::Deliver { session, delivery } => {
-                let begins = sessions.post(&session, delivery);
-                return begins.then(|| Box::pin(deliver(Rc::clone(object), session)) as Errand);
+                let begins = object.embedding().sessions.post(&session, delivery);
+                begins.then(|| -> Task { Box::pin(deliver(object, session)) })
             }
-            RoomCommand::Verify { asker, user } => {
-                let object = Rc::clone(object);
-                return Some(Box::pin(async move {
-                    let verification = verification(&object.embedding().env, user).await;
-                    act(&object, |room| room.verified(asker, verification, now()));
-                }));
-            }
+            RoomCommand::Verify { asker, user } => Some(Box::pin(async move {
+                let verification = verification(&object.embedding().env, user).await;
+                act(&object, |room| room.verified(asker, verification, now()));
+            })),
             RoomCommand::Lookup { peer, user, ack } => {
-                let object = Rc::clone(object);
-                return Some(Box::pin(async move {
-                    let shell = object.embedding();
-                    let admission = admission(&shell.env, shell.room(), user).await;
+                let room = protocol.application().id();
+                Some(Box::pin(async move {
+                    let admission = admission(&object.embedding().env, room, user).await;
                     act(&object, |room| room.admitted(peer, user, ack, admission, now()));
-                }));
+                }))
             }
         }
-        None
+    }
+}
+
+fn stored_room(storage: &Storage) -> StoredRoom {
+    let members = storage.list(PEER).into_iter();
+    let log = storage.list(LOG).into_iter();
+    let members: Vec<_> = members.filter_map(|(peer, text)| Some((peer.parse().ok()?, text))).collect();
+    let log: Vec<_> = log.filter_map(|(part, text)| Some((part.parse().ok()?, text))).collect();
+    let id = storage.get(ROOM).and_then(|id| id.parse().ok());
+    StoredRoom { members, log, id }
+}
+
+fn save(storage: &Storage, saving: &Saving) {
+    for (part, text) in saving.parts.iter().enumerate() {
+        let key = format!("{LOG}{part}");
+        // What fails is told in the log: the burst then reads as one that was lost, or the log as one
+        // that cannot be read, and nobody recovers from it.
+        if saving.before_sending {
+            storage.put(&key, text);
+        } else {
+            storage.put_unconfirmed(&key, text);
+        }
+    }
+    for part in &saving.obsolete {
+        storage.delete(&format!("{LOG}{part}"));
     }
 }
 
@@ -189,7 +178,8 @@ async fn deliver(object: Rc<Object<Shell>>, session: String) {
     let shell = object.embedding();
     let delivered = match SessionClient::new(&shell.env) {
         Ok(client) => {
-            let (client, from, to) = (&client, shell.room().to_string(), session.as_str());
+            let from = object.query(|protocol| protocol.application().id()).to_string();
+            let (client, to) = (&client, session.as_str());
             let send = |messages| {
                 let batch = Batch { from: from.clone(), messages };
                 async move { client.deliver(to, &batch).await }

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use zetra_domain::{HonouredTokens, ObjectIds, TokenFingerprint};
 
 use super::*;
+use crate::Rate;
 
 const NOW: i64 = 1_700_000_000_000;
 const LIMITS: Limits =
@@ -17,11 +18,16 @@ struct Story {
     users: Vec<UserId>,
     now: i64,
     said: Vec<String>,
-    stored: BTreeMap<PeerId, String>,
+    /// What survives a sleep: of the room, and of the connection.
+    stored: BTreeMap<PeerId, (String, Rate)>,
     /// Users whom the store does not admit.
     strangers: Vec<UserId>,
     /// What the store says of everybody's tokens.
     tokens: Option<HonouredTokens>,
+    /// Whose place the next one takes that is admitted.
+    in_place_of: Option<PeerId>,
+    /// Those that were lost and not held any longer.
+    expired: Vec<PeerId>,
 }
 
 impl Story {
@@ -38,6 +44,8 @@ impl Story {
             stored: BTreeMap::new(),
             strangers: Vec::new(),
             tokens,
+            in_place_of: None,
+            expired: Vec::new(),
         }
     }
 
@@ -94,16 +102,20 @@ impl Story {
                     let membership =
                         if stranger { Membership::NotParticipant } else { Membership::Participant };
                     let admission = Admission { membership, tokens: self.tokens.clone() };
-                    let effects = self.room.admit(peer, user, ack, Some(admission));
+                    let effects = self.room.admit(peer, user, ack, Some(admission), self.in_place_of);
                     self.perform(effects);
                 }
-                Effect::Store(peer) => {
+                Effect::Store(peer) | Effect::Keep(peer) => {
                     if let Some(state) = self.room.peer(peer) {
-                        self.stored.insert(peer, serde_json::to_string(state).unwrap());
+                        self.stored.insert(peer, (serde_json::to_string(state).unwrap(), state.rate()));
                     }
                 }
                 Effect::Forget(peer) => {
                     self.stored.remove(&peer);
+                }
+                Effect::Expire { peer, .. } => {
+                    self.stored.remove(&peer);
+                    self.expired.push(peer);
                 }
                 Effect::Elsewhere { peer, room } => self.said.push(format!("{peer} goes to {room}")),
                 Effect::Disconnect(peer) => self.said.push(format!("{peer} is disconnected")),
@@ -146,7 +158,9 @@ impl Story {
 
     /// The room after a sleep.
     fn restored(&self) -> Room {
-        let peers = self.stored.iter().map(|(peer, json)| (*peer, serde_json::from_str(json).unwrap()));
+        let peers = self.stored.iter().map(|(peer, (json, rate))| {
+            (*peer, serde_json::from_str::<Peer>(json).unwrap().with_rate(*rate))
+        });
         Room::restore(room_id(), LIMITS, peers)
     }
 }
@@ -311,6 +325,37 @@ fn a_goodbye_is_told_at_once_a_loss_after_the_hold() {
     assert_eq!(story.room.online().len(), 2, "held members are present");
     story.waits(1);
     assert_eq!(story.heard(), ["3 < user-disconnected \"u1\""]);
+    assert_eq!(story.expired, [2], "the goodbye was none of these");
+}
+
+#[test]
+fn who_comes_back_in_its_own_place_leaves_it_first() {
+    let mut story = Story::new();
+    (1..=2).for_each(|peer| story.enters(peer, peer as usize - 1));
+    story.loses(1);
+    story.in_place_of = Some(1);
+    story.connects(3, 0);
+    story.joins(3, 0);
+    assert_eq!(
+        story.heard(),
+        [
+            "2 < user-disconnected \"u0\"",
+            "3 < user-connected \"u1\"",
+            "3 < existing-users [\"u1\"]",
+            "2 < user-connected \"u0\"",
+        ]
+    );
+    story.connects_without_token(4);
+    story.in_place_of = None;
+    story.joins(4, 2);
+    story.loses(4);
+    story.heard();
+    story.connects_without_token(5);
+    story.joins(5, 2);
+    assert!(story.heard()[0].contains("already_in_room"), "a tokenless one replaces nobody");
+    story.in_place_of = Some(4);
+    story.joins(5, 2);
+    assert!(story.heard()[0].contains("user-disconnected"), "but itself");
 }
 
 #[test]

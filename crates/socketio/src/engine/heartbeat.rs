@@ -1,22 +1,27 @@
 //! The heartbeat of one session: the server pings, the client pongs (Engine.IO v4, "Heartbeat").
 //!
-//! The first ping comes a full interval after the open packet, each next one an interval after the
-//! pong. As in the reference (since 6.6.11) the first packet that comes instead of the pong proves
-//! that the client lives and gives it the time once more.
+//! All sessions of a server are pinged at the same *beats*, an interval apart, so that the server
+//! wakes up once for all of them. Whether a pong is overdue is judged at the first beat after its
+//! time, or when the session asks for something. As in the reference (since 6.6.11) the first packet
+//! that comes instead of the pong proves that the client lives and gives it the time once more.
 
 use serde::{Deserialize, Serialize};
 
 use super::Timing;
 
+/// The first ping of a session comes no sooner than this, nor than half an interval: not beside the
+/// open packet.
+const LEAD_MS: i64 = 1_000;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Heartbeat {
-    #[serde(rename = "i")]
-    PingAt(i64),
-    #[serde(rename = "o")]
-    PongBy(i64),
-    /// [`Heartbeat::PongBy`], put off once.
-    #[serde(rename = "x")]
-    PutOff(i64),
+pub(super) struct Heartbeat {
+    #[serde(rename = "b")]
+    next_beat: i64,
+    #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
+    pong_by: Option<i64>,
+    /// The pong was put off once.
+    #[serde(rename = "x", default, skip_serializing_if = "std::ops::Not::not")]
+    put_off: bool,
 }
 
 pub(super) enum Due {
@@ -26,46 +31,73 @@ pub(super) enum Due {
 }
 
 impl Heartbeat {
-    pub fn begin(now: i64, timing: Timing) -> Self {
-        Self::PingAt(now + timing.ping_interval)
+    /// `beat` is one of the server's, if it has any: the session falls into step. Alone it begins
+    /// with a whole interval.
+    pub fn begin(now: i64, beat: Option<i64>, timing: Timing) -> Self {
+        let interval = timing.ping_interval.max(1);
+        let soonest = now + LEAD_MS.min(interval / 2);
+        let in_step = beat.map(|beat| beat - (beat - soonest).div_euclid(interval) * interval);
+        Self { next_beat: in_step.unwrap_or(now + interval), pong_by: None, put_off: false }
     }
 
-    /// A pong; unsolicited ones change nothing.
-    pub fn pong(&mut self, now: i64, timing: Timing) {
-        if !matches!(self, Self::PingAt(_)) {
-            *self = Self::begin(now, timing);
-        }
+    pub fn next_beat(self) -> i64 {
+        self.next_beat
+    }
+
+    /// A pong; true if one was owed.
+    pub fn pong(&mut self) -> bool {
+        self.put_off = false;
+        self.pong_by.take().is_some()
     }
 
     /// Any other packet; true if that changed something.
     pub fn other_packet(&mut self, now: i64, timing: Timing) -> bool {
-        let puts_off = matches!(self, Self::PongBy(_));
+        let puts_off = self.pong_by.is_some() && !self.put_off;
         if puts_off {
-            *self = Self::PutOff(now + timing.ping_timeout);
+            self.pong_by = Some(now + timing.ping_timeout);
+            self.put_off = true;
         }
         puts_off
     }
 
-    pub fn deadline(self) -> i64 {
-        let (Self::PingAt(at) | Self::PongBy(at) | Self::PutOff(at)) = self;
-        at
-    }
-
     pub fn is_overdue(self, now: i64) -> bool {
-        !matches!(self, Self::PingAt(_)) && self.deadline() <= now
+        self.pong_by.is_some_and(|by| by <= now)
     }
 
-    /// What is due at `now`; a ping that is due within `slack` milliseconds counts as sent.
-    pub fn tick(&mut self, now: i64, slack: i64, timing: Timing) -> Due {
-        match *self {
-            Self::PingAt(at) if at <= now + slack => {
-                // A ping that is a little late leaves the deadline where it was.
-                let by = (at + timing.ping_timeout).max(now + timing.ping_timeout / 2);
-                *self = Self::PongBy(by);
-                Due::Ping
-            }
-            _ if self.is_overdue(now) => Due::TimeOut,
-            _ => Due::Nothing,
+    pub fn tick(&mut self, now: i64, timing: Timing) -> Due {
+        if self.is_overdue(now) {
+            return Due::TimeOut;
         }
+        if self.next_beat > now {
+            return Due::Nothing;
+        }
+        // Beats that were missed are not made up for.
+        let interval = timing.ping_interval.max(1);
+        self.next_beat += ((now - self.next_beat).div_euclid(interval) + 1) * interval;
+        if self.pong_by.is_some() {
+            return Due::Nothing;
+        }
+        self.pong_by = Some(now + timing.ping_timeout);
+        Due::Ping
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_falls_into_step_and_is_not_pinged_beside_its_open_packet() {
+        let timing = Timing::default();
+        let first = |now, beat| Heartbeat::begin(now, beat, timing).next_beat();
+        assert_eq!(first(7, None), 25_007, "alone it begins with a whole interval");
+        assert_eq!(first(10_000, Some(25_000)), 25_000);
+        assert_eq!(first(24_000, Some(25_000)), 25_000, "a second away");
+        assert_eq!(first(24_001, Some(25_000)), 50_000);
+        assert_eq!(first(1_000, Some(50_000)), 25_000, "the other one's first beat is not the next");
+        assert_eq!(first(90_000, Some(25_000)), 100_000, "an old beat");
+        let quick = Timing { ping_interval: 300, ..timing };
+        assert_eq!(Heartbeat::begin(100, Some(300), quick).next_beat(), 300, "half an interval");
+        assert_eq!(Heartbeat::begin(151, Some(300), quick).next_beat(), 600);
     }
 }

@@ -12,7 +12,7 @@ mod server;
 mod transport;
 
 pub use outgoing::{Frame, Message};
-pub use protocol::{Departure, Outbox, Output, Protocol, SessionKey, Violation};
+pub use protocol::{Departure, Mark, Outbox, Output, Protocol, SessionKey, Violation};
 pub use request::{Method, Query, RequestError, Route, TransportName};
 pub use server::{Action, Attachment, LinkId, Opening, Reception, RequestId, Response, Server, Settings};
 
@@ -21,7 +21,7 @@ pub use server::{Action, Attachment, LinkId, Opening, Reception, RequestId, Resp
 pub struct Timing {
     pub ping_interval: i64,
     pub ping_timeout: i64,
-    /// From the WebSocket that probes to the packet that completes the upgrade.
+    /// From the WebSocket that probes to the packet that completes the upgrade; judged at beats.
     pub upgrade_timeout: i64,
     /// How long a session that the server closed waits for the poll that tells the client.
     pub close_timeout: i64,

@@ -7,6 +7,9 @@ use super::Message;
 /// Names a session towards its protocol.
 pub type SessionKey = u32;
 
+/// How much had been said to a session at some time; grows.
+pub type Mark = u64;
+
 /// Messages of sessions go in, what follows comes out through the [`Outbox`], in order.
 pub trait Protocol: Sized {
     /// What the protocol wants done outside of its sessions.
@@ -14,7 +17,8 @@ pub trait Protocol: Sized {
     /// What survives of a session while the server sleeps.
     type Kept: Serialize + DeserializeOwned;
 
-    /// A new session. `handshake` is what the embedder said of the request that opened it.
+    /// A new session. `handshake` is what the embedder said of the request that opened it. One that
+    /// polls is not told before its client has come back.
     fn open(&mut self, session: SessionKey, handshake: &str, now: i64);
 
     fn text<'a>(
@@ -42,6 +46,12 @@ pub trait Protocol: Sized {
         out: &mut Outbox<'_, Self::Command>,
     );
 
+    /// All that was said to the session so far.
+    fn mark(&self, session: SessionKey) -> Mark;
+
+    /// What was said to the session up to the mark has arrived.
+    fn arrived(&mut self, session: SessionKey, mark: Mark, now: i64, out: &mut Outbox<'_, Self::Command>);
+
     /// Does what is due.
     fn tick(&mut self, now: i64, out: &mut Outbox<'_, Self::Command>);
 
@@ -49,6 +59,9 @@ pub trait Protocol: Sized {
     fn next_deadline(&self) -> Option<i64>;
 
     fn kept(&self, session: SessionKey) -> Option<Self::Kept>;
+
+    /// Whether something must outlive the sessions.
+    fn needs_storage(&self) -> bool;
 }
 
 pub type Outbox<'a, C> = Vec<Output<'a, C>>;

@@ -1,6 +1,6 @@
 //! Over what a session speaks at the moment.
 
-use super::{LinkId, Message, RequestId, payload};
+use super::{LinkId, Mark, Message, RequestId, payload};
 
 #[derive(Debug)]
 pub(super) enum Transport {
@@ -11,9 +11,13 @@ pub(super) enum Transport {
 /// Long-polling: at most one GET waits for messages, at most one POST brings some.
 #[derive(Debug, Default)]
 pub(super) struct Polling {
+    /// What the protocol is told of the handshake when the client comes back with its session id.
+    pub unopened: Option<String>,
     pub parked: Option<RequestId>,
     pub posting: Option<RequestId>,
     pub waiting: Waiting,
+    /// What had been said when a poll was last answered; the next one proves that it arrived.
+    pub answered_at: Option<Mark>,
     pub probe: Option<Probe>,
     /// The session is over but for one more poll.
     pub closing: Option<Closing>,

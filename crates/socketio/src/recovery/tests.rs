@@ -4,46 +4,61 @@ use proptest::prelude::*;
 
 use super::*;
 
-const LIMITS: LogLimits = LogLimits { max_age: 60_000, max_events: 8, max_bytes: 1_000 };
+const LIMITS: LogLimits = LogLimits { max_events: 8, max_bytes: 1_000, max_total_bytes: 1_500 };
 
-/// A log, and a store that keeps what it says.
+/// A log, a store that keeps what it is told, and three receivers.
 struct Story {
     log: Log,
-    store: BTreeMap<u64, String>,
+    store: BTreeMap<usize, String>,
     now: i64,
+    writes: usize,
+    logs: u32,
 }
 
 impl Story {
     fn new() -> Self {
-        Self { log: Log::new("a".to_owned(), LIMITS), store: BTreeMap::new(), now: 1_000_000 }
+        let log = Log::new("log0".to_owned(), LIMITS);
+        Self { log, store: BTreeMap::new(), now: 1_000_000, writes: 0, logs: 0 }
     }
 
     /// Says something and gives its offset.
     fn says(&mut self, to: &[ReceiverId], text: &str) -> String {
         let offset = self.log.next_offset();
         self.log.append(to, text.to_owned(), self.now);
-        let saving = self.log.save(self.now);
-        self.save(saving);
+        self.saves();
         offset
     }
 
-    fn save(&mut self, saving: Option<Saving>) {
-        if let Some(Saving { segments, obsolete, .. }) = saving {
-            self.store.extend(segments);
-            obsolete.iter().for_each(|segment| drop(self.store.remove(segment)));
+    fn saves(&mut self) {
+        if let Some(Saving { parts, obsolete, .. }) = self.log.take_saving() {
+            self.writes += parts.len() + obsolete.len();
+            obsolete.iter().for_each(|part| assert!(self.store.remove(part).is_some(), "part {part}"));
+            self.store.extend(parts.into_iter().enumerate());
         }
+    }
+
+    fn acknowledges(&mut self, receiver: ReceiverId, mark: Mark) {
+        self.log.acknowledge(receiver, mark);
+        self.saves();
     }
 
     fn waits(&mut self, millis: i64) {
-        self.now += millis;
-        while let Some(at) = self.log.next_deadline().filter(|at| *at <= self.now) {
-            let saving = self.log.tick(at);
-            self.save(saving);
+        let until = self.now + millis;
+        while let Some(at) = self.log.next_deadline().filter(|at| *at <= until) {
+            self.now = self.now.max(at);
+            self.log.tick(self.now);
+            self.saves();
         }
+        self.now = until;
     }
 
-    fn crashes(&mut self) {
-        self.log = Log::restore("b".to_owned(), LIMITS, self.store.clone());
+    /// A sleep, or the loss of the object: what is in memory is gone.
+    fn restarts(&mut self) -> Restored {
+        self.logs += 1;
+        let parts = self.store.clone().into_iter().collect();
+        let (log, restored) = Log::restore(format!("log{}", self.logs), LIMITS, parts, |id| id < 3);
+        self.log = log;
+        restored
     }
 }
 
@@ -67,9 +82,26 @@ fn who_returns_gets_what_it_missed_in_order_and_nothing_of_others() {
 fn offsets_that_were_never_given_recover_nothing() {
     let mut story = Story::new();
     story.says(&[1], "one");
-    for offset in ["", "a", "a.", "a.2", "a.x", "b.1", "a.-1", "a.99999999999999999999"] {
+    for offset in
+        ["", "log0", "log0.", "log0.2", "log0.x", "log1.1", "log0.-1", "log0.99999999999999999999"]
+    {
         assert_eq!(story.log.missed(1, offset), None, "{offset}");
     }
+}
+
+#[test]
+fn what_has_arrived_is_not_kept_and_cannot_be_asked_for_again() {
+    let mut story = Story::new();
+    let first = story.says(&[1, 2], "one");
+    let second = story.says(&[1, 2], "two");
+    story.acknowledges(1, story.log.mark());
+    assert_eq!(texts(story.log.missed(1, &second)), Vec::<String>::new());
+    assert_eq!(story.log.missed(1, &first), None, "it has two");
+    assert_eq!(texts(story.log.missed(2, &first)), ["two"]);
+    story.acknowledges(2, 1);
+    assert_eq!(story.log.bytes(), 3, "what arrived at everybody is gone");
+    story.acknowledges(2, 2);
+    assert_eq!((story.log.entries.len(), story.log.bytes()), (0, 0));
 }
 
 #[test]
@@ -92,51 +124,98 @@ fn the_oldest_goes_first_and_then_recovery_fails_for_those_whom_it_was_for() {
 }
 
 #[test]
-fn nobody_can_come_back_later_than_the_age_so_older_events_go() {
+fn all_receivers_together_are_bounded() {
     let mut story = Story::new();
-    let first = story.says(&[1, 2], "one");
-    story.says(&[1], "two");
-    story.waits(60_001);
-    story.says(&[2], "three");
-    assert_eq!(story.log.missed(1, &first), None);
-    assert_eq!(texts(story.log.missed(2, &first)), ["three"]);
-}
-
-#[test]
-fn an_event_that_comes_alone_survives_a_crash() {
-    let mut story = Story::new();
-    let first = story.says(&[1, 2], "one");
-    story.waits(1_000);
-    story.says(&[1], "two");
-    story.crashes();
-    assert_eq!(texts(story.log.missed(1, &first)), ["two"]);
-    let after = story.says(&[1], "three");
-    assert_eq!(texts(story.log.missed(1, &first)), ["two", "three"], "{after} follows");
-}
-
-#[test]
-fn after_a_crash_in_a_rush_nobody_recovers_who_might_have_missed_something() {
-    let mut story = Story::new();
-    let offsets: Vec<String> = (0..6).map(|number| story.says(&[1], &number.to_string())).collect();
-    assert_eq!(story.store.len(), 2, "a rush is not saved at once");
-    let mut rushed = Story { log: Log::restore("b".to_owned(), LIMITS, story.store.clone()), ..Story::new() };
-    assert_eq!(rushed.log.missed(1, &offsets[0]), None);
-    assert_eq!(rushed.log.missed(1, &offsets[5]), None);
-    let fresh = rushed.says(&[1], "new");
-    assert!(!offsets.contains(&fresh), "numbers are never used twice");
-    story.waits(300);
-    story.crashes();
-    assert_eq!(texts(story.log.missed(1, &offsets[0])).len(), 5, "when it is over it is saved");
-}
-
-#[test]
-fn segments_that_are_not_needed_go_from_the_store() {
-    let mut story = Story::new();
-    for number in 0..500 {
-        story.waits(100);
-        story.says(&[1, 2], &number.to_string());
+    let first = story.says(&[0, 1, 2], "old");
+    for receiver in 0..3 {
+        story.says(&[receiver], &"x".repeat(600));
     }
-    assert!(story.store.len() <= 10, "{} segments", story.store.len());
+    assert_eq!(story.log.missed(0, &first), None, "1,500 bytes may wait");
+    assert_eq!(texts(story.log.missed(1, &first)).len(), 1);
+    assert!(story.log.bytes() <= 1_500);
+}
+
+#[test]
+fn a_burst_is_saved_five_seconds_after_its_last_event() {
+    let mut story = Story::new();
+    let first = story.says(&[1, 2], "one");
+    story.waits(4_999);
+    story.says(&[1], "two");
+    story.waits(4_999);
+    assert_eq!(story.restarts(), Restored::InBurst);
+    assert_eq!(story.log.missed(1, &first), None, "nobody knows what was said");
+    let first = story.says(&[1, 2], "three");
+    story.says(&[1], "four");
+    story.waits(5_000);
+    assert_eq!(story.restarts(), Restored::Whole);
+    assert_eq!(texts(story.log.missed(1, &first)), ["four"]);
+    let after = story.says(&[1], "five");
+    assert_eq!(texts(story.log.missed(1, &first)), ["four", "five"], "{after} follows");
+}
+
+#[test]
+fn a_burst_costs_two_writes_and_one_more_when_everything_has_arrived() {
+    let mut story = Story::new();
+    for number in 0..1_000 {
+        story.says(&[1, 2], &number.to_string());
+        story.waits(10);
+        story.acknowledges(1, story.log.mark());
+    }
+    story.waits(5_000);
+    assert_eq!(story.writes, 2);
+    story.acknowledges(2, story.log.mark());
+    assert_eq!(story.writes, 3);
+    let text = story.store.values().cloned().collect::<String>();
+    assert!(!text.contains("999"), "nothing that was said rests there: {text}");
+    assert_eq!(story.restarts(), Restored::Whole);
+}
+
+#[test]
+fn steady_talk_is_looked_at_every_five_seconds_at_most() {
+    let mut story = Story::new();
+    let mut looks = 0;
+    let mut deadline = None;
+    for _ in 0..6_000 {
+        story.says(&[1], "x");
+        story.waits(10);
+        looks += usize::from(std::mem::replace(&mut deadline, story.log.next_deadline()) != deadline);
+    }
+    assert!(looks <= 13, "{looks} in a minute");
+}
+
+#[test]
+fn what_does_not_fit_into_one_part_is_stored_in_several() {
+    const WIDE: LogLimits = LogLimits { max_events: 512, max_bytes: 1 << 20, max_total_bytes: 4 << 20 };
+    let mut story = Story::new();
+    story.log = Log::new("log0".to_owned(), WIDE);
+    let first = story.says(&[1], "first");
+    let large = ["é\n".repeat(200_000), "b".repeat(300_000)];
+    large.iter().for_each(|text| drop(story.says(&[1], text)));
+    story.waits(5_000);
+    assert_eq!(story.store.len(), 2);
+    let parts = story.store.clone().into_iter().collect();
+    let (log, _) = Log::restore("log1".to_owned(), WIDE, parts, |_| true);
+    assert_eq!(texts(log.missed(1, &first)), large);
+    let half: Vec<_> = story.store.clone().into_iter().take(1).collect();
+    assert_eq!(Log::restore("log1".to_owned(), WIDE, half, |_| true).1, Restored::Unreadable);
+    story.acknowledges(1, story.log.mark());
+    assert_eq!(story.store.len(), 1);
+}
+
+#[test]
+fn what_cannot_be_read_or_is_of_another_version_is_no_log() {
+    let restore = |text: &str| {
+        let parts = vec![(0, text.to_owned())];
+        let (log, restored) = Log::restore("new".to_owned(), LIMITS, parts, |_| true);
+        assert_eq!(log.next_offset(), "new.1");
+        restored
+    };
+    assert_eq!(restore("nonsense"), Restored::Unreadable);
+    assert_eq!(restore(r#"{"v":3,"tag":"a","log":null}"#), Restored::Unreadable);
+    let short = "{\"v\":2,\"tag\":\"a\",\"log\":{\"next\":2,\"floors\":[],\"parts\":1}}\n[[1,[1],9]]\nx";
+    assert_eq!(restore(short), Restored::Unreadable);
+    let before = r#"{"tag":"a","reserved":3,"floor":0,"floors":[[1,1]],"entries":[]}"#;
+    assert_eq!(restore(before), Restored::InBurst, "the version before");
 }
 
 #[test]
@@ -147,37 +226,109 @@ fn who_is_forgotten_leaves_nothing() {
     story.log.forget(1);
     assert_eq!(story.log.entries.len(), 1);
     assert_eq!(texts(story.log.missed(2, &first)), ["two"]);
+    story.waits(5_000);
+    story.says(&[7], "to somebody of whom nobody knows after the sleep");
+    story.waits(5_000);
+    story.restarts();
+    assert_eq!((story.log.entries.len(), story.log.receivers.len()), (1, 1));
+}
+
+/// A receiver as the oracle sees it: what was said to it, and how much of that it has.
+#[derive(Default)]
+struct Client {
+    lost: bool,
+    said: Vec<(String, String)>,
+    /// Of `said`.
+    has: usize,
+    /// Of `said`: what the server knows to have arrived.
+    acknowledged: usize,
+    /// More waited for it than the log keeps, or it was in a burst that was lost.
+    may_fail: bool,
 }
 
 proptest! {
-    /// Whatever happens: who recovers gets exactly what was said to it since, or does not recover.
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    /// The oracle keeps everything. Whatever happens: who comes back gets exactly what it missed,
+    /// and is refused only where more waited than the log keeps or a burst was lost.
     #[test]
-    fn what_is_replayed_is_what_was_missed(
-        steps in proptest::collection::vec((0..4u8, 0..3u32, 0..3_000i64), 1..120),
-        from in 0..120usize,
+    fn never_a_gap_never_a_double_never_a_needless_refusal(
+        steps in proptest::collection::vec((0..10u8, 0..3u32, 0..6_000i64), 1..150),
     ) {
         let mut story = Story::new();
-        let mut said: Vec<(String, Vec<ReceiverId>, String)> = Vec::new();
+        let mut clients: [Client; 3] = Default::default();
+        let mut offsets = std::collections::BTreeSet::new();
         for (number, (what, whom, wait)) in steps.into_iter().enumerate() {
-            let to: Vec<ReceiverId> = if what == 0 { vec![0, 1, 2] } else { vec![whom] };
-            if what == 3 {
-                story.crashes();
-            } else {
-                let text = number.to_string();
-                let offset = story.says(&to, &text);
-                prop_assert!(said.iter().all(|(known, ..)| *known != offset));
-                said.push((offset, to, text));
+            match what {
+                // To everybody, or to one.
+                0..=3 => {
+                    let to: Vec<ReceiverId> = if what == 0 { vec![0, 1, 2] } else { vec![whom] };
+                    let text = format!("{number}{}", "x".repeat(wait as usize % 300));
+                    let offset = story.says(&to, &text);
+                    prop_assert!(offsets.insert(offset.clone()), "{offset} twice");
+                    for to in to {
+                        let client = &mut clients[to as usize];
+                        client.said.push((offset.clone(), text.clone()));
+                        client.has += usize::from(!client.lost);
+                        client.has = if client.lost { client.has } else { client.said.len() };
+                    }
+                    let waiting = |client: &Client| client.said[client.acknowledged..].to_vec();
+                    let size = |said: &[(String, String)]| said.iter().map(|(_, text)| text.len()).sum::<usize>();
+                    let all: BTreeMap<_, _> = clients.iter().flat_map(waiting).collect();
+                    let full = all.values().map(String::len).sum::<usize>() > LIMITS.max_total_bytes;
+                    for client in &mut clients {
+                        let own = waiting(client);
+                        client.may_fail |= full || own.len() > LIMITS.max_events || size(&own) > LIMITS.max_bytes;
+                    }
+                }
+                // A pong, or a poll.
+                4 | 5 => {
+                    let client = &mut clients[whom as usize];
+                    if !client.lost {
+                        story.acknowledges(whom, story.log.mark());
+                        client.acknowledged = client.said.len();
+                        client.may_fail = false;
+                    }
+                }
+                6 => clients[whom as usize].lost = true,
+                7 => {
+                    let client = &mut clients[whom as usize];
+                    let Some((offset, _)) = client.has.checked_sub(1).and_then(|last| client.said.get(last)) else {
+                        continue;
+                    };
+                    let missed: Vec<String> =
+                        client.said[client.has..].iter().map(|(_, text)| text.clone()).collect();
+                    match story.log.missed(whom, offset) {
+                        Some(frames) => prop_assert_eq!(frames, missed),
+                        None => {
+                            prop_assert!(client.may_fail, "refused for nothing");
+                            // It comes anew, as a receiver that has missed nothing.
+                            story.log.forget(whom);
+                            story.saves();
+                            *client = Client::default();
+                        }
+                    }
+                    client.lost = false;
+                    client.has = client.said.len();
+                }
+                8 => {
+                    story.log.forget(whom);
+                    story.saves();
+                    clients[whom as usize] = Client::default();
+                }
+                // The object is lost, or sleeps where no burst goes on.
+                _ => {
+                    let asleep = story.log.next_deadline().is_none();
+                    let restored = story.restarts();
+                    prop_assert!(asleep || restored == Restored::InBurst);
+                    for client in &mut clients {
+                        client.may_fail |= !asleep;
+                        client.lost |= !asleep;
+                    }
+                }
             }
-            // Half of the time a rush.
-            story.waits(if wait % 2 == 0 { 0 } else { wait });
-        }
-        let Some((offset, ..)) = said.get(from % said.len().max(1)) else { return Ok(()) };
-        for receiver in 0..3 {
-            if let Some(missed) = story.log.missed(receiver, offset) {
-                let after = said.iter().skip_while(|(known, ..)| known != offset).skip(1);
-                let expected: Vec<String> =
-                    after.filter(|(_, to, _)| to.contains(&receiver)).map(|(.., text)| text.clone()).collect();
-                prop_assert_eq!(missed, expected);
+            if what % 2 == 0 {
+                story.waits(wait);
             }
         }
     }

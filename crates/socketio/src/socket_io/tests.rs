@@ -14,6 +14,7 @@ struct Obedient {
 
 impl Application for Obedient {
     type Command = String;
+    type Kept = String;
 
     fn serves(&self, namespace: &str) -> bool {
         matches!(namespace, "/" | "/custom")
@@ -75,6 +76,23 @@ impl Application for Obedient {
 
     fn next_deadline(&self) -> Option<i64> {
         None
+    }
+
+    fn mark(&self, socket: SocketId) -> Mark {
+        10 + Mark::from(socket)
+    }
+
+    fn arrived(&mut self, socket: SocketId, mark: Mark, _now: i64) -> Effects<'static, String> {
+        self.log.push(format!("arrived {socket} {mark}"));
+        Vec::new()
+    }
+
+    fn kept(&self, socket: SocketId) -> Option<String> {
+        Some(format!("kept of {socket}"))
+    }
+
+    fn needs_storage(&self) -> bool {
+        false
     }
 }
 
@@ -196,13 +214,22 @@ fn a_client_that_joins_nothing_is_given_up() {
 }
 
 #[test]
+fn what_arrived_at_a_client_arrived_at_each_of_its_sockets() {
+    let mut story = Story::connected();
+    story.says("0/custom");
+    let mark = story.0.mark(A);
+    story.0.arrived(A, mark, 0, &mut Vec::new());
+    assert_eq!(story.0.application.log[2..], ["arrived 0 10", "arrived 1 10"], "what all have heard");
+}
+
+#[test]
 fn clients_survive_a_sleep() {
     let mut story = Story::connected();
     story.says("0/custom");
     let kept = serde_json::to_string(&story.0.kept(A).unwrap()).unwrap();
     let kept = vec![(A, serde_json::from_str(&kept).unwrap())];
     let mut woken = Story(SocketIo::restore(Limits::default(), kept, |sockets| {
-        assert_eq!(sockets, [0, 1]);
+        assert_eq!(sockets, [(0, "kept of 0".to_owned()), (1, "kept of 1".to_owned())]);
         Obedient::default()
     }));
     assert_eq!(woken.says(r#"2/custom,["back"]"#), [r#"42/custom,["back"]"#]);

@@ -7,10 +7,11 @@ use zetra_domain::{HonouredTokens, Membership, ObjectIds, Timestamp, TokenKey};
 use zetra_runtime::SocketAuth;
 use zetra_socketio::{
     Limits, SocketIo,
-    engine::{Action, LinkId, Message, Method, Opening, Query, Reception, Server, Settings},
+    engine::{Action, LinkId, Message, Method, Opening, Protocol, Query, Reception, Server, Settings},
 };
 
 use super::*;
+use crate::exchange::{FromSession, Joining, Recovering};
 
 const NOW: i64 = 1_700_000_000_000;
 
@@ -24,12 +25,17 @@ struct Line {
     heard: BTreeMap<LinkId, Vec<String>>,
     closed: Vec<(LinkId, Option<u16>)>,
     attached: BTreeMap<LinkId, String>,
-    peers: BTreeMap<PeerId, String>,
-    segments: BTreeMap<u64, String>,
+    stored: BTreeMap<PeerId, String>,
+    log: BTreeMap<usize, String>,
+    /// Rows written and deleted, and alarms set.
+    rows: usize,
+    alarm: Option<i64>,
     delivered: Vec<(String, Delivery)>,
     /// Questions to the store that were not answered yet.
     open: Vec<RoomCommand>,
     deleted: Vec<UserId>,
+    /// Users whom the store does not admit.
+    strangers: Vec<UserId>,
     /// What the store says of everybody's tokens.
     tokens: HonouredTokens,
     socket_auth: SocketAuth,
@@ -43,22 +49,17 @@ fn room_id() -> RoomId {
     RoomId::from_random([1; 16])
 }
 
-fn restored(
-    socket_auth: SocketAuth,
-    attachments: Vec<String>,
-    peers: Vec<String>,
-    segments: Vec<(u64, String)>,
-    now: i64,
-) -> Room {
+const LOG: LogLimits = LogLimits { max_events: 100, max_bytes: 100_000, max_total_bytes: 1_000_000 };
+const REJOIN_MS: i64 = 600_000;
+
+fn restored(socket_auth: SocketAuth, attachments: Vec<String>, stored: StoredRoom, now: i64) -> Room {
     let limits = zetra_signalling::Limits { max_present: 64, hold: 10_000, rate: Default::default() };
-    let log = LogLimits { max_age: 75_000, max_events: 100, max_bytes: 100_000 };
     let attachments = attachments.iter().map(|json| serde_json::from_str(json).unwrap()).collect();
     Server::restore(Settings::default(), attachments, |kept| {
         SocketIo::restore(Limits::default(), kept, |connected| {
             let authenticator = Authenticator { token_key: key(), socket_auth };
-            let settings = RoomSettings { authenticator, limits, log, new_id };
-            let peers = peers.iter().map(|json| serde_json::from_str(json).unwrap()).collect();
-            RoomApplication::restore(room_id(), settings, peers, segments, connected, now)
+            let settings = RoomSettings { authenticator, limits, log: LOG, rejoin: REJOIN_MS, new_id };
+            RoomApplication::restore(Some(room_id()), settings, stored, connected, now)
         })
     })
 }
@@ -76,17 +77,20 @@ impl Line {
     fn new(socket_auth: SocketAuth) -> Self {
         let mut ids = ObjectIds::new([5; 8]);
         Self {
-            server: restored(socket_auth, Vec::new(), Vec::new(), Vec::new(), NOW),
+            server: restored(socket_auth, Vec::new(), StoredRoom::default(), NOW),
             users: (0..4).map(|_| ids.user(Timestamp::from_millis(NOW))).collect(),
             now: NOW,
             heard: BTreeMap::new(),
             closed: Vec::new(),
             attached: BTreeMap::new(),
-            peers: BTreeMap::new(),
-            segments: BTreeMap::new(),
+            stored: BTreeMap::new(),
+            log: BTreeMap::new(),
+            rows: 0,
+            alarm: None,
             delivered: Vec::new(),
             open: Vec::new(),
             deleted: Vec::new(),
+            strangers: Vec::new(),
             tokens: HonouredTokens { version: 0, kept: None },
             socket_auth,
         }
@@ -139,6 +143,28 @@ impl Line {
     }
 
     fn perform(&mut self, actions: Vec<Action<'static, RoomCommand>>) {
+        self.perform_actions(actions);
+        // As the object does it: the alarm is only ever moved to an earlier time.
+        if let Some(at) = self.server.next_deadline()
+            && self.alarm.is_none_or(|alarm| at < alarm)
+        {
+            self.alarm = Some(at);
+            self.rows += 1;
+        }
+        let over = self.server.is_empty() && !self.server.protocol().needs_storage();
+        if over && (self.alarm.is_some() || !self.stored.is_empty() || !self.log.is_empty()) {
+            self.delete_all();
+        }
+    }
+
+    fn delete_all(&mut self) {
+        self.stored.clear();
+        self.log.clear();
+        self.alarm = None;
+        self.rows += 1;
+    }
+
+    fn perform_actions(&mut self, actions: Vec<Action<'static, RoomCommand>>) {
         for action in actions {
             match action {
                 Action::Send { to, message } => {
@@ -161,14 +187,19 @@ impl Line {
         match command {
             RoomCommand::Store(peer) => {
                 let stored = self.application().stored(peer);
-                let json = stored.map(|stored| serde_json::to_string(&stored).unwrap());
-                self.peers.extend(json.map(|json| (peer, json)));
+                self.stored.extend(stored.map(|json| (peer, json)));
+                self.rows += 1;
             }
-            RoomCommand::Forget(peer) => drop(self.peers.remove(&peer)),
-            RoomCommand::Save(Saving { segments, obsolete, .. }) => {
-                self.segments.extend(segments);
-                obsolete.iter().for_each(|segment| drop(self.segments.remove(segment)));
+            RoomCommand::Forget(peer) => {
+                assert!(self.stored.remove(&peer).is_some(), "peer {peer} was stored");
+                self.rows += 1;
             }
+            RoomCommand::Save(Saving { parts, obsolete, .. }) => {
+                self.rows += parts.len() + obsolete.len();
+                self.log.extend(parts.into_iter().enumerate());
+                obsolete.iter().for_each(|part| drop(self.log.remove(part)));
+            }
+            RoomCommand::DeleteAll => self.delete_all(),
             RoomCommand::Deliver { session, delivery } => self.delivered.push((session, delivery)),
             question @ (RoomCommand::Verify { .. } | RoomCommand::Lookup { .. }) => self.open.push(question),
         }
@@ -178,6 +209,7 @@ impl Line {
     fn answer_all(&mut self) {
         while let Some(question) = self.open.pop() {
             let (now, deleted, tokens) = (self.now, self.deleted.clone(), self.tokens.clone());
+            let strangers = self.strangers.clone();
             self.act(|room| match question {
                 RoomCommand::Verify { asker, user } => {
                     let known = Verification::Account(tokens);
@@ -185,7 +217,7 @@ impl Line {
                     room.verified(asker, verification, now)
                 }
                 RoomCommand::Lookup { peer, user, ack } => {
-                    let stranger = deleted.contains(&user);
+                    let stranger = deleted.contains(&user) || strangers.contains(&user);
                     let membership =
                         if stranger { Membership::NotParticipant } else { Membership::Participant };
                     let admission = Admission { membership, tokens: Some(tokens) };
@@ -205,6 +237,29 @@ impl Line {
     fn tells(&mut self, session: &str, message: FromSession) {
         let now = self.now;
         self.act(|room| room.from_session(session, message, now));
+    }
+
+    /// The first offset that the Session object of that name was told.
+    fn offset_of(&mut self, session: &str) -> String {
+        let told = self.delivered();
+        let frames = told.iter().filter(|(to, _)| to == session).flat_map(|(_, delivery)| match delivery {
+            Delivery::Frame { frame, .. } => vec![frame.clone()],
+            Delivery::Joined { frames, .. } | Delivery::Recovered { frames, .. } => frames.clone(),
+            _ => Vec::new(),
+        });
+        let offsets: Vec<String> = frames.map(|frame| split(&frame).1).collect();
+        offsets.into_iter().find(|offset| !offset.is_empty()).unwrap()
+    }
+
+    fn recovers_through(&mut self, session: &str, user: usize, pid: &str, offset: &str) {
+        let recovering = Recovering {
+            recovery: Recovery { pid: pid.to_owned(), offset: offset.to_owned() },
+            credential: self.credential(user),
+            sid: format!("{session}-sid"),
+            pid: format!("{session}.pid"),
+        };
+        self.tells(session, FromSession::Recover(recovering));
+        self.answer_all();
     }
 
     fn joins_from(&mut self, session: &str, user: usize) {
@@ -244,13 +299,13 @@ impl Line {
     fn sleeps(&mut self) {
         let closed: Vec<LinkId> = self.closed.iter().map(|(link, _)| *link).collect();
         let attached = self.attached.iter().filter(|(link, _)| !closed.contains(link));
-        self.server = restored(
-            self.socket_auth,
-            attached.map(|(_, json)| json.clone()).collect(),
-            self.peers.values().cloned().collect(),
-            self.segments.clone().into_iter().collect(),
-            self.now,
-        );
+        let attached: Vec<String> = attached.map(|(_, json)| json.clone()).collect();
+        let stored = StoredRoom {
+            members: self.stored.clone().into_iter().collect(),
+            log: self.log.clone().into_iter().collect(),
+            id: None,
+        };
+        self.server = restored(self.socket_auth, attached, stored, self.now);
     }
 
     /// Every WebSocket is gone, the storage is there.
@@ -259,20 +314,40 @@ impl Line {
         self.sleeps();
     }
 
+    /// Time passes, and the alarm does what is due.
     fn waits(&mut self, millis: i64) {
-        self.now += millis;
-        let actions = self.server.tick(self.now);
-        self.perform(actions);
+        let until = self.now + millis;
+        while let Some(at) = self.alarm.take_if(|at| *at <= until) {
+            self.now = self.now.max(at);
+            let actions = self.server.tick(self.now);
+            self.perform(actions);
+        }
+        self.now = until;
+    }
+
+    /// The same, and every client pongs.
+    fn lives(&mut self, links: &[LinkId], millis: i64) {
+        let until = self.now + millis;
+        while self.now < until {
+            self.waits(1_000);
+            for link in links {
+                if self.heard.get(link).is_some_and(|heard| heard.iter().any(|frame| frame == "2")) {
+                    self.heard.get_mut(link).unwrap().retain(|frame| frame != "2");
+                    self.says(*link, "3");
+                }
+            }
+        }
     }
 }
 
 /// A frame and its offset.
 fn split(frame: &str) -> (String, String) {
-    let cut = frame.strip_suffix("\"]").and_then(|rest| rest.rsplit_once(",\"id-"));
+    let room = room_id().compact();
+    let cut = frame.strip_suffix("\"]").and_then(|rest| rest.rsplit_once(&format!(",\"{room}.")));
     let Some((event, offset)) = cut.filter(|_| frame.starts_with("42")) else {
         return (frame.to_owned(), String::new());
     };
-    (format!("{event}]"), format!("id-{offset}"))
+    (format!("{event}]"), format!("{room}.{offset}"))
 }
 
 /// The pid of a CONNECT reply.
@@ -385,7 +460,7 @@ fn an_offer_is_relayed_as_a_slice_of_the_frame_and_saved_before_it_is_sent() {
     let mut line = Line::new(SocketAuth::Required);
     let first = line.enters(0);
     let second = line.enters(1);
-    line.waits(1_000);
+    line.waits(6_000);
     let frame = format!(r#"42["offer","{}",{{"sdp" : "v=0","a":1.0}}]"#, room_id());
     let actions = line.server.receive_text(first, &frame, line.now);
     let [Action::Command(RoomCommand::Save(_)), Action::Send { to, message: Message::Text(sent) }] =
@@ -400,20 +475,18 @@ fn an_offer_is_relayed_as_a_slice_of_the_frame_and_saved_before_it_is_sent() {
 }
 
 #[test]
-fn what_a_rush_leaves_is_saved_when_it_is_over() {
+fn what_a_burst_leaves_is_saved_when_it_is_over() {
     let mut line = Line::new(SocketAuth::Required);
     let first = line.enters(0);
     line.enters(1);
-    line.waits(1_000);
-    line.server.next_deadline();
-    let segments = line.segments.len();
+    line.waits(6_000);
     for number in 0..5 {
         line.says(first, &format!(r#"42["offer","{}",{number}]"#, room_id()));
     }
-    assert_eq!(line.server.next_deadline(), Some(line.now + 250), "of an event, too");
-    line.waits(250);
-    let saved: String = line.segments.values().skip(segments).cloned().collect();
-    assert!(saved.contains("offer\\\",4"), "{saved}");
+    let saved = |line: &Line| line.log.values().cloned().collect::<String>();
+    assert!(!saved(&line).contains("offer"), "the store only knows of a burst");
+    line.waits(5_000);
+    assert!(saved(&line).contains("[\"offer\",4"), "{}", saved(&line));
 }
 
 #[test]
@@ -456,13 +529,22 @@ fn sleep_changes_nothing() {
     let mut line = Line::new(SocketAuth::Required);
     let first = line.enters(0);
     let second = line.enters(1);
+    let guest = line.opens(None);
+    let token = line.token(3);
+    line.says(guest, &format!(r#"40{{"token":"{token}"}}"#));
+    line.answer_all();
     let gone = line.enters(2);
+    line.waits(5_000);
     line.closes(gone, None);
     line.attached.remove(&gone);
     line.sleeps();
     line.heard.clear();
     line.says(first, &format!(r#"42["offer","{}",1]"#, room_id()));
     assert_eq!(line.events(second), [r#"42["offer",1]"#]);
+    line.says(guest, &format!(r#"42["join-room","{}"]"#, room_id()));
+    line.answer_all();
+    assert!(line.events(guest).iter().any(|event| event.contains("existing-users")), "who had not joined");
+    line.heard.clear();
     line.waits(10_000);
     assert_eq!(line.events(second), [format!(r#"42["user-disconnected","{}"]"#, line.users[2])]);
 }
@@ -490,7 +572,6 @@ fn couple(line: &mut Line) -> (LinkId, LinkId, String, String) {
     let heard = line.heard(link);
     let (pid, offset) = (pid(&heard[0]).to_owned(), split(&heard[1]).1);
     let bob = line.enters(1);
-    line.waits(1_000);
     (link, bob, pid, offset)
 }
 
@@ -507,21 +588,22 @@ fn who_comes_back_gets_what_it_missed_and_then_the_reply() {
     for crash in [false, true] {
         let mut line = Line::new(SocketAuth::Required);
         let (ann, mut bob, pid, offset) = couple(&mut line);
+        let of_bob = couple_offset(&mut line, bob);
         line.closes(ann, None);
         line.attached.remove(&ann);
         line.says(bob, &format!(r#"42["offer","{}",1]"#, room_id()));
         if crash {
-            line.waits(1_000);
+            line.waits(5_000);
             line.crashes();
-            bob = line.enters(1);
+            bob = returns(&mut line, 1, &of_bob.0, &of_bob.1);
         }
         let again = returns(&mut line, 0, &pid, &offset);
         let heard = line.events(again);
         assert!(heard.contains(&r#"42["offer",1]"#.to_owned()), "{heard:?}");
         assert!(heard.last().unwrap().contains(&pid), "the reply comes last: {heard:?}");
         line.heard.clear();
-        line.waits(60_000);
-        assert_eq!(line.events(bob).iter().filter(|frame| frame.contains("user-")).count(), 0);
+        line.lives(&[bob, again], 60_000);
+        assert_eq!(line.events(bob), Vec::<String>::new(), "nobody was told");
     }
 }
 
@@ -539,21 +621,230 @@ fn the_newest_holds_a_pid() {
 }
 
 #[test]
-fn a_pid_without_its_users_token_or_after_its_time_is_a_new_client() {
+fn a_pid_without_its_users_token_or_with_another_rooms_offset_is_a_new_client() {
     let mut line = Line::new(SocketAuth::Required);
-    let (ann, _, pid, offset) = couple(&mut line);
+    let (_, _, pid, offset) = couple(&mut line);
+    let elsewhere = format!("{}.x.1", RoomId::from_random([2; 16]).compact());
     for (user, pid, offset) in
-        [(2, pid.as_str(), offset.as_str()), (0, "id-0", &offset), (0, &pid, "id-0.1"), (0, &pid, "x")]
+        [(2, pid.as_str(), offset.as_str()), (0, "id-0", &offset), (0, &pid, &elsewhere), (0, &pid, "x")]
     {
         let link = returns(&mut line, user, pid, offset);
-        let reply = line.heard(link).remove(0);
-        assert!(reply.starts_with("40{") && !reply.contains(&format!("\"{pid}\"")), "{reply}");
+        let heard = line.heard(link);
+        assert!(heard.len() == 1 && heard[0].starts_with("40{"), "{heard:?}");
+        assert!(!heard[0].contains(&format!("\"{pid}\"")), "{heard:?}");
     }
     assert_eq!(line.closed, [], "none of it harmed its holder");
+}
+
+/// What a client hears that is joined again by the server.
+fn rejoined(line: &mut Line, link: LinkId, pid: &str, others: &[UserId]) {
+    let heard = line.events(link);
+    assert!(heard[0].starts_with("40{") && !heard[0].contains(pid), "a new client: {heard:?}");
+    let known = others.iter().map(|user| format!(r#"42["user-connected","{user}"]"#));
+    let ids: Vec<String> = others.iter().map(|user| format!("\"{user}\"")).collect();
+    let expected: Vec<String> =
+        known.chain([format!(r#"42["existing-users",[{}]]"#, ids.join(","))]).collect();
+    assert_eq!(heard[1..], expected);
+}
+
+#[test]
+fn who_comes_back_after_the_hold_is_joined_again() {
+    let mut line = Line::new(SocketAuth::Required);
+    let (ann, bob, pid, offset) = couple(&mut line);
     line.closes(ann, None);
-    line.waits(10_000);
+    line.lives(&[bob], 10_000);
+    let gone = format!(r#"42["user-disconnected","{}"]"#, line.users[0]);
+    assert_eq!(line.events(bob).last(), Some(&gone));
+    line.lives(&[bob], REJOIN_MS - 1_000);
+    line.sleeps();
     let late = returns(&mut line, 0, &pid, &offset);
-    assert!(!line.heard(late)[0].contains(&pid));
+    let others = [line.users[1]];
+    rejoined(&mut line, late, &pid, &others);
+    assert_eq!(line.events(bob), [format!(r#"42["user-connected","{}"]"#, line.users[0])]);
+    line.says(late, &format!(r#"421["join-room","{}"]"#, room_id()));
+    assert!(line.heard(late)[0].starts_with(r#"431[{"ok":true"#), "who does say it gets the ack");
+    let again = returns(&mut line, 0, &pid, &offset);
+    assert_eq!(line.heard(again).len(), 1, "once is enough");
+}
+
+#[test]
+fn who_comes_back_even_later_is_a_new_client_and_nothing_is_left() {
+    let mut line = Line::new(SocketAuth::Required);
+    let (ann, bob, pid, offset) = couple(&mut line);
+    line.closes(ann, None);
+    line.closes(bob, Some(1001));
+    line.waits(10_000 + REJOIN_MS);
+    assert!(line.stored.is_empty() && line.log.is_empty() && line.alarm.is_none());
+    let late = returns(&mut line, 0, &pid, &offset);
+    assert_eq!(line.heard(late).len(), 1);
+}
+
+#[test]
+fn after_a_burst_that_was_lost_with_its_object_everybody_is_joined_again() {
+    let mut line = Line::new(SocketAuth::Required);
+    let (_, bob, pid, offset) = couple(&mut line);
+    let of_bob = couple_offset(&mut line, bob);
+    line.says(bob, &format!(r#"42["offer","{}",1]"#, room_id()));
+    line.waits(1_000);
+    line.crashes();
+    let ann = returns(&mut line, 0, &pid, &offset);
+    let [user_0, user_1] = [line.users[0], line.users[1]];
+    rejoined(&mut line, ann, &pid, &[user_1]);
+    let bob = returns(&mut line, 1, &of_bob.0, &of_bob.1);
+    rejoined(&mut line, bob, &of_bob.0, &[user_0]);
+    assert_eq!(
+        line.events(ann),
+        [
+            format!(r#"42["user-disconnected","{user_1}"]"#),
+            format!(r#"42["user-connected","{user_1}"]"#)
+        ],
+        "in order"
+    );
+}
+
+#[test]
+fn who_missed_more_than_the_log_keeps_is_joined_again() {
+    let mut line = Line::new(SocketAuth::Required);
+    let (ann, bob, pid, offset) = couple(&mut line);
+    line.closes(ann, None);
+    for number in 0..=LOG.max_events {
+        line.says(bob, &format!(r#"42["offer","{}",{number}]"#, room_id()));
+    }
+    line.heard.clear();
+    let late = returns(&mut line, 0, &pid, &offset);
+    let others = [line.users[1]];
+    rejoined(&mut line, late, &pid, &others);
+    assert_eq!(line.events(bob).len(), 2, "gone, and come");
+}
+
+#[test]
+fn who_is_admitted_no_more_is_not_joined_again_and_told_so() {
+    let mut line = Line::new(SocketAuth::Required);
+    let (ann, bob, pid, offset) = couple(&mut line);
+    line.closes(ann, None);
+    line.lives(&[bob], 10_000);
+    line.strangers.push(line.users[0]);
+    let late = returns(&mut line, 0, &pid, &offset);
+    let heard = line.heard(late);
+    assert!(heard.len() == 2 && heard[1].contains("not_participant"), "{heard:?}");
+    assert!(split(&heard[1]).1.is_empty(), "and it carries no offset");
+}
+
+#[test]
+fn a_tokenless_client_is_joined_again_by_its_pid_alone() {
+    let mut line = Line::new(SocketAuth::Optional);
+    let link = line.opens(None);
+    line.says(link, "40");
+    line.says(link, &format!(r#"42["join-room","{}","{}"]"#, room_id(), line.users[0]));
+    line.answer_all();
+    let heard = line.heard(link);
+    let (pid, offset) = (pid(&heard[0]).to_owned(), split(&heard[1]).1);
+    line.closes(link, None);
+    line.waits(11_000);
+    let again = line.opens(None);
+    line.says(again, &format!(r#"40{{"pid":"{pid}","offset":"{offset}"}}"#));
+    line.answer_all();
+    rejoined(&mut line, again, &pid, &[]);
+    assert_eq!(line.application().online(), [line.users[0]]);
+}
+
+#[test]
+fn what_has_arrived_is_not_kept() {
+    let mut line = Line::new(SocketAuth::Required);
+    let (ann, bob, pid, offset) = couple(&mut line);
+    line.joins_from("s", 2);
+    line.says(bob, &format!(r#"42["chat-message","{}","secret"]"#, room_id()));
+    line.lives(&[ann, bob], 6_000);
+    let stored = |line: &Line| line.log.values().any(|part| part.contains("secret"));
+    assert!(stored(&line), "while nobody is known to have it");
+    line.lives(&[ann, bob], 20_000);
+    assert!(stored(&line), "the Session has not told what has arrived there");
+    let mark = line.delivered().into_iter().rev().find_map(|(_, delivery)| match delivery {
+        Delivery::Frame { mark, .. } => Some(mark),
+        _ => None,
+    });
+    line.tells("s", FromSession::Arrived(mark.unwrap()));
+    assert!(!stored(&line) && line.log.len() == 1);
+    line.closes(ann, None);
+    let again = returns(&mut line, 0, &pid, &offset);
+    let others = [line.users[1], line.users[2]];
+    rejoined(&mut line, again, &pid, &others);
+}
+
+#[test]
+fn rows_that_are_written() {
+    let mut line = Line::new(SocketAuth::Required);
+    // A handshake to a room that nobody has made, and a connection that joins nothing.
+    let query = Query::parse([("transport", "polling"), ("EIO", "4")]);
+    let opening = Opening { sid: "polling", handshake: "{}" };
+    let (_, actions) = line.server.request(9, &query, Method::Get, false, Some(opening), NOW);
+    line.perform(actions);
+    assert_eq!(line.rows, 0, "a handshake");
+    let mut line = Line::new(SocketAuth::Required);
+    let guest = line.opens(None);
+    line.closes(guest, Some(1001));
+    assert_eq!((line.rows, line.stored.len(), line.alarm), (2, 0, None), "an alarm, and all deleted");
+
+    let mut line = Line::new(SocketAuth::Required);
+    let alone = line.enters(0);
+    line.closes(alone, Some(1001));
+    assert_eq!(line.rows, 5, "connect, join and leave of one");
+    assert!(line.stored.is_empty() && line.log.is_empty() && line.alarm.is_none());
+
+    let mut line = Line::new(SocketAuth::Required);
+    let links = [line.enters(0), line.enters(1)];
+    line.lives(&links, 60_000);
+    let rows = |line: &mut Line| std::mem::take(&mut line.rows);
+    rows(&mut line);
+    line.lives(&links, 250_000);
+    assert_eq!(rows(&mut line), 10, "an idle room, over ten heartbeats");
+
+    line.says(links[0], &format!(r#"42["offer","{}",1]"#, room_id()));
+    line.lives(&links, 24_000);
+    assert_eq!(rows(&mut line), 6, "a lone event: five, and the heartbeat");
+
+    for number in 0..3_000 {
+        line.says(links[number % 2], &format!(r#"42["offer","{}",{number}]"#, room_id()));
+        line.lives(&links, 0);
+        line.waits(100);
+    }
+    let steady = rows(&mut line);
+    assert!(steady <= 90, "{steady} in 300 s of steady traffic: 0.3 a second");
+}
+
+#[test]
+fn what_an_earlier_version_stored_is_read() {
+    let mut line = Line::new(SocketAuth::Required);
+    let (user, elsewhere) = (line.users[0], line.users[1]);
+    let before = |peer: u32, user: usize, address: &str| {
+        let joined = format!(r#"{{"u":"{}","s":{peer}}}"#, line.users[user]);
+        let member = format!(r#"{{"s":"sid","r":"pid{peer}","a":{address}}}"#);
+        let credential = serde_json::to_string(&line.credential(user)).unwrap();
+        format!(r#"{{"i":{peer},"m":{member},"p":{{"c":{credential},"j":{joined},"r":{{"ahead":7}}}}}}"#)
+    };
+    let stored = [(3, before(3, 0, r#"{"h":5}"#)), (4, before(4, 1, r#"{"s":"session"}"#))];
+    line.stored.extend(stored);
+    line.log.insert(1, r#"{"tag":"a","reserved":3,"floor":0,"floors":[],"entries":[]}"#.to_owned());
+    line.stored.insert(5, "nonsense".to_owned());
+    line.stored.insert(6, r#"{"v":99,"room":"x"}"#.to_owned());
+    line.crashes();
+    assert_eq!(line.application().online(), [user, elsewhere]);
+    let offset = format!("{}.a.1", room_id().compact());
+    let again = returns(&mut line, 0, "pid3", &offset);
+    rejoined(&mut line, again, "pid3", &[elsewhere]);
+    let actions = line.server.tick(line.now);
+    line.perform(actions);
+    assert!(!line.stored.contains_key(&5) && !line.stored.contains_key(&6), "what cannot be read goes");
+}
+
+#[test]
+fn a_member_that_could_not_be_stored_is_gone() {
+    let mut line = Line::new(SocketAuth::Required);
+    let (ann, bob, ..) = couple(&mut line);
+    line.heard.clear();
+    line.act(|room| room.not_stored(0, NOW));
+    assert_eq!(line.closed, [(ann, None)]);
+    assert_eq!(line.events(bob), [format!(r#"42["user-disconnected","{}"]"#, line.users[0])]);
 }
 
 #[test]
@@ -564,10 +855,12 @@ fn a_session_object_is_one_more_way_to_reach_a_peer() {
     let connected = format!(r#"42["user-connected","{}"]"#, line.users[1]);
     assert_eq!(line.events(first), [connected]);
     let told = line.delivered();
-    assert_eq!(told.last(), Some(&("s".to_owned(), Delivery::Joined(true))), "{told:?}");
-    assert!(told.iter().any(|(_, delivery)| matches!(delivery, Delivery::Frame(f) if f.starts_with("431["))));
+    let [(session, Delivery::Joined { joined: true, mark: 4, frames })] = &told[..] else {
+        panic!("all that is told of a join comes at once: {told:?}")
+    };
+    assert!(session == "s" && frames.last().unwrap().starts_with("431["), "{frames:?}");
     line.says(first, &format!(r#"42["offer","{}",1]"#, room_id()));
-    let [(session, Delivery::Frame(frame))] = &line.delivered()[..] else { panic!("one frame") };
+    let [(session, Delivery::Frame { mark: 5, frame })] = &line.delivered()[..] else { panic!("one frame") };
     assert_eq!((session.as_str(), split(frame).0.as_str()), ("s", r#"42["offer",1]"#));
     let arguments = vec![format!("\"{}\"", room_id()), "2".to_owned()];
     line.tells("s", FromSession::Event { name: "\"answer\"".to_owned(), arguments, ack: None });
@@ -577,12 +870,34 @@ fn a_session_object_is_one_more_way_to_reach_a_peer() {
 }
 
 #[test]
+fn a_session_whose_client_leaves_the_room_is_told_and_forgotten() {
+    let mut line = Line::new(SocketAuth::Required);
+    let first = line.enters(0);
+    line.joins_from("s", 1);
+    line.delivered();
+    line.heard.clear();
+    let leave = FromSession::Event { name: "\"leave-room\"".to_owned(), arguments: Vec::new(), ack: Some(2) };
+    line.tells("s", leave);
+    let told = line.delivered();
+    assert!(matches!(&told[..], [(_, Delivery::Frame { .. }), (_, Delivery::Left)]), "{told:?}");
+    assert_eq!(line.events(first), [format!(r#"42["user-disconnected","{}"]"#, line.users[1])]);
+    assert_eq!(line.stored.len(), 1);
+    line.joins_from("s", 0);
+    assert!(line.heard(first)[0].contains("replaced"), "a tab that is replaced has left as well");
+    line.joins_from("t", 0);
+    let told = line.delivered();
+    assert!(told.contains(&("s".to_owned(), Delivery::Left)), "{told:?}");
+}
+
+#[test]
 fn a_refused_join_of_a_session_leaves_nothing() {
     let mut line = Line::new(SocketAuth::Required);
     line.deleted.push(line.users[1]);
     line.joins_from("s", 1);
-    assert_eq!(line.delivered().last(), Some(&("s".to_owned(), Delivery::Joined(false))));
-    assert!(line.peers.is_empty());
+    let told = line.delivered();
+    let [(_, Delivery::Joined { joined: false, frames, .. })] = &told[..] else { panic!("{told:?}") };
+    assert!(frames[0].contains("not_participant"), "{frames:?}");
+    assert_eq!((line.stored.len(), line.rows, line.alarm), (0, 0, None));
     line.tells("s", FromSession::Event { name: "\"x\"".to_owned(), arguments: Vec::new(), ack: None });
     assert_eq!(line.delivered(), [("s".to_owned(), Delivery::Abandon)]);
 }
@@ -594,24 +909,22 @@ fn a_session_whose_token_has_died_does_not_join_and_is_ended() {
     line.tokens.version = 1;
     line.joins_from("s", 0);
     let told = line.delivered();
-    let [(_, Delivery::Frame(refused)), (session, Delivery::Disconnect)] = &told[..] else {
+    let [(_, Delivery::Frame { frame: refused, .. }), (session, Delivery::Disconnect)] = &told[..] else {
         panic!("{told:?}")
     };
     assert!(session == "s" && refused.contains("token_revoked"), "{told:?}");
-    assert_eq!((line.events(bob), line.peers.len()), (Vec::new(), 1), "nobody was told, nothing is left");
+    assert_eq!((line.events(bob), line.stored.len()), (Vec::new(), 1), "nobody was told, nothing is left");
 }
 
 #[test]
 fn a_join_or_recovery_that_is_under_way_when_the_token_dies_is_refused() {
     let mut line = Line::new(SocketAuth::Required);
     line.joins_from("s", 0);
-    let offset = line.delivered().iter().find_map(|(_, delivery)| match delivery {
-        Delivery::Frame(frame) => Some(split(frame).1).filter(|offset| !offset.is_empty()),
-        _ => None,
-    });
-    let recovery = Recovery { pid: "s.pid".to_owned(), offset: offset.unwrap() };
-    let (credential, user) = (line.credential(0), line.users[0]);
-    line.tells("t", FromSession::Recover(Recovering { recovery, credential: credential.clone() }));
+    let (recovery, user) = (Recovery { pid: "s.pid".to_owned(), offset: line.offset_of("s") }, line.users[0]);
+    let credential = line.credential(0);
+    let (sid, pid) = ("t-sid".to_owned(), "t.pid".to_owned());
+    let recovering = Recovering { recovery, credential: credential.clone(), sid, pid };
+    line.tells("t", FromSession::Recover(recovering));
     let arguments = vec![format!("\"{}\"", room_id())];
     let (sid, pid) = ("u-sid".to_owned(), "u.pid".to_owned());
     line.tells("u", FromSession::Join(Joining { sid, pid, credential, arguments, ack: Some(1) }));
@@ -624,12 +937,11 @@ fn a_join_or_recovery_that_is_under_way_when_the_token_dies_is_refused() {
     let told = line.delivered();
     assert!(told.contains(&("t".to_owned(), Delivery::NotRecovered)), "{told:?}");
     assert!(told.contains(&("u".to_owned(), Delivery::Disconnect)), "{told:?}");
-    assert!(
-        !told
-            .iter()
-            .any(|(_, delivery)| matches!(delivery, Delivery::Joined(true) | Delivery::Recovered { .. }))
-    );
-    assert!(line.peers.is_empty());
+    let is_in = |delivery: &Delivery| {
+        matches!(delivery, Delivery::Joined { joined: true, .. } | Delivery::Recovered { .. })
+    };
+    assert!(!told.iter().any(|(_, delivery)| is_in(delivery)));
+    assert!(line.stored.is_empty());
 }
 
 #[test]
@@ -637,29 +949,66 @@ fn a_peer_recovers_from_one_session_object_to_another() {
     let mut line = Line::new(SocketAuth::Required);
     let bob = line.enters(1);
     line.joins_from("s", 0);
-    let offset = line.delivered().iter().find_map(|(_, delivery)| match delivery {
-        Delivery::Frame(frame) => Some(split(frame).1).filter(|offset| !offset.is_empty()),
-        _ => None,
-    });
-    let offset = offset.unwrap();
+    let offset = line.offset_of("s");
     line.says(bob, &format!(r#"42["offer","{}",1]"#, room_id()));
     line.delivered();
-    let recover = |line: &mut Line, session: &str, user: usize| {
-        let recovery = Recovery { pid: "s.pid".to_owned(), offset: offset.clone() };
-        let credential = line.credential(user);
-        line.tells(session, FromSession::Recover(Recovering { recovery, credential }));
-        line.answer_all();
-        line.delivered()
-    };
-    assert_eq!(recover(&mut line, "t", 2), [("t".to_owned(), Delivery::NotRecovered)]);
-    let told = recover(&mut line, "t", 0);
-    let [(gone, Delivery::Abandon), (session, Delivery::Recovered { sid, frames })] = &told[..] else {
+    line.recovers_through("t", 2, "s.pid", &offset);
+    assert_eq!(line.delivered(), [("t".to_owned(), Delivery::NotRecovered)]);
+    line.recovers_through("t", 0, "s.pid", &offset);
+    let told = line.delivered();
+    let [(gone, Delivery::Abandon), (session, Delivery::Recovered { sid, frames, .. })] = &told[..] else {
         panic!("{told:?}")
     };
     assert_eq!((gone.as_str(), session.as_str(), sid.as_str()), ("s", "t", "s-sid"));
     let missed: Vec<String> = frames.iter().map(|frame| split(frame).0).collect();
     assert!(missed.ends_with(&[r#"42["offer",1]"#.to_owned()]), "{missed:?}");
     line.act(|room| room.session_unreachable("t", NOW));
-    line.waits(10_000);
+    line.lives(&[bob], 10_000);
     assert!(line.events(bob).last().unwrap().contains("user-disconnected"));
+}
+
+#[test]
+fn who_comes_back_late_through_a_session_object_is_joined_again() {
+    let mut line = Line::new(SocketAuth::Required);
+    let bob = line.enters(1);
+    line.joins_from("s", 0);
+    let offset = line.offset_of("s");
+    line.tells("s", FromSession::Gone { left: false });
+    line.lives(&[bob], 30_000);
+    line.heard.clear();
+    line.recovers_through("t", 0, "s.pid", &offset);
+    let told = line.delivered();
+    let [(session, Delivery::Joined { joined: true, frames, .. })] = &told[..] else { panic!("{told:?}") };
+    assert_eq!((session.as_str(), frames.len()), ("t", 2));
+    assert_eq!(line.events(bob), [format!(r#"42["user-connected","{}"]"#, line.users[0])]);
+    line.tells("t", FromSession::Gone { left: true });
+    assert_eq!(line.stored.len(), 1, "who said goodbye is not waited for");
+}
+
+#[test]
+fn a_peer_recovers_from_either_kind_of_connection_to_the_other() {
+    let mut line = Line::new(SocketAuth::Required);
+    let (_, bob, pid, offset) = couple(&mut line);
+    line.recovers_through("t", 0, &pid, &offset);
+    let told = line.delivered();
+    assert!(matches!(&told[..], [(_, Delivery::Recovered { .. })]), "{told:?}");
+    assert_eq!(line.closed.len(), 1, "the socket's place is taken");
+    let here = returns(&mut line, 0, &pid, &offset);
+    assert!(line.heard(here).last().unwrap().contains(&pid));
+    assert_eq!(line.delivered(), [("t".to_owned(), Delivery::Abandon)]);
+    assert_eq!(line.events(bob), Vec::<String>::new(), "nobody was told");
+}
+
+/// The pid of somebody who is here, and an offset of now: what a client would bring.
+fn couple_offset(line: &mut Line, link: LinkId) -> (String, String) {
+    let attachment = line.attached[&link].clone();
+    let peer: PeerId = {
+        let value: serde_json::Value = serde_json::from_str(&attachment).unwrap();
+        value["p"]["a"][0][1]["i"].as_u64().unwrap().try_into().unwrap()
+    };
+    let application = line.application();
+    let number = application.log.mark();
+    let (pid, next) = (application.members.get(&peer).unwrap().pid.clone(), application.log.next_offset());
+    let tag = next.rsplit_once('.').unwrap().0.to_owned();
+    (pid, format!("{tag}.{number}"))
 }

@@ -5,6 +5,7 @@ use zetra_domain::{HonouredTokens, ObjectIds, Timestamp, TokenKey};
 use zetra_runtime::SocketAuth;
 
 use super::*;
+use crate::exchange::Delivery;
 
 const NOW: i64 = 1_700_000_000_000;
 const SOCKET: SocketId = 7;
@@ -13,6 +14,7 @@ struct Story {
     gateway: Gateway,
     users: Vec<UserId>,
     stored: Option<String>,
+    kept: Option<String>,
 }
 
 fn key() -> TokenKey {
@@ -23,9 +25,8 @@ fn settings() -> GatewaySettings {
     GatewaySettings {
         authenticator: Authenticator { token_key: key(), socket_auth: SocketAuth::Required },
         limits: zetra_signalling::Limits { max_present: 64, hold: 10_000, rate: Default::default() },
-        name: "here".to_owned(),
+        report_interval: 10_000,
         new_id: || "id".to_owned(),
-        is_session: Box::new(|name| matches!(name, "here" | "home")),
     }
 }
 
@@ -41,7 +42,8 @@ impl Story {
     fn new() -> Self {
         let mut ids = ObjectIds::new([5; 8]);
         let users = (0..2).map(|_| ids.user(Timestamp::from_millis(NOW))).collect();
-        Self { gateway: Gateway::restore(settings(), None, None, &[]), users, stored: None }
+        let gateway = Gateway::restore(settings(), Some("here".to_owned()), None, Vec::new());
+        Self { gateway, users, stored: None, kept: None }
     }
 
     /// Connected and verified.
@@ -55,8 +57,16 @@ impl Story {
     fn joined() -> Self {
         let mut story = Self::connected();
         story.joins(room());
-        story.delivered(room(), Delivery::Joined(true));
+        story.delivered(room(), joined(true, 1));
         story
+    }
+
+    /// After a sleep, or after a loss of the object where nothing is `kept`. Nobody has called yet.
+    fn restarts(&self, kept: bool) -> Self {
+        let kept = self.kept.iter().filter(|_| kept);
+        let connected = kept.map(|kept| (SOCKET, serde_json::from_str(kept).unwrap())).collect();
+        let gateway = Gateway::restore(settings(), None, self.stored.as_deref(), connected);
+        Self { gateway, users: self.users.clone(), stored: self.stored.clone(), kept: self.kept.clone() }
     }
 
     fn connects(&mut self, recovery: &str) -> Vec<String> {
@@ -86,7 +96,13 @@ impl Story {
     }
 
     fn delivered(&mut self, from: RoomId, delivery: Delivery) -> Vec<String> {
-        let effects = self.gateway.deliver(from, delivery);
+        let effects = self.gateway.deliver(from, vec![delivery]);
+        self.told(effects)
+    }
+
+    /// A pong: what the engine's mark was has arrived.
+    fn arrives(&mut self, mark: Mark, now: i64) -> Vec<String> {
+        let effects = self.gateway.arrived(SOCKET, mark, now);
         self.told(effects)
     }
 
@@ -100,7 +116,7 @@ impl Story {
         for effect in effects {
             told.push(match effect {
                 Effect::Command(GatewayCommand::Store) => {
-                    self.stored = self.gateway.guest().map(|guest| serde_json::to_string(guest).unwrap());
+                    self.stored = self.gateway.stored();
                     continue;
                 }
                 Effect::Command(GatewayCommand::Forget) => {
@@ -108,20 +124,22 @@ impl Story {
                     "forget".to_owned()
                 }
                 Effect::Command(GatewayCommand::Verify { .. }) => "verify".to_owned(),
-                Effect::Command(GatewayCommand::FindHome { home, pid }) => format!("find {pid} at {home}"),
-                Effect::Command(GatewayCommand::SetHome { home, pid, room }) => {
-                    format!("{pid} of {home} is in {}", room.map_or("none".to_owned(), named))
-                }
                 Effect::Command(GatewayCommand::Tell { room, message }) => {
                     let what = match message {
                         FromSession::Join(_) => "join".to_owned(),
                         FromSession::Event { name, arguments, .. } => format!("{name} {arguments:?}"),
                         FromSession::Recover(asked) => format!("recover {}", asked.recovery.pid),
+                        FromSession::Arrived(mark) => format!("arrived {mark}"),
                         FromSession::Gone { left } => format!("gone, left: {left}"),
                     };
                     format!("{} < {what}", named(room))
                 }
+                Effect::Replay { frames, .. } if frames.is_empty() => continue,
                 Effect::Replay { frames, .. } => frames.join(" "),
+                Effect::Keep(_) => {
+                    self.kept = self.gateway.kept(SOCKET).map(|kept| serde_json::to_string(&kept).unwrap());
+                    continue;
+                }
                 Effect::Accept { sid, pid, .. } => format!("accept {sid} {}", pid.unwrap()),
                 Effect::Refuse { error, .. } => error,
                 Effect::Emit { emission, .. } => emission.frame("/").text(),
@@ -141,34 +159,56 @@ fn named(id: RoomId) -> String {
     if id == room() { "room".to_owned() } else { "other".to_owned() }
 }
 
+fn joined(joined: bool, mark: Mark) -> Delivery {
+    Delivery::Joined { joined, mark, frames: Vec::new() }
+}
+
+fn frame(mark: Mark) -> Delivery {
+    Delivery::Frame { mark, frame: "4x".to_owned() }
+}
+
 #[test]
-fn a_client_is_let_in_and_gets_a_pid_that_names_this_object() {
+fn a_client_is_let_in() {
     let mut story = Story::new();
     assert_eq!(story.connects(""), ["wait", "verify"]);
-    assert_eq!(story.verified(0), ["accept id here.id", "resume"]);
+    assert_eq!(story.verified(0), ["accept id id", "resume"]);
+    assert_eq!(story.stored, None, "nothing is stored of who is in no room");
     let mut refused = Story::new();
     refused.connects("");
     assert!(refused.verified(1)[0].contains("token_invalid"));
 }
 
 #[test]
-fn without_a_room_events_are_judged_here() {
+fn without_a_room_events_are_judged_here_and_refusals_carry_no_offset() {
     let mut story = Story::connected();
     assert!(story.says("offer", &[&format!("\"{}\"", room()), "1"], Some(1))[0].contains("not_in_room"));
     let told = story.says("join-room", &["\"nonsense\""], None);
-    assert!(told[0].contains("Invalid room or user ID") && told[0].ends_with(",\"-\"]"), "{told:?}");
+    assert!(told[0].contains("Invalid room or user ID") && told[0].ends_with("}]"), "{told:?}");
 }
 
 #[test]
 fn after_a_join_events_go_to_the_room_and_frames_come_back() {
     let mut story = Story::connected();
     assert_eq!(story.joins(room()), ["wait", "room < join"]);
-    assert_eq!(story.delivered(room(), Delivery::Frame("4x".to_owned())), ["4x"], "before the outcome too");
-    assert_eq!(story.delivered(room(), Delivery::Joined(true)), ["here.id of here is in room", "resume"]);
+    let outcome = Delivery::Joined { joined: true, mark: 1, frames: vec!["4a".to_owned(), "4b".to_owned()] };
+    assert_eq!(story.delivered(room(), outcome), ["4a 4b", "resume"]);
+    assert!(story.stored.is_some());
     assert_eq!(story.says("offer", &["1", "2"], None), ["room < \"offer\" [\"1\", \"2\"]"]);
-    assert_eq!(story.delivered(other_room(), Delivery::Frame("4x".to_owned())), Vec::<String>::new());
-    assert_eq!(story.delivered(room(), Delivery::Disconnect), ["disconnect, close: true"]);
-    assert!(story.stored.is_none() && !story.gateway.is_connected());
+    assert_eq!(story.delivered(room(), frame(2)), ["4x"]);
+    assert_eq!(story.delivered(other_room(), frame(2)), Vec::<String>::new());
+    assert_eq!(story.delivered(room(), Delivery::Disconnect), ["disconnect, close: true", "forget"]);
+    assert!(!story.gateway.is_connected() && !story.gateway.needs_storage());
+}
+
+#[test]
+fn who_leaves_its_room_is_judged_here_again() {
+    let mut story = Story::joined();
+    assert!(story.gateway.needs_storage());
+    assert_eq!(story.delivered(other_room(), Delivery::Left), Vec::<String>::new());
+    assert_eq!(story.delivered(room(), Delivery::Left), ["forget"]);
+    assert!(!story.gateway.needs_storage());
+    assert!(story.says("offer", &[&format!("\"{}\"", room()), "1"], Some(1))[0].contains("not_in_room"));
+    assert_eq!(story.joins(room()), ["wait", "room < join"]);
 }
 
 #[test]
@@ -186,91 +226,134 @@ fn whom_a_second_room_ends_has_left_the_first() {
 fn the_first_room_is_left_when_the_second_has_taken_the_client() {
     let mut story = Story::joined();
     story.joins(other_room());
-    assert_eq!(story.delivered(other_room(), Delivery::Joined(false)), ["resume"]);
+    assert_eq!(story.delivered(other_room(), joined(false, 9)), ["resume"]);
     assert_eq!(story.says("x", &[], None), ["room < \"x\" []"], "still in the first");
     story.joins(other_room());
-    assert_eq!(
-        story.delivered(other_room(), Delivery::Joined(true)),
-        ["room < gone, left: true", "here.id of here is in other", "resume"]
-    );
+    assert_eq!(story.delivered(room(), frame(2)), ["4x"], "and it hears the first until then");
+    assert_eq!(story.delivered(other_room(), joined(true, 9)), ["room < gone, left: true", "resume"]);
+    assert_eq!(story.delivered(room(), frame(3)), Vec::<String>::new());
 }
 
 #[test]
 fn the_room_hears_of_the_end_of_a_connection() {
-    let lost = Story::joined().gone(Departure::Lost);
-    assert_eq!(lost, ["room < gone, left: false", "here.id of here is in room"], "it may come back");
-    let left = Story::joined().gone(Departure::Left);
-    assert_eq!(left, ["room < gone, left: true", "here.id of here is in none", "forget"]);
+    assert_eq!(Story::joined().gone(Departure::Lost), ["room < gone, left: false"]);
+    assert_eq!(Story::joined().gone(Departure::Left), ["room < gone, left: true"]);
     let mut joining = Story::joined();
     joining.joins(other_room());
-    let told = joining.gone(Departure::Lost);
-    assert_eq!(told[..2], ["room < gone, left: false", "other < gone, left: false"]);
+    assert_eq!(joining.gone(Departure::Lost), ["room < gone, left: false", "other < gone, left: false"]);
+    let mut story = Story::joined();
+    story.gone(Departure::Lost);
+    assert!(!story.gateway.needs_storage(), "and nothing is left of the object");
 }
 
 #[test]
-fn nothing_is_left_of_an_object_that_nobody_needs() {
-    assert_eq!(Story::connected().gone(Departure::Lost), ["forget"], "it was in no room");
-    let mut home = Story::joined();
-    home.gateway.home_kept(NOW + 1_000);
-    assert_eq!(home.gateway.next_deadline(), None, "while the client is here");
-    home.gone(Departure::Lost);
-    assert_eq!(home.gateway.next_deadline(), Some(NOW + 1_000));
-    let effects = home.gateway.tick(NOW + 1_000);
-    assert_eq!(home.told(effects), ["forget"]);
-    assert_eq!(home.gateway.next_deadline(), None);
+fn the_room_learns_what_has_arrived_with_the_next_event_or_after_a_while() {
+    let mut story = Story::joined();
+    story.delivered(room(), frame(4));
+    let mark = story.gateway.mark(SOCKET);
+    assert_eq!(story.arrives(mark, NOW), ["room < arrived 4"]);
+    story.delivered(room(), frame(6));
+    let mark = story.gateway.mark(SOCKET);
+    assert_eq!(story.arrives(mark, NOW + 9_999), Vec::<String>::new(), "told lately");
+    assert_eq!(story.says("x", &[], None), ["room < arrived 6", "room < \"x\" []"]);
+    assert_eq!(story.says("x", &[], None), ["room < \"x\" []"], "it is no news");
+    assert_eq!(story.arrives(mark, NOW + 60_000), Vec::<String>::new(), "nor is it later");
+    story.joins(other_room());
+    story.delivered(other_room(), joined(true, 2));
+    assert_eq!(story.arrives(mark, NOW + 60_000), Vec::<String>::new(), "that was the other room's");
 }
 
 #[test]
-fn who_comes_back_is_looked_for_at_home() {
-    let recovery = r#""pid":"home.1","offset":"x.1","#;
+fn what_was_delivered_before_a_sleep_is_reported_after_it() {
+    let mut story = Story::joined();
+    story.delivered(room(), frame(4));
+    let mut awake = story.restarts(true);
+    assert_eq!(awake.gateway.name(), "here");
+    let mark = awake.gateway.mark(SOCKET);
+    assert_eq!(awake.arrives(mark, NOW), ["room < arrived 4"]);
+    let mut again = awake.restarts(true);
+    let mark = again.gateway.mark(SOCKET);
+    assert_eq!(again.arrives(mark, NOW + 60_000), Vec::<String>::new(), "once");
+}
+
+fn returning() -> String {
+    format!(r#""pid":"old","offset":"{}.x.1","#, room().compact())
+}
+
+#[test]
+fn who_comes_back_is_looked_for_in_the_room_of_its_offset() {
     let mut story = Story::new();
-    story.connects(recovery);
-    assert_eq!(story.verified(0), ["find home.1 at home"]);
-    let effects = story.gateway.home_found(Some(room()), NOW);
-    assert_eq!(story.told(effects), ["room < recover home.1"]);
-    let recovered = Delivery::Recovered { sid: "old".to_owned(), frames: vec!["4missed".to_owned()] };
-    assert_eq!(story.delivered(room(), recovered), ["4missed", "accept old home.1", "resume"]);
+    story.connects(&returning());
+    assert_eq!(story.verified(0), ["room < recover old"]);
+    let recovered =
+        Delivery::Recovered { sid: "sid".to_owned(), mark: 7, frames: vec!["4missed".to_owned()] };
+    assert_eq!(story.delivered(room(), recovered), ["4missed", "accept sid old", "resume"]);
     assert_eq!(story.says("x", &[], None), ["room < \"x\" []"]);
 }
 
 #[test]
-fn who_cannot_be_put_back_is_a_new_client() {
-    let recovery = r#""pid":"home.1","offset":"x.1","#;
-    let mut nowhere = Story::new();
-    nowhere.connects(recovery);
-    nowhere.verified(0);
-    let effects = nowhere.gateway.home_found(None, NOW);
-    assert_eq!(nowhere.told(effects), ["accept id here.id", "resume"]);
+fn who_is_joined_again_gets_new_ids_and_what_a_newcomer_gets() {
+    let mut story = Story::new();
+    story.connects(&returning());
+    story.verified(0);
+    let outcome = Delivery::Joined { joined: true, mark: 7, frames: vec!["4users".to_owned()] };
+    assert_eq!(story.delivered(room(), outcome), ["accept id id", "4users", "resume"]);
+    assert_eq!(story.says("x", &[], None), ["room < \"x\" []"]);
     let mut refused = Story::new();
-    refused.connects(recovery);
+    refused.connects(&returning());
     refused.verified(0);
-    let effects = refused.gateway.home_found(Some(room()), NOW);
-    refused.told(effects);
-    assert_eq!(refused.delivered(room(), Delivery::NotRecovered), ["accept id here.id", "resume"]);
-    let mut forged = Story::new();
-    forged.connects(r#""pid":"forged.1","offset":"x.1","#);
-    assert_eq!(forged.verified(0), ["accept id here.id", "resume"], "no object is woken for it");
+    let outcome = Delivery::Joined { joined: false, mark: 7, frames: vec!["4refused".to_owned()] };
+    assert_eq!(refused.delivered(room(), outcome), ["accept id id", "4refused", "resume"]);
+    assert!(!refused.gateway.needs_storage());
+}
+
+#[test]
+fn who_cannot_be_put_back_is_a_new_client() {
+    let mut refused = Story::new();
+    refused.connects(&returning());
+    refused.verified(0);
+    assert_eq!(refused.delivered(room(), Delivery::NotRecovered), ["accept id id", "resume"]);
+    let mut nowhere = Story::new();
+    nowhere.connects(r#""pid":"old","offset":"-","#);
+    assert_eq!(nowhere.verified(0), ["accept id id", "resume"], "no object is woken for it");
 }
 
 #[test]
 fn a_sleep_changes_nothing_and_after_a_crash_the_room_is_told() {
     let story = Story::joined();
-    let stored = || serde_json::from_str(story.stored.as_deref().unwrap()).unwrap();
-    let mut awake =
-        Story { gateway: Gateway::restore(settings(), Some(stored()), None, &[SOCKET]), ..Story::new() };
-    assert_eq!(awake.says("x", &[], None), ["room < \"x\" []"]);
-    let mut crashed =
-        Story { gateway: Gateway::restore(settings(), Some(stored()), None, &[]), ..Story::new() };
-    assert_eq!(crashed.gateway.next_deadline(), Some(0));
+    assert_eq!(story.restarts(true).says("x", &[], None), ["room < \"x\" []"]);
+    let mut crashed = story.restarts(false);
+    assert_eq!((crashed.gateway.name(), crashed.gateway.next_deadline()), ("here", Some(0)));
     let effects = crashed.gateway.tick(NOW);
     assert_eq!(crashed.told(effects), ["room < gone, left: false"]);
+    assert!(!crashed.gateway.needs_storage());
+    let mut guest = Story::connected();
+    let keep = vec![Effect::Keep(SOCKET)];
+    guest.told(keep);
+    assert!(guest.restarts(true).says("join-room", &[], None)[0].contains("invalid_payload"));
+}
+
+#[test]
+fn what_an_earlier_version_stored_is_read() {
+    let mut story = Story::new();
+    let room_id = room();
+    let before = format!(r#"{{"socket":7,"sid":"s","pid":"here.p","credential":"o","room":"{room_id}"}}"#);
+    story.stored = Some(before);
+    let mut crashed = story.restarts(false);
+    let effects = crashed.gateway.tick(NOW);
+    assert_eq!(crashed.told(effects), ["room < gone, left: false"]);
+    for unreadable in ["nonsense", r#"{"v":99,"name":"a","room":null}"#] {
+        story.stored = Some(unreadable.to_owned());
+        assert_eq!(story.restarts(false).gateway.next_deadline(), None);
+    }
 }
 
 #[test]
 fn another_object_that_does_not_answer_ends_the_connection() {
     let mut story = Story::connected();
     story.joins(room());
-    assert_eq!(story.gateway.next_deadline(), Some(NOW + PATIENCE_MS));
+    let week = NOW + 7 * 86_400_000;
+    assert_eq!(story.gateway.next_deadline(), Some(week), "the heartbeat will look at it");
     let effects = story.gateway.tick(NOW + PATIENCE_MS);
     assert_eq!(story.told(effects), ["abandon"]);
     let mut unreachable = Story::joined();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::engine::{Frame, Violation};
+use crate::engine::{Departure, Frame, Query, Violation};
 
 const SID: &str = "session-1";
 
@@ -13,15 +13,21 @@ const SID: &str = "session-1";
 /// next tick.
 #[derive(Default)]
 struct Echo {
+    opened: Vec<SessionKey>,
     closed: Vec<(SessionKey, Departure)>,
     later: Vec<SessionKey>,
+    /// Messages sent.
+    sent: Mark,
+    arrived: Vec<Mark>,
 }
 
 impl Protocol for Echo {
     type Command = String;
     type Kept = String;
 
-    fn open(&mut self, _: SessionKey, _: &str, _now: i64) {}
+    fn open(&mut self, session: SessionKey, _: &str, _now: i64) {
+        self.opened.push(session);
+    }
 
     fn text<'a>(
         &mut self,
@@ -39,6 +45,7 @@ impl Protocol for Echo {
             _ => {
                 let frame = Frame { head: "4".to_owned(), relayed: message, ..Frame::default() };
                 let volatile = message == "volatile";
+                self.sent += 1;
                 out.push(Output::Send { to: vec![session], message: Message::Text(frame), volatile });
             }
         }
@@ -66,12 +73,24 @@ impl Protocol for Echo {
         out.push(Output::Send { to, message: Message::text("4later".to_owned()), volatile: false });
     }
 
+    fn mark(&self, _: SessionKey) -> Mark {
+        self.sent
+    }
+
+    fn arrived(&mut self, _: SessionKey, mark: Mark, _now: i64, _: &mut Outbox<'_, String>) {
+        self.arrived.push(mark);
+    }
+
     fn next_deadline(&self) -> Option<i64> {
         None
     }
 
     fn kept(&self, session: SessionKey) -> Option<String> {
         Some(session.to_string())
+    }
+
+    fn needs_storage(&self) -> bool {
+        false
     }
 }
 
@@ -410,17 +429,71 @@ fn frames_beyond_the_limit_close_with_1009() {
 }
 
 #[test]
-fn the_first_ping_comes_an_interval_after_the_open_the_next_after_the_pong() {
+fn pings_come_an_interval_apart_and_pongs_are_judged_at_the_next() {
     let (mut line, link) = Line::websocket();
     assert_eq!(line.server.next_deadline(), Some(25_000));
     assert_eq!(line.ticks_at(25_000), [format!("{link} < 2")]);
-    assert_eq!(line.server.next_deadline(), Some(45_000));
+    assert_eq!(line.server.next_deadline(), Some(50_000));
     line.now = 30_000;
     line.says(link, "3");
-    assert_eq!(line.server.next_deadline(), Some(55_000));
-    line.now = 40_000;
+    assert_eq!(line.server.next_deadline(), None, "a pong moves nothing");
+    assert_eq!(line.ticks_at(50_000), [format!("{link} < 2")]);
+    assert_eq!(line.ticks_at(75_000), [format!("{link} closed None")]);
+}
+
+#[test]
+fn all_sessions_are_pinged_at_once() {
+    let (mut line, first) = Line::websocket();
+    line.now = 10_000;
+    let second = line.upgrade("transport=websocket&EIO=4").unwrap();
+    line.now = 24_500;
+    let third = line.upgrade("transport=websocket&EIO=4").unwrap();
+    line.heard();
+    assert_eq!(line.ticks_at(25_000), [format!("{first} < 2"), format!("{second} < 2")]);
+    line.says(first, "3");
+    line.says(second, "3");
+    assert_eq!(line.ticks_at(50_000).len(), 3, "{third} with them");
+}
+
+#[test]
+fn a_pong_that_is_owed_proves_what_was_said_before_its_ping() {
+    let (mut line, link) = Line::websocket();
     line.says(link, "3");
-    assert_eq!(line.server.next_deadline(), Some(55_000), "an unsolicited pong changes nothing");
+    line.says(link, "4x");
+    line.ticks_at(25_000);
+    line.says(link, "4y");
+    line.says(link, "3");
+    line.says(link, "3");
+    assert_eq!(line.server.protocol.arrived, [1], "the second one is not owed");
+    line.ticks_at(50_000);
+    let attachment = serde_json::from_str(&line.attached[&link]).unwrap();
+    line.server = Server::restore(Settings::default(), vec![attachment], |_| Echo::default());
+    line.says(link, "3");
+    assert_eq!(line.server.protocol.arrived, Vec::<Mark>::new(), "nor is one after a sleep a proof");
+}
+
+#[test]
+fn a_poll_proves_what_the_poll_before_it_brought() {
+    let mut line = Line::polling();
+    line.post("4a\u{1e}4b");
+    assert_eq!(line.poll(), "200 4a\u{1e}4b");
+    assert_eq!(line.server.protocol.arrived, Vec::<Mark>::new());
+    let parked = line.parks();
+    assert_eq!(line.server.protocol.arrived, [2]);
+    line.post("4c");
+    assert_eq!(line.answer(parked), "200 4c");
+    line.parks();
+    assert_eq!(line.server.protocol.arrived, [2, 3]);
+}
+
+#[test]
+fn a_handshake_that_nobody_comes_back_to_costs_no_deadline() {
+    let mut line = Line::polling();
+    assert_eq!(line.server.next_deadline(), None);
+    assert_eq!(line.server.protocol.opened, Vec::<SessionKey>::new());
+    line.parks();
+    assert_eq!(line.server.next_deadline(), Some(25_000));
+    assert_eq!(line.server.protocol.opened.len(), 1);
 }
 
 #[test]
@@ -445,10 +518,11 @@ fn the_first_other_packet_instead_of_a_pong_gives_time_once() {
     line.ticks_at(25_000);
     line.now = 40_000;
     line.says(link, "4x");
-    assert_eq!(line.server.next_deadline(), Some(60_000));
-    line.now = 50_000;
+    line.now = 45_000;
     line.says(link, "4x");
-    assert_eq!(line.ticks_at(60_000), [format!("{link} closed None")]);
+    assert_eq!(line.ticks_at(50_000), Vec::<String>::new(), "no second ping while a pong is owed");
+    line.says(link, "4x");
+    assert_eq!(line.ticks_at(75_000), [format!("{link} closed None")]);
 }
 
 #[test]
@@ -497,7 +571,7 @@ fn a_probe_that_fails_leaves_the_polling_session() {
     assert_eq!(line.probe(), None, "a second one meanwhile");
     assert_eq!(line.says(link, "4x"), [format!("{link} closed None")]);
     let link = line.probe().unwrap();
-    assert_eq!(line.server.next_deadline(), Some(10_000));
+    assert_eq!(line.server.next_deadline(), Some(25_000), "judged at the next beat");
     assert_eq!(line.ticks_at(10_000), [format!("{link} closed None")]);
     let link = line.probe().unwrap();
     let actions = line.server.closed(link, None, 10_000);
@@ -543,7 +617,7 @@ fn a_session_over_websocket_survives_a_sleep() {
         assert_eq!(kept.len(), 1);
         Echo::default()
     });
-    assert_eq!(line.server.next_deadline(), Some(45_000));
+    assert_eq!(line.server.next_deadline(), Some(50_000));
     assert_eq!(line.says(link, "4x"), [format!("{link} < 4x")]);
     assert!(line.upgrade("transport=websocket&EIO=4").unwrap() > link, "names are not used again");
 }

@@ -1,0 +1,90 @@
+//! How sessions end.
+
+use super::{Action, Actions, LinkId, NOOP, Protocol, Response, Server, Session};
+use crate::engine::{
+    Departure, Message, SessionKey,
+    transport::{Closing, Polling, Transport},
+};
+
+const CLOSE: &str = "1";
+/// To a session that is being closed and has heard everything else.
+const FAREWELL: &str = "6\u{1e}1";
+/// A client that closes may have sent a poll that the close overtook.
+const OVERTAKEN_MS: i64 = 1_000;
+
+
+impl<P: Protocol> Server<P> {
+    /// The server's own, orderly end of a session. What waits is told first, and alone: a client acts on
+    /// the close packet of a payload before it acts on the messages in front of it.
+    pub(super) fn close(&mut self, key: SessionKey, now: i64, actions: &mut Actions<'_, P>) {
+        let until = now + self.settings.timing.close_timeout;
+        match self.polling(key) {
+            Some(polling) if polling.parked.is_none() || !polling.waiting.is_empty() => {
+                polling.closing = Some(Closing { farewell: FAREWELL, until });
+                self.deadline_moved = true;
+            }
+            _ => self.end(key, CLOSE, None, actions),
+        }
+    }
+
+    pub(super) fn closed_by_client(&mut self, key: SessionKey, now: i64, actions: &mut Actions<'_, P>) {
+        match self.polling(key) {
+            Some(polling) if polling.closing.is_some() => return,
+            Some(polling) if polling.parked.is_none() => {
+                polling.closing = Some(Closing { farewell: NOOP, until: now + OVERTAKEN_MS });
+                polling.waiting.take();
+                let probe = polling.probe.take();
+                probe.into_iter().for_each(|probe| self.close_link(probe.link, None, actions));
+            }
+            _ => self.end(key, NOOP, None, actions),
+        }
+        self.tell_closed(key, Departure::Lost, now, actions);
+    }
+
+    /// Ends a session that broke the protocol or timed out.
+    pub(super) fn fail(&mut self, key: SessionKey, code: Option<u16>, now: i64, actions: &mut Actions<'_, P>) {
+        if self.sessions.contains_key(&key) {
+            self.end(key, CLOSE, code, actions);
+            self.tell_closed(key, Departure::Lost, now, actions);
+        }
+    }
+
+    /// Forgets the session; a poll that waits gets `farewell`, a WebSocket is closed.
+    pub(super) fn end(&mut self, key: SessionKey, farewell: &str, code: Option<u16>, actions: &mut Actions<'_, P>) {
+        if let Some(polling) = self.polling(key)
+            && let Some(request) = polling.parked.take()
+        {
+            polling.waiting.push(Message::text(farewell.to_owned()));
+            let response = Response::Payload(polling.waiting.take_payload());
+            actions.push(Action::Respond { request, response });
+        }
+        if let Some(Session { transport: Transport::WebSocket(link), .. }) = self.sessions.get(&key) {
+            let link = *link;
+            self.close_link(link, code, actions);
+        }
+        self.forget(key, actions);
+    }
+
+    pub(super) fn forget(&mut self, key: SessionKey, actions: &mut Actions<'_, P>) {
+        self.deadline_moved = true;
+        let session = self.sessions.remove(&key);
+        if let Some(Session { transport: Transport::Polling(Polling { probe: Some(probe), .. }), .. }) =
+            session
+        {
+            self.close_link(probe.link, None, actions);
+        }
+    }
+
+    pub(super) fn tell_closed(&mut self, key: SessionKey, departure: Departure, now: i64, actions: &mut Actions<'_, P>) {
+        self.deadline_moved = true;
+        let mut out = Vec::new();
+        self.protocol.closed(key, departure, now, &mut out);
+        self.carry_out(out, now, actions);
+    }
+
+    pub(super) fn close_link(&mut self, link: LinkId, code: Option<u16>, actions: &mut Actions<'_, P>) {
+        if self.links.remove(&link).is_some() {
+            actions.push(Action::Close { link, code });
+        }
+    }
+}

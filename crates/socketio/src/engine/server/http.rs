@@ -1,0 +1,241 @@
+//! Requests: handshakes, polls and posts.
+
+use super::{
+    Action, Actions, Opening, Protocol, Reception, RequestId, Response, Server, Session,
+};
+use crate::engine::{
+    Message, Method, Query, RequestError, Route, SessionKey, Settings, TransportName,
+    heartbeat::Heartbeat,
+    payload::{self, Part},
+    transport::{Polling, Transport},
+};
+
+/// A poll during an upgrade is answered after this time; one that is still there when the upgrade is
+/// complete came too late.
+const RELEASE_MS: i64 = 100;
+
+
+impl<P: Protocol> Server<P> {
+    /// A request, its body not read yet. `octets` tells of `Content-Type: application/octet-stream`.
+    pub fn request(
+        &mut self,
+        id: RequestId,
+        query: &Query,
+        method: Method,
+        octets: bool,
+        opening: Option<Opening<'_>>,
+        now: i64,
+    ) -> (Reception, Actions<'static, P>) {
+        let mut actions = Vec::new();
+        let reception = match (query.route(method, |_| true), opening) {
+            (Ok(Route::Open(transport)), Some(opening)) => {
+                Ok(self.open(id, transport, opening, now, &mut actions))
+            }
+            (Ok(Route::Open(_)), None) => Err(RequestError::BAD_REQUEST),
+            (Ok(Route::Session { sid, transport }), _) => {
+                self.expire(sid, now, &mut actions);
+                self.find(sid, query, transport, method)
+                    .map(|key| self.request_of(key, id, method, octets, now, &mut actions))
+            }
+            (Err(error), _) => Err(error),
+        };
+        let reception = reception.unwrap_or_else(|error| {
+            actions.push(Action::Respond { request: id, response: Response::Refused(error, method) });
+            Reception::Http
+        });
+        self.flush(&mut actions);
+        (reception, actions)
+    }
+
+    /// The body of a request that was received as [`Reception::Body`].
+    pub fn post<'a>(&mut self, id: RequestId, body: &'a str, now: i64) -> Actions<'a, P> {
+        let mut actions = Vec::new();
+        if let Some(key) = self.end_post(id) {
+            for part in payload::split(body) {
+                let packet = match part {
+                    Some(Part::Text(text)) => self.packet(key, text, now, &mut actions),
+                    Some(Part::Binary(bytes)) => self.binary(key, bytes, now, &mut actions),
+                    None => Err(()),
+                };
+                if packet.is_err() {
+                    self.fail(key, None, now, &mut actions);
+                }
+                if !self.sessions.contains_key(&key) {
+                    break;
+                }
+            }
+        }
+        actions.push(Action::Respond { request: id, response: Response::Ok });
+        self.flush(&mut actions);
+        actions
+    }
+
+    /// The body is larger than `max_payload`, or no text: the session stays as it was.
+    pub fn post_refused(&mut self, id: RequestId, status: u16) -> Actions<'static, P> {
+        self.end_post(id);
+        vec![Action::Respond { request: id, response: Response::Empty(status) }]
+    }
+
+    /// The client gave up a request: its session is lost, as the client must know what arrived.
+    pub fn aborted(&mut self, id: RequestId, now: i64) -> Actions<'static, P> {
+        let mut actions = Vec::new();
+        let parked = self.sessions.iter_mut().find_map(|(key, session)| match &mut session.transport {
+            Transport::Polling(polling) => polling.parked.take_if(|parked| *parked == id).map(|_| *key),
+            Transport::WebSocket(_) => None,
+        });
+        if let Some(key) = parked.or_else(|| self.end_post(id)) {
+            self.fail(key, None, now, &mut actions);
+        }
+        // Nobody reads it, but every request is answered.
+        actions.push(Action::Respond { request: id, response: Response::Empty(400) });
+        self.flush(&mut actions);
+        actions
+    }
+
+    pub(super) fn open(
+        &mut self,
+        id: RequestId,
+        transport: TransportName,
+        opening: Opening<'_>,
+        now: i64,
+        actions: &mut Actions<'static, P>,
+    ) -> Reception {
+        let Settings { timing, limits } = self.settings;
+        let upgrades = if transport == TransportName::Polling { "\"websocket\"" } else { "" };
+        let packet = format!(
+            r#"0{{"sid":"{}","upgrades":[{upgrades}],"pingInterval":{},"pingTimeout":{},"maxPayload":{}}}"#,
+            opening.sid, timing.ping_interval, timing.ping_timeout, limits.max_payload
+        );
+        let key = self.new_id();
+        self.deadline_moved = true;
+        let (transport, reception) = match transport {
+            TransportName::Polling => {
+                let unopened = Some(opening.handshake.to_owned());
+                (Transport::Polling(Polling { unopened, ..Polling::default() }), Reception::Http)
+            }
+            TransportName::WebSocket => {
+                self.protocol.open(key, opening.handshake, now);
+                let link = self.new_id();
+                self.links.insert(link, key);
+                (Transport::WebSocket(link), Reception::WebSocket(link))
+            }
+        };
+        let beat = self.sessions.values().next().map(|session| session.heartbeat.next_beat());
+        let (sid, heartbeat) = (opening.sid.to_owned(), Heartbeat::begin(now, beat, timing));
+        self.sessions.insert(key, Session { sid, transport, heartbeat, pinged_at: None });
+        match reception {
+            Reception::WebSocket(link) => {
+                actions.push(Action::Attach(link));
+                actions.push(Action::Send { to: vec![link], message: Message::text(packet) });
+            }
+            Reception::Http | Reception::Body | Reception::Refused => {
+                actions.push(Action::Respond { request: id, response: Response::Payload(packet) });
+            }
+        }
+        reception
+    }
+
+    /// A heartbeat that was missed counts from its deadline on, not from the next tick.
+    pub(super) fn expire(&mut self, sid: &str, now: i64, actions: &mut Actions<'_, P>) {
+        let session = self.sessions.iter().find(|(_, session)| session.sid == sid);
+        if let Some((&key, _)) = session.filter(|(_, session)| session.is_overdue(now)) {
+            self.fail(key, None, now, actions);
+        }
+    }
+
+    pub(super) fn find(
+        &self,
+        sid: &str,
+        query: &Query,
+        transport: TransportName,
+        method: Method,
+    ) -> Result<SessionKey, RequestError> {
+        let found = self.sessions.iter().find(|(_, session)| session.sid == sid);
+        let (key, session) = found.ok_or(RequestError::SESSION_UNKNOWN)?;
+        let fits = match (&session.transport, method) {
+            (_, Method::Upgrade) => transport == TransportName::WebSocket,
+            (Transport::Polling(_), _) => transport == TransportName::Polling,
+            // Over WebSocket there is nothing that a plain request could ask for.
+            (Transport::WebSocket(_), _) => false,
+        };
+        if fits && query.is_version_4() { Ok(*key) } else { Err(RequestError::BAD_REQUEST) }
+    }
+
+    pub(super) fn request_of(
+        &mut self,
+        key: SessionKey,
+        id: RequestId,
+        method: Method,
+        octets: bool,
+        now: i64,
+        actions: &mut Actions<'static, P>,
+    ) -> Reception {
+        let respond = |response| Action::Respond { request: id, response };
+        if let Some(handshake) = self.polling(key).and_then(|polling| polling.unopened.take()) {
+            self.protocol.open(key, &handshake, now);
+            self.deadline_moved = true;
+        }
+        match method {
+            Method::Upgrade => return self.probe(key, now),
+            Method::Get => self.poll(key, id, now, actions),
+            Method::Other => actions.push(respond(Response::Empty(500))),
+            Method::Post => {
+                let Some(polling) = self.polling(key) else { return Reception::Http };
+                if octets || polling.posting.is_some() {
+                    self.fail(key, None, now, actions);
+                    actions.push(respond(Response::Empty(400)));
+                } else {
+                    polling.posting = Some(id);
+                    self.posts.insert(id, key);
+                    return Reception::Body;
+                }
+            }
+        }
+        Reception::Http
+    }
+
+    pub(super) fn poll(
+        &mut self,
+        key: SessionKey,
+        id: RequestId,
+        now: i64,
+        actions: &mut Actions<'static, P>,
+    ) {
+        let Some(polling) = self.polling(key) else { return };
+        if polling.parked.is_some() {
+            self.fail(key, None, now, actions);
+            actions.push(Action::Respond { request: id, response: Response::Empty(400) });
+            return;
+        }
+        let arrived = polling.answered_at.take();
+        self.arrived(key, arrived, now, actions);
+        let mark = self.protocol.mark(key);
+        let Some(polling) = self.polling(key) else {
+            actions.push(Action::Respond { request: id, response: Response::Empty(400) });
+            return;
+        };
+        let payload = if !polling.waiting.is_empty() {
+            polling.answered_at = Some(mark);
+            polling.waiting.take_payload()
+        } else if let Some(closing) = polling.closing {
+            self.forget(key, actions);
+            closing.farewell.to_owned()
+        } else {
+            polling.parked = Some(id);
+            if let Some(probe) = polling.probe.as_mut().filter(|probe| probe.answered) {
+                probe.release_at = Some(now + RELEASE_MS);
+                self.deadline_moved = true;
+            }
+            return;
+        };
+        actions.push(Action::Respond { request: id, response: Response::Payload(payload) });
+    }
+
+    pub(super) fn end_post(&mut self, id: RequestId) -> Option<SessionKey> {
+        let key = self.posts.remove(&id)?;
+        if let Some(polling) = self.polling(key) {
+            polling.posting = None;
+        }
+        Some(key)
+    }
+}

@@ -1,0 +1,149 @@
+//! Frames of WebSockets, and the upgrade from polling.
+
+use super::{Action, Actions, LinkId, Protocol, Reception, Response, Server, release};
+use crate::engine::{
+    Departure, Message, Method, RequestError, SessionKey,
+    transport::{Probe, Transport},
+};
+
+/// WebSocket close codes (RFC 6455, 7.4.1).
+const GOING_AWAY: u16 = 1001;
+const TOO_LARGE: u16 = 1009;
+
+
+impl<P: Protocol> Server<P> {
+    /// A text frame. One that was not looked at for its size is [`Server::oversize`]'s.
+    pub fn receive_text<'a>(&mut self, link: LinkId, frame: &'a str, now: i64) -> Actions<'a, P> {
+        let mut actions = Vec::new();
+        let Some(key) = self.links.get(&link).copied() else { return actions };
+        if frame.len() > self.settings.limits.max_payload {
+            self.fail_link(link, key, Some(TOO_LARGE), now, &mut actions);
+        } else if self.is_probe(key, link) {
+            self.probe_says(key, link, frame, &mut actions);
+        } else if self.packet(key, frame, now, &mut actions).is_err() {
+            self.fail(key, None, now, &mut actions);
+        }
+        self.flush(&mut actions);
+        actions
+    }
+
+    pub fn receive_binary(&mut self, link: LinkId, frame: Vec<u8>, now: i64) -> Actions<'static, P> {
+        let mut actions = Vec::new();
+        let Some(key) = self.links.get(&link).copied() else { return actions };
+        if frame.len() > self.settings.limits.max_payload {
+            self.fail_link(link, key, Some(TOO_LARGE), now, &mut actions);
+        } else if self.is_probe(key, link) {
+            self.fail_link(link, key, None, now, &mut actions);
+        } else if self.binary(key, frame, now, &mut actions).is_err() {
+            self.fail(key, None, now, &mut actions);
+        }
+        self.flush(&mut actions);
+        actions
+    }
+
+    /// A frame that is larger than `max_payload` and was not even looked at.
+    pub fn oversize(&mut self, link: LinkId, now: i64) -> Actions<'static, P> {
+        let mut actions = Vec::new();
+        if let Some(key) = self.links.get(&link).copied() {
+            self.fail_link(link, key, Some(TOO_LARGE), now, &mut actions);
+        }
+        actions
+    }
+
+    /// The WebSocket is gone. `code` is the close frame's, where there was one.
+    pub fn closed(&mut self, link: LinkId, code: Option<u16>, now: i64) -> Actions<'static, P> {
+        let mut actions = Vec::new();
+        let Some(key) = self.links.remove(&link) else { return actions };
+        if self.is_probe(key, link) {
+            self.forget_probe(key);
+            return actions;
+        }
+        let departure = if code == Some(GOING_AWAY) { Departure::Left } else { Departure::Lost };
+        if self.sessions.remove(&key).is_some() {
+            self.tell_closed(key, departure, now, &mut actions);
+        }
+        self.flush(&mut actions);
+        actions
+    }
+
+    /// A WebSocket for a session that there is. A second one does the first no harm.
+    pub(super) fn probe(&mut self, key: SessionKey, now: i64) -> Reception {
+        let link = self.new_id();
+        let until = now + self.settings.timing.upgrade_timeout;
+        match self.polling(key).filter(|polling| polling.probe.is_none() && polling.closing.is_none()) {
+            Some(polling) => {
+                polling.probe = Some(Probe { link, answered: false, until, release_at: None });
+                self.links.insert(link, key);
+                self.deadline_moved = true;
+                Reception::WebSocket(link)
+            }
+            None => Reception::Refused,
+        }
+    }
+
+    pub(super) fn probe_says(&mut self, key: SessionKey, link: LinkId, frame: &str, actions: &mut Actions<'_, P>) {
+        let Some(polling) = self.polling(key) else { return };
+        match frame {
+            "2probe" => {
+                polling.probe =
+                    polling.probe.map(|probe| Probe { answered: true, release_at: None, ..probe });
+                let parked = polling.parked.take();
+                actions.push(Action::Send { to: vec![link], message: Message::text("3probe".to_owned()) });
+                release(parked, actions);
+            }
+            "5" => self.upgrade(key, link, actions),
+            _ => {
+                self.forget_probe(key);
+                self.close_link(link, None, actions);
+            }
+        }
+    }
+
+    pub(super) fn upgrade(&mut self, key: SessionKey, link: LinkId, actions: &mut Actions<'_, P>) {
+        let Some(session) = self.sessions.get_mut(&key) else { return };
+        let before = std::mem::replace(&mut session.transport, Transport::WebSocket(link));
+        self.deadline_moved = true;
+        if let Transport::Polling(mut polling) = before {
+            match polling.parked.filter(|_| polling.probe.is_some_and(|probe| probe.release_at.is_some())) {
+                Some(request) => {
+                    let response = Response::Refused(RequestError::BAD_REQUEST, Method::Get);
+                    actions.push(Action::Respond { request, response });
+                }
+                None => release(polling.parked, actions),
+            }
+            let waiting = polling.waiting.take().into_iter();
+            actions.extend(waiting.map(|message| Action::Send { to: vec![link], message }));
+        }
+        self.attach(key, actions);
+    }
+
+    /// A frame on this link was too bad to be read: the link ends, and with it the session it carries.
+    pub(super) fn fail_link(
+        &mut self,
+        link: LinkId,
+        key: SessionKey,
+        code: Option<u16>,
+        now: i64,
+        actions: &mut Actions<'_, P>,
+    ) {
+        if self.is_probe(key, link) {
+            self.forget_probe(key);
+            self.close_link(link, code, actions);
+        } else {
+            self.fail(key, code, now, actions);
+        }
+    }
+
+    pub(super) fn is_probe(&self, key: SessionKey, link: LinkId) -> bool {
+        match self.sessions.get(&key).map(|session| &session.transport) {
+            Some(Transport::Polling(polling)) => polling.probe.is_some_and(|probe| probe.link == link),
+            Some(Transport::WebSocket(_)) | None => false,
+        }
+    }
+
+    pub(super) fn forget_probe(&mut self, key: SessionKey) {
+        if let Some(polling) = self.polling(key) {
+            polling.probe = None;
+        }
+    }
+}

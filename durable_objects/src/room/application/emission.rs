@@ -1,0 +1,214 @@
+//! What follows from the room machine's effects: who is told, what is logged, what is stored.
+
+use std::borrow::Cow;
+
+use zetra_signalling::{Outgoing, Peer, PeerId, Refusal};
+use zetra_socketio::{Effect, Emission, Log, ack, engine::Frame};
+
+use super::{
+    Out, RoomApplication, RoomCommand, RoomEffect, deliver,
+    member::{Address, LostMember},
+};
+use crate::{exchange::Delivery, offset};
+
+/// Who may be joined again; past that the one who has been away the longest is forgotten.
+const MAX_LOST: usize = 256;
+
+impl RoomApplication {
+    pub(super) fn perform<'a>(&mut self, effects: Vec<RoomEffect<'a>>, now: i64) -> Out<'a> {
+        let mut out = Vec::with_capacity(effects.len() + 1);
+        let (mut forgotten, mut left) = (Vec::new(), Vec::new());
+        let deadline = self.log.next_deadline();
+        for effect in effects {
+            match effect {
+                RoomEffect::Emit { to, event } => self.emit(&to, &event, now, &mut out),
+                RoomEffect::Ack { peer, id, body } => match self.address(peer) {
+                    Some(Address::Here(socket)) => {
+                        let (socket, attachments) = (*socket, Vec::new());
+                        out.push(Effect::Ack { socket, id, arguments: body.json(), attachments });
+                    }
+                    Some(Address::Session(session)) => {
+                        let (mark, frame) = (self.log.mark(), ack("/", id, &body.json(), 0));
+                        out.push(deliver(session, Delivery::Frame { mark, frame }));
+                    }
+                    Some(Address::Nowhere) | None => {}
+                },
+                RoomEffect::Lookup { peer, user, ack } => {
+                    if let Some(Address::Here(socket)) = self.address(peer) {
+                        out.push(Effect::Wait(*socket));
+                    }
+                    out.push(Effect::Command(RoomCommand::Lookup { peer, user, ack }));
+                }
+                RoomEffect::Store(peer) => {
+                    self.store(peer, &mut out);
+                    left.push(peer);
+                }
+                RoomEffect::Keep(peer) => self.keep(peer, &mut out),
+                RoomEffect::Forget(peer) => {
+                    if self.members.get(&peer).is_some_and(|member| member.stored) {
+                        out.push(Effect::Command(RoomCommand::Forget(peer)));
+                    }
+                    forgotten.push(peer);
+                }
+                RoomEffect::Expire { peer, user, credential } => {
+                    let pid = self.members.get(&peer).map(|member| member.pid.clone());
+                    let (has_token, back_by) = (credential.user().is_some(), now + self.settings.rejoin);
+                    if let Some(pid) = pid {
+                        self.lost.insert(peer, LostMember { pid, user, has_token, back_by });
+                        out.push(Effect::Command(RoomCommand::Store(peer)));
+                    }
+                    forgotten.push(peer);
+                }
+                RoomEffect::Disconnect(peer) => match self.address(peer) {
+                    Some(Address::Here(socket)) => {
+                        out.push(Effect::Disconnect { socket: *socket, close: true });
+                    }
+                    Some(Address::Session(session)) => out.push(deliver(session, Delivery::Disconnect)),
+                    Some(Address::Nowhere) | None => {}
+                },
+                // A room is no lobby.
+                RoomEffect::Elsewhere { .. } => {}
+            }
+        }
+        for peer in left {
+            self.dismiss_guest(peer, &mut out, &mut forgotten);
+        }
+        for peer in forgotten {
+            self.log.forget(peer);
+            self.members.remove(&peer);
+            let socket = self.sockets.iter().find(|(_, of)| **of == peer).map(|(socket, _)| *socket);
+            socket.map(|socket| self.sockets.remove(&socket));
+        }
+        self.forget_lost(now, &mut out);
+        self.save(&mut out);
+        if self.log.next_deadline() != deadline {
+            out.push(Effect::Reschedule);
+        }
+        out
+    }
+
+    /// What must outlive the connection is stored, and nothing of those who have not joined.
+    fn store(&mut self, peer: PeerId, out: &mut Out<'_>) {
+        let joined = self.room.peer(peer).is_some_and(Peer::is_joined);
+        let Some(member) = self.members.get_mut(&peer) else { return };
+        if joined {
+            out.push(Effect::Command(RoomCommand::Store(peer)));
+        } else {
+            self.log.forget(peer);
+            if member.stored {
+                out.push(Effect::Command(RoomCommand::Forget(peer)));
+            }
+        }
+        let was_guest = std::mem::replace(&mut member.stored, joined) != joined;
+        if was_guest {
+            self.keep(peer, out);
+        }
+    }
+
+    /// Who is reached through a Session object and not in the room any more is that object's again.
+    fn dismiss_guest(&mut self, peer: PeerId, out: &mut Out<'_>, forgotten: &mut Vec<PeerId>) {
+        let joined = self.room.peer(peer).is_some_and(Peer::is_joined);
+        if let (false, Some(Address::Session(session))) = (joined, self.address(peer)) {
+            out.push(deliver(session, Delivery::Left));
+            self.room.depart(peer);
+            forgotten.push(peer);
+        }
+    }
+
+    fn keep(&self, peer: PeerId, out: &mut Out<'_>) {
+        if let Some(Address::Here(socket)) = self.address(peer) {
+            out.push(Effect::Keep(*socket));
+        }
+    }
+
+    /// Lets go of those who did not come back in time.
+    fn forget_lost(&mut self, now: i64, out: &mut Out<'_>) {
+        let late: Vec<PeerId> =
+            self.lost.iter().filter(|(_, lost)| lost.back_by <= now).map(|(peer, _)| *peer).collect();
+        late.into_iter().for_each(|peer| self.forget_one_lost(peer, out));
+        while self.lost.len() > MAX_LOST {
+            let oldest = self.lost.iter().min_by_key(|(_, lost)| lost.back_by).map(|(peer, _)| *peer);
+            oldest.into_iter().for_each(|peer| self.forget_one_lost(peer, out));
+        }
+    }
+
+    fn forget_one_lost(&mut self, peer: PeerId, out: &mut Out<'_>) {
+        self.lost.remove(&peer);
+        out.retain(|effect| !matches!(effect, Effect::Command(RoomCommand::Store(of)) if *of == peer));
+        out.push(Effect::Command(RoomCommand::Forget(peer)));
+    }
+
+    /// Who is in the room needs no other way back into it.
+    pub(super) fn forget_lost_user(&mut self, peer: PeerId, out: &mut Out<'_>) {
+        let Some(user) = self.room.peer(peer).and_then(Peer::user) else { return };
+        let same: Vec<PeerId> =
+            self.lost.iter().filter(|(_, lost)| lost.user == user).map(|(peer, _)| *peer).collect();
+        same.into_iter().for_each(|peer| self.forget_one_lost(peer, out));
+    }
+
+    /// Tells the store what it has to know, or to forget everything.
+    fn save(&mut self, out: &mut Out<'_>) {
+        if self.needs_storage_now() {
+            if let Some(saving) = self.log.take_saving() {
+                // First, so that the runtime sends nothing before it is written.
+                let place = if saving.before_sending { 0 } else { out.len() };
+                out.insert(place, Effect::Command(RoomCommand::Save(saving)));
+            }
+            self.has_storage = true;
+        } else if std::mem::take(&mut self.has_storage) {
+            let is_storing = |effect: &Effect<'_, RoomCommand>| {
+                let Effect::Command(command) = effect else { return false };
+                matches!(command, RoomCommand::Store(_) | RoomCommand::Forget(_) | RoomCommand::Save(_))
+            };
+            out.retain(|effect| !is_storing(effect));
+            self.log = Log::new(offset::tag(self.id, &(self.settings.new_id)()), self.settings.log);
+            // The alarm goes too.
+            out.extend([Effect::Command(RoomCommand::DeleteAll), Effect::Reschedule]);
+        }
+    }
+
+    pub(super) fn needs_storage_now(&self) -> bool {
+        !self.lost.is_empty() || self.members.values().any(|member| member.stored)
+    }
+
+    /// `42["name",argument,"offset"]`, in which a relayed value is still the slice that came. What is
+    /// said to nobody who has joined, a refused join for instance, has no offset and is not kept:
+    /// there is nothing to recover, here, and maybe something elsewhere.
+    fn emit<'a>(&mut self, to: &[PeerId], event: &Outgoing<'a>, now: i64, out: &mut Out<'a>) {
+        let (head, relayed, closing) = event.argument();
+        let is_member = |peer: &PeerId| self.room.peer(*peer).is_some_and(Peer::is_joined);
+        // A flood of refusals is not worth keeping.
+        let is_flood = matches!(event, Outgoing::Error { refusal: Refusal::RateLimited, .. });
+        let is_kept = !is_flood && to.iter().any(is_member);
+        let tail = if is_kept {
+            Cow::Owned([closing, ",\"", &self.log.next_offset(), "\""].concat())
+        } else {
+            Cow::Borrowed(closing)
+        };
+        let name = Cow::Borrowed(event.name());
+        let emission = Emission { name, arguments: Frame { head, relayed, tail }, ..Emission::default() };
+        let frame = emission.frame("/").text();
+        let (mut sockets, mut sessions) = (Vec::with_capacity(to.len()), Vec::new());
+        for peer in to {
+            match self.address(*peer) {
+                Some(Address::Here(socket)) => sockets.push(*socket),
+                Some(Address::Session(session)) => sessions.push(session.clone()),
+                Some(Address::Nowhere) | None => {}
+            }
+        }
+        if is_kept {
+            self.log.append(to, frame.clone(), now);
+        }
+        let mark = self.log.mark();
+        out.extend(
+            sessions.iter().map(|name| deliver(name, Delivery::Frame { mark, frame: frame.clone() })),
+        );
+        if !sockets.is_empty() {
+            out.push(Effect::Emit { to: sockets, emission });
+        }
+    }
+
+    fn address(&self, peer: PeerId) -> Option<&Address> {
+        self.members.get(&peer).map(|member| &member.address)
+    }
+}

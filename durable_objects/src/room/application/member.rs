@@ -1,0 +1,149 @@
+//! What the room knows of a peer besides what the room machine does: how it is reached, and by what it
+//! recovers. In three forms: in memory, in the object's storage, in a WebSocket's attachment.
+//!
+//! Stored forms have a version. The one before is still read; what cannot be read is no member.
+
+use serde::{Deserialize, Serialize};
+use zetra_domain::{RoomId, UserId};
+use zetra_signalling::{Credential, Peer, PeerId, Rate};
+use zetra_socketio::SocketId;
+
+const VERSION: u32 = 2;
+
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Member {
+    /// The public id of its socket.
+    #[serde(rename = "s")]
+    pub sid: String,
+    /// The secret by which it recovers.
+    #[serde(rename = "r")]
+    pub pid: String,
+    #[serde(rename = "a")]
+    pub address: Address,
+    /// It is in the object's storage.
+    #[serde(skip)]
+    pub stored: bool,
+    /// Who it was, if it was lost and comes back too late to go on. Only until it has joined.
+    #[serde(skip)]
+    pub was: Option<PeerId>,
+}
+
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Address {
+    #[serde(rename = "h")]
+    Here(SocketId),
+    /// The name of a Session object.
+    #[serde(rename = "s")]
+    Session(String),
+    #[serde(rename = "n")]
+    Nowhere,
+}
+
+/// Somebody who was in the room, was lost and is not held any longer, but may come back.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct LostMember {
+    #[serde(rename = "r")]
+    pub pid: String,
+    #[serde(rename = "u")]
+    pub user: UserId,
+    /// It had a token, so it needs one to come back.
+    #[serde(rename = "t")]
+    pub has_token: bool,
+    /// Milliseconds since the epoch.
+    #[serde(rename = "b")]
+    pub back_by: i64,
+}
+
+/// What is stored of a peer that is in the room, or may come back to it.
+pub(super) enum Stored {
+    Member(Member, Peer),
+    Lost(LostMember),
+}
+
+/// What is kept of a socket while the object sleeps.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct KeptMember {
+    #[serde(rename = "v")]
+    version: u32,
+    #[serde(rename = "r")]
+    pub(super) room: RoomId,
+    #[serde(rename = "i")]
+    pub(super) peer: PeerId,
+    #[serde(rename = "e")]
+    pub(super) rate: Rate,
+    /// What nothing is stored of, as it has not joined.
+    #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
+    pub(super) guest: Option<Guest>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Guest {
+    #[serde(rename = "s")]
+    pub sid: String,
+    #[serde(rename = "r")]
+    pub pid: String,
+    #[serde(rename = "c")]
+    pub credential: Credential,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Row {
+    v: u32,
+    room: RoomId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    member: Option<(Member, Peer)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lost: Option<LostMember>,
+}
+
+/// Version 1 had no version, and its room was stored beside it.
+#[derive(Deserialize)]
+struct Version1 {
+    #[serde(rename = "m")]
+    member: Member,
+    #[serde(rename = "p")]
+    peer: Peer,
+}
+
+impl Member {
+    pub fn new(sid: String, pid: String, address: Address) -> Self {
+        Self { sid, pid, address, stored: false, was: None }
+    }
+}
+
+impl KeptMember {
+    pub(super) fn new(room: RoomId, peer: PeerId, rate: Rate, guest: Option<Guest>) -> Self {
+        Self { version: VERSION, room, peer, rate, guest }
+    }
+
+    /// The attachments of another version are of sockets that are gone, or should be.
+    pub(super) fn is_readable(&self) -> bool {
+        self.version == VERSION
+    }
+}
+
+impl Stored {
+    /// As it is stored, with its room.
+    pub fn to_json(&self, room: RoomId) -> Option<String> {
+        let row = match self {
+            Self::Member(member, peer) => {
+                Row { v: VERSION, room, member: Some((member.clone(), peer.clone())), lost: None }
+            }
+            Self::Lost(lost) => Row { v: VERSION, room, member: None, lost: Some(lost.clone()) },
+        };
+        serde_json::to_string(&row).ok()
+    }
+
+    pub fn from_json(text: &str) -> Option<(Option<RoomId>, Self)> {
+        if let Ok(Version1 { member, peer }) = serde_json::from_str(text) {
+            return Some((None, Self::Member(member, peer)));
+        }
+        let Row { v: VERSION, room, member, lost } = serde_json::from_str(text).ok()? else { return None };
+        let stored = match (member, lost) {
+            (Some((member, peer)), None) => Self::Member(member, peer),
+            (None, Some(lost)) => Self::Lost(lost),
+            _ => return None,
+        };
+        Some((Some(room), stored))
+    }
+}

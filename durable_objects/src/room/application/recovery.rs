@@ -1,0 +1,187 @@
+//! Who comes in: as the peer it was, as one that is joined again, or as a new one.
+
+use subtle::ConstantTimeEq;
+use zetra_domain::UserId;
+use zetra_signalling::{Credential, PeerId};
+use zetra_socketio::{Effect, SocketId, engine::Mark};
+
+use super::{
+    Out, RoomApplication, RoomCommand, deliver,
+    member::{Address, Member},
+};
+use crate::{authenticator::Recovery, exchange::Delivery, offset};
+
+/// What a client that brings a `pid` is.
+enum Returning {
+    /// What it was, and has missed these frames.
+    Recovered { peer: PeerId, sid: String, pid: String, frames: Vec<String> },
+    /// Somebody who was lost, and of whom it is not known what was missed.
+    Lost { was: PeerId, user: UserId },
+    New,
+}
+
+impl RoomApplication {
+    /// A socket whose credential is good.
+    pub(super) fn enter(
+        &mut self,
+        socket: SocketId,
+        credential: Credential,
+        recovery: Option<Recovery>,
+        now: i64,
+    ) -> Out<'static> {
+        let address = Address::Here(socket);
+        match recovery.map_or(Returning::New, |recovery| self.returning(&recovery, &credential)) {
+            Returning::Recovered { peer, sid, pid, frames } => {
+                let mut out = self.recover(peer, credential, address, now);
+                // What was missed comes before the reply: the client then knows that it has everything.
+                out.push(Effect::Replay { socket, frames });
+                out.push(Effect::Accept { socket, sid, pid: Some(pid) });
+                out.push(Effect::Resume(socket));
+                out
+            }
+            Returning::Lost { was, user } => {
+                let mut out = self.let_go(was, now);
+                let peer = self.welcome(socket, credential, now, &mut out);
+                out.extend(self.rejoin(peer, was, user));
+                out
+            }
+            Returning::New => {
+                let mut out = Vec::new();
+                self.welcome(socket, credential, now, &mut out);
+                out.push(Effect::Resume(socket));
+                out
+            }
+        }
+    }
+
+    /// The same for the client of a Session object, which proposes `sid` and `pid` for a new one.
+    pub(super) fn recover_for(
+        &mut self,
+        session: &str,
+        recovery: &Recovery,
+        credential: Credential,
+        (sid, pid): (String, String),
+        now: i64,
+    ) -> Out<'static> {
+        let address = Address::Session(session.to_owned());
+        match self.returning(recovery, &credential) {
+            Returning::Recovered { peer, sid, frames, .. } => {
+                let mut out = self.recover(peer, credential, address, now);
+                let mark = self.log.mark();
+                out.push(deliver(session, Delivery::Recovered { sid, mark, frames }));
+                out
+            }
+            Returning::Lost { was, user } => {
+                let mut out = self.let_go(was, now);
+                let peer = self.new_peer(Member::new(sid, pid, address));
+                let effect = self.room.connect(peer, credential);
+                out.extend(self.perform(vec![effect], now));
+                out.extend(self.rejoin(peer, was, user));
+                out
+            }
+            Returning::New => vec![deliver(session, Delivery::NotRecovered)],
+        }
+    }
+
+    /// The store is asked as if the client had said `join-room`.
+    fn rejoin(&mut self, peer: PeerId, was: PeerId, user: UserId) -> Out<'static> {
+        let Some(member) = self.members.get_mut(&peer) else { return Vec::new() };
+        member.was = Some(was);
+        let wait = match member.address {
+            Address::Here(socket) => Some(Effect::Wait(socket)),
+            Address::Session(_) | Address::Nowhere => None,
+        };
+        tracing::info!(room = %self.id, peer, "a lost member is joined again");
+        let lookup = Effect::Command(RoomCommand::Lookup { peer, user, ack: None });
+        wait.into_iter().chain([lookup]).collect()
+    }
+
+    fn returning(&self, recovery: &Recovery, credential: &Credential) -> Returning {
+        // A pid with another room's offset harms nobody.
+        if offset::room(&recovery.offset) != Some(self.id) {
+            return Returning::New;
+        }
+        let is_known = |pid: &str| bool::from(pid.as_bytes().ct_eq(recovery.pid.as_bytes()));
+        if let Some((&peer, member)) = self.members.iter().find(|(_, member)| is_known(&member.pid)) {
+            let known = self.room.peer(peer).filter(|known| known.credential().user() == credential.user());
+            let Some(user) = known.and_then(|known| known.user()) else { return Returning::New };
+            return match self.log.missed(peer, &recovery.offset) {
+                Some(frames) => {
+                    let (sid, pid) = (member.sid.clone(), member.pid.clone());
+                    Returning::Recovered { peer, sid, pid, frames }
+                }
+                None => Returning::Lost { was: peer, user },
+            };
+        }
+        let lost = self.lost.iter().find(|(_, lost)| is_known(&lost.pid));
+        let same = lost.filter(|(_, lost)| credential.user() == lost.has_token.then_some(lost.user));
+        same.map_or(Returning::New, |(was, lost)| Returning::Lost { was: *was, user: lost.user })
+    }
+
+    /// Gives a peer a new address. Whoever held it until now is gone.
+    fn recover(
+        &mut self,
+        peer: PeerId,
+        credential: Credential,
+        address: Address,
+        now: i64,
+    ) -> Out<'static> {
+        let mut out = self.detach(peer);
+        if let Some(member) = self.members.get_mut(&peer) {
+            if let Address::Here(socket) = address {
+                self.sockets.insert(socket, peer);
+            }
+            member.address = address;
+        }
+        let effect = self.room.recover(peer, credential);
+        out.extend(self.perform(vec![effect], now));
+        tracing::info!(room = %self.id, peer, "recovered");
+        out
+    }
+
+    /// A member that came back elsewhere, and cannot go on there, is lost here.
+    fn let_go(&mut self, peer: PeerId, now: i64) -> Out<'static> {
+        let mut out = self.detach(peer);
+        if self.room.peer(peer).is_some_and(|peer| peer.held_until().is_none()) {
+            let effects = self.room.lose(peer, now);
+            out.extend(self.perform(effects, now));
+        }
+        out
+    }
+
+    /// Ends the connection by which the peer is reached.
+    pub(super) fn detach(&mut self, peer: PeerId) -> Out<'static> {
+        let Some(member) = self.members.get_mut(&peer) else { return Vec::new() };
+        match std::mem::replace(&mut member.address, Address::Nowhere) {
+            Address::Here(socket) => {
+                self.sockets.remove(&socket);
+                vec![Effect::Abandon(socket)]
+            }
+            Address::Session(session) => vec![deliver(&session, Delivery::Abandon)],
+            Address::Nowhere => Vec::new(),
+        }
+    }
+
+    /// A client that is new here.
+    fn welcome(
+        &mut self,
+        socket: SocketId,
+        credential: Credential,
+        now: i64,
+        out: &mut Out<'static>,
+    ) -> PeerId {
+        let (sid, pid) = ((self.settings.new_id)(), (self.settings.new_id)());
+        let peer = self.new_peer(Member::new(sid.clone(), pid.clone(), Address::Here(socket)));
+        self.sockets.insert(socket, peer);
+        let effect = self.room.connect(peer, credential);
+        out.extend(self.perform(vec![effect], now));
+        out.push(Effect::Accept { socket, sid, pid: Some(pid) });
+        peer
+    }
+
+    /// What was said to the peer up to the mark has arrived.
+    pub(super) fn arrived_at(&mut self, peer: PeerId, mark: Mark, now: i64) -> Out<'static> {
+        self.log.acknowledge(peer, mark);
+        self.perform(Vec::new(), now)
+    }
+}

@@ -1,0 +1,118 @@
+//! Members that are reached through a Session object.
+
+use zetra_signalling::{Credential, Peer, PeerId};
+use zetra_socketio::{Effect, engine::Departure};
+
+use super::{
+    Asker, Claim, Out, RoomApplication, RoomCommand, deliver,
+    member::{Address, Member},
+};
+use crate::exchange::{Delivery, FromSession, Joining, Recovering};
+
+impl RoomApplication {
+    /// A message of the Session object of that name.
+    pub fn from_session(&mut self, session: &str, message: FromSession, now: i64) -> Out<'static> {
+        let address = Address::Session(session.to_owned());
+        let known = self.members.iter().find(|(_, member)| member.address == address).map(|(id, _)| *id);
+        match (message, known) {
+            (FromSession::Join(joining), known) => self.join_for(session, joining, known, now),
+            (FromSession::Event { name, arguments, ack }, Some(peer)) => {
+                self.event_of(peer, &name, &arguments, ack, now)
+            }
+            (FromSession::Arrived(mark), Some(peer)) => self.arrived_at(peer, mark, now),
+            // The Session has asked the store, but a token may have died on the way here.
+            (FromSession::Recover(Recovering { recovery, credential, sid, pid }), _) => match credential {
+                Credential::Token(claims) => {
+                    let (asker, user) = (Asker::Session(session.to_owned()), claims.user);
+                    let claim = Claim { claims, recovery: Some(recovery), proposed: Some((sid, pid)) };
+                    self.verifying.insert(asker.clone(), claim);
+                    vec![Effect::Command(RoomCommand::Verify { asker, user })]
+                }
+                Credential::None => self.recover_for(session, &recovery, credential, (sid, pid), now),
+            },
+            (FromSession::Gone { left }, Some(peer)) => {
+                let departure = if left { Departure::Left } else { Departure::Lost };
+                self.disconnect(peer, departure, now)
+            }
+            // The room forgot the peer, after a revocation for instance: its connection has to end.
+            (FromSession::Event { .. } | FromSession::Arrived(_), None) => {
+                vec![deliver(session, Delivery::Abandon)]
+            }
+            (FromSession::Gone { .. }, None) => {
+                self.verifying.remove(&Asker::Session(session.to_owned()));
+                Vec::new()
+            }
+        }
+    }
+
+    /// The Session object of that name did not take a delivery.
+    pub fn session_unreachable(&mut self, session: &str, now: i64) -> Out<'static> {
+        self.from_session(session, FromSession::Gone { left: false }, now)
+    }
+
+    fn join_for(
+        &mut self,
+        session: &str,
+        joining: Joining,
+        known: Option<PeerId>,
+        now: i64,
+    ) -> Out<'static> {
+        let Joining { sid, pid, credential, arguments, ack } = joining;
+        let mut out = Vec::new();
+        let peer = known.unwrap_or_else(|| {
+            let peer = self.new_peer(Member::new(sid, pid, Address::Session(session.to_owned())));
+            let effect = self.room.connect(peer, credential);
+            out.extend(self.perform(vec![effect], now));
+            peer
+        });
+        let answer = self.event_of(peer, "\"join-room\"", &arguments, ack, now);
+        // Refused or joined at once; else the store is asked first.
+        let asks = |e: &Effect<'_, RoomCommand>| matches!(e, Effect::Command(RoomCommand::Lookup { .. }));
+        let answer =
+            if answer.iter().any(asks) { answer } else { self.outcome_for(session, peer, answer, now) };
+        out.extend(answer);
+        out
+    }
+
+    fn event_of(
+        &mut self,
+        peer: PeerId,
+        name: &str,
+        arguments: &[String],
+        ack: Option<u64>,
+        now: i64,
+    ) -> Out<'static> {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let effects = self.room.event(peer, name, &arguments, ack, now);
+        let out = self.perform(effects, now);
+        out.into_iter().map(Effect::into_owned).collect()
+    }
+
+    /// The outcome of a join, with all that the client is told of it: at once it is in the one room
+    /// or in the other.
+    pub(super) fn outcome_for(
+        &mut self,
+        session: &str,
+        peer: PeerId,
+        answer: Out<'static>,
+        now: i64,
+    ) -> Out<'static> {
+        let Some(joined) = self.room.peer(peer).map(Peer::is_joined) else { return answer };
+        let (mut frames, mut out) = (Vec::new(), Vec::new());
+        for effect in answer {
+            match effect {
+                Effect::Command(RoomCommand::Deliver {
+                    session: to,
+                    delivery: Delivery::Frame { frame, .. },
+                }) if to == session => frames.push(frame),
+                other => out.push(other),
+            }
+        }
+        out.push(deliver(session, Delivery::Joined { joined, mark: self.log.mark(), frames }));
+        if !joined {
+            let effects = self.room.depart(peer);
+            out.extend(self.perform(effects, now));
+        }
+        out
+    }
+}

@@ -1,0 +1,68 @@
+//! What a client says that is in no room.
+
+use std::borrow::Cow;
+
+use zetra_socketio::{Effect, Emission, SocketId, engine::Frame};
+
+use super::{GUEST, Gateway, Out};
+
+type LobbyEffect<'a> = zetra_signalling::Effect<'a>;
+
+impl Gateway {
+    pub(super) fn event_in_lobby(
+        &mut self,
+        socket: SocketId,
+        name: &str,
+        arguments: &[&str],
+        ack: Option<u64>,
+        now: i64,
+    ) -> Out<'static> {
+        let effects = self.lobby.event(GUEST, name, arguments, ack, now);
+        let mut out = Vec::new();
+        for effect in effects {
+            if let LobbyEffect::Elsewhere { room, .. } = effect {
+                let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+                out.extend(self.join(room, arguments, ack, now));
+            } else {
+                self.perform_in_lobby(socket, effect, &mut out);
+            }
+        }
+        out
+    }
+
+    /// Ends a client whose token expires.
+    pub(super) fn tick_lobby(&mut self, socket: SocketId, now: i64) -> Out<'static> {
+        let mut out = Vec::new();
+        for effect in self.lobby.tick(now) {
+            self.perform_in_lobby(socket, effect, &mut out);
+        }
+        out
+    }
+
+    fn perform_in_lobby(&mut self, socket: SocketId, effect: LobbyEffect<'_>, out: &mut Out<'static>) {
+        match effect {
+            // No room gave it, so it has no offset: it costs nobody the recovery.
+            LobbyEffect::Emit { event, .. } => {
+                let (head, relayed, tail) = event.argument();
+                let arguments = Frame { head, relayed, tail: Cow::Borrowed(tail) };
+                let emission =
+                    Emission { name: Cow::Borrowed(event.name()), arguments, ..Emission::default() };
+                out.push(Effect::Emit { to: vec![socket], emission }.into_owned());
+            }
+            LobbyEffect::Ack { id, body, .. } => {
+                out.push(Effect::Ack { socket, id, arguments: body.json(), attachments: Vec::new() });
+            }
+            LobbyEffect::Disconnect(_) => {
+                out.push(Effect::Disconnect { socket, close: true });
+                out.extend(self.part(true));
+            }
+            // A lobby asks nobody, and what it knows need not survive.
+            LobbyEffect::Elsewhere { .. }
+            | LobbyEffect::Lookup { .. }
+            | LobbyEffect::Store(_)
+            | LobbyEffect::Keep(_)
+            | LobbyEffect::Forget(_)
+            | LobbyEffect::Expire { .. } => {}
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What survives of a client: all of it with its socket, its room in the object's storage.
+
+use serde::{Deserialize, Serialize};
+use zetra_domain::RoomId;
+use zetra_signalling::Credential;
+use zetra_socketio::SocketId;
+
+use super::arrivals::Arrivals;
+
+const VERSION: u32 = 2;
+
+/// A client that was let in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Guest {
+    #[serde(skip)]
+    pub socket: SocketId,
+    /// The public id of its socket.
+    #[serde(rename = "s")]
+    pub sid: String,
+    /// The secret by which it recovers.
+    #[serde(rename = "r")]
+    pub pid: String,
+    #[serde(rename = "c")]
+    pub credential: Credential,
+    #[serde(rename = "o")]
+    pub room: Option<RoomId>,
+}
+
+/// What is kept of the client's socket while the object sleeps.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct KeptGuest {
+    #[serde(rename = "v")]
+    version: u32,
+    #[serde(rename = "n")]
+    name: String,
+    #[serde(rename = "g")]
+    guest: Guest,
+    #[serde(rename = "a")]
+    arrivals: Arrivals,
+}
+
+impl KeptGuest {
+    pub(super) fn new(name: String, guest: Guest, arrivals: Arrivals) -> Self {
+        Self { version: VERSION, name, guest, arrivals }
+    }
+
+    /// `None` for another version: such a socket is gone, or should be.
+    pub(super) fn into_guest(self, socket: SocketId) -> Option<(String, Guest, Arrivals)> {
+        let Self { version: VERSION, name, guest, arrivals } = self else { return None };
+        Some((name, Guest { socket, ..guest }, arrivals))
+    }
+}
+
+/// Who has to be told where, when the object was lost.
+#[derive(Serialize, Deserialize)]
+pub(super) struct StoredSession {
+    v: u32,
+    /// The object's name; version 1 stored it beside this.
+    pub name: Option<String>,
+    pub room: Option<RoomId>,
+}
+
+impl StoredSession {
+    pub fn of(name: String, room: RoomId) -> Self {
+        Self { v: VERSION, name: Some(name), room: Some(room) }
+    }
+
+    pub fn to_json(&self) -> Option<String> {
+        serde_json::to_string(self).ok()
+    }
+
+    pub fn from_json(text: &str) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Version1 {
+            #[serde(rename = "pid")]
+            _pid: String,
+            room: Option<RoomId>,
+        }
+        if let Ok(Version1 { room, .. }) = serde_json::from_str(text) {
+            return Some(Self { v: 1, name: None, room });
+        }
+        serde_json::from_str(text).ok().filter(|stored: &Self| stored.v == VERSION)
+    }
+}
