@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use zetra_domain::{Admission, HonouredTokens, Membership, ObjectIds, RoomId, Timestamp, TokenKey};
-use zetra_durable_objects::{Asker, Authenticator, RoomApplication, RoomSettings, Verification};
+use zetra_durable_objects::{Asker, Authenticator, RoomApplication, RoomSettings, StoredRoom, Verification};
 use zetra_runtime::SocketAuth;
 use zetra_signalling::{EventRate, Limits};
 use zetra_socketio::{
@@ -84,13 +84,13 @@ fn relay(c: &mut Criterion) {
 fn room_of_two() -> (Server<SocketIo<RoomApplication>>, LinkId) {
     let key = || TokenKey::new(&"0123456789abcdef0123456789abcdef".to_owned().into()).unwrap();
     let limits = Limits { max_present: 64, hold: 10_000, rate: EventRate::default() };
-    let log = LogLimits { max_age: 75_000, max_events: 512, max_bytes: 1_000_000 };
+    let log = LogLimits { max_events: 512, max_bytes: 1_000_000, max_total_bytes: 4_000_000 };
     let authenticator = Authenticator { token_key: key(), socket_auth: SocketAuth::Required };
-    let settings = RoomSettings { authenticator, limits, log, new_id: || "id".to_owned() };
+    let settings = RoomSettings { authenticator, limits, log, rejoin: 0, new_id: || "id".to_owned() };
     let id: RoomId = ROOM.parse().unwrap();
     let mut room = Server::restore(Settings::default(), Vec::new(), |kept| {
         SocketIo::restore(zetra_socketio::Limits::default(), kept, |connected| {
-            RoomApplication::restore(id, settings, Vec::new(), Vec::new(), connected, 0)
+            RoomApplication::restore(Some(id), settings, StoredRoom::default(), connected, 0)
         })
     });
     let mut ids = ObjectIds::new([1; 8]);

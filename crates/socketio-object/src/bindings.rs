@@ -40,12 +40,7 @@ extern "C" {
     fn set_alarm_with(this: &ObjectStorage, time: f64, options: &JsValue) -> Result<Promise, JsValue>;
 
     #[wasm_bindgen(method, catch, js_name = put)]
-    fn put_with(
-        this: &ObjectStorage,
-        key: &str,
-        value: &str,
-        options: &JsValue,
-    ) -> Result<Promise, JsValue>;
+    fn put_with(this: &ObjectStorage, key: &str, value: &str, options: &JsValue) -> Result<Promise, JsValue>;
 
     #[wasm_bindgen(method, catch, js_name = sync)]
     fn sync_promise(this: &ObjectStorage) -> Result<Promise, JsValue>;

@@ -33,8 +33,7 @@ const PEER: &str = "peer:";
 const LOG: &str = "log:";
 /// Version 1 stored the room's id here.
 const ROOM: &str = "room";
-const LOG_LIMITS: LogLimits =
-    LogLimits { max_events: 512, max_bytes: 1_000_000, max_total_bytes: 4_000_000 };
+const LOG_LIMITS: LogLimits = LogLimits { max_events: 512, max_bytes: 1_000_000, max_total_bytes: 4_000_000 };
 
 #[wasm_bindgen]
 pub struct Room(Rc<Object<Shell>>);

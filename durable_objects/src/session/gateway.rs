@@ -77,12 +77,21 @@ enum State {
     /// Nobody is here.
     Empty,
     /// The store is asked.
-    Verifying { socket: SocketId, claims: Claims, recovery: Option<Recovery>, until: i64 },
+    Verifying {
+        socket: SocketId,
+        claims: Claims,
+        recovery: Option<Recovery>,
+        until: i64,
+    },
     /// The room of its offset is asked.
     Recovering(Attempt),
     Connected(Guest),
     /// A room is asked; the client may be in another one meanwhile.
-    Joining { guest: Guest, room: RoomId, until: i64 },
+    Joining {
+        guest: Guest,
+        room: RoomId,
+        until: i64,
+    },
 }
 
 /// Somebody says it was in that room.
@@ -221,7 +230,9 @@ impl Gateway {
             State::Empty | State::Verifying { .. } => [None, None],
             State::Recovering(Attempt { room, .. }) => [Some(room), None],
             State::Connected(guest) => [guest.room, None],
-            State::Joining { guest, room, .. } => [guest.room, Some(room).filter(|_| guest.room != Some(room))],
+            State::Joining { guest, room, .. } => {
+                [guest.room, Some(room).filter(|_| guest.room != Some(room))]
+            }
         };
         rooms.into_iter().flatten().map(|room| tell(room, FromSession::Gone { left })).collect()
     }

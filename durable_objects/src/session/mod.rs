@@ -80,11 +80,7 @@ impl Embedding for Shell {
         self.settings
     }
 
-    fn protocol(
-        &self,
-        object: &Object<Self>,
-        kept: Vec<(SessionKey, Kept<KeptGuest>)>,
-    ) -> SocketIo<Gateway> {
+    fn protocol(&self, object: &Object<Self>, kept: Vec<(SessionKey, Kept<KeptGuest>)>) -> SocketIo<Gateway> {
         let settings = GatewaySettings {
             authenticator: authenticator(&self.config),
             limits: room_limits(&self.config),

@@ -5,9 +5,9 @@ use std::{convert::Infallible, rc::Rc};
 use wasm_bindgen::prelude::*;
 use worker::Env;
 use zetra_socketio::engine::{
-    Departure, Frame, Message, Outbox, Output, Protocol, SessionKey, Settings, Violation,
+    Departure, Frame, Mark, Message, Outbox, Output, Protocol, SessionKey, Settings, Violation,
 };
-use zetra_socketio_object::{Embedding, Errand, Object, bindings::ObjectState, handlers};
+use zetra_socketio_object::{Embedding, Object, Task, bindings::ObjectState, handlers};
 
 use crate::variables;
 
@@ -51,8 +51,18 @@ impl Protocol for Echo {
         None
     }
 
+    fn mark(&self, _: SessionKey) -> Mark {
+        0
+    }
+
+    fn arrived(&mut self, _: SessionKey, _: Mark, _now: i64, _out: &mut Outbox<'_, Infallible>) {}
+
     fn kept(&self, _session: SessionKey) -> Option<()> {
         Some(())
+    }
+
+    fn needs_storage(&self) -> bool {
+        false
     }
 }
 
@@ -65,11 +75,11 @@ impl Embedding for Fixture {
         self.0
     }
 
-    fn protocol(&self, _kept: Vec<(SessionKey, ())>) -> Echo {
+    fn protocol(&self, _: &Object<Self>, _kept: Vec<(SessionKey, ())>) -> Echo {
         Echo
     }
 
-    fn perform(_: &Rc<Object<Self>>, _: &Echo, command: Infallible) -> Option<Errand> {
+    fn perform(_: &Rc<Object<Self>>, _: &Echo, command: Infallible) -> Option<Task> {
         match command {}
     }
 }

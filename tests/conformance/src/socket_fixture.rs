@@ -7,9 +7,9 @@ use wasm_bindgen::prelude::*;
 use worker::Env;
 use zetra_socketio::{
     Application, Connect, Effect, Effects, Emission, Event, Kept, Limits, SocketId, SocketIo,
-    engine::{Departure, Frame, SessionKey, Settings},
+    engine::{Departure, Frame, Mark, SessionKey, Settings},
 };
-use zetra_socketio_object::{Embedding, Errand, Object, bindings::ObjectState, handlers, new_id};
+use zetra_socketio_object::{Embedding, Object, Task, bindings::ObjectState, handlers, new_id};
 
 use crate::variables;
 
@@ -30,6 +30,7 @@ fn emission(name: &'static str, arguments: String) -> Emission<'static> {
 
 impl Application for Echo {
     type Command = Infallible;
+    type Kept = ();
 
     fn serves(&self, namespace: &str) -> bool {
         matches!(namespace, "/" | "/custom")
@@ -80,6 +81,22 @@ impl Application for Echo {
     fn next_deadline(&self) -> Option<i64> {
         None
     }
+
+    fn mark(&self, _: SocketId) -> Mark {
+        0
+    }
+
+    fn arrived(&mut self, _: SocketId, _: Mark, _now: i64) -> Answer<'static> {
+        Vec::new()
+    }
+
+    fn kept(&self, _: SocketId) -> Option<()> {
+        Some(())
+    }
+
+    fn needs_storage(&self) -> bool {
+        false
+    }
 }
 
 struct Fixture {
@@ -94,11 +111,11 @@ impl Embedding for Fixture {
         self.settings
     }
 
-    fn protocol(&self, kept: Vec<(SessionKey, Kept)>) -> SocketIo<Echo> {
+    fn protocol(&self, _: &Object<Self>, kept: Vec<(SessionKey, Kept<()>)>) -> SocketIo<Echo> {
         SocketIo::restore(self.limits, kept, |_| Echo::default())
     }
 
-    fn perform(_: &Rc<Object<Self>>, _: &SocketIo<Echo>, command: Infallible) -> Option<Errand> {
+    fn perform(_: &Rc<Object<Self>>, _: &SocketIo<Echo>, command: Infallible) -> Option<Task> {
         match command {}
     }
 }

@@ -82,8 +82,7 @@ fn who_returns_gets_what_it_missed_in_order_and_nothing_of_others() {
 fn offsets_that_were_never_given_recover_nothing() {
     let mut story = Story::new();
     story.says(&[1], "one");
-    for offset in
-        ["", "log0", "log0.", "log0.2", "log0.x", "log1.1", "log0.-1", "log0.99999999999999999999"]
+    for offset in ["", "log0", "log0.", "log0.2", "log0.x", "log1.1", "log0.-1", "log0.99999999999999999999"]
     {
         assert_eq!(story.log.missed(1, offset), None, "{offset}");
     }

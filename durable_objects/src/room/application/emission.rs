@@ -200,9 +200,7 @@ impl RoomApplication {
             self.log.append(to, frame.clone(), now);
         }
         let mark = self.log.mark();
-        out.extend(
-            sessions.iter().map(|name| deliver(name, Delivery::Frame { mark, frame: frame.clone() })),
-        );
+        out.extend(sessions.iter().map(|name| deliver(name, Delivery::Frame { mark, frame: frame.clone() })));
         if !sockets.is_empty() {
             out.push(Effect::Emit { to: sockets, emission });
         }

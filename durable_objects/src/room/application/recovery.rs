@@ -14,9 +14,17 @@ use crate::{authenticator::Recovery, exchange::Delivery, offset};
 /// What a client that brings a `pid` is.
 enum Returning {
     /// What it was, and has missed these frames.
-    Recovered { peer: PeerId, sid: String, pid: String, frames: Vec<String> },
+    Recovered {
+        peer: PeerId,
+        sid: String,
+        pid: String,
+        frames: Vec<String>,
+    },
     /// Somebody who was lost, and of whom it is not known what was missed.
-    Lost { was: PeerId, user: UserId },
+    Lost {
+        was: PeerId,
+        user: UserId,
+    },
     New,
 }
 
@@ -119,13 +127,7 @@ impl RoomApplication {
     }
 
     /// Gives a peer a new address. Whoever held it until now is gone.
-    fn recover(
-        &mut self,
-        peer: PeerId,
-        credential: Credential,
-        address: Address,
-        now: i64,
-    ) -> Out<'static> {
+    fn recover(&mut self, peer: PeerId, credential: Credential, address: Address, now: i64) -> Out<'static> {
         let mut out = self.detach(peer);
         if let Some(member) = self.members.get_mut(&peer) {
             if let Address::Here(socket) = address {

@@ -50,13 +50,7 @@ impl RoomApplication {
         self.from_session(session, FromSession::Gone { left: false }, now)
     }
 
-    fn join_for(
-        &mut self,
-        session: &str,
-        joining: Joining,
-        known: Option<PeerId>,
-        now: i64,
-    ) -> Out<'static> {
+    fn join_for(&mut self, session: &str, joining: Joining, known: Option<PeerId>, now: i64) -> Out<'static> {
         let Joining { sid, pid, credential, arguments, ack } = joining;
         let mut out = Vec::new();
         let peer = known.unwrap_or_else(|| {

@@ -694,10 +694,7 @@ fn after_a_burst_that_was_lost_with_its_object_everybody_is_joined_again() {
     rejoined(&mut line, bob, &of_bob.0, &[user_0]);
     assert_eq!(
         line.events(ann),
-        [
-            format!(r#"42["user-disconnected","{user_1}"]"#),
-            format!(r#"42["user-connected","{user_1}"]"#)
-        ],
+        [format!(r#"42["user-disconnected","{user_1}"]"#), format!(r#"42["user-connected","{user_1}"]"#)],
         "in order"
     );
 }

@@ -12,7 +12,6 @@ const FAREWELL: &str = "6\u{1e}1";
 /// A client that closes may have sent a poll that the close overtook.
 const OVERTAKEN_MS: i64 = 1_000;
 
-
 impl<P: Protocol> Server<P> {
     /// The server's own, orderly end of a session. What waits is told first, and alone: a client acts on
     /// the close packet of a payload before it acts on the messages in front of it.
@@ -42,7 +41,13 @@ impl<P: Protocol> Server<P> {
     }
 
     /// Ends a session that broke the protocol or timed out.
-    pub(super) fn fail(&mut self, key: SessionKey, code: Option<u16>, now: i64, actions: &mut Actions<'_, P>) {
+    pub(super) fn fail(
+        &mut self,
+        key: SessionKey,
+        code: Option<u16>,
+        now: i64,
+        actions: &mut Actions<'_, P>,
+    ) {
         if self.sessions.contains_key(&key) {
             self.end(key, CLOSE, code, actions);
             self.tell_closed(key, Departure::Lost, now, actions);
@@ -50,7 +55,13 @@ impl<P: Protocol> Server<P> {
     }
 
     /// Forgets the session; a poll that waits gets `farewell`, a WebSocket is closed.
-    pub(super) fn end(&mut self, key: SessionKey, farewell: &str, code: Option<u16>, actions: &mut Actions<'_, P>) {
+    pub(super) fn end(
+        &mut self,
+        key: SessionKey,
+        farewell: &str,
+        code: Option<u16>,
+        actions: &mut Actions<'_, P>,
+    ) {
         if let Some(polling) = self.polling(key)
             && let Some(request) = polling.parked.take()
         {
@@ -75,7 +86,13 @@ impl<P: Protocol> Server<P> {
         }
     }
 
-    pub(super) fn tell_closed(&mut self, key: SessionKey, departure: Departure, now: i64, actions: &mut Actions<'_, P>) {
+    pub(super) fn tell_closed(
+        &mut self,
+        key: SessionKey,
+        departure: Departure,
+        now: i64,
+        actions: &mut Actions<'_, P>,
+    ) {
         self.deadline_moved = true;
         let mut out = Vec::new();
         self.protocol.closed(key, departure, now, &mut out);

@@ -1,8 +1,6 @@
 //! Requests: handshakes, polls and posts.
 
-use super::{
-    Action, Actions, Opening, Protocol, Reception, RequestId, Response, Server, Session,
-};
+use super::{Action, Actions, Opening, Protocol, Reception, RequestId, Response, Server, Session};
 use crate::engine::{
     Message, Method, Query, RequestError, Route, SessionKey, Settings, TransportName,
     heartbeat::Heartbeat,
@@ -13,7 +11,6 @@ use crate::engine::{
 /// A poll during an upgrade is answered after this time; one that is still there when the upgrade is
 /// complete came too late.
 const RELEASE_MS: i64 = 100;
-
 
 impl<P: Protocol> Server<P> {
     /// A request, its body not read yet. `octets` tells of `Content-Type: application/octet-stream`.

@@ -10,7 +10,6 @@ use crate::engine::{
 const GOING_AWAY: u16 = 1001;
 const TOO_LARGE: u16 = 1009;
 
-
 impl<P: Protocol> Server<P> {
     /// A text frame. One that was not looked at for its size is [`Server::oversize`]'s.
     pub fn receive_text<'a>(&mut self, link: LinkId, frame: &'a str, now: i64) -> Actions<'a, P> {
@@ -81,7 +80,13 @@ impl<P: Protocol> Server<P> {
         }
     }
 
-    pub(super) fn probe_says(&mut self, key: SessionKey, link: LinkId, frame: &str, actions: &mut Actions<'_, P>) {
+    pub(super) fn probe_says(
+        &mut self,
+        key: SessionKey,
+        link: LinkId,
+        frame: &str,
+        actions: &mut Actions<'_, P>,
+    ) {
         let Some(polling) = self.polling(key) else { return };
         match frame {
             "2probe" => {
