@@ -3,12 +3,12 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { Client, WAYS, call, joined, marker, person, roomOf } from "./support/people.mjs";
-import { eventually } from "./support/patience.mjs";
+import { eventually, polled } from "./support/patience.mjs";
 import { startServer } from "./support/server.mjs";
+import { storedValues } from "./support/storage.mjs";
 
-/** Two things that cannot be awaited: that a room falls asleep, and that a rush of events is over for certain. */
+/** What cannot be awaited: that a room falls asleep. */
 const HIBERNATION_MS = 14_000;
-const CALM_MS = 5_500;
 /** A client that comes back by itself, and soon. */
 const COMES_BACK = { reconnection: true, reconnectionDelay: 100, reconnectionDelayMax: 200 };
 
@@ -77,12 +77,12 @@ for (const way of [WAYS.room, WAYS.stock, WAYS.polling]) describe(`recovery, ${w
     bob.close();
   });
 
-  test("a crash of the whole runtime is survived", async () => {
+  test("a crash of the whole runtime is survived when the burst before it is saved", async () => {
     const { room, ann, bob } = await couple();
-    // A crash within a rush, or soon after it, is told by a clean new session.
-    await new Promise((resolve) => setTimeout(resolve, CALM_MS));
     bob.emit("offer", room, "before");
     await ann.next("offer");
+    const logs = () => storedValues(server, "Room").filter(([key]) => key.startsWith("log:"));
+    await polled(() => logs().every(([, text]) => !text.includes('"log":null')), "the burst to be saved");
     await server.kill();
     await server.start();
     await bob.until(() => bob.heard.some(([event]) => event === "(connect)"), "the connection");
@@ -90,6 +90,32 @@ for (const way of [WAYS.room, WAYS.stock, WAYS.polling]) describe(`recovery, ${w
     assert.deepEqual(await returned(bob, room, ann), { recovered: true, missed: [] });
     bob.emit("offer", room, "after");
     assert.deepEqual(await ann.next("offer"), ["after"]);
+    ann.close();
+    bob.close();
+  });
+
+  test("after a crash within a burst the server joins everybody again, and tells it in order", async () => {
+    const { people, room, ann, bob } = await couple();
+    bob.emit("offer", room, "said just before");
+    await ann.next("offer");
+    await server.kill();
+    for (const client of [ann, bob]) await client.next("(disconnect)");
+    await server.start();
+    const isBack = (client) => client.heard.some(([event]) => event === "existing-users");
+    await eventually([ann, bob], () => [ann, bob].every(isBack), "both to be joined");
+    // Neither has said join-room.
+    await marker(ann, room, bob);
+    await marker(bob, room, ann);
+    for (const [client, other] of [[ann, people[1].id], [bob, people[0].id]]) {
+      const heard = client.taken();
+      assert.deepEqual(heard.find(([event]) => event === "(connect)"), ["(connect)"], "not recovered");
+      const ofOther = heard.filter(([event, id]) => event.startsWith("user-") && id === other).map(([event]) => event);
+      const expected = ["user-connected", "user-disconnected"];
+      assert.equal(ofOther.at(-1), "user-connected", "the other one is here");
+      ofOther.toReversed().forEach((event, index) => assert.equal(event, expected[index % 2], ofOther.join()));
+    }
+    const { json } = await call(server, "GET", `/api/room/${room}`, { token: people[0].token });
+    assert.deepEqual(json.room.online.toSorted(), people.map(({ id }) => id).toSorted());
     ann.close();
     bob.close();
   });
@@ -106,6 +132,20 @@ for (const way of [WAYS.room, WAYS.stock, WAYS.polling]) describe(`recovery, ${w
     await ann.next("(disconnect)");
     const missed = [["offer", "unheard"], ["offer", "unheard too"]];
     assert.deepEqual(await returned(ann, room, bob), { recovered: true, missed });
+    ann.close();
+    bob.close();
+  });
+
+  test("a refused join costs nobody the recovery", async () => {
+    const { room, ann, bob } = await couple();
+    const elsewhere = await roomOf(server, await person(server));
+    ann.emit("join-room", elsewhere);
+    const [refused] = await ann.next("error");
+    assert.match(refused.code, /not_participant|wrong_room/);
+    ann.cut();
+    await ann.next("(disconnect)");
+    bob.emit("offer", room, "missed");
+    assert.deepEqual(await returned(ann, room, bob), { recovered: true, missed: [["offer", "missed"]] });
     ann.close();
     bob.close();
   });
@@ -160,5 +200,58 @@ for (const way of [WAYS.room, WAYS.stock, WAYS.polling]) describe(`recovery, ${w
     assert.notEqual(late.socket._pid, pid, "a goodbye ends it");
     late.close();
     bob.close();
+  });
+});
+
+describe("recovery from one kind of connection to another", () => {
+  let server;
+  before(async () => (server = await startServer({ AUTH_LIMIT_ATTEMPTS: "10000" })));
+  after(() => server.stop());
+
+  const ways = Object.values(WAYS);
+  for (const was of ways) for (const becomes of ways) test(`from “${was.name}” to “${becomes.name}”`, async () => {
+    const people = [await person(server), await person(server)];
+    const room = await roomOf(server, ...people);
+    const ann = await joined(server, room, people[0], { way: was });
+    const bob = await joined(server, room, people[1]);
+    await marker(bob, room, ann);
+    const auth = { token: people[0].token, pid: ann.socket._pid, offset: ann.offset };
+    ann.cut();
+    bob.emit("offer", room, "missed");
+    bob.taken();
+    const again = new Client(server, room, { auth, way: becomes });
+    await again.next("(connect)");
+    assert.equal(again.socket._pid, auth.pid, "recovered");
+    again.emit("offer", room, "back");
+    assert.deepEqual(await bob.next("offer"), ["back"]);
+    assert.deepEqual(bob.taken(), [], "nobody was told");
+    again.close();
+    bob.close();
+  });
+});
+
+for (const way of [WAYS.room, WAYS.stock]) describe(`who comes back too late to recover, ${way.name}`, () => {
+  test("is joined again by the server", async () => {
+    const server = await startServer({ RECONNECT_GRACE_SECONDS: "1" });
+    server.way = way;
+    const people = [await person(server), await person(server)];
+    const room = await roomOf(server, ...people);
+    const options = { reconnection: true, reconnectionDelay: 4_000, reconnectionDelayMax: 4_000, randomizationFactor: 0 };
+    const ann = await joined(server, room, people[0], options);
+    const bob = await joined(server, room, people[1]);
+    await marker(bob, room, ann);
+    bob.taken();
+    ann.cut();
+    await ann.next("(disconnect)");
+    assert.deepEqual(await bob.next("user-disconnected"), [people[0].id]);
+    assert.deepEqual(await bob.next("user-connected"), [people[0].id]);
+    assert.deepEqual(await ann.next("(connect)"), [], "not recovered");
+    assert.deepEqual(await ann.next("existing-users"), [[people[1].id]]);
+    assert.deepEqual(await ann.ask("offer", room, "back"), { ok: true });
+    assert.deepEqual(await bob.next("offer"), ["back"]);
+    assert.equal((await ann.ask("join-room", room)).ok, true, "who says it gets the ack");
+    ann.close();
+    bob.close();
+    await server.stop();
   });
 });

@@ -52,3 +52,14 @@ export async function eventually(listeners, condition, what) {
     });
   }
 }
+
+/** Waits until `condition` gives something that nobody tells of, a file for instance: by looking again and again. */
+export async function polled(condition, what, millis = PATIENCE) {
+  const deadline = Date.now() + millis;
+  for (;;) {
+    const value = condition();
+    if (value) return value;
+    if (Date.now() > deadline) throw new Error(`waited for ${what} in vain`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

@@ -57,9 +57,9 @@ export const WAYS = {
 
 /** A real client in the room's object, with everything it hears in order. */
 export class Client extends Listener {
-  constructor(server, roomId, { token, auth = token ? { token } : undefined, ...options } = {}) {
+  constructor(server, roomId, { token, auth = token ? { token } : undefined, way = server.way ?? WAYS.room, ...options } = {}) {
     super();
-    const { namesRoom, options: ofWay } = server.way ?? WAYS.room;
+    const { namesRoom, options: ofWay } = way;
     this.socket = io(server.url, {
       ...ofWay,
       forceNew: true,
@@ -69,10 +69,10 @@ export class Client extends Listener {
       auth,
     });
     const note = (event, ...args) => this.note([event, ...args]);
-    // Every event ends with the offset that the client needs to recover.
+    // Every event ends with the offset that the client needs to recover; only an error may have none.
     this.socket.onAny((event, ...args) => {
-      if (!isOffset(args.at(-1))) throw new Error(`“${event}” came without an offset: ${JSON.stringify(args)}`);
-      this.offset = args.pop();
+      if (isOffset(args.at(-1))) this.offset = args.pop();
+      else if (event !== "error") throw new Error(`“${event}” came without an offset: ${JSON.stringify(args)}`);
       note(event, ...args);
     });
     this.socket.on("connect", () => note("(connect)", ...(this.socket.recovered ? [true] : [])));
@@ -118,7 +118,7 @@ export class Client extends Listener {
   }
 }
 
-const isOffset = (argument) => argument === "-" || /^[\w-]{20}\.\d+$/.test(argument);
+const isOffset = (argument) => /^[\w-]{22}\.[\w-]{8}\.\d+$/.test(argument);
 
 /** A client that is connected and in the room. */
 export async function joined(server, roomId, someone, options = {}) {

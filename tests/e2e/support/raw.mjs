@@ -54,7 +54,7 @@ export class RawSocket extends Listener {
   /** The next event of that name, as it is on the wire less its offset. */
   async nextEvent(name) {
     const frame = await this.next((frame) => frame.startsWith(`42["${name}"`));
-    return frame.replace(/,"[\w-]+\.\d+"\]$/, "]");
+    return frame.replace(/,"[\w-]+\.[\w-]+\.\d+"\]$/, "]");
   }
 
   close() {
