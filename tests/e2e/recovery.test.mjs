@@ -1,6 +1,7 @@
 // Who loses its connection comes back as it was: real clients, real workerd, hibernation and kill -9.
 
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { Client, WAYS, call, joined, marker, person, roomOf } from "./support/people.mjs";
 import { eventually, polled } from "./support/patience.mjs";
@@ -8,7 +9,7 @@ import { startServer } from "./support/server.mjs";
 import { storedValues } from "./support/storage.mjs";
 
 /** What cannot be awaited: that a room falls asleep. */
-const HIBERNATION_MS = 14_000;
+const HIBERNATION_MS = 19_000;
 /** A client that comes back by itself, and soon. */
 const COMES_BACK = { reconnection: true, reconnectionDelay: 100, reconnectionDelayMax: 200 };
 
@@ -175,15 +176,17 @@ for (const way of [WAYS.room, WAYS.stock, WAYS.polling]) describe(`recovery, ${w
     bob.close();
   });
 
-  test("a pid is nothing without the same user's token, nor after its time, nor with a made-up offset", async () => {
+  test("a pid is nothing without the same user's token, nor after a goodbye, nor with another room's offset", async () => {
     const { people, room, ann, bob } = await couple({ reconnection: false });
     const stranger = await person(server);
     const { _pid: pid } = ann.socket;
     const { offset } = ann;
+    const elsewhere = `${Buffer.from(randomUUID().replaceAll("-", ""), "hex").toString("base64url")}.${offset.split(".").slice(1).join(".")}`;
     for (const auth of [
       { token: stranger.token, pid, offset },
       { token: people[0].token, pid: `${pid}x`, offset },
-      { token: people[0].token, pid, offset: `${offset}9` },
+      { token: people[0].token, pid, offset: elsewhere },
+      { token: people[0].token, pid, offset: "made up" },
       { token: people[0].token, pid },
       { token: people[0].token, pid: 7, offset },
     ]) {

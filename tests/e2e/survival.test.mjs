@@ -5,8 +5,8 @@ import { describe, test } from "node:test";
 import { call, joined, person, roomOf } from "./support/people.mjs";
 import { startServer } from "./support/server.mjs";
 
-/** Longer than the ten seconds after which the runtime lets go of an idle object's memory. */
-const SLEEP = 14_000;
+/** Longer than the ten seconds after which the runtime lets go of an idle object's memory; five after an event it saves it. */
+const SLEEP = 19_000;
 
 describe("survival", () => {
   test("a room that slept knows everybody, though its memory is gone", async () => {

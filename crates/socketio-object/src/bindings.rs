@@ -3,7 +3,7 @@
 //!
 //! `https://developers.cloudflare.com/durable-objects/api/state/` and `…/api/sqlite-storage-api/`.
 
-use js_sys::{Array, JsString, Object, Promise, Reflect};
+use js_sys::{Array, Function, JsString, Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
@@ -42,8 +42,9 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = put)]
     fn put_with(this: &ObjectStorage, key: &str, value: &str, options: &JsValue) -> Result<Promise, JsValue>;
 
-    #[wasm_bindgen(method, catch, js_name = sync)]
-    fn sync_promise(this: &ObjectStorage) -> Result<Promise, JsValue>;
+    /// Settles when everything that was written is durable.
+    #[wasm_bindgen(method, catch)]
+    pub fn sync(this: &ObjectStorage) -> Result<Promise, JsValue>;
 
     #[wasm_bindgen(method, catch, js_name = deleteAll)]
     pub(crate) fn delete_all_promise(this: &ObjectStorage) -> Result<Promise, JsValue>;
@@ -107,6 +108,13 @@ extern "C" {
     #[wasm_bindgen(method, js_class = "Map")]
     pub fn delete(this: &SocketIds, socket: &Socket) -> bool;
 
+    /// `Promise.prototype.then`, with a function that is not ours to keep.
+    #[wasm_bindgen(js_name = Promise)]
+    type AnyPromise;
+
+    #[wasm_bindgen(method, js_class = "Promise", js_name = then)]
+    fn then_with(this: &AnyPromise, callback: &Function) -> Promise;
+
     /// `TextEncoder` (WHATWG Encoding, 7.2)
     pub type TextEncoder;
 
@@ -128,11 +136,6 @@ impl ObjectStorage {
     pub async fn delete_all(&self) -> Result<(), JsValue> {
         JsFuture::from(self.delete_all_promise()?).await.map(|_| ())
     }
-
-    /// Waits until everything that was written is durable.
-    pub async fn sync(&self) -> Result<(), JsValue> {
-        JsFuture::from(self.sync_promise()?).await.map(|_| ())
-    }
 }
 
 /// What is sent does not wait until these are durable. They take effect in order, at once for whoever
@@ -150,6 +153,11 @@ impl ObjectStorage {
     pub fn delete_unconfirmed(&self, key: &str) -> Result<(), JsValue> {
         self.delete_with(key, &unconfirmed()).map(drop)
     }
+}
+
+/// Calls back when the promise is kept.
+pub(crate) fn then(promise: &Promise, callback: &Function) {
+    let _ = promise.unchecked_ref::<AnyPromise>().then_with(callback);
 }
 
 fn unconfirmed() -> JsValue {

@@ -146,17 +146,17 @@ impl<E: Embedding> Object<E> {
     /// it, until the object's memory goes (workerd 1.20261023). Where nobody else is here and nothing is
     /// under way that is now, once what was written is durable; else the client has to give up by itself.
     fn release_dangling(self: &Rc<Self>) {
-        if self.is_only_dangling() && self.under_way.get() == 0 {
-            let object = Rc::clone(self);
-            self.run(Box::pin(async move {
-                let durable = object.storage.sync().await;
-                // This task is under way itself.
-                if durable && object.is_only_dangling() && object.under_way.get() == 1 {
-                    // It throws, by design.
-                    let _ = object.state.abort("nobody is here");
-                }
-            }));
+        if !self.is_only_dangling() || self.under_way.get() > 0 {
+            return;
         }
+        let object = Rc::clone(self);
+        // Not in a future: an aborted execution ends where it stands, in the executor of everybody's.
+        let abort = Closure::once_into_js(move |_: JsValue| {
+            if object.is_only_dangling() && object.under_way.get() == 0 {
+                let _ = object.state.abort("nobody is here");
+            }
+        });
+        self.storage.once_durable(abort.unchecked_ref());
     }
 
     fn is_only_dangling(&self) -> bool {

@@ -5,11 +5,11 @@
 
 use std::cell::Cell;
 
-use js_sys::Array;
+use js_sys::{Array, Function};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
-use crate::bindings::{KeyValues, ObjectStorage};
+use crate::bindings::{KeyValues, ObjectStorage, then};
 
 pub struct Storage {
     storage: ObjectStorage,
@@ -93,8 +93,11 @@ impl Storage {
         self.used.set(true);
     }
 
-    pub(crate) async fn sync(&self) -> bool {
-        done("written", self.storage.sync().await)
+    /// Calls back once everything that was written is durable.
+    pub(crate) fn once_durable(&self, callback: &Function) {
+        if let Ok(durable) = self.storage.sync() {
+            then(&durable, callback);
+        }
     }
 
     /// Deletes everything, at once for whoever reads or writes after this.

@@ -4,6 +4,9 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
+/** A journal lies there that only a writer may undo. */
+const SQLITE_READONLY_ROLLBACK = 776;
+
 /** The number of rows that each object of that class has stored, by its file. */
 export function storedRows(server, className) {
   const count = (database, name) => database.prepare(`SELECT count(*) AS rows FROM ${name}`).get().rows;
@@ -28,11 +31,17 @@ function filesOf(server, className) {
 
 /** What `query` gives of the table of values, if there is one. */
 function read(file, query) {
-  const database = new DatabaseSync(file, { readOnly: true, timeout: 5_000 });
-  try {
-    const [table] = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE '_cf_KV'").all();
-    return table && query(database, table.name);
-  } finally {
-    database.close();
+  for (let attempt = 1; ; attempt += 1) {
+    const database = new DatabaseSync(file, { readOnly: true, timeout: 5_000 });
+    try {
+      const [table] = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE '_cf_KV'").all();
+      return table && query(database, table.name);
+    } catch (error) {
+      // The runtime is in the middle of a transaction.
+      if (error.errcode !== SQLITE_READONLY_ROLLBACK || attempt === 50) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+    } finally {
+      database.close();
+    }
   }
 }
