@@ -11,14 +11,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use zetra_domain::RoomId;
+use zetra_domain::{AddressKey, RoomId};
 use zetra_durable_objects::{HANDSHAKE_HEADER, Handshake, SESSION_HEADER};
 use zetra_socketio::engine::{Method, Query, RequestError, Route};
 
 use crate::{
     error::ApiError,
     ports::Connection,
-    request::{bearer, is_upgrade},
+    request::{bearer, client_address, is_upgrade},
     state::App,
 };
 
@@ -57,7 +57,8 @@ fn handshake(headers: &HeaderMap) -> Result<HeaderValue, ApiError> {
         // What is no bearer token is no token at all: the object refuses it at CONNECT.
         Err(_) => Some(String::new()),
     };
-    header_value(&serde_json::to_string(&Handshake { bearer }).unwrap_or_default())
+    let address = Some(AddressKey::of(client_address(headers)).as_str().to_owned());
+    header_value(&serde_json::to_string(&Handshake { bearer, address }).unwrap_or_default())
 }
 
 /// A bearer token came in a header, so it can go on in one.

@@ -15,6 +15,8 @@ pub struct Authenticator {
 pub struct Handshake {
     /// The token of the `Authorization` header; empty for a header that is no bearer token.
     pub bearer: Option<String>,
+    /// Whom the limits count it to, an [`AddressKey`](zetra_domain::AddressKey).
+    pub address: Option<String>,
 }
 
 /// What a client brings at CONNECT.
@@ -50,6 +52,8 @@ pub enum ConnectError {
     TokenInvalid,
     TokenExpired,
     StoreUnavailable,
+    /// This user has as many connections to this room that have not joined it as may be.
+    TooManyConnections,
 }
 
 impl ConnectError {
@@ -60,6 +64,7 @@ impl ConnectError {
             Self::TokenInvalid => ("Invalid authentication token", "token_invalid"),
             Self::TokenExpired => ("Token has expired", "token_expired"),
             Self::StoreUnavailable => ("Database unavailable", "store_unavailable"),
+            Self::TooManyConnections => ("Too many connections", "rate_limited"),
         };
         format!(r#"{{"message":"{message}","data":{{"code":"{code}"}}}}"#)
     }

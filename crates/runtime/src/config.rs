@@ -27,6 +27,7 @@ pub struct Config {
     pub room_max_people: usize,
     /// `RECONNECT_GRACE_SECONDS`: how long a lost connection is held.
     pub reconnect_grace_ms: i64,
+    pub guest_limits: GuestLimits,
     /// For how long after that who was lost is joined again when it comes back.
     pub rejoin_ms: i64,
     /// `PING_INTERVAL_MS` and `PING_TIMEOUT_MS`: Engine.IO's heartbeat.
@@ -102,6 +103,11 @@ impl Config {
             },
             room_max_people: variables.number("ROOM_MAX_PEOPLE", 64, 2..=1_000)?,
             reconnect_grace_ms: variables.number("RECONNECT_GRACE_SECONDS", 10, 0..=3_600)? * 1_000,
+            guest_limits: GuestLimits {
+                per_address: variables.number("ROOM_GUESTS_PER_ADDRESS", 32, 1..=1_000)?,
+                per_user: variables.number("ROOM_GUESTS_PER_USER", 4, 1..=1_000)?,
+                total: variables.number("ROOM_GUESTS", 256, 1..=10_000)?,
+            },
             rejoin_ms: variables.number("REJOIN_SECONDS", 600, 0..=86_400)? * 1_000,
             ping_interval_ms: variables.number("PING_INTERVAL_MS", 25_000, 100..=600_000)?,
             ping_timeout_ms: variables.number("PING_TIMEOUT_MS", 20_000, 100..=600_000)?,
@@ -117,6 +123,16 @@ impl Config {
             turn: turn(variables)?,
         })
     }
+}
+
+/// How many connections to a room may be open that have not joined it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GuestLimits {
+    /// Of one client address, before their CONNECT is accepted.
+    pub per_address: usize,
+    /// Of one user after that.
+    pub per_user: usize,
+    pub total: usize,
 }
 
 const DEFAULT_ORIGINS: &str = "http://localhost:3000,http://localhost:4000";

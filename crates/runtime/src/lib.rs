@@ -13,7 +13,7 @@ pub mod request_id;
 mod session_ids;
 mod variables;
 
-pub use config::{Config, SocketAuth, Turn, TurnCredential, TurnServer, TurnService};
+pub use config::{Config, GuestLimits, SocketAuth, Turn, TurnCredential, TurnServer, TurnService};
 pub use data_api::{Bounds, DataApiAccess, DataApiClient, Sleep};
 pub use database::Database;
 pub use session_ids::SessionIds;

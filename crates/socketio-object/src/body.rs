@@ -13,22 +13,27 @@ pub enum Body {
     Aborted,
 }
 
-pub async fn read(headers: &Headers, stream: Option<ReadableStream>, max: usize) -> Body {
+/// `note` is told after each part how many bytes are held. Who stops waiting lets go of the rest.
+pub async fn read(
+    headers: &Headers,
+    stream: Option<ReadableStream>,
+    max: usize,
+    note: impl Fn(usize),
+) -> Body {
     let announced = headers.get("content-length").ok().flatten();
     if announced.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > max as u64) {
         return Body::TooLarge;
     }
     let Some(stream) = stream else { return Body::Text(String::new()) };
-    let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
+    let reader = Reader(stream.get_reader().unchecked_into());
     let mut bytes = Vec::new();
     loop {
-        match chunk(&reader).await {
-            Ok(Some(chunk)) if bytes.len() + chunk.length() as usize > max => {
-                // Nobody waits for the rest.
-                let _ = reader.cancel();
-                return Body::TooLarge;
+        match chunk(&reader.0).await {
+            Ok(Some(chunk)) if bytes.len() + chunk.length() as usize > max => return Body::TooLarge,
+            Ok(Some(chunk)) => {
+                bytes.extend(chunk.to_vec());
+                note(bytes.len());
             }
-            Ok(Some(chunk)) => bytes.extend(chunk.to_vec()),
             Ok(None) => break,
             Err(_) => return Body::Aborted,
         }
@@ -36,6 +41,15 @@ pub async fn read(headers: &Headers, stream: Option<ReadableStream>, max: usize)
     Body::Text(
         String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()),
     )
+}
+
+/// When it is dropped nobody waits for the rest; after the end that changes nothing.
+struct Reader(ReadableStreamDefaultReader);
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        let _ = self.0.cancel();
+    }
 }
 
 async fn chunk(reader: &ReadableStreamDefaultReader) -> Result<Option<Uint8Array>, JsValue> {

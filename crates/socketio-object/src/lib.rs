@@ -12,6 +12,7 @@
 
 pub mod bindings;
 mod body;
+mod budget;
 mod object;
 mod storage;
 mod text;

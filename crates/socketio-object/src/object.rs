@@ -18,6 +18,7 @@ use zetra_socketio::engine::{
 use crate::{
     Storage,
     bindings::{ObjectState, Socket, SocketIds},
+    budget::Budget,
     now,
     text::{Source, TextIn, TextOut},
 };
@@ -47,6 +48,11 @@ pub trait Embedding: Sized + 'static {
         kept: Vec<(SessionKey, <Self::Protocol as Protocol>::Kept)>,
     ) -> Self::Protocol;
 
+    /// Bytes that it holds for clients.
+    fn held(&self) -> usize {
+        0
+    }
+
     /// Performs a command of the protocol; what takes a while is left to a task.
     fn perform(
         object: &Rc<Object<Self>>,
@@ -64,6 +70,7 @@ pub struct Object<E: Embedding> {
     storage: Storage,
     /// What takes a while and is not over: tasks, and requests of other objects.
     under_way: Cell<usize>,
+    budget: Budget,
 }
 
 struct Live<P: Protocol> {
@@ -95,8 +102,8 @@ type Actions<'a, E> = Vec<Action<'a, <<E as Embedding>::Protocol as Protocol>::C
 impl<E: Embedding> Object<E> {
     pub fn new(state: ObjectState, embedding: E) -> Rc<Self> {
         let (text_in, storage) = (RefCell::new(TextIn::new()), Storage::new(state.storage()));
-        let (live, under_way) = (RefCell::new(None), Cell::new(0));
-        Rc::new(Self { state, embedding, live, text_in, storage, under_way })
+        let (live, under_way, budget) = (RefCell::new(None), Cell::new(0), Budget::default());
+        Rc::new(Self { state, embedding, live, text_in, storage, under_way, budget })
     }
 
     pub fn embedding(&self) -> &E {
@@ -202,6 +209,13 @@ impl<E: Embedding> Object<E> {
             live.close(link, None);
             let actions = live.server.closed(link, None, now());
             self.perform(live, actions, None);
+        }
+        let max = self.embedding.settings().limits.max_held;
+        if self.budget.is_exceeded(live.server.held() + self.embedding.held(), max) {
+            let actions = live.server.end_greediest(now());
+            if !actions.is_empty() {
+                return self.perform(live, actions, None);
+            }
         }
         if let Some(at) = live.server.next_deadline() {
             self.storage.set_alarm(at);

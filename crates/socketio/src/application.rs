@@ -19,6 +19,10 @@ pub trait Application: Sized {
     /// Whether there is such a namespace.
     fn serves(&self, namespace: &str) -> bool;
 
+    /// Whether one more client may come with that handshake. `unadmitted` are the handshakes of those
+    /// that no namespace has accepted yet.
+    fn may_open(&self, handshake: &str, unadmitted: &[&str]) -> bool;
+
     /// A client asks to join: answer with [`Effect::Accept`], [`Effect::Refuse`] or, if that takes a
     /// while, [`Effect::Wait`].
     fn connect(&mut self, connect: Connect<'_>, now: i64) -> Effects<'static, Self::Command>;
@@ -56,6 +60,9 @@ pub trait Application: Sized {
 
     fn kept(&self, socket: SocketId) -> Option<Self::Kept>;
 
+    /// Bytes that it holds for its clients.
+    fn held(&self) -> usize;
+
     /// Whether something must outlive the sockets.
     fn needs_storage(&self) -> bool;
 }
@@ -92,7 +99,7 @@ pub enum Effect<'a, C> {
         sid: String,
         pid: Option<String>,
     },
-    /// `error` is an object with a `message`.
+    /// `error` is an object with a `message`. The client waits no longer, and may ask again.
     Refuse {
         socket: SocketId,
         error: String,

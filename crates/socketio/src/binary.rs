@@ -13,6 +13,7 @@ pub struct Attachments {
     announcement: String,
     expected: usize,
     received: Vec<Vec<u8>>,
+    bytes: usize,
 }
 
 impl Attachments {
@@ -26,13 +27,30 @@ impl Attachments {
         if let Payload::Array(elements) = &packet.payload {
             elements.iter().try_for_each(|element| check_placeholders(element, packet.attachments, 0))?;
         }
-        Ok(Self { announcement: text.to_owned(), expected: packet.attachments, received: Vec::new() })
+        Ok(Self {
+            announcement: text.to_owned(),
+            expected: packet.attachments,
+            received: Vec::new(),
+            bytes: 0,
+        })
     }
 
     /// Adds a binary frame; true when it was the last.
-    pub fn push(&mut self, bytes: Vec<u8>) -> bool {
+    ///
+    /// # Errors
+    /// [`PacketError::Attachments`] where all together are larger than `max_bytes`.
+    pub fn push(&mut self, bytes: Vec<u8>, max_bytes: usize) -> Result<bool, PacketError> {
+        self.bytes += bytes.len();
+        if self.bytes > max_bytes {
+            return Err(PacketError::Attachments);
+        }
         self.received.push(bytes);
-        self.received.len() >= self.expected
+        Ok(self.received.len() >= self.expected)
+    }
+
+    /// Bytes that are held.
+    pub fn bytes(&self) -> usize {
+        self.announcement.len() + self.bytes
     }
 
     /// The announcement, and the attachments in order.
@@ -83,8 +101,8 @@ mod tests {
         let mut pending =
             announced(r#"52-["x",{"_placeholder":true,"num":0},{"y":[{"_placeholder":true,"num":1}]}]"#)
                 .unwrap();
-        assert!(!pending.push(vec![1]));
-        assert!(pending.push(vec![2]));
+        assert_eq!(pending.push(vec![1], 3), Ok(false));
+        assert_eq!(pending.push(vec![2], 3), Ok(true));
         assert_eq!(pending.into_parts().1, [[1], [2]]);
     }
 

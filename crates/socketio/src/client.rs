@@ -26,6 +26,8 @@ pub struct Limits {
     /// From the announcement of a binary packet to its last attachment.
     pub attachments_timeout: i64,
     pub max_attachments: usize,
+    /// Bytes of the attachments of one packet.
+    pub max_attachment_bytes: usize,
     /// Namespaces one client may join.
     pub max_namespaces: usize,
     /// Acks that the server waits for; beyond that the oldest is given up.
@@ -38,6 +40,7 @@ impl Default for Limits {
             connect_timeout: 45_000,
             attachments_timeout: 10_000,
             max_attachments: 10,
+            max_attachment_bytes: 256 * 1024,
             max_namespaces: 16,
             max_acks: 64,
         }
@@ -155,14 +158,19 @@ impl Client {
         }
     }
 
-    pub fn receive_binary(&mut self, bytes: Vec<u8>) -> Result<Received<'static>, Fatal> {
+    pub fn receive_binary(&mut self, bytes: Vec<u8>, limits: Limits) -> Result<Received<'static>, Fatal> {
         let (mut pending, by) = self.attachments.take().ok_or(Fatal::UnexpectedBinary)?;
-        if pending.push(bytes) {
+        if pending.push(bytes, limits.max_attachment_bytes)? {
             let (announcement, attachments) = pending.into_parts();
             return Ok(Received::Complete { announcement, attachments });
         }
         self.attachments = Some((pending, by));
         Ok(Received::Nothing)
+    }
+
+    /// Bytes of a binary packet that is not complete.
+    pub fn held(&self) -> usize {
+        self.attachments.as_ref().map_or(0, |(pending, _)| pending.bytes())
     }
 
     /// What a binary packet says whose attachments are all there.
@@ -179,6 +187,11 @@ impl Client {
         }
         let answered = packet.id.filter(|id| self.take_ack(socket, *id));
         Ok(answered.map_or(Received::Nothing, |id| Received::Ack { socket, id, elements }))
+    }
+
+    /// Whether it has joined a namespace at some time.
+    pub fn is_admitted(&self) -> bool {
+        self.connect_by.is_none()
     }
 
     /// The application accepts the client in `namespace`.

@@ -200,6 +200,7 @@ impl<A: Application> SocketIo<A> {
                     let namespace = self.connecting.remove(&socket);
                     if let (Some(key), Some(namespace)) = (self.sockets.remove(&socket), namespace) {
                         out.push(send(key, encode::connect_error(&namespace, &error)));
+                        self.resume(key, socket, now, out);
                     }
                 }
                 Effect::Wait(socket) => {
@@ -208,9 +209,15 @@ impl<A: Application> SocketIo<A> {
                         out.push(Output::Reschedule);
                     }
                 }
-                Effect::Resume(socket) => self.resume(socket, now, out),
+                Effect::Resume(socket) => {
+                    if let Some(key) = self.sockets.get(&socket).copied() {
+                        self.resume(key, socket, now, out);
+                    }
+                }
                 Effect::Disconnect { socket, close } => self.disconnect(socket, close, now, out),
-                Effect::Abandon(socket) => out.extend(self.sockets.get(&socket).copied().map(Output::Fail)),
+                Effect::Abandon(socket) => {
+                    out.extend(self.sockets.get(&socket).copied().map(Output::Abandon));
+                }
                 Effect::Keep(socket) => out.extend(self.sockets.get(&socket).copied().map(Output::Keep)),
                 Effect::Reschedule => out.push(Output::Reschedule),
                 Effect::Command(command) => out.push(Output::Command(command)),
@@ -258,6 +265,7 @@ impl<A: Application> SocketIo<A> {
         let Some(connection) = self.connections.get_mut(&key) else { return };
         let reply = encode::connect(&namespace, sid, pid);
         connection.client.join(namespace, socket);
+        out.push(Output::Admit(key));
         out.push(Output::Keep(key));
         out.push(send(key, reply));
     }
@@ -276,8 +284,7 @@ impl<A: Application> SocketIo<A> {
     }
 
     /// Plays back what the client said while it waited.
-    fn resume(&mut self, socket: SocketId, now: i64, out: &mut Out<'_, A>) {
-        let Some(key) = self.sockets.get(&socket).copied() else { return };
+    fn resume(&mut self, key: SessionKey, socket: SocketId, now: i64, out: &mut Out<'_, A>) {
         let Some(connection) = self.connections.get_mut(&key) else { return };
         connection.waiting.retain(|waiting| *waiting != socket);
         while let Some(connection) = self.connections.get_mut(&key).filter(|c| c.waiting.is_empty()) {
@@ -329,6 +336,12 @@ impl<A: Application> Protocol for SocketIo<A> {
     type Command = A::Command;
     type Kept = Kept<A::Kept>;
 
+    fn may_open(&self, handshake: &str, unopened: &[&str]) -> bool {
+        let unadmitted = self.connections.values().filter(|connection| !connection.client.is_admitted());
+        let handshakes = unadmitted.map(|connection| connection.handshake.as_str());
+        self.application.may_open(handshake, &handshakes.chain(unopened.iter().copied()).collect::<Vec<_>>())
+    }
+
     fn open(&mut self, session: SessionKey, handshake: &str, now: i64) {
         let client = Client::new(now, self.limits);
         self.connections.insert(session, Connection::new(client, handshake.to_owned()));
@@ -360,7 +373,7 @@ impl<A: Application> Protocol for SocketIo<A> {
         if !connection.waiting.is_empty() {
             return connection.postpone(Postponed::Binary(message));
         }
-        let received = connection.client.receive_binary(message);
+        let received = connection.client.receive_binary(message, self.limits);
         self.handle(session, received, now, out)
     }
 
@@ -402,6 +415,14 @@ impl<A: Application> Protocol for SocketIo<A> {
         Some(Kept { client: client.kept(), handshake: handshake.clone(), sockets })
     }
 
+    fn held_for(&self, session: SessionKey) -> usize {
+        self.connections.get(&session).map_or(0, Connection::held)
+    }
+
+    fn held(&self) -> usize {
+        self.application.held() + self.connections.values().map(Connection::held).sum::<usize>()
+    }
+
     fn needs_storage(&self) -> bool {
         self.application.needs_storage()
     }
@@ -410,6 +431,10 @@ impl<A: Application> Protocol for SocketIo<A> {
 impl Connection {
     fn new(client: Client, handshake: String) -> Self {
         Self { client, handshake, waiting: Vec::new(), backlog: VecDeque::new(), backlog_bytes: 0 }
+    }
+
+    fn held(&self) -> usize {
+        self.backlog_bytes + self.client.held()
     }
 
     fn postpone(&mut self, postponed: Postponed) -> Result<(), Violation> {

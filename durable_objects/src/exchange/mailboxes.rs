@@ -7,11 +7,13 @@ use std::{cell::RefCell, collections::HashMap, future::Future};
 const BATCH_BYTES: usize = 1_000_000;
 /// What may wait for one addressee; past it there is something wrong over there.
 const WAITING: usize = 4_096;
+const WAITING_BYTES: usize = 2_000_000;
 
 pub(crate) struct Mailboxes<T>(RefCell<HashMap<String, Mailbox<T>>>);
 
 struct Mailbox<T> {
     waiting: Vec<T>,
+    bytes: usize,
     /// A message could not be kept.
     overflown: bool,
 }
@@ -27,20 +29,28 @@ impl<T: Measured> Mailboxes<T> {
     /// Keeps a message; true where [`Mailboxes::deliver`] has to be called.
     pub fn post(&self, to: &str, message: T) -> bool {
         let mut mailboxes = self.0.borrow_mut();
+        let bytes = message.bytes();
         match mailboxes.get_mut(to) {
-            Some(mailbox) if mailbox.waiting.len() >= WAITING => {
+            Some(mailbox) if mailbox.waiting.len() >= WAITING || mailbox.bytes + bytes > WAITING_BYTES => {
                 mailbox.overflown = true;
                 false
             }
             Some(mailbox) => {
                 mailbox.waiting.push(message);
+                mailbox.bytes += bytes;
                 false
             }
             None => {
-                mailboxes.insert(to.to_owned(), Mailbox { waiting: vec![message], overflown: false });
+                let mailbox = Mailbox { waiting: vec![message], bytes, overflown: false };
+                mailboxes.insert(to.to_owned(), mailbox);
                 true
             }
         }
+    }
+
+    /// Bytes of everything that waits.
+    pub fn bytes(&self) -> usize {
+        self.0.borrow().values().map(|mailbox| mailbox.bytes).sum()
     }
 
     /// Sends until nothing is left.
@@ -71,7 +81,9 @@ impl<T: Measured> Mailboxes<T> {
             bytes <= BATCH_BYTES
         });
         let count = fits.count().max(1);
-        Ok(Some(mailbox.waiting.drain(..count).collect()))
+        let batch: Vec<T> = mailbox.waiting.drain(..count).collect();
+        mailbox.bytes -= batch.iter().map(Measured::bytes).sum::<usize>();
+        Ok(Some(batch))
     }
 }
 

@@ -12,6 +12,7 @@
 
 use vecmap::VecMap;
 use zetra_domain::{Admission, Claims, RoomId, UserId};
+use zetra_runtime::GuestLimits;
 use zetra_signalling::{Credential, PeerId, Revocation, Room};
 use zetra_socketio::{
     Application, Connect, Effect, Effects, Event, Log, LogLimits, Saving, SocketId,
@@ -25,6 +26,7 @@ use crate::{
 };
 
 mod emission;
+mod guests;
 mod member;
 mod recovery;
 mod restore;
@@ -42,6 +44,7 @@ pub struct RoomSettings {
     pub log: LogLimits,
     /// Milliseconds after the hold in which who was lost is joined again when it comes back.
     pub rejoin: i64,
+    pub guests: GuestLimits,
     /// Makes ids: unguessable, different each time.
     pub new_id: fn() -> String,
 }
@@ -145,7 +148,7 @@ impl RoomApplication {
             (Asker::Socket(socket), Ok(())) => self.enter(socket, Credential::Token(claims), recovery, now),
             (Asker::Socket(socket), Err(error)) => {
                 tracing::info!(room = %self.id, ?error, "a connection is refused");
-                vec![Effect::Refuse { socket, error: error.json() }, Effect::Resume(socket)]
+                vec![Effect::Refuse { socket, error: error.json() }]
             }
             (Asker::Session(session), verdict) => match recovery.zip(proposed).filter(|_| verdict.is_ok()) {
                 Some((recovery, proposed)) => {
@@ -200,7 +203,7 @@ impl RoomApplication {
             member.address = Address::Nowhere;
         }
         let effects = match departure {
-            Departure::Left => self.room.depart(peer),
+            Departure::Left | Departure::Ended => self.room.depart(peer),
             Departure::Lost => self.room.lose(peer, now),
         };
         self.perform(effects, now)
@@ -220,6 +223,14 @@ impl Application for RoomApplication {
 
     fn serves(&self, namespace: &str) -> bool {
         namespace == "/"
+    }
+
+    fn may_open(&self, handshake: &str, unadmitted: &[&str]) -> bool {
+        let may = self.has_room_for_guest(handshake, unadmitted);
+        if !may {
+            tracing::warn!(room = %self.id, "a connection is refused: too many have joined nothing");
+        }
+        may
     }
 
     fn connect(&mut self, connect: Connect<'_>, now: i64) -> Out<'static> {
@@ -294,6 +305,10 @@ impl Application for RoomApplication {
         let guest = || Guest { sid, pid, credential: machine.credential().clone() };
         let guest = (!member.stored).then(guest);
         Some(KeptMember::new(self.id, peer, machine.rate(), guest))
+    }
+
+    fn held(&self) -> usize {
+        self.log.bytes()
     }
 
     fn needs_storage(&self) -> bool {

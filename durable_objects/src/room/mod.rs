@@ -95,11 +95,16 @@ impl Embedding for Shell {
     ) -> SocketIo<RoomApplication> {
         let (limits, rejoin) = (room_limits(&self.config), self.config.rejoin_ms);
         let authenticator = authenticator(&self.config);
-        let settings = RoomSettings { authenticator, limits, log: LOG_LIMITS, rejoin, new_id };
+        let guests = self.config.guest_limits;
+        let settings = RoomSettings { authenticator, limits, log: LOG_LIMITS, rejoin, guests, new_id };
         let (stored, id) = (stored_room(object.storage()), self.id.get());
         SocketIo::restore(Limits::default(), kept, |connected| {
             RoomApplication::restore(id, settings, stored, connected, now())
         })
+    }
+
+    fn held(&self) -> usize {
+        self.sessions.bytes()
     }
 
     fn perform(

@@ -165,7 +165,7 @@ impl Gateway {
                     Ok(()) => self.enter(socket, Credential::Token(claims), recovery, now),
                     Err(error) => {
                         tracing::info!(?error, "a connection is refused");
-                        vec![Effect::Refuse { socket, error: error.json() }, Effect::Resume(socket)]
+                        vec![Effect::Refuse { socket, error: error.json() }]
                     }
                 }
             }
@@ -281,6 +281,11 @@ impl Application for Gateway {
         namespace == "/"
     }
 
+    /// An object of its own holds one client; how many there are the handshake's signature bounds.
+    fn may_open(&self, _: &str, _: &[&str]) -> bool {
+        true
+    }
+
     fn connect(&mut self, connect: Connect<'_>, now: i64) -> Out<'static> {
         let Connect { socket, auth, handshake, .. } = connect;
         match self.settings.authenticator.authenticate(auth, handshake, now) {
@@ -323,7 +328,7 @@ impl Application for Gateway {
     }
 
     fn disconnected(&mut self, socket: SocketId, departure: Departure, _now: i64) -> Out<'static> {
-        if self.socket() == Some(socket) { self.part(departure == Departure::Left) } else { Vec::new() }
+        if self.socket() == Some(socket) { self.part(departure != Departure::Lost) } else { Vec::new() }
     }
 
     fn mark(&self, _: SocketId) -> Mark {
@@ -362,6 +367,10 @@ impl Application for Gateway {
 
     fn kept(&self, _: SocketId) -> Option<KeptGuest> {
         Some(KeptGuest::new(self.name.clone(), self.guest()?.clone(), self.arrivals.clone()))
+    }
+
+    fn held(&self) -> usize {
+        0
     }
 
     fn needs_storage(&self) -> bool {

@@ -94,6 +94,10 @@ impl Embedding for Shell {
         })
     }
 
+    fn held(&self) -> usize {
+        self.rooms.bytes()
+    }
+
     fn perform(
         object: &Rc<Object<Self>>,
         protocol: &SocketIo<Gateway>,

@@ -17,6 +17,10 @@ impl Protocol for Echo {
     type Command = Infallible;
     type Kept = ();
 
+    fn may_open(&self, _: &str, _: &[&str]) -> bool {
+        true
+    }
+
     fn open(&mut self, _session: SessionKey, _handshake: &str, _now: i64) {}
 
     fn text<'a>(
@@ -61,6 +65,14 @@ impl Protocol for Echo {
         Some(())
     }
 
+    fn held_for(&self, _: SessionKey) -> usize {
+        0
+    }
+
+    fn held(&self) -> usize {
+        0
+    }
+
     fn needs_storage(&self) -> bool {
         false
     }
@@ -93,7 +105,7 @@ handlers!(EngineFixture);
 impl EngineFixture {
     #[wasm_bindgen(constructor)]
     pub fn new(state: ObjectState, env: Env) -> Self {
-        Self(Object::new(state, Fixture(variables::settings(&env))))
+        Self(Object::new(state, Fixture(variables::engine_settings(&env))))
     }
 
     pub async fn fetch(&self, request: web_sys::Request) -> Result<web_sys::Response, JsValue> {

@@ -36,6 +36,10 @@ impl Application for Echo {
         matches!(namespace, "/" | "/custom")
     }
 
+    fn may_open(&self, _: &str, _: &[&str]) -> bool {
+        true
+    }
+
     fn connect(&mut self, connect: Connect<'_>, _now: i64) -> Answer<'static> {
         let socket = connect.socket;
         let auth = connect.auth.unwrap_or("{}").to_owned();
@@ -92,6 +96,10 @@ impl Application for Echo {
 
     fn kept(&self, _: SocketId) -> Option<()> {
         Some(())
+    }
+
+    fn held(&self) -> usize {
+        0
     }
 
     fn needs_storage(&self) -> bool {

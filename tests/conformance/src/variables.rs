@@ -16,6 +16,12 @@ pub(crate) fn settings(env: &Env) -> Settings {
     Settings { timing, limits: engine::Limits::default() }
 }
 
+/// An echo lets everybody in.
+pub(crate) fn engine_settings(env: &Env) -> Settings {
+    let Settings { timing, limits } = settings(env);
+    Settings { timing, limits: engine::Limits { max_unadmitted: limits.max_payload, ..limits } }
+}
+
 pub(crate) fn limits(env: &Env) -> Limits {
     Limits { connect_timeout: millis(env, "CONNECT_TIMEOUT_MS", 1_000), ..Limits::default() }
 }

@@ -1,9 +1,11 @@
 //! Requests: those that open WebSockets, those that wait for an answer, those that bring a body.
 
-use std::rc::Rc;
+use std::{pin::pin, rc::Rc};
 
+use futures_util::future::{Either, select};
 use js_sys::Promise;
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
 use web_sys::{Headers, Request, ResponseInit, Url};
 use zetra_socketio::engine::{Method, Opening, Protocol, Query, Reception, RequestId, Response};
 
@@ -48,10 +50,15 @@ impl<E: Embedding> Object<E> {
                 }
             }
         });
-        if let Some(id) = body {
-            self.read_body(id, &request).await;
-        }
-        let answer = wasm_bindgen_futures::JsFuture::from(answer?).await?;
+        let mut answer = JsFuture::from(answer?);
+        let answer = match body {
+            None => answer.await?,
+            // A session that ends has answered: nobody waits for the rest of the body.
+            Some(id) => match select(pin!(self.read_body(id, &request)), &mut answer).await {
+                Either::Left(((), answer)) => answer.await?,
+                Either::Right((answer, _)) => answer?,
+            },
+        };
         Ok(answer.unchecked_into())
     }
 
@@ -82,9 +89,14 @@ impl<E: Embedding> Object<E> {
     }
 
     async fn read_body(self: &Rc<Self>, id: RequestId, request: &Request) {
-        let body =
-            body::read(&request.headers(), request.body(), self.embedding.settings().limits.max_payload)
-                .await;
+        let max = self.with_live(|live| live.server.max_body(id));
+        let note = |bytes| {
+            self.with_live(|live| {
+                let actions = live.server.body_read(id, bytes, now());
+                self.perform(live, actions, None);
+            });
+        };
+        let body = body::read(&request.headers(), request.body(), max, note).await;
         self.with_live(|live| {
             const PAYLOAD_TOO_LARGE: u16 = 413;
             match &body {

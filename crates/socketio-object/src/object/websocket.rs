@@ -41,7 +41,7 @@ impl<E: Embedding> Object<E> {
     fn receive_text(self: &Rc<Self>, socket: &Socket, text: &JsString) {
         let units = text.length();
         self.with_link(socket, |live, link| {
-            if units as usize > self.embedding.settings().limits.max_payload {
+            if !self.is_small(units) && units as usize > live.server.max_frame(link) {
                 let actions = live.server.oversize(link, now());
                 return self.perform(live, actions, None);
             }
@@ -54,7 +54,8 @@ impl<E: Embedding> Object<E> {
 
     fn receive_binary(self: &Rc<Self>, socket: &Socket, bytes: &Uint8Array) {
         self.with_link(socket, |live, link| {
-            let oversize = bytes.length() as usize > self.embedding.settings().limits.max_payload;
+            let oversize =
+                !self.is_small(bytes.length()) && bytes.length() as usize > live.server.max_frame(link);
             let actions = if oversize {
                 live.server.oversize(link, now())
             } else {
@@ -62,6 +63,11 @@ impl<E: Embedding> Object<E> {
             };
             self.perform(live, actions, None);
         });
+    }
+
+    /// Whether everybody may send as much: then nobody has to be looked up for it.
+    fn is_small(&self, bytes: u32) -> bool {
+        bytes as usize <= self.embedding.settings().limits.max_unadmitted
     }
 
     fn closed(self: &Rc<Self>, socket: &Socket, code: Option<u16>) {

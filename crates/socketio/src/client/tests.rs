@@ -5,6 +5,7 @@ use super::*;
 const LIMITS: Limits = Limits {
     connect_timeout: 45_000,
     attachments_timeout: 10_000,
+    max_attachment_bytes: 1_000,
     max_attachments: 10,
     max_namespaces: 16,
     max_acks: 64,
@@ -70,14 +71,15 @@ fn a_binary_event_arrives_whole() {
     let mut client = joined();
     let announcement = r#"52-["x",{"_placeholder":true,"num":1},{"_placeholder":true,"num":0}]"#;
     assert!(matches!(says(&mut client, announcement), Ok(Received::Nothing)));
-    assert!(matches!(client.receive_binary(b"a".to_vec()), Ok(Received::Nothing)));
-    let Ok(Received::Complete { announcement: text, attachments }) = client.receive_binary(b"b".to_vec())
+    assert!(matches!(client.receive_binary(b"a".to_vec(), LIMITS), Ok(Received::Nothing)));
+    let Ok(Received::Complete { announcement: text, attachments }) =
+        client.receive_binary(b"b".to_vec(), LIMITS)
     else {
         panic!("not complete")
     };
     assert_eq!((text.as_str(), attachments), (announcement, vec![b"a".to_vec(), b"b".to_vec()]));
     assert!(matches!(client.read_complete(&text), Ok(Received::Event { socket: 7, .. })));
-    assert_eq!(client.receive_binary(b"c".to_vec()).err(), Some(Fatal::UnexpectedBinary));
+    assert_eq!(client.receive_binary(b"c".to_vec(), LIMITS).err(), Some(Fatal::UnexpectedBinary));
 }
 
 #[test]
@@ -128,7 +130,7 @@ proptest! {
             let _ = if text {
                 says(&mut client, &message).map(|_| ())
             } else {
-                client.receive_binary(message.into_bytes()).map(|_| ())
+                client.receive_binary(message.into_bytes(), LIMITS).map(|_| ())
             };
         }
     }

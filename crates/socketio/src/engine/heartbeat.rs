@@ -60,6 +60,15 @@ impl Heartbeat {
         puts_off
     }
 
+    /// A ping out of turn; false while a pong is owed.
+    pub fn ping_now(&mut self, now: i64, timing: Timing) -> bool {
+        let free = self.pong_by.is_none();
+        if free {
+            self.pong_by = Some(now + timing.ping_timeout);
+        }
+        free
+    }
+
     pub fn is_overdue(self, now: i64) -> bool {
         self.pong_by.is_some_and(|by| by <= now)
     }

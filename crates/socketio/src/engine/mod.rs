@@ -37,12 +37,25 @@ impl Default for Timing {
 pub struct Limits {
     /// Bytes of one frame or request body, told to the client as `maxPayload`.
     pub max_payload: usize,
-    /// Bytes that wait for a client which does not poll; past them its session is lost.
+    /// The same before the protocol has let the client in.
+    pub max_unadmitted: usize,
+    /// Bytes that wait for one client: for its poll, or sent and not known to have arrived. Past them
+    /// its session ends.
     pub max_buffered: usize,
+    /// Bytes sent to a client after which it is pinged out of turn, to know what has arrived.
+    pub ping_after: usize,
+    /// Bytes that are held for all clients together; past them the session for which most is held ends.
+    pub max_held: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_payload: 1_000_000, max_buffered: 4_000_000 }
+        Self {
+            max_payload: 1_000_000,
+            max_unadmitted: 64 * 1024,
+            max_buffered: 4_000_000,
+            ping_after: 128 * 1024,
+            max_held: 8_000_000,
+        }
     }
 }

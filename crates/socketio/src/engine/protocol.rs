@@ -17,6 +17,10 @@ pub trait Protocol: Sized {
     /// What survives of a session while the server sleeps.
     type Kept: Serialize + DeserializeOwned;
 
+    /// Whether a session may be opened with that handshake. `unopened` are the handshakes of those that
+    /// the protocol was not told of yet.
+    fn may_open(&self, handshake: &str, unopened: &[&str]) -> bool;
+
     /// A new session. `handshake` is what the embedder said of the request that opened it. One that
     /// polls is not told before its client has come back.
     fn open(&mut self, session: SessionKey, handshake: &str, now: i64);
@@ -60,6 +64,10 @@ pub trait Protocol: Sized {
 
     fn kept(&self, session: SessionKey) -> Option<Self::Kept>;
 
+    /// Bytes that are held for the session, and for all together.
+    fn held_for(&self, session: SessionKey) -> usize;
+    fn held(&self) -> usize;
+
     /// Whether something must outlive the sessions.
     fn needs_storage(&self) -> bool;
 }
@@ -76,8 +84,12 @@ pub enum Output<'a, C> {
     },
     /// What waits is still sent; then the session ends.
     Close(SessionKey),
+    /// The client was let in: it may send larger messages now.
+    Admit(SessionKey),
     /// The session broke its protocol or ran out of time: it ends at once.
     Fail(SessionKey),
+    /// The session ends at once, as if its connection had been lost.
+    Abandon(SessionKey),
     /// [`Protocol::kept`] changed.
     Keep(SessionKey),
     /// [`Protocol::next_deadline`] came nearer while a message was handled; anywhere else it is asked
@@ -93,7 +105,9 @@ impl<C> Output<'_, C> {
                 Output::Send { to, message: message.into_owned(), volatile }
             }
             Self::Close(session) => Output::Close(session),
+            Self::Admit(session) => Output::Admit(session),
             Self::Fail(session) => Output::Fail(session),
+            Self::Abandon(session) => Output::Abandon(session),
             Self::Keep(session) => Output::Keep(session),
             Self::Reschedule => Output::Reschedule,
             Self::Command(command) => Output::Command(command),
@@ -108,6 +122,8 @@ pub enum Departure {
     Left,
     /// Anything else: the client may come back.
     Lost,
+    /// The server ended it: the client broke the protocol, or more was held for it than is allowed.
+    Ended,
 }
 
 /// The client broke the protocol in a way that ends the session.

@@ -15,13 +15,14 @@ use serde::{Deserialize, Serialize};
 use vecmap::VecMap;
 
 use super::{
-    Limits, Mark, Message, Method, Outbox, Output, Protocol, RequestError, SessionKey, Timing,
+    Departure, Limits, Mark, Message, Method, Outbox, Output, Protocol, RequestError, SessionKey, Timing,
     heartbeat::{Due, Heartbeat},
     transport::{Polling, Transport},
 };
 
 mod ending;
 mod http;
+mod sending;
 mod websocket;
 
 /// Names a WebSocket towards the embedder.
@@ -108,6 +109,8 @@ pub struct Attachment<K> {
     sid: String,
     #[serde(rename = "h")]
     heartbeat: Heartbeat,
+    #[serde(rename = "a")]
+    admitted: bool,
     #[serde(rename = "p")]
     kept: K,
 }
@@ -135,6 +138,12 @@ struct Session {
     /// What had been said when it was last pinged. It does not survive a sleep: a pong that comes
     /// after one proves nothing but that the client lives.
     pinged_at: Option<Mark>,
+    /// The protocol has let the client in.
+    admitted: bool,
+    /// Bytes sent over WebSocket and not known to have arrived, and how many of them had been sent
+    /// when it was last pinged.
+    sent: usize,
+    sent_at_ping: usize,
 }
 
 pub struct Server<P: Protocol> {
@@ -164,10 +173,10 @@ impl<P: Protocol> Server<P> {
         let (mut sessions, mut links, mut kept) = (VecMap::new(), VecMap::new(), Vec::new());
         let mut next_id = 0;
         for attachment in attachments {
-            let Attachment { link, key, sid, heartbeat, kept: of_protocol, .. } = attachment;
+            let Attachment { link, key, sid, heartbeat, admitted, kept: of_protocol, .. } = attachment;
             next_id = next_id.max(link + 1).max(key + 1);
             let transport = Transport::WebSocket(link);
-            sessions.insert(key, Session { sid, transport, heartbeat, pinged_at: None });
+            sessions.insert(key, Session { admitted, ..Session::new(sid, transport, heartbeat) });
             links.insert(link, key);
             kept.push((key, of_protocol));
         }
@@ -203,7 +212,7 @@ impl<P: Protocol> Server<P> {
         act(&mut self.protocol, &mut out);
         self.deadline_moved = true;
         self.carry_out(out, now, &mut actions);
-        self.flush(&mut actions);
+        self.flush(now, &mut actions);
         actions
     }
 
@@ -228,7 +237,7 @@ impl<P: Protocol> Server<P> {
             }
             match session.heartbeat.tick(now, timing) {
                 Due::Ping => {
-                    session.pinged_at = Some(self.protocol.mark(*key));
+                    session.pinged(self.protocol.mark(*key));
                     pinged.push(*key);
                 }
                 Due::TimeOut => timed_out.push(*key),
@@ -241,7 +250,7 @@ impl<P: Protocol> Server<P> {
             self.close_link(link, None, &mut actions);
         }
         for key in timed_out {
-            self.fail(key, None, now, &mut actions);
+            self.fail(key, Departure::Lost, None, now, &mut actions);
         }
         pinged.iter().for_each(|key| self.attach(*key, &mut actions));
         let mut out = Vec::new();
@@ -250,7 +259,7 @@ impl<P: Protocol> Server<P> {
         }
         self.protocol.tick(now, &mut out);
         self.carry_out(out, now, &mut actions);
-        self.flush(&mut actions);
+        self.flush(now, &mut actions);
         actions
     }
 
@@ -271,7 +280,8 @@ impl<P: Protocol> Server<P> {
         }
         let kept = self.protocol.kept(key)?;
         let (sid, heartbeat) = (session.sid.clone(), session.heartbeat);
-        Some(Attachment { version: ATTACHMENT_VERSION, link, key, sid, heartbeat, kept })
+        let admitted = session.admitted;
+        Some(Attachment { version: ATTACHMENT_VERSION, link, key, sid, heartbeat, admitted, kept })
     }
 
     /// One packet of the session's own transport. `Err` ends the session.
@@ -288,6 +298,7 @@ impl<P: Protocol> Server<P> {
         if kind == Some(&b'3') {
             if session.heartbeat.pong() {
                 let mark = session.pinged_at.take();
+                session.sent -= std::mem::take(&mut session.sent_at_ping);
                 self.attach(key, actions);
                 self.arrived(key, mark, now, actions);
             }
@@ -346,7 +357,13 @@ impl<P: Protocol> Server<P> {
             match output {
                 Output::Send { to, message, volatile } => self.send(to, message, volatile, now, actions),
                 Output::Close(key) => self.close(key, now, actions),
-                Output::Fail(key) => self.fail(key, None, now, actions),
+                Output::Admit(key) => {
+                    if let Some(session) = self.sessions.get_mut(&key) {
+                        session.admitted = true;
+                    }
+                }
+                Output::Fail(key) => self.fail(key, Departure::Ended, None, now, actions),
+                Output::Abandon(key) => self.fail(key, Departure::Lost, None, now, actions),
                 Output::Keep(key) => self.attach(key, actions),
                 Output::Reschedule => self.deadline_moved = true,
                 Output::Command(command) => actions.push(Action::Command(command)),
@@ -354,58 +371,17 @@ impl<P: Protocol> Server<P> {
         }
     }
 
-    /// Answers the polls for which something waits now: what one turn says is one payload.
-    fn flush(&mut self, actions: &mut Actions<'_, P>) {
-        if !std::mem::take(&mut self.unflushed) {
-            return;
-        }
-        for (key, session) in &mut self.sessions {
-            if let Transport::Polling(Polling { parked, waiting, answered_at, .. }) = &mut session.transport
-                && !waiting.is_empty()
-                && let Some(request) = parked.take()
-            {
-                *answered_at = Some(self.protocol.mark(*key));
-                let response = Response::Payload(waiting.take_payload());
-                actions.push(Action::Respond { request, response });
-            }
-        }
-    }
-
-    fn send<'a>(
-        &mut self,
-        to: Vec<SessionKey>,
-        message: Message<'a>,
-        volatile: bool,
-        now: i64,
-        actions: &mut Actions<'a, P>,
-    ) {
-        let (mut links, mut overflowed) = (Vec::with_capacity(to.len()), Vec::new());
-        let max_buffered = self.settings.limits.max_buffered;
-        for key in to {
-            match self.sessions.get_mut(&key).map(|session| &mut session.transport) {
-                Some(Transport::WebSocket(link)) => links.push(*link),
-                Some(Transport::Polling(polling)) if !volatile || polling.parked.is_some() => {
-                    polling.waiting.push(message.clone().into_owned());
-                    self.unflushed = true;
-                    if polling.waiting.bytes() > max_buffered {
-                        overflowed.push(key);
-                    }
-                }
-                Some(Transport::Polling(_)) | None => {}
-            }
-        }
-        if !links.is_empty() {
-            actions.push(Action::Send { to: links, message });
-        }
-        for key in overflowed {
-            self.fail(key, None, now, actions);
-        }
-    }
-
     fn attach(&self, key: SessionKey, actions: &mut Actions<'_, P>) {
         if let Some(Session { transport: Transport::WebSocket(link), .. }) = self.sessions.get(&key) {
             actions.push(Action::Attach(*link));
         }
+    }
+
+    /// Bytes of the largest message that this client may send.
+    fn max_message(&self, key: SessionKey) -> usize {
+        let Limits { max_payload, max_unadmitted, .. } = self.settings.limits;
+        let admitted = self.sessions.get(&key).is_some_and(|session| session.admitted);
+        if admitted { max_payload } else { max_payload.min(max_unadmitted) }
     }
 
     fn polling(&mut self, key: SessionKey) -> Option<&mut Polling> {
@@ -423,6 +399,32 @@ impl<P: Protocol> Server<P> {
 }
 
 impl Session {
+    fn new(sid: String, transport: Transport, heartbeat: Heartbeat) -> Self {
+        Self { sid, transport, heartbeat, pinged_at: None, admitted: false, sent: 0, sent_at_ping: 0 }
+    }
+
+    fn pinged(&mut self, mark: Mark) {
+        self.pinged_at = Some(mark);
+        self.sent_at_ping = self.sent;
+    }
+
+    /// Bytes that are held for its client here.
+    fn held(&self) -> usize {
+        let of_transport = match &self.transport {
+            Transport::Polling(polling) => polling.waiting.bytes() + polling.body,
+            Transport::WebSocket(_) => 0,
+        };
+        of_transport + self.sent
+    }
+
+    /// The handshake of a client that has not come back yet.
+    fn unopened(&self) -> Option<&str> {
+        match &self.transport {
+            Transport::Polling(polling) => polling.unopened.as_deref(),
+            Transport::WebSocket(_) => None,
+        }
+    }
+
     fn is_closing(&self) -> bool {
         matches!(&self.transport, Transport::Polling(polling) if polling.closing.is_some())
     }

@@ -16,6 +16,8 @@ pub(super) struct Polling {
     pub parked: Option<RequestId>,
     pub posting: Option<RequestId>,
     pub waiting: Waiting,
+    /// Bytes of the body that is being read.
+    pub body: usize,
     /// What had been said when a poll was last answered; the next one proves that it arrived.
     pub answered_at: Option<Mark>,
     pub probe: Option<Probe>,

@@ -91,6 +91,14 @@ impl Application for Obedient {
         Some(format!("kept of {socket}"))
     }
 
+    fn may_open(&self, handshake: &str, unadmitted: &[&str]) -> bool {
+        !unadmitted.contains(&handshake)
+    }
+
+    fn held(&self) -> usize {
+        100
+    }
+
     fn needs_storage(&self) -> bool {
         false
     }
@@ -108,7 +116,7 @@ impl Story {
 
     fn connected() -> Self {
         let mut story = Self::new();
-        assert_eq!(story.says("0"), ["(kept)", r#"40{"sid":"s0"}"#]);
+        assert_eq!(story.says("0"), ["(admitted)", "(kept)", r#"40{"sid":"s0"}"#]);
         story
     }
 
@@ -139,6 +147,8 @@ fn heard(out: Outbox<'_, String>) -> Vec<String> {
         Output::Send { message: Message::Binary(bytes), .. } => format!("{bytes:?}"),
         Output::Close(_) => "(closed)".to_owned(),
         Output::Fail(_) => "(failed)".to_owned(),
+        Output::Abandon(_) => "(abandoned)".to_owned(),
+        Output::Admit(_) => "(admitted)".to_owned(),
         Output::Keep(_) => "(kept)".to_owned(),
         Output::Reschedule => "(rescheduled)".to_owned(),
         Output::Command(command) => command,
@@ -151,7 +161,7 @@ fn namespaces_are_joined_refused_and_unknown() {
     let mut story = Story::connected();
     assert_eq!(story.0.application.log, ["connect 0 None hello"]);
     assert_eq!(story.says(r#"0/custom,{"no":1}"#), [r#"44/custom,{"message":"no"}"#]);
-    assert_eq!(story.says(r#"0/custom,{"a":1}"#)[1], r#"40/custom,{"sid":"s2"}"#);
+    assert_eq!(story.says(r#"0/custom,{"a":1}"#)[2], r#"40/custom,{"sid":"s2"}"#);
     assert_eq!(story.says("0/random"), [r#"44/random,{"message":"Invalid namespace"}"#]);
     assert_eq!(story.says(r#"2/custom,["back",1]"#), [r#"42/custom,["back",1]"#]);
     assert_eq!(story.says("0"), ["(violation)"], "a second CONNECT");
@@ -179,7 +189,7 @@ fn either_side_may_leave_a_namespace_and_the_server_may_end_the_session() {
     let mut story = Story::connected();
     assert_eq!(story.says("1"), ["(kept)"]);
     assert_eq!(story.0.application.log[1], "gone 0 Left");
-    assert_eq!(story.says("0")[1], r#"40{"sid":"s1"}"#, "and come back");
+    assert_eq!(story.says("0")[2], r#"40{"sid":"s1"}"#, "and come back");
     assert_eq!(story.says(r#"2["leave"]"#), ["41", "(kept)"]);
     assert_eq!(story.says(r#"2["back"]"#), ["(violation)"]);
     let mut story = Story::connected();
@@ -197,7 +207,7 @@ fn what_is_said_while_a_client_waits_is_handled_later_in_order() {
     story.sends(&[1]);
     let accept = Effect::Accept { socket: 0, sid: "s".to_owned(), pid: Some("p".to_owned()) };
     let heard = story.acts(vec![accept, Effect::Resume(0)]);
-    assert_eq!(heard[1..3], [r#"40{"sid":"s","pid":"p"}"#, r#"42["back",1]"#]);
+    assert_eq!(heard[2..4], [r#"40{"sid":"s","pid":"p"}"#, r#"42["back",1]"#]);
     assert_eq!(heard.last().unwrap(), "[1]");
     story.says(r#"2["wait"]"#);
     story.says("2[");
@@ -223,6 +233,42 @@ fn what_arrived_at_a_client_arrived_at_each_of_its_sockets() {
 }
 
 #[test]
+fn who_waited_and_was_refused_may_ask_again() {
+    let mut story = Story::new();
+    story.says(r#"0{"wait":1}"#);
+    let refuse = Effect::Refuse { socket: 0, error: r#"{"message":"no"}"#.to_owned() };
+    assert_eq!(story.acts(vec![refuse]), [r#"44{"message":"no"}"#]);
+    assert_eq!(story.says("0")[2], r#"40{"sid":"s1"}"#);
+}
+
+#[test]
+fn what_is_held_is_counted_and_bounded() {
+    let mut story = Story::connected();
+    assert_eq!(story.0.held(), 100, "what the application holds");
+    let announcement = r#"52-["back",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]"#;
+    story.says(announcement);
+    story.sends(&[0; 1_000]);
+    assert_eq!(
+        (story.0.held_for(A), story.0.held()),
+        (announcement.len() + 1_000, announcement.len() + 1_100)
+    );
+    let mut out = Vec::new();
+    assert!(story.0.binary(A, vec![0; 256 * 1024], 0, &mut out).is_err(), "attachments of 256 KiB together");
+    let mut waiting = Story::new();
+    waiting.says(r#"0{"wait":1}"#);
+    waiting.says("2[\"x\"]");
+    assert_eq!(waiting.0.held_for(A), 6);
+}
+
+#[test]
+fn the_application_judges_handshakes_by_those_that_were_not_let_in() {
+    let story = Story::connected();
+    assert!(story.0.may_open("hello", &[]), "the one with that handshake was let in");
+    assert!(!story.0.may_open("", &[]), "the other waits");
+    assert!(!story.0.may_open("again", &["again"]));
+}
+
+#[test]
 fn clients_survive_a_sleep() {
     let mut story = Story::connected();
     story.says("0/custom");
@@ -244,5 +290,5 @@ fn commands_and_made_frames_pass_through() {
     let frames = vec!["42[1]".to_owned(), "42[2]".to_owned()];
     let effects =
         vec![Effect::Command("do".to_owned()), Effect::Replay { socket: 0, frames }, Effect::Abandon(0)];
-    assert_eq!(story.acts(effects), ["do", "42[1]", "42[2]", "(failed)"]);
+    assert_eq!(story.acts(effects), ["do", "42[1]", "42[2]", "(abandoned)"]);
 }

@@ -9,7 +9,11 @@ use super::{
     Out, RoomApplication, RoomCommand, deliver,
     member::{Address, Member},
 };
-use crate::{authenticator::Recovery, exchange::Delivery, offset};
+use crate::{
+    authenticator::{ConnectError, Recovery},
+    exchange::Delivery,
+    offset,
+};
 
 /// What a client that brings a `pid` is.
 enum Returning {
@@ -52,6 +56,10 @@ impl RoomApplication {
                 let peer = self.welcome(socket, credential, now, &mut out);
                 out.extend(self.rejoin(peer, was, user));
                 out
+            }
+            Returning::New if credential.user().is_some_and(|user| !self.has_room_for_user(user)) => {
+                let error = ConnectError::TooManyConnections.json();
+                vec![Effect::Refuse { socket, error }]
             }
             Returning::New => {
                 let mut out = Vec::new();

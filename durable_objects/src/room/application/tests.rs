@@ -11,7 +11,10 @@ use zetra_socketio::{
 };
 
 use super::*;
-use crate::exchange::{FromSession, Joining, Recovering};
+use crate::{
+    authenticator::Handshake,
+    exchange::{FromSession, Joining, Recovering},
+};
 
 const NOW: i64 = 1_700_000_000_000;
 
@@ -51,14 +54,22 @@ fn room_id() -> RoomId {
 
 const LOG: LogLimits = LogLimits { max_events: 100, max_bytes: 100_000, max_total_bytes: 1_000_000 };
 const REJOIN_MS: i64 = 600_000;
+const GUESTS: GuestLimits = GuestLimits { per_address: 32, per_user: 4, total: 256 };
 
-fn restored(socket_auth: SocketAuth, attachments: Vec<String>, stored: StoredRoom, now: i64) -> Room {
+fn restored(
+    socket_auth: SocketAuth,
+    attachments: Vec<String>,
+    stored: StoredRoom,
+    guests: GuestLimits,
+    now: i64,
+) -> Room {
     let limits = zetra_signalling::Limits { max_present: 64, hold: 10_000, rate: Default::default() };
     let attachments = attachments.iter().map(|json| serde_json::from_str(json).unwrap()).collect();
     Server::restore(Settings::default(), attachments, |kept| {
         SocketIo::restore(Limits::default(), kept, |connected| {
             let authenticator = Authenticator { token_key: key(), socket_auth };
-            let settings = RoomSettings { authenticator, limits, log: LOG, rejoin: REJOIN_MS, new_id };
+            let (log, rejoin) = (LOG, REJOIN_MS);
+            let settings = RoomSettings { authenticator, limits, log, rejoin, guests, new_id };
             RoomApplication::restore(Some(room_id()), settings, stored, connected, now)
         })
     })
@@ -77,7 +88,7 @@ impl Line {
     fn new(socket_auth: SocketAuth) -> Self {
         let mut ids = ObjectIds::new([5; 8]);
         Self {
-            server: restored(socket_auth, Vec::new(), StoredRoom::default(), NOW),
+            server: restored(socket_auth, Vec::new(), StoredRoom::default(), GUESTS, NOW),
             users: (0..4).map(|_| ids.user(Timestamp::from_millis(NOW))).collect(),
             now: NOW,
             heard: BTreeMap::new(),
@@ -104,17 +115,24 @@ impl Line {
         Credential::Token(key().verify(&self.token(user), Timestamp::from_millis(NOW)).unwrap())
     }
 
+    /// From an address of its own.
     fn opens(&mut self, bearer: Option<&str>) -> LinkId {
-        let handshake =
-            format!("{{\"bearer\":{}}}", bearer.map_or("null".to_owned(), |b| format!("\"{b}\"")));
+        let address = format!("address {}", new_id());
+        self.opens_from(&address, bearer).unwrap()
+    }
+
+    fn opens_from(&mut self, address: &str, bearer: Option<&str>) -> Option<LinkId> {
+        let bearer = bearer.map(str::to_owned);
+        let handshake = Handshake { bearer, address: Some(address.to_owned()) };
+        let handshake = serde_json::to_string(&handshake).unwrap();
         let query = Query::parse([("transport", "websocket"), ("EIO", "4")]);
         let opening = Opening { sid: "sid", handshake: &handshake };
         let (reception, actions) =
             self.server.request(0, &query, Method::Upgrade, false, Some(opening), self.now);
-        let Reception::WebSocket(link) = reception else { panic!("{reception:?}") };
         self.perform(actions);
+        let Reception::WebSocket(link) = reception else { return None };
         self.heard(link);
-        link
+        Some(link)
     }
 
     /// Opens, connects with a token and joins.
@@ -305,7 +323,7 @@ impl Line {
             log: self.log.clone().into_iter().collect(),
             id: None,
         };
-        self.server = restored(self.socket_auth, attached, stored, self.now);
+        self.server = restored(self.socket_auth, attached, stored, GUESTS, self.now);
     }
 
     /// Every WebSocket is gone, the storage is there.
@@ -502,15 +520,44 @@ fn binary_events_are_refused_and_the_link_stays() {
 }
 
 #[test]
-fn a_broken_frame_closes_and_the_peer_is_held() {
+fn a_broken_frame_closes_and_the_peer_is_gone_at_once() {
     let mut line = Line::new(SocketAuth::Required);
-    let first = line.enters(0);
-    let second = line.enters(1);
-    line.says(first, "42{");
-    assert_eq!(line.closed, [(first, None)]);
-    assert_eq!(line.heard(second), Vec::<String>::new());
-    line.waits(10_000);
-    assert_eq!(line.events(second), [format!(r#"42["user-disconnected","{}"]"#, line.users[0])]);
+    let (ann, bob, pid, offset) = couple(&mut line);
+    line.says(ann, "42{");
+    assert_eq!(line.closed, [(ann, None)]);
+    assert_eq!(line.events(bob), [format!(r#"42["user-disconnected","{}"]"#, line.users[0])]);
+    let again = returns(&mut line, 0, &pid, &offset);
+    assert_eq!(line.heard(again).len(), 1, "it is not joined again");
+}
+
+#[test]
+fn who_joins_nothing_is_few() {
+    let mut line = Line::new(SocketAuth::Required);
+    let few = GuestLimits { per_address: 3, per_user: 2, total: 5 };
+    line.server = restored(SocketAuth::Required, Vec::new(), StoredRoom::default(), few, NOW);
+    let silent: Vec<_> = (0..3).map(|_| line.opens_from("a", None).unwrap()).collect();
+    assert_eq!(line.opens_from("a", None), None, "three of one address");
+    let token = line.token(0);
+    let connect = format!(r#"40{{"token":"{token}"}}"#);
+    line.says(silent[0], &connect);
+    assert_eq!(line.opens_from("a", None), None, "the store was not asked yet");
+    line.answer_all();
+    let second = line.opens_from("a", None).unwrap();
+    line.says(second, &connect);
+    line.answer_all();
+    assert!(line.heard(second)[0].starts_with("40{"));
+    assert_eq!(line.opens_from("b", None), Some(second + 2), "five altogether");
+    assert_eq!(line.opens_from("c", None), None);
+    line.closes(silent[1], None);
+    let third = line.opens_from("c", None).unwrap();
+    line.says(third, &connect);
+    line.answer_all();
+    assert!(line.heard(third)[0].contains("Too many connections"), "two of one user");
+    line.says(second, &format!(r#"42["join-room","{}"]"#, room_id()));
+    line.answer_all();
+    line.says(third, &connect);
+    line.answer_all();
+    assert!(line.heard(third)[0].starts_with("40{"), "who has joined is no guest");
 }
 
 #[test]

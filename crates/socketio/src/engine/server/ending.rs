@@ -40,17 +40,18 @@ impl<P: Protocol> Server<P> {
         self.tell_closed(key, Departure::Lost, now, actions);
     }
 
-    /// Ends a session that broke the protocol or timed out.
+    /// Ends a session that broke the protocol, timed out or holds too much.
     pub(super) fn fail(
         &mut self,
         key: SessionKey,
+        departure: Departure,
         code: Option<u16>,
         now: i64,
         actions: &mut Actions<'_, P>,
     ) {
         if self.sessions.contains_key(&key) {
             self.end(key, CLOSE, code, actions);
-            self.tell_closed(key, Departure::Lost, now, actions);
+            self.tell_closed(key, departure, now, actions);
         }
     }
 
@@ -62,6 +63,11 @@ impl<P: Protocol> Server<P> {
         code: Option<u16>,
         actions: &mut Actions<'_, P>,
     ) {
+        let posting = self.polling(key).and_then(|polling| polling.posting.take());
+        if let Some(request) = posting.filter(|request| self.posts.remove(request).is_some()) {
+            // Nobody waits for the rest of its body.
+            actions.push(Action::Respond { request, response: Response::Empty(400) });
+        }
         if let Some(polling) = self.polling(key)
             && let Some(request) = polling.parked.take()
         {

@@ -2,7 +2,7 @@
 
 use super::{Action, Actions, Opening, Protocol, Reception, RequestId, Response, Server, Session};
 use crate::engine::{
-    Message, Method, Query, RequestError, Route, SessionKey, Settings, TransportName,
+    Departure, Message, Method, Query, RequestError, Route, SessionKey, Settings, TransportName,
     heartbeat::Heartbeat,
     payload::{self, Part},
     transport::{Polling, Transport},
@@ -25,6 +25,10 @@ impl<P: Protocol> Server<P> {
     ) -> (Reception, Actions<'static, P>) {
         let mut actions = Vec::new();
         let reception = match (query.route(method, |_| true), opening) {
+            (Ok(Route::Open(_)), Some(opening)) if !self.may_open(opening.handshake, now) => {
+                actions.push(Action::Respond { request: id, response: Response::Empty(503) });
+                Ok(Reception::Http)
+            }
             (Ok(Route::Open(transport)), Some(opening)) => {
                 Ok(self.open(id, transport, opening, now, &mut actions))
             }
@@ -40,7 +44,7 @@ impl<P: Protocol> Server<P> {
             actions.push(Action::Respond { request: id, response: Response::Refused(error, method) });
             Reception::Http
         });
-        self.flush(&mut actions);
+        self.flush(now, &mut actions);
         (reception, actions)
     }
 
@@ -55,22 +59,39 @@ impl<P: Protocol> Server<P> {
                     None => Err(()),
                 };
                 if packet.is_err() {
-                    self.fail(key, None, now, &mut actions);
+                    self.fail(key, Departure::Ended, None, now, &mut actions);
                 }
                 if !self.sessions.contains_key(&key) {
                     break;
                 }
             }
+            actions.push(Action::Respond { request: id, response: Response::Ok });
         }
-        actions.push(Action::Respond { request: id, response: Response::Ok });
-        self.flush(&mut actions);
+        self.flush(now, &mut actions);
         actions
     }
 
-    /// The body is larger than `max_payload`, or no text: the session stays as it was.
+    /// Bytes of the largest body that this request may bring.
+    pub fn max_body(&self, id: RequestId) -> usize {
+        self.posts.get(&id).map_or(0, |key| self.max_message(*key))
+    }
+
+    /// So much of the body has been read. Whoever holds too much may end of it; then the request is
+    /// answered, and nobody waits for the rest.
+    pub fn body_read(&mut self, id: RequestId, bytes: usize, now: i64) -> Actions<'static, P> {
+        let mut actions = Vec::new();
+        if let Some(polling) = self.posts.get(&id).copied().and_then(|key| self.polling(key)) {
+            polling.body = bytes;
+            self.flush(now, &mut actions);
+        }
+        actions
+    }
+
+    /// The body is larger than [`Server::max_body`], or no text: the session stays as it was.
     pub fn post_refused(&mut self, id: RequestId, status: u16) -> Actions<'static, P> {
-        self.end_post(id);
-        vec![Action::Respond { request: id, response: Response::Empty(status) }]
+        let known = self.end_post(id).is_some();
+        let response = Response::Empty(status);
+        known.then_some(Action::Respond { request: id, response }).into_iter().collect()
     }
 
     /// The client gave up a request: its session is lost, as the client must know what arrived.
@@ -81,11 +102,11 @@ impl<P: Protocol> Server<P> {
             Transport::WebSocket(_) => None,
         });
         if let Some(key) = parked.or_else(|| self.end_post(id)) {
-            self.fail(key, None, now, &mut actions);
+            self.fail(key, Departure::Lost, None, now, &mut actions);
+            // Nobody reads it, but every request is answered.
+            actions.push(Action::Respond { request: id, response: Response::Empty(400) });
         }
-        // Nobody reads it, but every request is answered.
-        actions.push(Action::Respond { request: id, response: Response::Empty(400) });
-        self.flush(&mut actions);
+        self.flush(now, &mut actions);
         actions
     }
 
@@ -119,7 +140,7 @@ impl<P: Protocol> Server<P> {
         };
         let beat = self.sessions.values().next().map(|session| session.heartbeat.next_beat());
         let (sid, heartbeat) = (opening.sid.to_owned(), Heartbeat::begin(now, beat, timing));
-        self.sessions.insert(key, Session { sid, transport, heartbeat, pinged_at: None });
+        self.sessions.insert(key, Session::new(sid, transport, heartbeat));
         match reception {
             Reception::WebSocket(link) => {
                 actions.push(Action::Attach(link));
@@ -136,7 +157,7 @@ impl<P: Protocol> Server<P> {
     pub(super) fn expire(&mut self, sid: &str, now: i64, actions: &mut Actions<'_, P>) {
         let session = self.sessions.iter().find(|(_, session)| session.sid == sid);
         if let Some((&key, _)) = session.filter(|(_, session)| session.is_overdue(now)) {
-            self.fail(key, None, now, actions);
+            self.fail(key, Departure::Lost, None, now, actions);
         }
     }
 
@@ -179,7 +200,8 @@ impl<P: Protocol> Server<P> {
             Method::Post => {
                 let Some(polling) = self.polling(key) else { return Reception::Http };
                 if octets || polling.posting.is_some() {
-                    self.fail(key, None, now, actions);
+                    let departure = if octets { Departure::Ended } else { Departure::Lost };
+                    self.fail(key, departure, None, now, actions);
                     actions.push(respond(Response::Empty(400)));
                 } else {
                     polling.posting = Some(id);
@@ -200,7 +222,7 @@ impl<P: Protocol> Server<P> {
     ) {
         let Some(polling) = self.polling(key) else { return };
         if polling.parked.is_some() {
-            self.fail(key, None, now, actions);
+            self.fail(key, Departure::Lost, None, now, actions);
             actions.push(Action::Respond { request: id, response: Response::Empty(400) });
             return;
         }
@@ -228,10 +250,20 @@ impl<P: Protocol> Server<P> {
         actions.push(Action::Respond { request: id, response: Response::Payload(payload) });
     }
 
+    /// Whether there is room for one more. Those whose clients have not come back in time make room.
+    fn may_open(&mut self, handshake: &str, now: i64) -> bool {
+        let patience = self.settings.timing.ping_timeout;
+        self.sessions.retain(|_, session| {
+            session.unopened().is_none() || session.heartbeat.next_beat() + patience > now
+        });
+        let unopened: Vec<&str> = self.sessions.values().filter_map(Session::unopened).collect();
+        self.protocol.may_open(handshake, &unopened)
+    }
+
     pub(super) fn end_post(&mut self, id: RequestId) -> Option<SessionKey> {
         let key = self.posts.remove(&id)?;
         if let Some(polling) = self.polling(key) {
-            polling.posting = None;
+            (polling.posting, polling.body) = (None, 0);
         }
         Some(key)
     }

@@ -8,6 +8,22 @@ use super::*;
 use crate::engine::{Departure, Frame, Query, Violation};
 
 const SID: &str = "session-1";
+const LIMITS: Limits = Limits {
+    max_payload: 1_000_000,
+    max_unadmitted: 100_000,
+    max_buffered: 4_000_000,
+    ping_after: 1_500_000,
+    max_held: 8_000_000,
+};
+const SETTINGS: Settings = Settings {
+    timing: Timing {
+        ping_interval: 25_000,
+        ping_timeout: 20_000,
+        upgrade_timeout: 10_000,
+        close_timeout: 30_000,
+    },
+    limits: LIMITS,
+};
 
 /// Sends back what it gets; the messages `close` and `fail` end the session, `later` is said at the
 /// next tick.
@@ -25,6 +41,10 @@ impl Protocol for Echo {
     type Command = String;
     type Kept = String;
 
+    fn may_open(&self, _: &str, unopened: &[&str]) -> bool {
+        unopened.len() < 3
+    }
+
     fn open(&mut self, session: SessionKey, _: &str, _now: i64) {
         self.opened.push(session);
     }
@@ -41,6 +61,8 @@ impl Protocol for Echo {
             "close" => out.push(Output::Close(session)),
             "fail" => out.push(Output::Fail(session)),
             "later" => self.later.push(session),
+            "admit" => out.push(Output::Admit(session)),
+            "abandon" => out.push(Output::Abandon(session)),
             "command" => out.push(Output::Command("done".to_owned())),
             _ => {
                 let frame = Frame { head: "4".to_owned(), relayed: message, ..Frame::default() };
@@ -89,6 +111,14 @@ impl Protocol for Echo {
         Some(session.to_string())
     }
 
+    fn held_for(&self, _: SessionKey) -> usize {
+        0
+    }
+
+    fn held(&self) -> usize {
+        0
+    }
+
     fn needs_storage(&self) -> bool {
         false
     }
@@ -106,7 +136,7 @@ struct Line {
 impl Line {
     fn new() -> Self {
         Self {
-            server: Server::restore(Settings::default(), Vec::new(), |_| Echo::default()),
+            server: Server::restore(SETTINGS, Vec::new(), |_| Echo::default()),
             now: 0,
             next_request: 0,
             answered: BTreeMap::new(),
@@ -304,7 +334,7 @@ fn a_second_post_or_one_of_octets_ends_the_session() {
     assert_eq!(line.post("4x"), "400");
     let actions = own(line.server.post(first, "4y", 0));
     line.perform(actions);
-    assert_eq!((line.answer(first).as_str(), line.poll().as_str()), ("200 ok", UNKNOWN));
+    assert_eq!((line.answer(first).as_str(), line.poll().as_str()), ("400", UNKNOWN));
     let mut line = Line::polling();
     let (id, _) = line.request("transport=polling&EIO=4&sid=session-1", Method::Post, true);
     assert_eq!((line.answer(id).as_str(), line.poll().as_str()), ("400", UNKNOWN));
@@ -417,15 +447,23 @@ fn only_1001_is_a_goodbye() {
 
 #[test]
 fn frames_beyond_the_limit_close_with_1009() {
-    let (mut line, link) = Line::websocket();
-    assert_eq!(
-        line.says(link, &format!("4{}", "x".repeat(1_000_000))),
-        [format!("{link} closed Some(1009)")]
-    );
-    let (mut line, link) = Line::websocket();
-    let actions = line.server.receive_binary(link, vec![0; 1_000_001], 0);
-    line.perform(actions);
-    assert_eq!(line.heard(), [format!("{link} closed Some(1009)")]);
+    for (admitted, limit) in [(true, 1_000_000), (false, 100_000)] {
+        let (mut line, link) = Line::websocket();
+        if admitted {
+            line.says(link, "4admit");
+        }
+        assert_eq!(line.server.max_frame(link), limit);
+        assert_eq!(line.says(link, &format!("4{}", "x".repeat(limit - 1))).len(), 1);
+        assert_eq!(
+            line.says(link, &format!("4{}", "x".repeat(limit))),
+            [format!("{link} closed Some(1009)")]
+        );
+        let (mut line, link) = Line::websocket();
+        let actions = line.server.receive_binary(link, vec![0; 1_000_001], 0);
+        line.perform(actions);
+        assert_eq!(line.heard(), [format!("{link} closed Some(1009)")]);
+        assert_eq!(line.closed()[0].1, Departure::Ended);
+    }
 }
 
 #[test]
@@ -467,7 +505,7 @@ fn a_pong_that_is_owed_proves_what_was_said_before_its_ping() {
     assert_eq!(line.server.protocol.arrived, [1], "the second one is not owed");
     line.ticks_at(50_000);
     let attachment = serde_json::from_str(&line.attached[&link]).unwrap();
-    line.server = Server::restore(Settings::default(), vec![attachment], |_| Echo::default());
+    line.server = Server::restore(SETTINGS, vec![attachment], |_| Echo::default());
     line.says(link, "3");
     assert_eq!(line.server.protocol.arrived, Vec::<Mark>::new(), "nor is one after a sleep a proof");
 }
@@ -602,10 +640,90 @@ fn volatile_messages_are_for_transports_that_are_ready() {
 #[test]
 fn a_client_that_does_not_poll_fills_no_memory() {
     let mut line = Line::polling();
+    line.post("4admit");
     for _ in 0..5 {
         line.post(&format!("4{}", "x".repeat(999_000)));
     }
     assert_eq!(line.poll(), UNKNOWN);
+    assert_eq!(line.closed()[0].1, Departure::Ended);
+}
+
+#[test]
+fn a_client_that_reads_nothing_is_asked_and_then_ended() {
+    let (mut line, link) = Line::websocket();
+    line.says(link, "4admit");
+    let large = format!("4{}", "x".repeat(999_000));
+    assert_eq!(line.says(link, &large).len(), 1);
+    let heard = line.says(link, &large);
+    assert_eq!(heard[1..], [format!("{link} < 2")], "a ping out of turn");
+    line.says(link, &large);
+    line.says(link, "3");
+    assert_eq!(line.server.held(), 999_001, "what was said after the ping is not known to have arrived");
+    line.says(link, &large);
+    line.says(link, &large);
+    line.says(link, &large);
+    assert_eq!(line.says(link, &large).last(), Some(&format!("{link} closed None")));
+    assert_eq!(line.closed(), [(0, Departure::Ended)]);
+}
+
+#[test]
+fn of_all_together_the_greediest_ends() {
+    let mut line = Line::new();
+    let links: Vec<LinkId> = (0..5).map(|_| line.upgrade("transport=websocket&EIO=4").unwrap()).collect();
+    for link in &links {
+        line.says(*link, "4admit");
+    }
+    let said = |line: &mut Line, link: LinkId, bytes: usize| {
+        line.says(link, &format!("4{}", "x".repeat(bytes)))
+            .iter()
+            .filter(|heard| heard.contains("closed"))
+            .count()
+    };
+    for _ in 0..2 {
+        assert_eq!(links.iter().map(|link| said(&mut line, *link, 750_000)).sum::<usize>(), 0);
+    }
+    assert_eq!(said(&mut line, links[1], 900_000), 1, "7,500,000 and this");
+    assert!(line.server.held() <= LIMITS.max_held);
+    assert_eq!(line.closed().len(), 1);
+    assert_eq!(said(&mut line, links[0], 10), 0, "the others go on");
+}
+
+#[test]
+fn handshakes_that_nobody_comes_back_to_are_bounded() {
+    let mut line = Line::new();
+    for _ in 0..3 {
+        assert!(line.get("transport=polling&EIO=4").starts_with("200 0{"));
+    }
+    assert_eq!(line.get("transport=polling&EIO=4"), "503");
+    assert_eq!(line.upgrade("transport=websocket&EIO=4"), None);
+    line.now = 45_001;
+    assert!(line.get("transport=polling&EIO=4").starts_with("200 0{"), "they make room in time");
+}
+
+#[test]
+fn a_body_of_a_session_that_ends_is_not_waited_for() {
+    let mut line = Line::polling();
+    let (post, _) = line.request("transport=polling&EIO=4&sid=session-1", Method::Post, false);
+    assert_eq!(line.server.max_body(post), 100_000);
+    let actions = line.server.body_read(post, 90_000, 0);
+    line.perform(actions);
+    assert_eq!(line.server.held(), 90_000);
+    line.ticks_at(25_000);
+    line.ticks_at(50_000);
+    assert_eq!((line.answer(post).as_str(), line.server.held()), ("400", 0));
+    let actions = own(line.server.post(post, "4x", line.now));
+    assert_eq!(actions, []);
+}
+
+#[test]
+fn who_is_let_go_may_come_back_and_who_broke_the_protocol_not() {
+    for (message, departure) in
+        [("4abandon", Departure::Lost), ("4fail", Departure::Ended), ("4violation", Departure::Ended)]
+    {
+        let (mut line, link) = Line::websocket();
+        line.says(link, message);
+        assert_eq!(line.closed()[0].1, departure, "{message}");
+    }
 }
 
 #[test]
@@ -613,7 +731,7 @@ fn a_session_over_websocket_survives_a_sleep() {
     let (mut line, link) = Line::websocket();
     line.ticks_at(25_000);
     let attachment = serde_json::from_str(&line.attached[&link]).unwrap();
-    line.server = Server::restore(Settings::default(), vec![attachment], |kept| {
+    line.server = Server::restore(SETTINGS, vec![attachment], |kept| {
         assert_eq!(kept.len(), 1);
         Echo::default()
     });

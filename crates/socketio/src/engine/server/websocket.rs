@@ -15,32 +15,37 @@ impl<P: Protocol> Server<P> {
     pub fn receive_text<'a>(&mut self, link: LinkId, frame: &'a str, now: i64) -> Actions<'a, P> {
         let mut actions = Vec::new();
         let Some(key) = self.links.get(&link).copied() else { return actions };
-        if frame.len() > self.settings.limits.max_payload {
+        if frame.len() > self.max_message(key) {
             self.fail_link(link, key, Some(TOO_LARGE), now, &mut actions);
         } else if self.is_probe(key, link) {
             self.probe_says(key, link, frame, &mut actions);
         } else if self.packet(key, frame, now, &mut actions).is_err() {
-            self.fail(key, None, now, &mut actions);
+            self.fail(key, Departure::Ended, None, now, &mut actions);
         }
-        self.flush(&mut actions);
+        self.flush(now, &mut actions);
         actions
     }
 
     pub fn receive_binary(&mut self, link: LinkId, frame: Vec<u8>, now: i64) -> Actions<'static, P> {
         let mut actions = Vec::new();
         let Some(key) = self.links.get(&link).copied() else { return actions };
-        if frame.len() > self.settings.limits.max_payload {
+        if frame.len() > self.max_message(key) {
             self.fail_link(link, key, Some(TOO_LARGE), now, &mut actions);
         } else if self.is_probe(key, link) {
             self.fail_link(link, key, None, now, &mut actions);
         } else if self.binary(key, frame, now, &mut actions).is_err() {
-            self.fail(key, None, now, &mut actions);
+            self.fail(key, Departure::Ended, None, now, &mut actions);
         }
-        self.flush(&mut actions);
+        self.flush(now, &mut actions);
         actions
     }
 
-    /// A frame that is larger than `max_payload` and was not even looked at.
+    /// Bytes of the largest frame that may come on this link.
+    pub fn max_frame(&self, link: LinkId) -> usize {
+        self.links.get(&link).map_or(0, |key| self.max_message(*key))
+    }
+
+    /// A frame that is larger than [`Server::max_frame`] and was not even looked at.
     pub fn oversize(&mut self, link: LinkId, now: i64) -> Actions<'static, P> {
         let mut actions = Vec::new();
         if let Some(key) = self.links.get(&link).copied() {
@@ -61,7 +66,7 @@ impl<P: Protocol> Server<P> {
         if self.sessions.remove(&key).is_some() {
             self.tell_closed(key, departure, now, &mut actions);
         }
-        self.flush(&mut actions);
+        self.flush(now, &mut actions);
         actions
     }
 
@@ -135,7 +140,7 @@ impl<P: Protocol> Server<P> {
             self.forget_probe(key);
             self.close_link(link, code, actions);
         } else {
-            self.fail(key, code, now, actions);
+            self.fail(key, Departure::Ended, code, now, actions);
         }
     }
 

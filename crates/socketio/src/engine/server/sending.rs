@@ -1,0 +1,100 @@
+//! What is said to clients, and how much of it may wait for them.
+
+use super::{Action, Actions, PING, Protocol, Response, Server, Session};
+use crate::engine::{
+    Departure, Message, SessionKey,
+    transport::{Polling, Transport},
+};
+
+impl<P: Protocol> Server<P> {
+    /// Bytes that are held for all clients.
+    pub fn held(&self) -> usize {
+        self.protocol.held() + self.sessions.values().map(Session::held).sum::<usize>()
+    }
+
+    /// Ends the session for which most is held, if anything is.
+    pub fn end_greediest(&mut self, now: i64) -> Actions<'static, P> {
+        let mut actions = Vec::new();
+        self.end_one(now, &mut actions);
+        self.flush(now, &mut actions);
+        actions
+    }
+
+    /// What one turn says is one payload: answers the polls for which something waits now. What is
+    /// held for all clients is bounded by the end of those who hold most.
+    pub(super) fn flush(&mut self, now: i64, actions: &mut Actions<'_, P>) {
+        while self.held() > self.settings.limits.max_held && self.end_one(now, actions) {}
+        if !std::mem::take(&mut self.unflushed) {
+            return;
+        }
+        for (key, session) in &mut self.sessions {
+            if let Transport::Polling(Polling { parked, waiting, answered_at, .. }) = &mut session.transport
+                && !waiting.is_empty()
+                && let Some(request) = parked.take()
+            {
+                *answered_at = Some(self.protocol.mark(*key));
+                let response = Response::Payload(waiting.take_payload());
+                actions.push(Action::Respond { request, response });
+            }
+        }
+    }
+
+    fn end_one(&mut self, now: i64, actions: &mut Actions<'_, P>) -> bool {
+        let held = |(key, session): (&SessionKey, &Session)| session.held() + self.protocol.held_for(*key);
+        let most = self.sessions.iter().map(|entry| (held(entry), *entry.0)).max();
+        let Some((bytes, key)) = most.filter(|(bytes, _)| *bytes > 0) else { return false };
+        tracing::warn!(bytes, "too much is held for all clients: the greediest connection ends");
+        self.fail(key, Departure::Ended, None, now, actions);
+        true
+    }
+
+    pub(super) fn send<'a>(
+        &mut self,
+        to: Vec<SessionKey>,
+        message: Message<'a>,
+        volatile: bool,
+        now: i64,
+        actions: &mut Actions<'a, P>,
+    ) {
+        let (mut links, mut overflowed) = (Vec::with_capacity(to.len()), Vec::new());
+        let mut pinged = Vec::new();
+        let (limits, timing, bytes) = (self.settings.limits, self.settings.timing, message.bytes());
+        for key in to {
+            let Some(session) = self.sessions.get_mut(&key) else { continue };
+            match &mut session.transport {
+                Transport::WebSocket(link) => {
+                    links.push(*link);
+                    session.sent += bytes;
+                    if session.sent - session.sent_at_ping > limits.ping_after
+                        && session.heartbeat.ping_now(now, timing)
+                    {
+                        session.pinged(self.protocol.mark(key));
+                        pinged.push(key);
+                    }
+                }
+                Transport::Polling(polling) if !volatile || polling.parked.is_some() => {
+                    polling.waiting.push(message.clone().into_owned());
+                    self.unflushed = true;
+                }
+                Transport::Polling(_) => {}
+            }
+            if session.held() > limits.max_buffered {
+                overflowed.push(key);
+            }
+        }
+        if !links.is_empty() {
+            actions.push(Action::Send { to: links, message });
+        }
+        for key in overflowed {
+            tracing::warn!("too much waits for a client: its connection ends");
+            self.fail(key, Departure::Ended, None, now, actions);
+        }
+        // What goes out faster than pings are due is asked after, to know what has arrived.
+        for key in pinged {
+            if let Some(Session { transport: Transport::WebSocket(link), .. }) = self.sessions.get(&key) {
+                actions.push(Action::Send { to: vec![*link], message: Message::text(PING.to_owned()) });
+            }
+            self.attach(key, actions);
+        }
+    }
+}
