@@ -80,7 +80,7 @@ fn read_text(text: &str, pending: &mut Option<Attachments>) -> Result<Option<Val
 /// `None` with nothing pending is a refusal.
 fn read_binary(bytes: Vec<u8>, pending: &mut Option<Attachments>) -> Option<Value> {
     let mut attachments = pending.take()?;
-    if !attachments.push(bytes) {
+    if attachments.push(bytes, usize::MAX) != Ok(true) {
         *pending = Some(attachments);
         return None;
     }

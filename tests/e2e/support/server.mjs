@@ -88,11 +88,14 @@ class Server {
     this.directUrl = (await this.miniflare.unsafeGetDirectURL()).origin;
   }
 
+  /** The ids of this process's workerds; most files have one at a time. */
+  workerds() {
+    return childrenOf(process.pid).filter((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("workerd"));
+  }
+
   /** Ends this process's workerd as a crash would. What it answered before must be there after `start`. */
   async kill() {
-    for (const pid of childrenOf(process.pid)) {
-      if (readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("workerd")) process.kill(pid, "SIGKILL");
-    }
+    for (const pid of this.workerds()) process.kill(pid, "SIGKILL");
     await this.miniflare.dispose();
   }
 
