@@ -7,7 +7,7 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use zetra_domain::{Admission, HonouredTokens, Membership, ObjectIds, RoomId, Timestamp, TokenKey};
 use zetra_durable_objects::{Asker, Authenticator, RoomApplication, RoomSettings, StoredRoom, Verification};
-use zetra_runtime::SocketAuth;
+use zetra_runtime::{GuestLimits, SocketAuth};
 use zetra_signalling::{EventRate, Limits};
 use zetra_socketio::{
     Emission, LogLimits, SocketIo, ack,
@@ -86,7 +86,8 @@ fn room_of_two() -> (Server<SocketIo<RoomApplication>>, LinkId) {
     let limits = Limits { max_present: 64, hold: 10_000, rate: EventRate::default() };
     let log = LogLimits { max_events: 512, max_bytes: 1_000_000, max_total_bytes: 4_000_000 };
     let authenticator = Authenticator { token_key: key(), socket_auth: SocketAuth::Required };
-    let settings = RoomSettings { authenticator, limits, log, rejoin: 0, new_id: || "id".to_owned() };
+    let guests = GuestLimits { per_address: 32, per_user: 4, total: 256 };
+    let settings = RoomSettings { authenticator, limits, log, rejoin: 0, guests, new_id: || "id".to_owned() };
     let id: RoomId = ROOM.parse().unwrap();
     let mut room = Server::restore(Settings::default(), Vec::new(), |kept| {
         SocketIo::restore(zetra_socketio::Limits::default(), kept, |connected| {
