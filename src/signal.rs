@@ -13,6 +13,7 @@ use axum::{
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use zetra_domain::{AddressKey, RoomId};
 use zetra_durable_objects::{HANDSHAKE_HEADER, Handshake, SESSION_HEADER};
+use zetra_runtime::request_id;
 use zetra_socketio::engine::{Method, Query, RequestError, Route};
 
 use crate::{
@@ -58,7 +59,8 @@ fn handshake(headers: &HeaderMap) -> Result<HeaderValue, ApiError> {
         Err(_) => Some(String::new()),
     };
     let address = Some(AddressKey::of(client_address(headers)).as_str().to_owned());
-    header_value(&serde_json::to_string(&Handshake { bearer, address }).unwrap_or_default())
+    let connection = request_id::current().unwrap_or_default();
+    header_value(&serde_json::to_string(&Handshake { bearer, address, connection }).unwrap_or_default())
 }
 
 /// A bearer token came in a header, so it can go on in one.

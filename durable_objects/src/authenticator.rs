@@ -17,6 +17,9 @@ pub struct Handshake {
     pub bearer: Option<String>,
     /// Whom the limits count it to, an [`AddressKey`](zetra_domain::AddressKey).
     pub address: Option<String>,
+    /// What the log calls the connection: the id of the request that opened it.
+    #[serde(default)]
+    pub connection: String,
 }
 
 /// What a client brings at CONNECT.
@@ -25,6 +28,8 @@ pub struct Introduction {
     pub credential: Credential,
     /// It was here before.
     pub recovery: Option<Recovery>,
+    /// What the log calls the connection.
+    pub connection: String,
 }
 
 /// `pid` and `offset` of a CONNECT packet: the connection that was lost and the last event it saw.
@@ -78,6 +83,13 @@ struct Auth {
     offset: Option<serde_json::Value>,
 }
 
+impl Handshake {
+    /// What the log calls the connection of that handshake.
+    pub(crate) fn label(handshake: &str) -> String {
+        serde_json::from_str::<Self>(handshake).unwrap_or_default().connection
+    }
+}
+
 impl Authenticator {
     /// `auth` is the payload of the CONNECT packet, `handshake` a [`Handshake`]. A token in the
     /// payload counts before one in the header.
@@ -108,7 +120,7 @@ impl Authenticator {
             }
             _ => None,
         };
-        Ok(Introduction { credential, recovery })
+        Ok(Introduction { credential, recovery, connection: handshake.connection })
     }
 
     fn check(&self, token: &str, now: i64) -> Result<Claims, ConnectError> {

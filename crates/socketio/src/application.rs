@@ -60,6 +60,9 @@ pub trait Application: Sized {
 
     fn kept(&self, socket: SocketId) -> Option<Self::Kept>;
 
+    /// What the log calls a connection with that handshake. Nothing secret.
+    fn label(&self, handshake: &str) -> String;
+
     /// Bytes that it holds for its clients.
     fn held(&self) -> usize;
 

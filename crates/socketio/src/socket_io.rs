@@ -96,7 +96,11 @@ impl<A: Application> SocketIo<A> {
         now: i64,
         out: &mut Out<'a, A>,
     ) -> Result<(), Violation> {
-        let effects = match received.map_err(|_| Violation)? {
+        let received = received.map_err(|fatal| {
+            tracing::warn!(connection = self.label(key), violation = %fatal, "the protocol was broken");
+            Violation
+        })?;
+        let effects = match received {
             Received::Nothing => {
                 // Attachments that were announced have a deadline.
                 out.push(Output::Reschedule);
@@ -144,7 +148,10 @@ impl<A: Application> SocketIo<A> {
         out: &mut Out<'_, A>,
     ) -> Result<(), Violation> {
         let Some(connection) = self.connections.get_mut(&key) else { return Ok(()) };
-        let received = connection.client.read_complete(announcement).map_err(|_| Violation)?;
+        let received = connection.client.read_complete(announcement).map_err(|fatal| {
+            tracing::warn!(violation = %fatal, "the protocol was broken");
+            Violation
+        })?;
         let effects = match received {
             Received::Event { socket, id, elements } => self.event(socket, id, elements, attachments, now),
             Received::Ack { socket, id, elements } => {
@@ -382,8 +389,13 @@ impl<A: Application> Protocol for SocketIo<A> {
     }
 
     fn tick(&mut self, now: i64, out: &mut Out<'_, A>) {
-        let late = self.connections.iter().filter(|(_, c)| c.client.check(now).is_err());
-        out.extend(late.map(|(key, _)| Output::Fail(*key)));
+        for (key, connection) in &self.connections {
+            if let Err(fatal) = connection.client.check(now) {
+                let connection = self.application.label(&connection.handshake);
+                tracing::warn!(connection, violation = %fatal, "the protocol was broken");
+                out.push(Output::Fail(*key));
+            }
+        }
         let effects = self.application.tick(now);
         self.follow(effects, now, out);
     }
@@ -413,6 +425,11 @@ impl<A: Application> Protocol for SocketIo<A> {
         let kept = |socket| Some((socket, self.application.kept(socket)?));
         let sockets = client.sockets().filter_map(kept).collect();
         Some(Kept { client: client.kept(), handshake: handshake.clone(), sockets })
+    }
+
+    fn label(&self, session: SessionKey) -> String {
+        let connection = self.connections.get(&session);
+        connection.map(|connection| self.application.label(&connection.handshake)).unwrap_or_default()
     }
 
     fn held_for(&self, session: SessionKey) -> usize {

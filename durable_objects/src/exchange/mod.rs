@@ -37,6 +37,8 @@ pub struct Joining {
     pub pid: String,
     /// Checked by the Session.
     pub credential: Credential,
+    /// What the log calls the connection.
+    pub connection: String,
     pub arguments: Vec<String>,
     pub ack: Option<u64>,
 }
@@ -51,6 +53,8 @@ pub struct Recovering {
     /// The ids it gets unless it recovers.
     pub sid: String,
     pub pid: String,
+    /// What the log calls the connection.
+    pub connection: String,
 }
 
 /// A Room tells a Session object. In order, one request at a time. A `mark` tells what the room has

@@ -13,7 +13,7 @@
 use vecmap::VecMap;
 use zetra_domain::{Admission, Claims, RoomId, UserId};
 use zetra_runtime::GuestLimits;
-use zetra_signalling::{Credential, PeerId, Revocation, Room};
+use zetra_signalling::{Credential, Peer, PeerId, Revocation, Room};
 use zetra_socketio::{
     Application, Connect, Effect, Effects, Event, Log, LogLimits, Saving, SocketId,
     engine::{Departure, Mark},
@@ -21,7 +21,7 @@ use zetra_socketio::{
 
 use self::member::{Address, Guest, LostMember, Member, Stored};
 use crate::{
-    authenticator::{Authenticator, Introduction, Recovery, Verification},
+    authenticator::{Authenticator, Handshake, Introduction, Recovery, Verification},
     exchange::Delivery,
 };
 
@@ -91,6 +91,7 @@ struct Claim {
     recovery: Option<Recovery>,
     /// The `sid` and the `pid` that a Session object proposes.
     proposed: Option<(String, String)>,
+    connection: String,
 }
 
 pub struct RoomApplication {
@@ -141,18 +142,21 @@ impl RoomApplication {
 
     /// The store's word on the user of [`RoomCommand::Verify`].
     pub fn verified(&mut self, asker: Asker, verification: Verification, now: i64) -> Out<'static> {
-        let Some(Claim { claims, recovery, proposed }) = self.verifying.remove(&asker) else {
+        let Some(Claim { claims, recovery, proposed, connection }) = self.verifying.remove(&asker) else {
             return Vec::new();
         };
         match (asker, verification.admits(&claims)) {
-            (Asker::Socket(socket), Ok(())) => self.enter(socket, Credential::Token(claims), recovery, now),
+            (Asker::Socket(socket), Ok(())) => {
+                self.enter(socket, Credential::Token(claims), recovery, connection, now)
+            }
             (Asker::Socket(socket), Err(error)) => {
-                tracing::info!(room = %self.id, ?error, "a connection is refused");
+                tracing::info!(connection, room = %self.id, ?error, "refused");
                 vec![Effect::Refuse { socket, error: error.json() }]
             }
             (Asker::Session(session), verdict) => match recovery.zip(proposed).filter(|_| verdict.is_ok()) {
                 Some((recovery, proposed)) => {
-                    self.recover_for(&session, &recovery, Credential::Token(claims), proposed, now)
+                    let credential = Credential::Token(claims);
+                    self.recover_for(&session, &recovery, credential, proposed, connection, now)
                 }
                 None => vec![deliver(&session, Delivery::NotRecovered)],
             },
@@ -169,8 +173,11 @@ impl RoomApplication {
         now: i64,
     ) -> Out<'static> {
         let Some(member) = self.members.get_mut(&peer) else { return Vec::new() };
-        let (address, was) = (member.address.clone(), member.was.take());
+        let (address, was, connection) =
+            (member.address.clone(), member.was.take(), member.connection.clone());
         let effects = self.room.admit(peer, user, ack, admission, was);
+        let joined = self.room.peer(peer).is_some_and(Peer::is_joined);
+        tracing::info!(connection, room = %self.id, peer, %user, joined, "asked to join");
         let mut out = self.perform(effects, now);
         self.forget_lost_user(peer, &mut out);
         match address {
@@ -201,12 +208,24 @@ impl RoomApplication {
     fn disconnect(&mut self, peer: PeerId, departure: Departure, now: i64) -> Out<'static> {
         if let Some(member) = self.members.get_mut(&peer) {
             member.address = Address::Nowhere;
+            tracing::info!(connection = member.connection, room = %self.id, peer, ?departure, "disconnected");
         }
         let effects = match departure {
             Departure::Left | Departure::Ended => self.room.depart(peer),
             Departure::Lost => self.room.lose(peer, now),
         };
         self.perform(effects, now)
+    }
+
+    /// An event ends its connection only where it was one too many.
+    fn log_flood(&self, effects: &[RoomEffect<'_>]) {
+        let flooded = effects.iter().find_map(|effect| match effect {
+            RoomEffect::Disconnect(peer) => self.members.get(peer),
+            _ => None,
+        });
+        if let Some(member) = flooded {
+            tracing::warn!(connection = member.connection, room = %self.id, "flooded");
+        }
     }
 
     fn new_peer(&mut self, member: Member) -> PeerId {
@@ -236,12 +255,14 @@ impl Application for RoomApplication {
     fn connect(&mut self, connect: Connect<'_>, now: i64) -> Out<'static> {
         let Connect { socket, auth, handshake, .. } = connect;
         match self.settings.authenticator.authenticate(auth, handshake, now) {
-            Ok(Introduction { credential: Credential::Token(claims), recovery }) => {
+            Ok(Introduction { credential: Credential::Token(claims), recovery, connection }) => {
                 let (asker, user) = (Asker::Socket(socket), claims.user);
-                self.verifying.insert(asker.clone(), Claim { claims, recovery, proposed: None });
+                self.verifying.insert(asker.clone(), Claim { claims, recovery, proposed: None, connection });
                 vec![Effect::Wait(socket), Effect::Command(RoomCommand::Verify { asker, user })]
             }
-            Ok(Introduction { credential, recovery }) => self.enter(socket, credential, recovery, now),
+            Ok(Introduction { credential, recovery, connection }) => {
+                self.enter(socket, credential, recovery, connection, now)
+            }
             Err(error) => vec![Effect::Refuse { socket, error: error.json() }],
         }
     }
@@ -254,7 +275,12 @@ impl Application for RoomApplication {
             arguments = vec!["false"];
         }
         let effects = self.room.event(peer, name, &arguments, ack, now);
+        self.log_flood(&effects);
         self.perform(effects, now)
+    }
+
+    fn label(&self, handshake: &str) -> String {
+        Handshake::label(handshake)
     }
 
     /// The room asks for no acks.
@@ -302,7 +328,8 @@ impl Application for RoomApplication {
         let peer = *self.sockets.get(&socket)?;
         let (member, machine) = (self.members.get(&peer)?, self.room.peer(peer)?);
         let (sid, pid) = (member.sid.clone(), member.pid.clone());
-        let guest = || Guest { sid, pid, credential: machine.credential().clone() };
+        let (credential, connection) = (machine.credential().clone(), member.connection.clone());
+        let guest = || Guest { sid, pid, credential, connection };
         let guest = (!member.stored).then(guest);
         Some(KeptMember::new(self.id, peer, machine.rate(), guest))
     }

@@ -193,6 +193,7 @@ async fn deliver(object: Rc<Object<Shell>>, session: String) {
         Err(_) => false,
     };
     if !delivered {
+        tracing::warn!("a Session object did not take what its client was told");
         act(&object, |room| room.session_unreachable(&session, now()));
     }
 }

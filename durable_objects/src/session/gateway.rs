@@ -23,7 +23,7 @@ use self::{
     stored::{Guest, StoredSession},
 };
 use crate::{
-    authenticator::{Authenticator, Introduction, Recovery, Verification},
+    authenticator::{Authenticator, Handshake, Introduction, Recovery, Verification},
     exchange::{FromSession, Joining, Recovering},
     offset,
 };
@@ -81,6 +81,7 @@ enum State {
         socket: SocketId,
         claims: Claims,
         recovery: Option<Recovery>,
+        connection: String,
         until: i64,
     },
     /// The room of its offset is asked.
@@ -160,11 +161,11 @@ impl Gateway {
     /// The store's word on the user of [`GatewayCommand::Verify`].
     pub fn verified(&mut self, socket: SocketId, verification: Verification, now: i64) -> Out<'static> {
         match std::mem::replace(&mut self.state, State::Empty) {
-            State::Verifying { socket: asker, claims, recovery, .. } if asker == socket => {
+            State::Verifying { socket: asker, claims, recovery, connection, .. } if asker == socket => {
                 match verification.admits(&claims) {
-                    Ok(()) => self.enter(socket, Credential::Token(claims), recovery, now),
+                    Ok(()) => self.enter(socket, Credential::Token(claims), recovery, connection, now),
                     Err(error) => {
-                        tracing::info!(?error, "a connection is refused");
+                        tracing::info!(connection, ?error, "refused");
                         vec![Effect::Refuse { socket, error: error.json() }]
                     }
                 }
@@ -193,21 +194,23 @@ impl Gateway {
         socket: SocketId,
         credential: Credential,
         recovery: Option<Recovery>,
+        connection: String,
         now: i64,
     ) -> Out<'static> {
         let (sid, pid) = ((self.settings.new_id)(), (self.settings.new_id)());
-        let guest = Guest { socket, sid: sid.clone(), pid: pid.clone(), credential, room: None };
+        let guest = Guest { socket, sid, pid, credential, room: None, connection };
         let known = recovery.and_then(|recovery| Some((offset::room(&recovery.offset)?, recovery)));
         let Some((room, recovery)) = known else { return self.welcome(guest) };
-        let (credential, brought) = (guest.credential.clone(), recovery.pid.clone());
-        let until = now + PATIENCE_MS;
+        let (brought, until) = (recovery.pid.clone(), now + PATIENCE_MS);
+        let Guest { sid, pid, credential, connection, .. } = guest.clone();
         self.state = State::Recovering(Attempt { guest, room, pid: brought, until });
-        vec![tell(room, FromSession::Recover(Recovering { recovery, credential, sid, pid }))]
+        vec![tell(room, FromSession::Recover(Recovering { recovery, credential, sid, pid, connection }))]
     }
 
     /// A client that is new here.
     fn welcome(&mut self, guest: Guest) -> Out<'static> {
         let (socket, sid, pid) = (guest.socket, guest.sid.clone(), guest.pid.clone());
+        tracing::info!(connection = guest.connection, "connected");
         self.lobby.connect(GUEST, guest.credential.clone());
         self.state = State::Connected(guest);
         vec![Effect::Accept { socket, sid, pid: Some(pid) }, Effect::Resume(socket)]
@@ -217,9 +220,9 @@ impl Gateway {
         let State::Connected(guest) = std::mem::replace(&mut self.state, State::Empty) else {
             return Vec::new();
         };
-        let Guest { socket, sid, pid, credential, .. } = guest.clone();
+        let Guest { socket, sid, pid, credential, connection, .. } = guest.clone();
         self.state = State::Joining { guest, room, until: now + PATIENCE_MS };
-        let joining = Joining { sid, pid, credential, arguments, ack };
+        let joining = Joining { sid, pid, credential, connection, arguments, ack };
         vec![Effect::Wait(socket), tell(room, FromSession::Join(joining))]
     }
 
@@ -289,14 +292,14 @@ impl Application for Gateway {
     fn connect(&mut self, connect: Connect<'_>, now: i64) -> Out<'static> {
         let Connect { socket, auth, handshake, .. } = connect;
         match self.settings.authenticator.authenticate(auth, handshake, now) {
-            Ok(Introduction { credential: Credential::Token(claims), recovery }) => {
-                let user = claims.user;
-                self.state = State::Verifying { socket, claims, recovery, until: now + PATIENCE_MS };
+            Ok(Introduction { credential: Credential::Token(claims), recovery, connection }) => {
+                let (user, until) = (claims.user, now + PATIENCE_MS);
+                self.state = State::Verifying { socket, claims, recovery, connection, until };
                 vec![Effect::Wait(socket), Effect::Command(GatewayCommand::Verify { socket, user })]
             }
-            Ok(Introduction { credential, recovery }) => {
+            Ok(Introduction { credential, recovery, connection }) => {
                 let mut out = vec![Effect::Wait(socket)];
-                out.extend(self.enter(socket, credential, recovery, now));
+                out.extend(self.enter(socket, credential, recovery, connection, now));
                 out
             }
             Err(error) => vec![Effect::Refuse { socket, error: error.json() }],
@@ -328,7 +331,13 @@ impl Application for Gateway {
     }
 
     fn disconnected(&mut self, socket: SocketId, departure: Departure, _now: i64) -> Out<'static> {
-        if self.socket() == Some(socket) { self.part(departure != Departure::Lost) } else { Vec::new() }
+        if self.socket() != Some(socket) {
+            return Vec::new();
+        }
+        if let Some(Guest { connection, .. }) = self.guest() {
+            tracing::info!(connection, ?departure, "disconnected");
+        }
+        self.part(departure != Departure::Lost)
     }
 
     fn mark(&self, _: SocketId) -> Mark {
@@ -348,7 +357,8 @@ impl Application for Gateway {
         let mut out = Vec::new();
         out.extend(self.orphaned.take().map(|room| tell(room, FromSession::Gone { left: false })));
         if self.patient_until().is_some_and(|until| until <= now) {
-            tracing::warn!(session = %self.name, "another object did not answer");
+            let connection = self.guest().map(|guest| guest.connection.as_str());
+            tracing::warn!(connection, "another object did not answer");
             out.extend(self.socket().map(Effect::Abandon));
         }
         // In a room it is the room that sees to this.
@@ -367,6 +377,10 @@ impl Application for Gateway {
 
     fn kept(&self, _: SocketId) -> Option<KeptGuest> {
         Some(KeptGuest::new(self.name.clone(), self.guest()?.clone(), self.arrivals.clone()))
+    }
+
+    fn label(&self, handshake: &str) -> String {
+        Handshake::label(handshake)
     }
 
     fn held(&self) -> usize {

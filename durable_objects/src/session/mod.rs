@@ -143,6 +143,7 @@ async fn tell(object: Rc<Object<Shell>>, room: RoomId) {
         Err(_) => false,
     };
     if !told {
+        tracing::warn!(%room, "a room did not take what a client said");
         act(&object, |gateway| gateway.room_unreachable(room));
     }
 }

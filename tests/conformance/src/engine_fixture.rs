@@ -65,6 +65,10 @@ impl Protocol for Echo {
         Some(())
     }
 
+    fn label(&self, session: SessionKey) -> String {
+        session.to_string()
+    }
+
     fn held_for(&self, _: SessionKey) -> usize {
         0
     }

@@ -98,6 +98,10 @@ impl Application for Echo {
         Some(())
     }
 
+    fn label(&self, _: &str) -> String {
+        String::new()
+    }
+
     fn held(&self) -> usize {
         0
     }

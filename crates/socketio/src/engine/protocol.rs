@@ -64,6 +64,9 @@ pub trait Protocol: Sized {
 
     fn kept(&self, session: SessionKey) -> Option<Self::Kept>;
 
+    /// What the log calls the session.
+    fn label(&self, session: SessionKey) -> String;
+
     /// Bytes that are held for the session, and for all together.
     fn held_for(&self, session: SessionKey) -> usize;
     fn held(&self) -> usize;

@@ -95,6 +95,10 @@ impl Application for Obedient {
         !unadmitted.contains(&handshake)
     }
 
+    fn label(&self, handshake: &str) -> String {
+        handshake.to_owned()
+    }
+
     fn held(&self) -> usize {
         100
     }

@@ -20,6 +20,9 @@ pub(super) struct Member {
     pub pid: String,
     #[serde(rename = "a")]
     pub address: Address,
+    /// What the log calls its connection.
+    #[serde(rename = "l", default)]
+    pub connection: String,
     /// It is in the object's storage.
     #[serde(skip)]
     pub stored: bool,
@@ -84,6 +87,8 @@ pub(super) struct Guest {
     pub pid: String,
     #[serde(rename = "c")]
     pub credential: Credential,
+    #[serde(rename = "l")]
+    pub connection: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -106,8 +111,8 @@ struct Version1 {
 }
 
 impl Member {
-    pub fn new(sid: String, pid: String, address: Address) -> Self {
-        Self { sid, pid, address, stored: false, was: None }
+    pub fn new(sid: String, pid: String, address: Address, connection: String) -> Self {
+        Self { sid, pid, address, connection, stored: false, was: None }
     }
 }
 

@@ -39,12 +39,13 @@ impl RoomApplication {
         socket: SocketId,
         credential: Credential,
         recovery: Option<Recovery>,
+        connection: String,
         now: i64,
     ) -> Out<'static> {
         let address = Address::Here(socket);
         match recovery.map_or(Returning::New, |recovery| self.returning(&recovery, &credential)) {
             Returning::Recovered { peer, sid, pid, frames } => {
-                let mut out = self.recover(peer, credential, address, now);
+                let mut out = self.recover(peer, credential, address, connection, now);
                 // What was missed comes before the reply: the client then knows that it has everything.
                 out.push(Effect::Replay { socket, frames });
                 out.push(Effect::Accept { socket, sid, pid: Some(pid) });
@@ -53,17 +54,18 @@ impl RoomApplication {
             }
             Returning::Lost { was, user } => {
                 let mut out = self.let_go(was, now);
-                let peer = self.welcome(socket, credential, now, &mut out);
+                let peer = self.welcome(socket, credential, connection, now, &mut out);
                 out.extend(self.rejoin(peer, was, user));
                 out
             }
             Returning::New if credential.user().is_some_and(|user| !self.has_room_for_user(user)) => {
-                let error = ConnectError::TooManyConnections.json();
-                vec![Effect::Refuse { socket, error }]
+                let error = ConnectError::TooManyConnections;
+                tracing::info!(connection, room = %self.id, ?error, "refused");
+                vec![Effect::Refuse { socket, error: error.json() }]
             }
             Returning::New => {
                 let mut out = Vec::new();
-                self.welcome(socket, credential, now, &mut out);
+                self.welcome(socket, credential, connection, now, &mut out);
                 out.push(Effect::Resume(socket));
                 out
             }
@@ -77,19 +79,20 @@ impl RoomApplication {
         recovery: &Recovery,
         credential: Credential,
         (sid, pid): (String, String),
+        connection: String,
         now: i64,
     ) -> Out<'static> {
         let address = Address::Session(session.to_owned());
         match self.returning(recovery, &credential) {
             Returning::Recovered { peer, sid, frames, .. } => {
-                let mut out = self.recover(peer, credential, address, now);
+                let mut out = self.recover(peer, credential, address, connection, now);
                 let mark = self.log.mark();
                 out.push(deliver(session, Delivery::Recovered { sid, mark, frames }));
                 out
             }
             Returning::Lost { was, user } => {
                 let mut out = self.let_go(was, now);
-                let peer = self.new_peer(Member::new(sid, pid, address));
+                let peer = self.new_peer(Member::new(sid, pid, address, connection));
                 let effect = self.room.connect(peer, credential);
                 out.extend(self.perform(vec![effect], now));
                 out.extend(self.rejoin(peer, was, user));
@@ -107,7 +110,7 @@ impl RoomApplication {
             Address::Here(socket) => Some(Effect::Wait(socket)),
             Address::Session(_) | Address::Nowhere => None,
         };
-        tracing::info!(room = %self.id, peer, "a lost member is joined again");
+        tracing::info!(connection = member.connection, room = %self.id, peer, was, "not recovered, joins again");
         let lookup = Effect::Command(RoomCommand::Lookup { peer, user, ack: None });
         wait.into_iter().chain([lookup]).collect()
     }
@@ -135,17 +138,24 @@ impl RoomApplication {
     }
 
     /// Gives a peer a new address. Whoever held it until now is gone.
-    fn recover(&mut self, peer: PeerId, credential: Credential, address: Address, now: i64) -> Out<'static> {
+    fn recover(
+        &mut self,
+        peer: PeerId,
+        credential: Credential,
+        address: Address,
+        connection: String,
+        now: i64,
+    ) -> Out<'static> {
         let mut out = self.detach(peer);
         if let Some(member) = self.members.get_mut(&peer) {
+            tracing::info!(connection, before = member.connection, room = %self.id, peer, "recovered");
             if let Address::Here(socket) = address {
                 self.sockets.insert(socket, peer);
             }
-            member.address = address;
+            (member.address, member.connection) = (address, connection);
         }
         let effect = self.room.recover(peer, credential);
         out.extend(self.perform(vec![effect], now));
-        tracing::info!(room = %self.id, peer, "recovered");
         out
     }
 
@@ -177,11 +187,14 @@ impl RoomApplication {
         &mut self,
         socket: SocketId,
         credential: Credential,
+        connection: String,
         now: i64,
         out: &mut Out<'static>,
     ) -> PeerId {
         let (sid, pid) = ((self.settings.new_id)(), (self.settings.new_id)());
-        let peer = self.new_peer(Member::new(sid.clone(), pid.clone(), Address::Here(socket)));
+        tracing::info!(connection, room = %self.id, "connected");
+        let member = Member::new(sid.clone(), pid.clone(), Address::Here(socket), connection);
+        let peer = self.new_peer(member);
         self.sockets.insert(socket, peer);
         let effect = self.room.connect(peer, credential);
         out.extend(self.perform(vec![effect], now));

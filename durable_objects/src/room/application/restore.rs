@@ -112,8 +112,9 @@ fn reach(
     socket: SocketId,
     kept: &KeptMember,
 ) -> bool {
-    if let Some(Guest { sid, pid, credential }) = &kept.guest {
-        let member = Member::new(sid.clone(), pid.clone(), Address::Here(socket));
+    if let Some(Guest { sid, pid, credential, connection }) = &kept.guest {
+        let address = Address::Here(socket);
+        let member = Member::new(sid.clone(), pid.clone(), address, connection.clone());
         members.insert(kept.peer, member);
         peers.insert(kept.peer, Peer::new(credential.clone()).with_rate(kept.rate));
         return true;

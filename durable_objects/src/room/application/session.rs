@@ -20,16 +20,7 @@ impl RoomApplication {
                 self.event_of(peer, &name, &arguments, ack, now)
             }
             (FromSession::Arrived(mark), Some(peer)) => self.arrived_at(peer, mark, now),
-            // The Session has asked the store, but a token may have died on the way here.
-            (FromSession::Recover(Recovering { recovery, credential, sid, pid }), _) => match credential {
-                Credential::Token(claims) => {
-                    let (asker, user) = (Asker::Session(session.to_owned()), claims.user);
-                    let claim = Claim { claims, recovery: Some(recovery), proposed: Some((sid, pid)) };
-                    self.verifying.insert(asker.clone(), claim);
-                    vec![Effect::Command(RoomCommand::Verify { asker, user })]
-                }
-                Credential::None => self.recover_for(session, &recovery, credential, (sid, pid), now),
-            },
+            (FromSession::Recover(recovering), _) => self.verify_or_recover(session, recovering, now),
             (FromSession::Gone { left }, Some(peer)) => {
                 let departure = if left { Departure::Left } else { Departure::Lost };
                 self.disconnect(peer, departure, now)
@@ -50,11 +41,27 @@ impl RoomApplication {
         self.from_session(session, FromSession::Gone { left: false }, now)
     }
 
+    /// The Session has asked the store, but a token may have died on the way here.
+    fn verify_or_recover(&mut self, session: &str, recovering: Recovering, now: i64) -> Out<'static> {
+        let Recovering { recovery, credential, sid, pid, connection } = recovering;
+        let proposed = (sid, pid);
+        match credential {
+            Credential::Token(claims) => {
+                let (asker, user) = (Asker::Session(session.to_owned()), claims.user);
+                let (recovery, proposed) = (Some(recovery), Some(proposed));
+                self.verifying.insert(asker.clone(), Claim { claims, recovery, proposed, connection });
+                vec![Effect::Command(RoomCommand::Verify { asker, user })]
+            }
+            Credential::None => self.recover_for(session, &recovery, credential, proposed, connection, now),
+        }
+    }
+
     fn join_for(&mut self, session: &str, joining: Joining, known: Option<PeerId>, now: i64) -> Out<'static> {
-        let Joining { sid, pid, credential, arguments, ack } = joining;
+        let Joining { sid, pid, credential, connection, arguments, ack } = joining;
         let mut out = Vec::new();
         let peer = known.unwrap_or_else(|| {
-            let peer = self.new_peer(Member::new(sid, pid, Address::Session(session.to_owned())));
+            let address = Address::Session(session.to_owned());
+            let peer = self.new_peer(Member::new(sid, pid, address, connection));
             let effect = self.room.connect(peer, credential);
             out.extend(self.perform(vec![effect], now));
             peer
@@ -78,6 +85,7 @@ impl RoomApplication {
     ) -> Out<'static> {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let effects = self.room.event(peer, name, &arguments, ack, now);
+        self.log_flood(&effects);
         let out = self.perform(effects, now);
         out.into_iter().map(Effect::into_owned).collect()
     }

@@ -123,7 +123,8 @@ impl Line {
 
     fn opens_from(&mut self, address: &str, bearer: Option<&str>) -> Option<LinkId> {
         let bearer = bearer.map(str::to_owned);
-        let handshake = Handshake { bearer, address: Some(address.to_owned()) };
+        let (address, connection) = (Some(address.to_owned()), String::new());
+        let handshake = Handshake { bearer, address, connection };
         let handshake = serde_json::to_string(&handshake).unwrap();
         let query = Query::parse([("transport", "websocket"), ("EIO", "4")]);
         let opening = Opening { sid: "sid", handshake: &handshake };
@@ -275,6 +276,7 @@ impl Line {
             credential: self.credential(user),
             sid: format!("{session}-sid"),
             pid: format!("{session}.pid"),
+            connection: String::new(),
         };
         self.tells(session, FromSession::Recover(recovering));
         self.answer_all();
@@ -285,6 +287,7 @@ impl Line {
             sid: format!("{session}-sid"),
             pid: format!("{session}.pid"),
             credential: self.credential(user),
+            connection: String::new(),
             arguments: vec![format!("\"{}\"", room_id())],
             ack: Some(1),
         };
@@ -967,11 +970,22 @@ fn a_join_or_recovery_that_is_under_way_when_the_token_dies_is_refused() {
     let (recovery, user) = (Recovery { pid: "s.pid".to_owned(), offset: line.offset_of("s") }, line.users[0]);
     let credential = line.credential(0);
     let (sid, pid) = ("t-sid".to_owned(), "t.pid".to_owned());
-    let recovering = Recovering { recovery, credential: credential.clone(), sid, pid };
+    let connection = String::new();
+    let recovering = Recovering { recovery, credential: credential.clone(), sid, pid, connection };
     line.tells("t", FromSession::Recover(recovering));
     let arguments = vec![format!("\"{}\"", room_id())];
     let (sid, pid) = ("u-sid".to_owned(), "u.pid".to_owned());
-    line.tells("u", FromSession::Join(Joining { sid, pid, credential, arguments, ack: Some(1) }));
+    line.tells(
+        "u",
+        FromSession::Join(Joining {
+            sid,
+            pid,
+            credential,
+            connection: String::new(),
+            arguments,
+            ack: Some(1),
+        }),
+    );
     // The store has answered, with the tokens of before, and the answers are on their way.
     let questions = std::mem::take(&mut line.open);
     let honoured = Some(HonouredTokens { version: 1, kept: None });

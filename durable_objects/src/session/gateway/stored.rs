@@ -24,6 +24,9 @@ pub(super) struct Guest {
     pub credential: Credential,
     #[serde(rename = "o")]
     pub room: Option<RoomId>,
+    /// What the log calls the connection.
+    #[serde(rename = "l")]
+    pub connection: String,
 }
 
 /// What is kept of the client's socket while the object sleeps.

@@ -43,7 +43,8 @@ impl<P: Protocol> Server<P> {
         let held = |(key, session): (&SessionKey, &Session)| session.held() + self.protocol.held_for(*key);
         let most = self.sessions.iter().map(|entry| (held(entry), *entry.0)).max();
         let Some((bytes, key)) = most.filter(|(bytes, _)| *bytes > 0) else { return false };
-        tracing::warn!(bytes, "too much is held for all clients: the greediest connection ends");
+        let connection = self.protocol.label(key);
+        tracing::warn!(connection, bytes, "too much is held for all clients: the greediest connection ends");
         self.fail(key, Departure::Ended, None, now, actions);
         true
     }
@@ -86,7 +87,8 @@ impl<P: Protocol> Server<P> {
             actions.push(Action::Send { to: links, message });
         }
         for key in overflowed {
-            tracing::warn!("too much waits for a client: its connection ends");
+            let connection = self.protocol.label(key);
+            tracing::warn!(connection, "too much waits for a client: its connection ends");
             self.fail(key, Departure::Ended, None, now, actions);
         }
         // What goes out faster than pings are due is asked after, to know what has arrived.

@@ -111,6 +111,10 @@ impl Protocol for Echo {
         Some(session.to_string())
     }
 
+    fn label(&self, session: SessionKey) -> String {
+        session.to_string()
+    }
+
     fn held_for(&self, _: SessionKey) -> usize {
         0
     }
