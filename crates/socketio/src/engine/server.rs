@@ -429,8 +429,10 @@ impl Session {
         matches!(&self.transport, Transport::Polling(polling) if polling.closing.is_some())
     }
 
-    fn is_overdue(&self, now: i64) -> bool {
-        !self.is_closing() && self.heartbeat.is_overdue(now)
+    /// Who has not come back since the handshake is not pinged, but has no more time for it than a pong.
+    fn is_overdue(&self, now: i64, timing: Timing) -> bool {
+        let in_vain = self.unopened().is_some() && self.heartbeat.next_beat() + timing.ping_timeout <= now;
+        in_vain || (!self.is_closing() && self.heartbeat.is_overdue(now))
     }
 
     /// A client that has only shaken hands is not woken up for: it may never come back.

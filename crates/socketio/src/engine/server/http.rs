@@ -156,7 +156,8 @@ impl<P: Protocol> Server<P> {
     /// A heartbeat that was missed counts from its deadline on, not from the next tick.
     pub(super) fn expire(&mut self, sid: &str, now: i64, actions: &mut Actions<'_, P>) {
         let session = self.sessions.iter().find(|(_, session)| session.sid == sid);
-        if let Some((&key, _)) = session.filter(|(_, session)| session.is_overdue(now)) {
+        let timing = self.settings.timing;
+        if let Some((&key, _)) = session.filter(|(_, session)| session.is_overdue(now, timing)) {
             self.fail(key, Departure::Lost, None, now, actions);
         }
     }
@@ -252,10 +253,8 @@ impl<P: Protocol> Server<P> {
 
     /// Whether there is room for one more. Those whose clients have not come back in time make room.
     fn may_open(&mut self, handshake: &str, now: i64) -> bool {
-        let patience = self.settings.timing.ping_timeout;
-        self.sessions.retain(|_, session| {
-            session.unopened().is_none() || session.heartbeat.next_beat() + patience > now
-        });
+        let timing = self.settings.timing;
+        self.sessions.retain(|_, session| session.unopened().is_none() || !session.is_overdue(now, timing));
         let unopened: Vec<&str> = self.sessions.values().filter_map(Session::unopened).collect();
         self.protocol.may_open(handshake, &unopened)
     }

@@ -536,6 +536,9 @@ fn a_handshake_that_nobody_comes_back_to_costs_no_deadline() {
     line.parks();
     assert_eq!(line.server.next_deadline(), Some(25_000));
     assert_eq!(line.server.protocol.opened.len(), 1);
+    let mut line = Line::polling();
+    line.now = 45_000;
+    assert_eq!(line.poll(), UNKNOWN, "it was not pinged, but has no more time than a pong");
 }
 
 #[test]
@@ -700,7 +703,7 @@ fn handshakes_that_nobody_comes_back_to_are_bounded() {
     }
     assert_eq!(line.get("transport=polling&EIO=4"), "503");
     assert_eq!(line.upgrade("transport=websocket&EIO=4"), None);
-    line.now = 45_001;
+    line.now = 45_000;
     assert!(line.get("transport=polling&EIO=4").starts_with("200 0{"), "they make room in time");
 }
 
