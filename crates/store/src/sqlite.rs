@@ -82,13 +82,18 @@ impl<S: Sql> Store for SqliteStore<S> {
     }
 
     async fn account(&self, id: UserId) -> Result<Option<Account>> {
-        let rows = self.rows(statement("SELECT * FROM users WHERE id = ?1", [id.into()])).await?;
+        let rows = self.rows(account_statement(id)).await?;
         rows.first().map(account).transpose()
     }
 
     async fn account_by_email(&self, email: &Email) -> Result<Option<Account>> {
-        let rows =
-            self.rows(statement("SELECT * FROM users WHERE email = ?1", [email.as_str().into()])).await?;
+        let rows = self
+            .rows(statement(
+                "SELECT id, username, email, password_hash, token_version, kept_token, created_at
+                 FROM users WHERE email = ?1",
+                [email.as_str().into()],
+            ))
+            .await?;
         rows.first().map(account).transpose()
     }
 
@@ -107,7 +112,7 @@ impl<S: Sql> Store for SqliteStore<S> {
                      SET username = coalesce(?2, username), email = coalesce(?3, email) WHERE id = ?1",
                     [id.into(), username.clone(), email.clone()],
                 ),
-                statement("SELECT * FROM users WHERE id = ?1", [id.into()]),
+                account_statement(id),
                 statement("SELECT id FROM users WHERE username = ?1", [username]),
                 statement("SELECT id FROM users WHERE email = ?1", [email]),
             ])
@@ -216,6 +221,14 @@ impl<S: Sql> Store for SqliteStore<S> {
     async fn call_stats(&self, user: UserId, now: Timestamp) -> Result<CallStats> {
         self.stats_of_calls(user, now).await
     }
+}
+
+fn account_statement(id: UserId) -> Statement {
+    statement(
+        "SELECT id, username, email, password_hash, token_version, kept_token, created_at
+         FROM users WHERE id = ?1",
+        [id.into()],
+    )
 }
 
 fn statement(sql: &'static str, values: impl Into<Vec<SqlValue>>) -> Statement {

@@ -77,7 +77,8 @@ impl<S: Sql> SqliteStore<S> {
         let [time, id] = keys_after(after);
         let rows = self
             .rows(statement(
-                "SELECT r.*, (SELECT json_group_array(user_id) FROM
+                "SELECT r.room_id, r.host, r.active, r.locked, r.created_at, r.calls_revision,
+                   (SELECT json_group_array(user_id) FROM
                    (SELECT user_id FROM room_participants WHERE room_id = r.room_id ORDER BY position)
                  ) AS participants
                  FROM room_participants p JOIN rooms r ON r.room_id = p.room_id
@@ -113,7 +114,8 @@ impl<S: Sql> SqliteStore<S> {
 
 pub(super) fn room_statement(id: RoomId) -> Statement {
     statement(
-        "SELECT r.*, (SELECT json_group_array(user_id) FROM
+        "SELECT r.room_id, r.host, r.active, r.locked, r.created_at, r.calls_revision,
+           (SELECT json_group_array(user_id) FROM
            (SELECT user_id FROM room_participants WHERE room_id = r.room_id ORDER BY position)
          ) AS participants FROM rooms r WHERE r.room_id = ?1",
         [id.into()],
