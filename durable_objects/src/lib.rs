@@ -10,6 +10,7 @@
 //! An object's shell accepts, delegates and performs; what it decides is decided by
 //! [`RoomApplication`], [`Gateway`], the ledgers and the outbox, which are pure and tested natively.
 
+mod application;
 mod authenticator;
 pub mod clients;
 mod embedding;
@@ -19,6 +20,7 @@ mod rate_limit;
 mod revocation_outbox;
 mod room;
 mod session;
+mod shell;
 
 pub use authenticator::{Authenticator, Handshake, Introduction, Recovery, Verification};
 pub use exchange::{Delivery, FromSession};

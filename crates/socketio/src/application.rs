@@ -173,7 +173,27 @@ impl<'a> Emission<'a> {
     }
 }
 
-impl<C> Effect<'_, C> {
+impl<'a, C> Effect<'a, C> {
+    /// The same with another command.
+    pub fn map<D>(self, map: impl FnOnce(C) -> D) -> Effect<'a, D> {
+        match self {
+            Self::Accept { socket, sid, pid } => Effect::Accept { socket, sid, pid },
+            Self::Refuse { socket, error } => Effect::Refuse { socket, error },
+            Self::Emit { to, emission } => Effect::Emit { to, emission },
+            Self::Ack { socket, id, arguments, attachments } => {
+                Effect::Ack { socket, id, arguments, attachments }
+            }
+            Self::Replay { socket, frames } => Effect::Replay { socket, frames },
+            Self::Wait(socket) => Effect::Wait(socket),
+            Self::Resume(socket) => Effect::Resume(socket),
+            Self::Disconnect { socket, close } => Effect::Disconnect { socket, close },
+            Self::Keep(socket) => Effect::Keep(socket),
+            Self::Reschedule => Effect::Reschedule,
+            Self::Abandon(socket) => Effect::Abandon(socket),
+            Self::Command(command) => Effect::Command(map(command)),
+        }
+    }
+
     pub fn into_owned(self) -> Effect<'static, C> {
         match self {
             Self::Accept { socket, sid, pid } => Effect::Accept { socket, sid, pid },

@@ -11,18 +11,14 @@ use worker::Env;
 use zetra_domain::RoomId;
 use zetra_runtime::Config;
 use zetra_signalling::Revocation;
-use zetra_socketio::{
-    Effects, Kept, Limits, LogLimits, Saving, SocketIo,
-    engine::{SessionKey, Settings},
-};
-use zetra_socketio_object::{Embedding, Object, Storage, Task, bindings::ObjectState, handlers, new_id, now};
+use zetra_socketio::{LogLimits, Saving, SocketId};
+use zetra_socketio_object::{Storage, Task, bindings::ObjectState, handlers, new_id, now};
 
 use crate::{
     clients::{SessionClient, path as paths},
-    embedding::{
-        admission, answer, authenticator, config, name, path, read, room_limits, settings, verification,
-    },
+    embedding::{admission, answer, authenticator, name, path, read, room_limits, verification},
     exchange::{Batch, Delivery, FromSession, Mailboxes},
+    shell::{Kind, ObjectOf, Shell, in_room},
 };
 
 pub use application::{Asker, KeptMember, RoomApplication, RoomCommand, RoomSettings, StoredRoom};
@@ -36,12 +32,9 @@ const ROOM: &str = "room";
 const LOG_LIMITS: LogLimits = LogLimits { max_events: 512, max_bytes: 1_000_000, max_total_bytes: 4_000_000 };
 
 #[wasm_bindgen]
-pub struct Room(Rc<Object<Shell>>);
+pub struct Room(Rc<ObjectOf>, Rc<RoomShell>);
 
-struct Shell {
-    env: Env,
-    config: Config,
-    settings: Settings,
+pub(crate) struct RoomShell {
     sessions: Mailboxes<Delivery>,
     /// Empty until somebody who calls tells it.
     id: Cell<Option<RoomId>>,
@@ -53,26 +46,30 @@ handlers!(Room);
 impl Room {
     #[wasm_bindgen(constructor)]
     pub fn new(state: ObjectState, env: Env) -> Result<Self, JsError> {
-        let config = config(&env)?;
-        let (settings, sessions, id) = (settings(&config), Mailboxes::new(), Cell::new(None));
-        Ok(Self(Object::new(state, Shell { env, config, settings, sessions, id })))
+        let shell = Rc::new(RoomShell { sessions: Mailboxes::new(), id: Cell::new(None) });
+        Ok(Self(Shell::object(state, env, Kind::Room(Rc::clone(&shell)))?, shell))
     }
 
     pub async fn fetch(&self, request: web_sys::Request) -> Result<web_sys::Response, JsValue> {
         let object = Rc::clone(&self.0);
         let _answering = object.answering();
-        object.embedding().id.set(name(&request)?.parse().ok());
+        self.1.id.set(name(&request)?.parse().ok());
         match path(&request)?.as_str() {
-            paths::ONLINE => answer(&object.query(|protocol| protocol.application().online())),
+            paths::ONLINE => {
+                let online = |room: &RoomApplication| room.online();
+                answer(
+                    &object.query(|protocol| protocol.application().room().map(online)).unwrap_or_default(),
+                )
+            }
             paths::REVOKE => {
                 let revocation: Revocation = read(&request).await?;
-                act(&object, |room| room.revoke(&revocation, now()));
+                in_room(&object, |room| room.revoke(&revocation, now()));
                 answer(&())
             }
             paths::TELL => {
                 let Batch { from, messages }: Batch<FromSession> = read(&request).await?;
                 for message in messages {
-                    act(&object, |room| room.from_session(&from, message, now()));
+                    in_room(&object, |room| room.from_session(&from, message, now()));
                 }
                 answer(&())
             }
@@ -81,74 +78,71 @@ impl Room {
     }
 }
 
-impl Embedding for Shell {
-    type Protocol = SocketIo<RoomApplication>;
-
-    fn settings(&self) -> Settings {
-        self.settings
-    }
-
-    fn protocol(
+impl RoomShell {
+    pub fn application(
         &self,
-        object: &Object<Self>,
-        kept: Vec<(SessionKey, Kept<KeptMember>)>,
-    ) -> SocketIo<RoomApplication> {
-        let (limits, rejoin) = (room_limits(&self.config), self.config.rejoin_ms);
-        let authenticator = authenticator(&self.config);
-        let guests = self.config.guest_limits;
-        let settings = RoomSettings { authenticator, limits, log: LOG_LIMITS, rejoin, guests, new_id };
-        let (stored, id) = (stored_room(object.storage()), self.id.get());
-        SocketIo::restore(Limits::default(), kept, |connected| {
-            RoomApplication::restore(id, settings, stored, connected, now())
-        })
+        config: &Config,
+        storage: &Storage,
+        connected: Vec<(SocketId, KeptMember)>,
+    ) -> RoomApplication {
+        let settings = RoomSettings {
+            authenticator: authenticator(config),
+            limits: room_limits(config),
+            log: LOG_LIMITS,
+            rejoin: config.rejoin_ms,
+            guests: config.guest_limits,
+            new_id,
+        };
+        RoomApplication::restore(self.id.get(), settings, stored_room(storage), connected, now())
     }
 
-    fn held(&self) -> usize {
+    pub fn held(&self) -> usize {
         self.sessions.bytes()
     }
+}
 
-    fn perform(
-        object: &Rc<Object<Self>>,
-        protocol: &SocketIo<RoomApplication>,
-        command: RoomCommand,
-    ) -> Option<Task> {
-        let storage = object.storage();
-        let object = Rc::clone(object);
-        match command {
-            RoomCommand::Store(peer) => {
-                let stored = protocol.application().stored(peer)?;
-                let done = storage.put(&format!("{PEER}{peer}"), &stored);
-                (!done).then(|| -> Task {
-                    Box::pin(async move { act(&object, |room| room.not_stored(peer, now())) })
-                })
-            }
-            RoomCommand::Forget(peer) => {
-                storage.delete(&format!("{PEER}{peer}"));
-                None
-            }
-            RoomCommand::Save(saving) => {
-                save(storage, &saving);
-                None
-            }
-            RoomCommand::DeleteAll => {
-                object.delete_all();
-                None
-            }
-            RoomCommand::Deliver { session, delivery } => {
-                let begins = object.embedding().sessions.post(&session, delivery);
-                begins.then(|| -> Task { Box::pin(deliver(object, session)) })
-            }
-            RoomCommand::Verify { asker, user } => Some(Box::pin(async move {
-                let verification = verification(&object.embedding().env, user).await;
-                act(&object, |room| room.verified(asker, verification, now()));
-            })),
-            RoomCommand::Lookup { peer, user, ack } => {
-                let room = protocol.application().id();
-                Some(Box::pin(async move {
-                    let admission = admission(&object.embedding().env, room, user).await;
-                    act(&object, |room| room.admitted(peer, user, ack, admission, now()));
-                }))
-            }
+pub(crate) fn perform(
+    object: &Rc<ObjectOf>,
+    shell: &Rc<RoomShell>,
+    room: &RoomApplication,
+    command: RoomCommand,
+) -> Option<Task> {
+    let storage = object.storage();
+    let object = Rc::clone(object);
+    match command {
+        RoomCommand::Store(peer) => {
+            let done = storage.put(&format!("{PEER}{peer}"), &room.stored(peer)?);
+            (!done).then(|| -> Task {
+                Box::pin(async move { in_room(&object, |room| room.not_stored(peer, now())) })
+            })
+        }
+        RoomCommand::Forget(peer) => {
+            storage.delete(&format!("{PEER}{peer}"));
+            None
+        }
+        RoomCommand::Save(saving) => {
+            save(storage, &saving);
+            None
+        }
+        RoomCommand::DeleteAll => {
+            object.delete_all();
+            None
+        }
+        RoomCommand::Deliver { session, delivery } => {
+            let begins = shell.sessions.post(&session, delivery);
+            let (shell, id) = (Rc::clone(shell), room.id());
+            begins.then(|| -> Task { Box::pin(deliver(object, shell, id, session)) })
+        }
+        RoomCommand::Verify { asker, user } => Some(Box::pin(async move {
+            let verification = verification(&object.embedding().env, user).await;
+            in_room(&object, |room| room.verified(asker, verification, now()));
+        })),
+        RoomCommand::Lookup { peer, user, ack } => {
+            let id = room.id();
+            Some(Box::pin(async move {
+                let admission = admission(&object.embedding().env, id, user).await;
+                in_room(&object, |room| room.admitted(peer, user, ack, admission, now()));
+            }))
         }
     }
 }
@@ -178,12 +172,10 @@ fn save(storage: &Storage, saving: &Saving) {
     }
 }
 
-async fn deliver(object: Rc<Object<Shell>>, session: String) {
-    let shell = object.embedding();
-    let delivered = match SessionClient::new(&shell.env) {
+async fn deliver(object: Rc<ObjectOf>, shell: Rc<RoomShell>, room: RoomId, session: String) {
+    let delivered = match SessionClient::new(&object.embedding().env) {
         Ok(client) => {
-            let from = object.query(|protocol| protocol.application().id()).to_string();
-            let (client, to) = (&client, session.as_str());
+            let (client, from, to) = (&client, room.to_string(), session.as_str());
             let send = |messages| {
                 let batch = Batch { from: from.clone(), messages };
                 async move { client.deliver(to, &batch).await }
@@ -193,11 +185,7 @@ async fn deliver(object: Rc<Object<Shell>>, session: String) {
         Err(_) => false,
     };
     if !delivered {
-        tracing::warn!("a Session object did not take what its client was told");
-        act(&object, |room| room.session_unreachable(&session, now()));
+        tracing::warn!(%room, "a Session object did not take what its client was told");
+        in_room(&object, |room| room.session_unreachable(&session, now()));
     }
-}
-
-fn act(object: &Rc<Object<Shell>>, act: impl FnOnce(&mut RoomApplication) -> Effects<'static, RoomCommand>) {
-    object.act(|protocol, out| protocol.act(now(), out, act));
 }

@@ -9,16 +9,15 @@ use wasm_bindgen::prelude::*;
 use worker::Env;
 use zetra_domain::RoomId;
 use zetra_runtime::Config;
-use zetra_socketio::{
-    Effects, Kept, Limits, SocketIo,
-    engine::{SessionKey, Settings},
-};
-use zetra_socketio_object::{Embedding, Object, Task, bindings::ObjectState, handlers, new_id, now};
+use zetra_socketio::{SocketId, SocketIo};
+use zetra_socketio_object::{Storage, Task, bindings::ObjectState, handlers, new_id, now};
 
 use crate::{
+    application::AnyApplication,
     clients::{RoomClient, path as paths},
-    embedding::{answer, authenticator, config, name, path, read, room_limits, settings, verification},
+    embedding::{answer, authenticator, name, path, read, room_limits, verification},
     exchange::{Batch, Delivery, FromSession, Mailboxes},
+    shell::{Kind, ObjectOf, Shell, in_session},
 };
 
 pub use gateway::{Gateway, GatewayCommand, GatewaySettings, KeptGuest};
@@ -31,12 +30,9 @@ const NAME: &str = "name";
 const GONE: u16 = 410;
 
 #[wasm_bindgen]
-pub struct Session(Rc<Object<Shell>>);
+pub struct Session(Rc<ObjectOf>, Rc<SessionShell>);
 
-struct Shell {
-    env: Env,
-    config: Config,
-    settings: Settings,
+pub(crate) struct SessionShell {
     rooms: Mailboxes<FromSession>,
     /// Empty until somebody who calls tells it.
     name: RefCell<Option<String>>,
@@ -48,90 +44,88 @@ handlers!(Session);
 impl Session {
     #[wasm_bindgen(constructor)]
     pub fn new(state: ObjectState, env: Env) -> Result<Self, JsError> {
-        let config = config(&env)?;
-        let (settings, rooms, name) = (settings(&config), Mailboxes::new(), RefCell::new(None));
-        Ok(Self(Object::new(state, Shell { env, config, settings, rooms, name })))
+        let shell = Rc::new(SessionShell { rooms: Mailboxes::new(), name: RefCell::new(None) });
+        Ok(Self(Shell::object(state, env, Kind::Session(Rc::clone(&shell)))?, shell))
     }
 
     pub async fn fetch(&self, request: web_sys::Request) -> Result<web_sys::Response, JsValue> {
         let object = Rc::clone(&self.0);
         let _answering = object.answering();
-        object.embedding().name.replace(Some(name(&request)?));
+        self.1.name.replace(Some(name(&request)?));
         if path(&request)? != paths::DELIVER {
             return Rc::clone(&object).serve(request).await;
         }
         let Batch { from, messages }: Batch<Delivery> = read(&request).await?;
-        let connected = object.query(|protocol| protocol.application().is_connected());
+        let session = |protocol: &SocketIo<AnyApplication>| {
+            protocol.application().session().is_some_and(Gateway::is_connected)
+        };
+        let connected = object.query(session);
         let Some(room) = from.parse().ok().filter(|_| connected) else {
             let init = web_sys::ResponseInit::new();
             init.set_status(GONE);
             return web_sys::Response::new_with_opt_str_and_init(None, &init);
         };
         // What one delivery brings is one payload for a client that polls.
-        act(&object, |gateway| gateway.deliver(room, messages));
+        in_session(&object, |gateway| gateway.deliver(room, messages));
         answer(&())
     }
 }
 
-impl Embedding for Shell {
-    type Protocol = SocketIo<Gateway>;
-
-    fn settings(&self) -> Settings {
-        self.settings
-    }
-
-    fn protocol(&self, object: &Object<Self>, kept: Vec<(SessionKey, Kept<KeptGuest>)>) -> SocketIo<Gateway> {
+impl SessionShell {
+    pub fn application(
+        &self,
+        config: &Config,
+        storage: &Storage,
+        connected: Vec<(SocketId, KeptGuest)>,
+    ) -> Gateway {
         let settings = GatewaySettings {
-            authenticator: authenticator(&self.config),
-            limits: room_limits(&self.config),
-            report_interval: self.config.ping_interval_ms / 2,
+            authenticator: authenticator(config),
+            limits: room_limits(config),
+            report_interval: config.ping_interval_ms / 2,
             new_id,
         };
-        let stored = object.storage().get(GUEST);
-        let name = self.name.borrow().clone().or_else(|| object.storage().get(NAME));
-        SocketIo::restore(Limits::default(), kept, |connected| {
-            Gateway::restore(settings, name, stored.as_deref(), connected)
-        })
+        let stored = storage.get(GUEST);
+        let name = self.name.borrow().clone().or_else(|| storage.get(NAME));
+        Gateway::restore(settings, name, stored.as_deref(), connected)
     }
 
-    fn held(&self) -> usize {
+    pub fn held(&self) -> usize {
         self.rooms.bytes()
     }
+}
 
-    fn perform(
-        object: &Rc<Object<Self>>,
-        protocol: &SocketIo<Gateway>,
-        command: GatewayCommand,
-    ) -> Option<Task> {
-        let storage = object.storage();
-        let object = Rc::clone(object);
-        match command {
-            GatewayCommand::Store => {
-                let stored = protocol.application().stored()?;
-                let done = storage.put(GUEST, &stored);
-                (!done).then(|| -> Task { Box::pin(async move { act(&object, Gateway::not_stored) }) })
-            }
-            GatewayCommand::Forget => {
-                storage.delete(GUEST);
-                None
-            }
-            GatewayCommand::Verify { socket, user } => Some(Box::pin(async move {
-                let verification = verification(&object.embedding().env, user).await;
-                act(&object, |gateway| gateway.verified(socket, verification, now()));
-            })),
-            GatewayCommand::Tell { room, message } => {
-                let begins = object.embedding().rooms.post(&room.to_string(), message);
-                begins.then(|| -> Task { Box::pin(tell(object, room)) })
-            }
+pub(crate) fn perform(
+    object: &Rc<ObjectOf>,
+    shell: &Rc<SessionShell>,
+    gateway: &Gateway,
+    command: GatewayCommand,
+) -> Option<Task> {
+    let storage = object.storage();
+    let object = Rc::clone(object);
+    match command {
+        GatewayCommand::Store => {
+            let done = storage.put(GUEST, &gateway.stored()?);
+            (!done).then(|| -> Task { Box::pin(async move { in_session(&object, Gateway::not_stored) }) })
+        }
+        GatewayCommand::Forget => {
+            storage.delete(GUEST);
+            None
+        }
+        GatewayCommand::Verify { socket, user } => Some(Box::pin(async move {
+            let verification = verification(&object.embedding().env, user).await;
+            in_session(&object, |gateway| gateway.verified(socket, verification, now()));
+        })),
+        GatewayCommand::Tell { room, message } => {
+            let begins = shell.rooms.post(&room.to_string(), message);
+            let (shell, name) = (Rc::clone(shell), gateway.name().to_owned());
+            begins.then(|| -> Task { Box::pin(tell(object, shell, name, room)) })
         }
     }
 }
 
-async fn tell(object: Rc<Object<Shell>>, room: RoomId) {
-    let shell = object.embedding();
-    let told = match RoomClient::new(&shell.env) {
+async fn tell(object: Rc<ObjectOf>, shell: Rc<SessionShell>, from: String, room: RoomId) {
+    let told = match RoomClient::new(&object.embedding().env) {
         Ok(client) => {
-            let from = object.query(|protocol| protocol.application().name().to_owned());
             let (client, to) = (&client, room.to_string());
             let to = to.as_str();
             let send = |messages| {
@@ -144,10 +138,6 @@ async fn tell(object: Rc<Object<Shell>>, room: RoomId) {
     };
     if !told {
         tracing::warn!(%room, "a room did not take what a client said");
-        act(&object, |gateway| gateway.room_unreachable(room));
+        in_session(&object, |gateway| gateway.room_unreachable(room));
     }
-}
-
-fn act(object: &Rc<Object<Shell>>, act: impl FnOnce(&mut Gateway) -> Effects<'static, GatewayCommand>) {
-    object.act(|protocol, out| protocol.act(now(), out, act));
 }

@@ -1,0 +1,116 @@
+//! The Room and the Session object as one [`Embedding`]: what they have in common, and the one they are.
+
+use std::rc::Rc;
+
+use wasm_bindgen::JsError;
+use worker::Env;
+use zetra_runtime::Config;
+use zetra_socketio::{
+    Effects, Kept, Limits, SocketIo,
+    engine::{SessionKey, Settings},
+};
+use zetra_socketio_object::{Embedding, Object, Task, bindings::ObjectState, now};
+
+use crate::{
+    application::{AnyApplication, AnyCommand, AnyKept},
+    embedding,
+    room::{self, RoomApplication, RoomCommand, RoomShell},
+    session::{self, Gateway, GatewayCommand, SessionShell},
+};
+
+pub(crate) struct Shell {
+    pub env: Env,
+    pub config: Config,
+    settings: Settings,
+    kind: Kind,
+}
+
+pub(crate) enum Kind {
+    Room(Rc<RoomShell>),
+    Session(Rc<SessionShell>),
+}
+
+pub(crate) type ObjectOf = Object<Shell>;
+
+impl Shell {
+    pub fn object(state: ObjectState, env: Env, kind: Kind) -> Result<Rc<ObjectOf>, JsError> {
+        let config = embedding::config(&env)?;
+        let settings = embedding::settings(&config);
+        Ok(Object::new(state, Self { env, config, settings, kind }))
+    }
+}
+
+/// Lets the room act on something that came from elsewhere.
+pub(crate) fn in_room(
+    object: &Rc<ObjectOf>,
+    act: impl FnOnce(&mut RoomApplication) -> Effects<'static, RoomCommand>,
+) {
+    object.act(|protocol, out| protocol.act(now(), out, |application| application.in_room(act)));
+}
+
+/// Lets the session act on something that came from elsewhere.
+pub(crate) fn in_session(
+    object: &Rc<ObjectOf>,
+    act: impl FnOnce(&mut Gateway) -> Effects<'static, GatewayCommand>,
+) {
+    object.act(|protocol, out| protocol.act(now(), out, |application| application.in_session(act)));
+}
+
+impl Embedding for Shell {
+    type Protocol = SocketIo<AnyApplication>;
+
+    fn settings(&self) -> Settings {
+        self.settings
+    }
+
+    fn protocol(
+        &self,
+        object: &ObjectOf,
+        kept: Vec<(SessionKey, Kept<AnyKept>)>,
+    ) -> SocketIo<AnyApplication> {
+        SocketIo::restore(Limits::default(), kept, |connected| match &self.kind {
+            Kind::Room(shell) => {
+                let of_room = |(socket, kept)| match kept {
+                    AnyKept::Room(kept) => Some((socket, kept)),
+                    AnyKept::Session(_) => None,
+                };
+                let connected = connected.into_iter().filter_map(of_room).collect();
+                AnyApplication::Room(Box::new(shell.application(&self.config, object.storage(), connected)))
+            }
+            Kind::Session(shell) => {
+                let of_session = |(socket, kept)| match kept {
+                    AnyKept::Session(kept) => Some((socket, kept)),
+                    AnyKept::Room(_) => None,
+                };
+                let connected = connected.into_iter().filter_map(of_session).collect();
+                let application = shell.application(&self.config, object.storage(), connected);
+                AnyApplication::Session(Box::new(application))
+            }
+        })
+    }
+
+    fn held(&self) -> usize {
+        match &self.kind {
+            Kind::Room(shell) => shell.held(),
+            Kind::Session(shell) => shell.held(),
+        }
+    }
+
+    fn perform(
+        object: &Rc<ObjectOf>,
+        protocol: &SocketIo<AnyApplication>,
+        command: AnyCommand,
+    ) -> Option<Task> {
+        let application = protocol.application();
+        match (&object.embedding().kind, command) {
+            (Kind::Room(shell), AnyCommand::Room(command)) => {
+                room::perform(object, shell, application.room()?, command)
+            }
+            (Kind::Session(shell), AnyCommand::Session(command)) => {
+                session::perform(object, shell, application.session()?, command)
+            }
+            // Each application gives its own commands.
+            (Kind::Room(_), AnyCommand::Session(_)) | (Kind::Session(_), AnyCommand::Room(_)) => None,
+        }
+    }
+}
