@@ -145,7 +145,7 @@ impl Client {
             }
             (Some(_), PacketType::Connect) | (None, _) => Err(Fatal::Namespace),
             (Some(socket), PacketType::Disconnect) => {
-                self.leave(socket);
+                self.leave(socket, now, limits);
                 Ok(Received::Disconnect(socket))
             }
             (Some(_), PacketType::BinaryEvent | PacketType::BinaryAck) => {
@@ -189,9 +189,9 @@ impl Client {
         Ok(answered.map_or(Received::Nothing, |id| Received::Ack { socket, id, elements }))
     }
 
-    /// Whether it has joined a namespace at some time.
+    /// Whether it is in a namespace.
     pub fn is_admitted(&self) -> bool {
-        self.connect_by.is_none()
+        !self.sockets.is_empty()
     }
 
     /// The application accepts the client in `namespace`.
@@ -200,10 +200,16 @@ impl Client {
         self.sockets.push((namespace, socket));
     }
 
-    pub fn leave(&mut self, socket: SocketId) -> Option<String> {
+    /// The client leaves, or is made to. In no namespace it has as much time for the next one as it had
+    /// for the first.
+    pub fn leave(&mut self, socket: SocketId, now: i64, limits: Limits) -> Option<String> {
         let index = self.sockets.iter().position(|(_, joined)| *joined == socket)?;
         self.acks.retain(|(asked, _)| *asked != socket);
-        Some(self.sockets.remove(index).0)
+        let (namespace, _) = self.sockets.remove(index);
+        if self.sockets.is_empty() {
+            self.connect_by = Some(now + limits.connect_timeout);
+        }
+        Some(namespace)
     }
 
     pub fn sockets(&self) -> impl Iterator<Item = SocketId> + '_ {

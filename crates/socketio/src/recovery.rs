@@ -92,12 +92,13 @@ pub enum Restored {
 }
 
 impl Log {
-    /// `tag` must differ from that of any log whose offsets clients may still have.
-    pub fn new(tag: String, limits: LogLimits) -> Self {
+    /// `tag` must differ from that of any log whose offsets clients may still have, and the `first`
+    /// number be larger than any of a log before it: others compare them as marks.
+    pub fn new(tag: String, limits: LogLimits, first: Mark) -> Self {
         Self {
             limits,
             tag,
-            next: 1,
+            next: first.max(1),
             entries: VecDeque::new(),
             receivers: VecMap::new(),
             bytes: 0,

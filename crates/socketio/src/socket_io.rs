@@ -96,10 +96,7 @@ impl<A: Application> SocketIo<A> {
         now: i64,
         out: &mut Out<'a, A>,
     ) -> Result<(), Violation> {
-        let received = received.map_err(|fatal| {
-            tracing::warn!(connection = self.label(key), violation = %fatal, "the protocol was broken");
-            Violation
-        })?;
+        let received = received.map_err(|fatal| self.violation(key, fatal))?;
         let effects = match received {
             Received::Nothing => {
                 // Attachments that were announced have a deadline.
@@ -113,7 +110,7 @@ impl<A: Application> SocketIo<A> {
             Received::Connect { namespace, auth } => self.connect(key, namespace, auth, now, out),
             Received::Disconnect(socket) => {
                 self.sockets.remove(&socket);
-                out.push(Output::Keep(key));
+                self.left(key, out);
                 self.application.disconnected(socket, Departure::Left, now)
             }
             Received::Complete { announcement, attachments } => {
@@ -148,10 +145,8 @@ impl<A: Application> SocketIo<A> {
         out: &mut Out<'_, A>,
     ) -> Result<(), Violation> {
         let Some(connection) = self.connections.get_mut(&key) else { return Ok(()) };
-        let received = connection.client.read_complete(announcement).map_err(|fatal| {
-            tracing::warn!(violation = %fatal, "the protocol was broken");
-            Violation
-        })?;
+        let received = connection.client.read_complete(announcement);
+        let received = received.map_err(|fatal| self.violation(key, fatal))?;
         let effects = match received {
             Received::Event { socket, id, elements } => self.event(socket, id, elements, attachments, now),
             Received::Ack { socket, id, elements } => {
@@ -272,7 +267,7 @@ impl<A: Application> SocketIo<A> {
         let Some(connection) = self.connections.get_mut(&key) else { return };
         let reply = encode::connect(&namespace, sid, pid);
         connection.client.join(namespace, socket);
-        out.push(Output::Admit(key));
+        out.push(Output::Admit { session: key, admitted: true });
         out.push(Output::Keep(key));
         out.push(send(key, reply));
     }
@@ -280,14 +275,23 @@ impl<A: Application> SocketIo<A> {
     fn disconnect(&mut self, socket: SocketId, close: bool, now: i64, out: &mut Out<'_, A>) {
         let Some(key) = self.sockets.remove(&socket) else { return };
         let Some(connection) = self.connections.get_mut(&key) else { return };
-        if let Some(namespace) = connection.client.leave(socket) {
+        if let Some(namespace) = connection.client.leave(socket, now, self.limits) {
             out.push(send(key, encode::disconnect(&namespace)));
         }
-        out.push(Output::Keep(key));
+        self.left(key, out);
         if close {
             self.forget(key, Departure::Left, now, out);
             out.push(Output::Close(key));
         }
+    }
+
+    /// A client that is in no namespace any more is one that nobody has let in.
+    fn left(&self, key: SessionKey, out: &mut Out<'_, A>) {
+        let admitted = self.connections.get(&key).is_some_and(|connection| connection.client.is_admitted());
+        if !admitted {
+            out.extend([Output::Admit { session: key, admitted }, Output::Reschedule]);
+        }
+        out.push(Output::Keep(key));
     }
 
     /// Plays back what the client said while it waited.
@@ -327,6 +331,11 @@ impl<A: Application> SocketIo<A> {
             let effects = self.application.disconnected(socket, departure, now);
             self.follow(effects, now, out);
         }
+    }
+
+    fn violation(&self, key: SessionKey, fatal: Fatal) -> Violation {
+        tracing::warn!(connection = self.label(key), violation = %fatal, "the protocol was broken");
+        Violation
     }
 
     fn client(&self, socket: SocketId) -> Option<(SessionKey, &Client)> {

@@ -39,8 +39,9 @@ pub struct Limits {
     pub max_payload: usize,
     /// The same before the protocol has let the client in.
     pub max_unadmitted: usize,
-    /// Bytes that wait for one client: for its poll, or sent and not known to have arrived. Past them
-    /// its session ends.
+    /// Bytes that wait for one client. Past them its session ends: at once where they wait for its poll;
+    /// where they were sent and are not known to have arrived, when it has not said for a while that it
+    /// reads.
     pub max_buffered: usize,
     /// Bytes sent to a client after which it is pinged out of turn, to know what has arrived.
     pub ping_after: usize,

@@ -1,6 +1,6 @@
 //! What is spoken inside of Engine.IO sessions.
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::Message;
 
@@ -87,8 +87,11 @@ pub enum Output<'a, C> {
     },
     /// What waits is still sent; then the session ends.
     Close(SessionKey),
-    /// The client was let in: it may send larger messages now.
-    Admit(SessionKey),
+    /// Whether the protocol has let the client in: then it may send larger messages.
+    Admit {
+        session: SessionKey,
+        admitted: bool,
+    },
     /// The session broke its protocol or ran out of time: it ends at once.
     Fail(SessionKey),
     /// The session ends at once, as if its connection had been lost.
@@ -108,7 +111,7 @@ impl<C> Output<'_, C> {
                 Output::Send { to, message: message.into_owned(), volatile }
             }
             Self::Close(session) => Output::Close(session),
-            Self::Admit(session) => Output::Admit(session),
+            Self::Admit { session, admitted } => Output::Admit { session, admitted },
             Self::Fail(session) => Output::Fail(session),
             Self::Abandon(session) => Output::Abandon(session),
             Self::Keep(session) => Output::Keep(session),
@@ -119,14 +122,16 @@ impl<C> Output<'_, C> {
 }
 
 /// How a session ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Departure {
     /// The client said goodbye: WebSocket close code 1001, a closed tab.
     Left,
     /// Anything else: the client may come back.
     Lost,
-    /// The server ended it: the client broke the protocol, or more was held for it than is allowed.
+    /// The server ended it: the client broke the protocol.
     Ended,
+    /// The server ended it: more was held for the client than is allowed. It may come back.
+    Overloaded,
 }
 
 /// The client broke the protocol in a way that ends the session.

@@ -33,6 +33,10 @@ pub type RequestId = u32;
 const PING: &str = "2";
 const NOOP: &str = "6";
 const ATTACHMENT_VERSION: u32 = 2;
+/// Who has more on its way than may wait is given this time to say that it reads,
+const UNREAD_MS: i64 = 5_000;
+/// and never more than so many times as much.
+const UNREAD_FACTOR: usize = 4;
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Settings {
@@ -144,6 +148,8 @@ struct Session {
     /// when it was last pinged.
     sent: usize,
     sent_at_ping: usize,
+    /// When it was pinged, while the pong is owed.
+    asked_at: Option<i64>,
 }
 
 pub struct Server<P: Protocol> {
@@ -159,6 +165,8 @@ pub struct Server<P: Protocol> {
     deadline_moved: bool,
     /// Something was said to a session that polls.
     unflushed: bool,
+    /// Those to whom so much was sent that it is asked what has arrived.
+    unasked: Vec<SessionKey>,
 }
 
 type Actions<'a, P> = Vec<Action<'a, <P as Protocol>::Command>>;
@@ -190,6 +198,7 @@ impl<P: Protocol> Server<P> {
             next_id,
             deadline_moved: true,
             unflushed: false,
+            unasked: Vec::new(),
         }
     }
 
@@ -237,7 +246,7 @@ impl<P: Protocol> Server<P> {
             }
             match session.heartbeat.tick(now, timing) {
                 Due::Ping => {
-                    session.pinged(self.protocol.mark(*key));
+                    session.pinged(self.protocol.mark(*key), now);
                     pinged.push(*key);
                 }
                 Due::TimeOut => timed_out.push(*key),
@@ -299,6 +308,7 @@ impl<P: Protocol> Server<P> {
             if session.heartbeat.pong() {
                 let mark = session.pinged_at.take();
                 session.sent -= std::mem::take(&mut session.sent_at_ping);
+                session.asked_at = None;
                 self.attach(key, actions);
                 self.arrived(key, mark, now, actions);
             }
@@ -321,7 +331,10 @@ impl<P: Protocol> Server<P> {
             }
             // Open, upgrade and noop mean nothing here and do no harm.
             Some(b'0' | b'5' | b'6') => Ok(()),
-            _ => Err(()),
+            _ => {
+                tracing::warn!(connection = self.protocol.label(key), "a packet of no known type");
+                Err(())
+            }
         }
     }
 
@@ -357,9 +370,9 @@ impl<P: Protocol> Server<P> {
             match output {
                 Output::Send { to, message, volatile } => self.send(to, message, volatile, now, actions),
                 Output::Close(key) => self.close(key, now, actions),
-                Output::Admit(key) => {
-                    if let Some(session) = self.sessions.get_mut(&key) {
-                        session.admitted = true;
+                Output::Admit { session, admitted } => {
+                    if let Some(session) = self.sessions.get_mut(&session) {
+                        session.admitted = admitted;
                     }
                 }
                 Output::Fail(key) => self.fail(key, Departure::Ended, None, now, actions),
@@ -400,21 +413,37 @@ impl<P: Protocol> Server<P> {
 
 impl Session {
     fn new(sid: String, transport: Transport, heartbeat: Heartbeat) -> Self {
-        Self { sid, transport, heartbeat, pinged_at: None, admitted: false, sent: 0, sent_at_ping: 0 }
+        Self {
+            sid,
+            transport,
+            heartbeat,
+            pinged_at: None,
+            admitted: false,
+            sent: 0,
+            sent_at_ping: 0,
+            asked_at: None,
+        }
     }
 
-    fn pinged(&mut self, mark: Mark) {
+    fn pinged(&mut self, mark: Mark, now: i64) {
         self.pinged_at = Some(mark);
         self.sent_at_ping = self.sent;
+        self.asked_at = Some(now);
     }
 
-    /// Bytes that are held for its client here.
+    /// Bytes that are held for its client here. What was sent is the runtime's.
     fn held(&self) -> usize {
-        let of_transport = match &self.transport {
+        match &self.transport {
             Transport::Polling(polling) => polling.waiting.bytes() + polling.body,
             Transport::WebSocket(_) => 0,
-        };
-        of_transport + self.sent
+        }
+    }
+
+    /// Whether more waits for its client than may: for its poll, or on the way to one that does not read.
+    fn is_overloaded(&self, limits: Limits, now: i64) -> bool {
+        let unread = self.sent > limits.max_buffered
+            && self.asked_at.is_some_and(|asked_at| now - asked_at > UNREAD_MS);
+        self.held() > limits.max_buffered || unread || self.sent > UNREAD_FACTOR * limits.max_buffered
     }
 
     /// The handshake of a client that has not come back yet.

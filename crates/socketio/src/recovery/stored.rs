@@ -51,10 +51,11 @@ pub(super) fn burst(tag: &str) -> String {
 
 impl Log {
     /// The log as its parts tell it, with those receivers that are still known; where they do not tell
-    /// everything, a new one named `tag`.
+    /// everything, a new one named `tag`, as [`Log::new`] makes it.
     pub fn restore(
         tag: String,
         limits: LogLimits,
+        first: Mark,
         mut parts: Vec<(usize, String)>,
         is_known: impl Fn(ReceiverId) -> bool,
     ) -> (Self, Restored) {
@@ -62,11 +63,10 @@ impl Log {
         let numbers: Vec<usize> = parts.iter().map(|(number, _)| *number).collect();
         let texts: Vec<&str> = parts.iter().map(|(_, text)| text.as_str()).collect();
         let (mut log, restored) = match read(&texts) {
-            _ if texts.is_empty() => (Self::new(tag, limits), Restored::Nothing),
-            Some((head, None)) if head.v <= VERSION => (Self::new(tag, limits), Restored::InBurst),
+            _ if texts.is_empty() => (Self::new(tag, limits, first), Restored::Nothing),
+            Some((head, None)) if head.v <= VERSION => (Self::new(tag, limits, first), Restored::InBurst),
             Some((Head { tag, log: Some(contents), .. }, Some(entries))) => {
-                let mut log = Self::new(tag, limits);
-                log.next = contents.next;
+                let mut log = Self::new(tag, limits, contents.next);
                 for (id, floor) in contents.floors.into_iter().filter(|(id, _)| is_known(*id)) {
                     log.receivers.insert(id, Receiver { floor, ..Receiver::default() });
                 }
@@ -79,7 +79,7 @@ impl Log {
                 log.state = State::Calm { has_entries: !log.entries.is_empty() };
                 (log, Restored::Whole)
             }
-            _ => (Self::new(tag, limits), Restored::Unreadable),
+            _ => (Self::new(tag, limits, first), Restored::Unreadable),
         };
         log.parts = numbers;
         (log, restored)

@@ -17,7 +17,7 @@ struct Story {
 
 impl Story {
     fn new() -> Self {
-        let log = Log::new("log0".to_owned(), LIMITS);
+        let log = Log::new("log0".to_owned(), LIMITS, 1);
         Self { log, store: BTreeMap::new(), now: 1_000_000, writes: 0, logs: 0 }
     }
 
@@ -56,7 +56,10 @@ impl Story {
     fn restarts(&mut self) -> Restored {
         self.logs += 1;
         let parts = self.store.clone().into_iter().collect();
-        let (log, restored) = Log::restore(format!("log{}", self.logs), LIMITS, parts, |id| id < 3);
+        let (log, restored) =
+            Log::restore(format!("log{}", self.logs), LIMITS, 1_000 * u64::from(self.logs), parts, |id| {
+                id < 3
+            });
         self.log = log;
         restored
     }
@@ -186,17 +189,17 @@ fn steady_talk_is_looked_at_every_five_seconds_at_most() {
 fn what_does_not_fit_into_one_part_is_stored_in_several() {
     const WIDE: LogLimits = LogLimits { max_events: 512, max_bytes: 1 << 20, max_total_bytes: 4 << 20 };
     let mut story = Story::new();
-    story.log = Log::new("log0".to_owned(), WIDE);
+    story.log = Log::new("log0".to_owned(), WIDE, 1);
     let first = story.says(&[1], "first");
     let large = ["é\n".repeat(200_000), "b".repeat(300_000)];
     large.iter().for_each(|text| drop(story.says(&[1], text)));
     story.waits(5_000);
     assert_eq!(story.store.len(), 2);
     let parts = story.store.clone().into_iter().collect();
-    let (log, _) = Log::restore("log1".to_owned(), WIDE, parts, |_| true);
+    let (log, _) = Log::restore("log1".to_owned(), WIDE, 9, parts, |_| true);
     assert_eq!(texts(log.missed(1, &first)), large);
     let half: Vec<_> = story.store.clone().into_iter().take(1).collect();
-    assert_eq!(Log::restore("log1".to_owned(), WIDE, half, |_| true).1, Restored::Unreadable);
+    assert_eq!(Log::restore("log1".to_owned(), WIDE, 9, half, |_| true).1, Restored::Unreadable);
     story.acknowledges(1, story.log.mark());
     assert_eq!(story.store.len(), 1);
 }
@@ -205,8 +208,8 @@ fn what_does_not_fit_into_one_part_is_stored_in_several() {
 fn what_cannot_be_read_or_is_of_another_version_is_no_log() {
     let restore = |text: &str| {
         let parts = vec![(0, text.to_owned())];
-        let (log, restored) = Log::restore("new".to_owned(), LIMITS, parts, |_| true);
-        assert_eq!(log.next_offset(), "new.1");
+        let (log, restored) = Log::restore("new".to_owned(), LIMITS, 7, parts, |_| true);
+        assert_eq!(log.next_offset(), "new.7");
         restored
     };
     assert_eq!(restore("nonsense"), Restored::Unreadable);

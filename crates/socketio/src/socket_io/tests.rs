@@ -152,7 +152,8 @@ fn heard(out: Outbox<'_, String>) -> Vec<String> {
         Output::Close(_) => "(closed)".to_owned(),
         Output::Fail(_) => "(failed)".to_owned(),
         Output::Abandon(_) => "(abandoned)".to_owned(),
-        Output::Admit(_) => "(admitted)".to_owned(),
+        Output::Admit { admitted: true, .. } => "(admitted)".to_owned(),
+        Output::Admit { .. } => "(not admitted)".to_owned(),
         Output::Keep(_) => "(kept)".to_owned(),
         Output::Reschedule => "(rescheduled)".to_owned(),
         Output::Command(command) => command,
@@ -191,10 +192,11 @@ fn events_and_acks_go_both_ways_binary_ones_too() {
 #[test]
 fn either_side_may_leave_a_namespace_and_the_server_may_end_the_session() {
     let mut story = Story::connected();
-    assert_eq!(story.says("1"), ["(kept)"]);
+    assert_eq!(story.says("1"), ["(not admitted)", "(rescheduled)", "(kept)"]);
+    assert!(!story.0.may_open("hello", &[]), "who has left is one that was not let in");
     assert_eq!(story.0.application.log[1], "gone 0 Left");
     assert_eq!(story.says("0")[2], r#"40{"sid":"s1"}"#, "and come back");
-    assert_eq!(story.says(r#"2["leave"]"#), ["41", "(kept)"]);
+    assert_eq!(story.says(r#"2["leave"]"#), ["41", "(not admitted)", "(rescheduled)", "(kept)"]);
     assert_eq!(story.says(r#"2["back"]"#), ["(violation)"]);
     let mut story = Story::connected();
     story.says("0/custom");

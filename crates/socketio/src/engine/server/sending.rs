@@ -6,8 +6,11 @@ use crate::engine::{
     transport::{Polling, Transport},
 };
 
+/// Bytes past which a connection can be the one that holds too much.
+const MUCH: usize = 64 * 1024;
+
 impl<P: Protocol> Server<P> {
-    /// Bytes that are held for all clients.
+    /// Bytes that are held for all clients, but for those that the runtime is sending.
     pub fn held(&self) -> usize {
         self.protocol.held() + self.sessions.values().map(Session::held).sum::<usize>()
     }
@@ -24,6 +27,7 @@ impl<P: Protocol> Server<P> {
     /// held for all clients is bounded by the end of those who hold most.
     pub(super) fn flush(&mut self, now: i64, actions: &mut Actions<'_, P>) {
         while self.held() > self.settings.limits.max_held && self.end_one(now, actions) {}
+        self.ask_what_arrived(now, actions);
         if !std::mem::take(&mut self.unflushed) {
             return;
         }
@@ -42,10 +46,11 @@ impl<P: Protocol> Server<P> {
     fn end_one(&mut self, now: i64, actions: &mut Actions<'_, P>) -> bool {
         let held = |(key, session): (&SessionKey, &Session)| session.held() + self.protocol.held_for(*key);
         let most = self.sessions.iter().map(|entry| (held(entry), *entry.0)).max();
-        let Some((bytes, key)) = most.filter(|(bytes, _)| *bytes > 0) else { return false };
+        // Where nobody holds much it is not they who hold too much.
+        let Some((bytes, key)) = most.filter(|(bytes, _)| *bytes > MUCH) else { return false };
         let connection = self.protocol.label(key);
         tracing::warn!(connection, bytes, "too much is held for all clients: the greediest connection ends");
-        self.fail(key, Departure::Ended, None, now, actions);
+        self.fail(key, Departure::Overloaded, None, now, actions);
         true
     }
 
@@ -58,19 +63,15 @@ impl<P: Protocol> Server<P> {
         actions: &mut Actions<'a, P>,
     ) {
         let (mut links, mut overflowed) = (Vec::with_capacity(to.len()), Vec::new());
-        let mut pinged = Vec::new();
-        let (limits, timing, bytes) = (self.settings.limits, self.settings.timing, message.bytes());
+        let (limits, bytes) = (self.settings.limits, message.bytes());
         for key in to {
             let Some(session) = self.sessions.get_mut(&key) else { continue };
             match &mut session.transport {
                 Transport::WebSocket(link) => {
                     links.push(*link);
                     session.sent += bytes;
-                    if session.sent - session.sent_at_ping > limits.ping_after
-                        && session.heartbeat.ping_now(now, timing)
-                    {
-                        session.pinged(self.protocol.mark(key));
-                        pinged.push(key);
+                    if session.asked_at.is_none() && session.sent > limits.ping_after {
+                        self.unasked.push(key);
                     }
                 }
                 Transport::Polling(polling) if !volatile || polling.parked.is_some() => {
@@ -79,7 +80,7 @@ impl<P: Protocol> Server<P> {
                 }
                 Transport::Polling(_) => {}
             }
-            if session.held() > limits.max_buffered {
+            if session.is_overloaded(limits, now) {
                 overflowed.push(key);
             }
         }
@@ -89,14 +90,22 @@ impl<P: Protocol> Server<P> {
         for key in overflowed {
             let connection = self.protocol.label(key);
             tracing::warn!(connection, "too much waits for a client: its connection ends");
-            self.fail(key, Departure::Ended, None, now, actions);
+            self.fail(key, Departure::Overloaded, None, now, actions);
         }
-        // What goes out faster than pings are due is asked after, to know what has arrived.
-        for key in pinged {
-            if let Some(Session { transport: Transport::WebSocket(link), .. }) = self.sessions.get(&key) {
-                actions.push(Action::Send { to: vec![*link], message: Message::text(PING.to_owned()) });
+    }
+
+    /// What goes out faster than pings are due is asked after: by a ping out of turn, behind all that
+    /// this turn says.
+    fn ask_what_arrived(&mut self, now: i64, actions: &mut Actions<'_, P>) {
+        let timing = self.settings.timing;
+        for key in std::mem::take(&mut self.unasked) {
+            let Some(session) = self.sessions.get_mut(&key) else { continue };
+            let Transport::WebSocket(link) = session.transport else { continue };
+            if session.heartbeat.ping_now(now, timing) {
+                session.pinged(self.protocol.mark(key), now);
+                actions.push(Action::Send { to: vec![link], message: Message::text(PING.to_owned()) });
+                self.attach(key, actions);
             }
-            self.attach(key, actions);
         }
     }
 }

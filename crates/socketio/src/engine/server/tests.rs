@@ -61,7 +61,7 @@ impl Protocol for Echo {
             "close" => out.push(Output::Close(session)),
             "fail" => out.push(Output::Fail(session)),
             "later" => self.later.push(session),
-            "admit" => out.push(Output::Admit(session)),
+            "admit" => out.push(Output::Admit { session, admitted: true }),
             "abandon" => out.push(Output::Abandon(session)),
             "command" => out.push(Output::Command("done".to_owned())),
             _ => {
@@ -197,6 +197,13 @@ impl Line {
             self.perform(actions);
         }
         self.answer(id)
+    }
+
+    fn posts(&mut self, query: &str, body: &str) {
+        let (id, reception) = self.request(query, Method::Post, false);
+        assert_eq!(reception, Reception::Body);
+        let actions = own(self.server.post(id, body, self.now));
+        self.perform(actions);
     }
 
     fn upgrade(&mut self, query: &str) -> Option<LinkId> {
@@ -652,7 +659,7 @@ fn a_client_that_does_not_poll_fills_no_memory() {
         line.post(&format!("4{}", "x".repeat(999_000)));
     }
     assert_eq!(line.poll(), UNKNOWN);
-    assert_eq!(line.closed()[0].1, Departure::Ended);
+    assert_eq!(line.closed()[0].1, Departure::Overloaded);
 }
 
 #[test]
@@ -662,37 +669,51 @@ fn a_client_that_reads_nothing_is_asked_and_then_ended() {
     let large = format!("4{}", "x".repeat(999_000));
     assert_eq!(line.says(link, &large).len(), 1);
     let heard = line.says(link, &large);
-    assert_eq!(heard[1..], [format!("{link} < 2")], "a ping out of turn");
+    assert_eq!(heard[1..], [format!("{link} < 2")], "a ping out of turn, behind what was said");
     line.says(link, &large);
     line.says(link, "3");
-    assert_eq!(line.server.held(), 999_001, "what was said after the ping is not known to have arrived");
     line.says(link, &large);
-    line.says(link, &large);
-    line.says(link, &large);
+    line.says(link, "3");
+    assert_eq!(line.server.protocol.arrived, [2, 4]);
+    (0..5).for_each(|_| assert!(!line.says(link, &large).is_empty()));
+    line.now = 5_000;
+    assert_eq!(line.says(link, &large).len(), 1, "it is given five seconds");
+    line.now = 5_001;
     assert_eq!(line.says(link, &large).last(), Some(&format!("{link} closed None")));
-    assert_eq!(line.closed(), [(0, Departure::Ended)]);
+    assert_eq!(line.closed(), [(0, Departure::Overloaded)]);
+}
+
+#[test]
+fn a_client_is_never_sent_without_end() {
+    let (mut line, link) = Line::websocket();
+    line.says(link, "4admit");
+    let large = format!("4{}", "x".repeat(999_000));
+    (0..16).for_each(|_| assert!(!line.says(link, &large).iter().any(|heard| heard.contains("closed"))));
+    assert_eq!(line.says(link, &large).last(), Some(&format!("{link} closed None")));
 }
 
 #[test]
 fn of_all_together_the_greediest_ends() {
     let mut line = Line::new();
-    let links: Vec<LinkId> = (0..5).map(|_| line.upgrade("transport=websocket&EIO=4").unwrap()).collect();
-    for link in &links {
-        line.says(*link, "4admit");
+    let queries: Vec<String> = (0..5).map(|number| format!("transport=polling&EIO=4&sid={number}")).collect();
+    for number in 0..5 {
+        let query = Query::parse([("transport", "polling"), ("EIO", "4")]);
+        let sid = number.to_string();
+        let opening = Some(Opening { sid: &sid, handshake: "" });
+        let (_, actions) = line.server.request(1_000 + number, &query, Method::Get, false, opening, 0);
+        line.perform(actions);
+        line.posts(&queries[number as usize], "4admit");
     }
-    let said = |line: &mut Line, link: LinkId, bytes: usize| {
-        line.says(link, &format!("4{}", "x".repeat(bytes)))
-            .iter()
-            .filter(|heard| heard.contains("closed"))
-            .count()
-    };
-    for _ in 0..2 {
-        assert_eq!(links.iter().map(|link| said(&mut line, *link, 750_000)).sum::<usize>(), 0);
+    for query in &queries {
+        line.posts(query, &format!("4{}", "x".repeat(790_000)));
+        line.posts(query, &format!("4{}", "x".repeat(790_000)));
     }
-    assert_eq!(said(&mut line, links[1], 900_000), 1, "7,500,000 and this");
+    assert_eq!(line.closed(), [], "7,900,000 wait");
+    line.posts(&queries[1], &format!("4{}", "x".repeat(200_000)));
+    assert_eq!(line.closed(), [(1, Departure::Overloaded)]);
     assert!(line.server.held() <= LIMITS.max_held);
-    assert_eq!(line.closed().len(), 1);
-    assert_eq!(said(&mut line, links[0], 10), 0, "the others go on");
+    let (id, _) = line.request(&queries[0], Method::Get, false);
+    assert!(line.answer(id).starts_with("200 4xxx"), "the others go on");
 }
 
 #[test]

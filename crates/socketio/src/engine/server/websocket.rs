@@ -140,6 +140,7 @@ impl<P: Protocol> Server<P> {
             self.forget_probe(key);
             self.close_link(link, code, actions);
         } else {
+            tracing::warn!(connection = self.protocol.label(key), ?code, "a frame that cannot be read");
             self.fail(key, Departure::Ended, code, now, actions);
         }
     }
