@@ -23,6 +23,9 @@ use crate::{
     state::App,
 };
 
+/// Bytes of the longest token that is handed on; ours have some three hundred.
+const MAX_TOKEN: usize = 4_096;
+
 pub async fn engine(State(app): State<Arc<App>>, mut request: Request) -> Result<Response, ApiError> {
     let query = Query::decode(request.uri().query().unwrap_or_default());
     let room = query.room_id.as_deref().map(str::parse::<RoomId>).transpose();
@@ -53,6 +56,8 @@ pub async fn engine(State(app): State<Arc<App>>, mut request: Request) -> Result
 /// What the object is told of who connects.
 fn handshake(headers: &HeaderMap) -> Result<HeaderValue, ApiError> {
     let bearer = match bearer(headers) {
+        // The object keeps it while the connection lasts.
+        Ok(token) if token.len() > MAX_TOKEN => Some(String::new()),
         Ok(token) => Some(token.to_owned()),
         Err(ApiError::TokenMissing) => None,
         // What is no bearer token is no token at all: the object refuses it at CONNECT.

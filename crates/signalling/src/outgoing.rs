@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use zetra_domain::{Timestamp, UserId};
 
-use crate::{Media, Refusal, SignalKind};
+use crate::{Media, Refusal, SignalKind, event::known_name};
 
 /// An event on its way to one or more peers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,11 @@ pub enum Outgoing<'a> {
 }
 
 impl<'a> Outgoing<'a> {
+    /// The `error` that tells of a refused event; `name` is the event's, as JSON.
+    pub fn refused(refusal: Refusal, name: &str) -> Self {
+        Self::Error { refusal, event: known_name(name), target: None }
+    }
+
     pub fn name(&self) -> &'static str {
         match self {
             Self::UserConnected(_) => "user-connected",

@@ -6,6 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 const BURST_PER_PERSON: i64 = 20;
+/// An event of more bytes counts as several: it goes to everybody in the room.
+const BYTES_PER_EVENT: usize = 32 * 1024;
 /// Refusals in a row that end the connection.
 const REFUSALS: u8 = 10;
 /// An object sleeps after about ten seconds of silence: a debt shorter than that is paid by then,
@@ -44,8 +46,8 @@ pub(crate) enum Verdict {
 }
 
 impl Rate {
-    /// Counts one event at `now` (milliseconds) of somebody in a room of `people`.
-    pub(crate) fn count(&mut self, now: i64, people: usize, allowed: EventRate) -> Verdict {
+    /// Counts one event of so many `bytes` at `now` (milliseconds) of somebody in a room of `people`.
+    pub(crate) fn count(&mut self, now: i64, bytes: usize, people: usize, allowed: EventRate) -> Verdict {
         let people = i64::try_from(people).unwrap_or(i64::from(u16::MAX)).min(i64::from(u16::MAX));
         let interval = 1_000_000 / allowed.per_second.max(1);
         let burst = allowed.burst + BURST_PER_PERSON * people;
@@ -55,7 +57,8 @@ impl Rate {
             self.refusals = self.refusals.saturating_add(1);
             return if self.refusals >= REFUSALS { Verdict::Flood } else { Verdict::Refused };
         }
-        self.ahead = ahead + interval;
+        let events = 1 + i64::try_from(bytes / BYTES_PER_EVENT).unwrap_or(i64::from(u16::MAX));
+        self.ahead = ahead + events * interval;
         self.refusals = 0;
         Verdict::Allowed
     }
@@ -72,7 +75,9 @@ mod tests {
 
     fn allowed_at_once(people: usize) -> usize {
         let mut rate = Rate::default();
-        (0..5_000).take_while(|_| rate.count(1_000, people, EventRate::default()) == Verdict::Allowed).count()
+        (0..5_000)
+            .take_while(|_| rate.count(1_000, 100, people, EventRate::default()) == Verdict::Allowed)
+            .count()
     }
 
     #[test]
@@ -82,18 +87,31 @@ mod tests {
     }
 
     #[test]
+    fn what_is_large_counts_as_several() {
+        let mut rate = Rate::default();
+        let large = |_: &usize| rate.count(1_000, 256 * 1024, 1, EventRate::default()) == Verdict::Allowed;
+        assert_eq!((0..1_000).take_while(large).count(), 25, "nine for each");
+    }
+
+    #[test]
     fn fifty_a_second_pass_for_ever() {
         let mut rate = Rate::default();
-        assert!((0..10_000).all(|event| rate.count(event * 20, 1, EventRate::default()) == Verdict::Allowed));
+        assert!(
+            (0..10_000).all(|event| rate.count(event * 20, 100, 1, EventRate::default()) == Verdict::Allowed)
+        );
     }
 
     #[test]
     fn ten_refusals_in_a_row_are_a_flood() {
         let mut rate = Rate::default();
-        while rate.count(0, 0, EventRate::default()) == Verdict::Allowed {}
-        assert!((0..8).all(|_| rate.count(0, 0, EventRate::default()) == Verdict::Refused));
-        assert_eq!(rate.count(20, 0, EventRate::default()), Verdict::Allowed, "a passed event ends the row");
-        assert!((0..9).all(|_| rate.count(20, 0, EventRate::default()) == Verdict::Refused));
-        assert_eq!(rate.count(20, 0, EventRate::default()), Verdict::Flood);
+        while rate.count(0, 100, 0, EventRate::default()) == Verdict::Allowed {}
+        assert!((0..8).all(|_| rate.count(0, 100, 0, EventRate::default()) == Verdict::Refused));
+        assert_eq!(
+            rate.count(20, 100, 0, EventRate::default()),
+            Verdict::Allowed,
+            "a passed event ends the row"
+        );
+        assert!((0..9).all(|_| rate.count(20, 100, 0, EventRate::default()) == Verdict::Refused));
+        assert_eq!(rate.count(20, 100, 0, EventRate::default()), Verdict::Flood);
     }
 }

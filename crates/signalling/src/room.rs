@@ -120,7 +120,8 @@ impl Room {
         let mut effects = Vec::new();
         let people = self.present_count().max(1);
         let Some(peer) = self.peers.get_mut(&id) else { return effects };
-        let verdict = peer.rate.count(now, people, self.limits.rate);
+        let bytes = arguments.iter().map(|argument| argument.len()).sum();
+        let verdict = peer.rate.count(now, bytes, people, self.limits.rate);
         if peer.rate.is_worth_keeping(now) {
             effects.push(Effect::Keep(id));
         }
@@ -244,8 +245,8 @@ impl Room {
         effects
     }
 
-    /// Lets go of a peer that was lost.
-    fn expire(&mut self, id: PeerId) -> Vec<Effect<'static>> {
+    /// Lets go of a peer that was lost, and may come back.
+    pub fn expire(&mut self, id: PeerId) -> Vec<Effect<'static>> {
         self.remove(id, |peer, joined| match joined {
             Some(user) => Effect::Expire { peer: id, user, credential: peer.credential },
             None => Effect::Forget(id),

@@ -159,8 +159,12 @@ impl<E: Embedding> Object<E> {
         let object = Rc::clone(self);
         // Not in a future: an aborted execution ends where it stands, in the executor of everybody's.
         let abort = Closure::once_into_js(move |_: JsValue| {
-            if object.is_only_dangling() && object.under_way.get() == 0 {
-                let _ = object.state.abort("nobody is here");
+            let over = object.is_only_dangling() && object.under_way.get() == 0;
+            let state: ObjectState = object.state.clone().unchecked_into();
+            // Nothing runs after the abort, not even what lets go of the object.
+            drop(object);
+            if over {
+                let _ = state.abort("nobody is here");
             }
         });
         self.storage.once_durable(abort.unchecked_ref());
@@ -168,7 +172,9 @@ impl<E: Embedding> Object<E> {
 
     fn is_only_dangling(&self) -> bool {
         self.live.borrow().as_ref().is_some_and(|live| {
-            live.dangling && live.server.is_empty() && live.links.is_empty() && live.requests.is_empty()
+            let nobody = live.server.is_empty() && live.links.is_empty() && live.requests.is_empty();
+            // In a room to which all come through Session objects there is something to lose.
+            live.dangling && nobody && !live.server.protocol().needs_storage()
         })
     }
 
@@ -218,7 +224,7 @@ impl<E: Embedding> Object<E> {
             }
         }
         if let Some(at) = live.server.next_deadline() {
-            self.storage.set_alarm(at);
+            self.storage.set_alarm(at, now());
         }
         let over = live.server.is_empty() && !live.server.protocol().needs_storage();
         if over && self.storage.is_used() {
@@ -264,7 +270,7 @@ impl<E: Embedding> Object<E> {
             }
         }
         let settings = self.embedding.settings();
-        self.storage.assume_alarm(attachments.iter().map(Attachment::next_beat).min());
+        self.storage.assume_alarm(attachments.iter().map(Attachment::next_beat).min(), now());
         let server = Server::restore(settings, attachments, |kept| self.embedding.protocol(self, kept));
         let requests = VecMap::new();
         Live { server, links, ids, requests, next_request: 0, text_out: TextOut::new(), dangling: false }

@@ -73,18 +73,21 @@ impl Storage {
         self.used.get()
     }
 
-    /// `at` in milliseconds since the epoch.
-    pub(crate) fn set_alarm(&self, at: i64) {
+    /// `at` in milliseconds since the epoch; what is due already is due now, as the runtime takes no
+    /// time of long ago.
+    pub(crate) fn set_alarm(&self, at: i64, now: i64) {
+        let at = at.max(now);
         if self.alarm.get().is_none_or(|set| at < set) {
-            self.alarm.set(Some(at));
             self.used.set(true);
-            done("written", self.storage.set_alarm(at as f64));
+            if done("written", self.storage.set_alarm(at as f64)) {
+                self.alarm.set(Some(at));
+            }
         }
     }
 
-    /// After a sleep: the alarm that was set before it.
-    pub(crate) fn assume_alarm(&self, at: Option<i64>) {
-        self.alarm.set(at);
+    /// After a sleep: the alarm that was set before it, if it can still come.
+    pub(crate) fn assume_alarm(&self, at: Option<i64>, now: i64) {
+        self.alarm.set(at.filter(|at| *at > now));
         self.used.set(self.used.get() || at.is_some());
     }
 

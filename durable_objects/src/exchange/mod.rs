@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use zetra_signalling::Credential;
-use zetra_socketio::engine::Mark;
+use zetra_socketio::engine::{Departure, Mark};
 
 mod mailboxes;
 
@@ -23,10 +23,8 @@ pub enum FromSession {
     /// What the room said up to the mark has arrived at the client.
     Arrived(Mark),
     Recover(Recovering),
-    Gone {
-        /// It said goodbye; else it is lost.
-        left: bool,
-    },
+    /// The client is gone.
+    Gone(Departure),
 }
 
 /// The client asks to join; answered by [`Delivery::Joined`].
@@ -103,7 +101,7 @@ impl Measured for FromSession {
             + match self {
                 Self::Join(joining) => of_arguments(&joining.arguments),
                 Self::Event { name, arguments, .. } => name.len() + of_arguments(arguments),
-                Self::Recover(_) | Self::Arrived(_) | Self::Gone { .. } => 0,
+                Self::Recover(_) | Self::Arrived(_) | Self::Gone(_) => 0,
             }
     }
 }

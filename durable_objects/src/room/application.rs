@@ -127,11 +127,9 @@ impl RoomApplication {
     /// What had to be stored of a peer could not be: its connection ends, as nobody could put it right
     /// later.
     pub fn not_stored(&mut self, peer: PeerId, now: i64) -> Out<'static> {
-        if let Some(member) = self.members.get_mut(&peer) {
-            member.stored = false;
-        }
         let mut out = self.detach(peer);
         let effects = self.room.depart(peer);
+        // What was stored of it before goes too, if it can.
         out.extend(self.perform(effects, now));
         out
     }
@@ -175,10 +173,13 @@ impl RoomApplication {
         let Some(member) = self.members.get_mut(&peer) else { return Vec::new() };
         let (address, was, connection) =
             (member.address.clone(), member.was.take(), member.connection.clone());
+        // Where somebody came back as that one meanwhile, there is one of them, and it is this.
+        let detached = was.map(|was| self.detach(was)).unwrap_or_default();
         let effects = self.room.admit(peer, user, ack, admission, was);
         let joined = self.room.peer(peer).is_some_and(Peer::is_joined);
         tracing::info!(connection, room = %self.id, peer, %user, joined, "asked to join");
-        let mut out = self.perform(effects, now);
+        let mut out = detached;
+        out.extend(self.perform(effects, now));
         self.forget_lost_user(peer, &mut out);
         match address {
             Address::Here(socket) => out.push(Effect::Resume(socket)),
@@ -200,6 +201,9 @@ impl RoomApplication {
                 Asker::Session(session) => deliver(&session, Delivery::NotRecovered),
             });
         }
+        if revocation.honoured.is_none() {
+            self.forget_lost_of(revocation.user, &mut out);
+        }
         let effects = self.room.revoke(revocation);
         out.extend(self.perform(effects, now));
         out
@@ -212,6 +216,8 @@ impl RoomApplication {
         }
         let effects = match departure {
             Departure::Left | Departure::Ended => self.room.depart(peer),
+            // The others hear of it at once, and it may come back.
+            Departure::Overloaded => self.room.expire(peer),
             Departure::Lost => self.room.lose(peer, now),
         };
         self.perform(effects, now)

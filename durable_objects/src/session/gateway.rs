@@ -227,7 +227,7 @@ impl Gateway {
     }
 
     /// The client is gone: whoever knows it is told.
-    fn part(&mut self, left: bool) -> Out<'static> {
+    fn part(&mut self, departure: Departure) -> Out<'static> {
         self.lobby.depart(GUEST);
         let rooms = match std::mem::replace(&mut self.state, State::Empty) {
             State::Empty | State::Verifying { .. } => [None, None],
@@ -237,7 +237,7 @@ impl Gateway {
                 [guest.room, Some(room).filter(|_| guest.room != Some(room))]
             }
         };
-        rooms.into_iter().flatten().map(|room| tell(room, FromSession::Gone { left })).collect()
+        rooms.into_iter().flatten().map(|room| tell(room, FromSession::Gone(departure))).collect()
     }
 
     fn guest(&self) -> Option<&Guest> {
@@ -337,7 +337,7 @@ impl Application for Gateway {
         if let Some(Guest { connection, .. }) = self.guest() {
             tracing::info!(connection, ?departure, "disconnected");
         }
-        self.part(departure != Departure::Lost)
+        self.part(departure)
     }
 
     fn mark(&self, _: SocketId) -> Mark {
@@ -355,7 +355,7 @@ impl Application for Gateway {
 
     fn tick(&mut self, now: i64) -> Out<'static> {
         let mut out = Vec::new();
-        out.extend(self.orphaned.take().map(|room| tell(room, FromSession::Gone { left: false })));
+        out.extend(self.orphaned.take().map(|room| tell(room, FromSession::Gone(Departure::Lost))));
         if self.patient_until().is_some_and(|until| until <= now) {
             let connection = self.guest().map(|guest| guest.connection.as_str());
             tracing::warn!(connection, "another object did not answer");

@@ -2,8 +2,12 @@
 
 use std::borrow::Cow;
 
+use zetra_domain::UserId;
 use zetra_signalling::{Outgoing, Peer, PeerId, Refusal};
-use zetra_socketio::{Effect, Emission, Log, ack, engine::Frame};
+use zetra_socketio::{
+    Effect, Emission, Log, ack,
+    engine::{Frame, Mark},
+};
 
 use super::{
     Out, RoomApplication, RoomCommand, RoomEffect, deliver,
@@ -14,9 +18,17 @@ use crate::{exchange::Delivery, offset};
 /// Who may be joined again; past that the one who has been away the longest is forgotten.
 const MAX_LOST: usize = 256;
 
+/// The first number of a log that begins at that time: larger than any of a log before it, as no room
+/// says a thousand things a millisecond. Milliseconds of the epoch stay below 2^48 for eight thousand years.
+pub(super) fn first_mark(now: i64) -> Mark {
+    Mark::try_from(now).unwrap_or(1)
+}
+
 impl RoomApplication {
     pub(super) fn perform<'a>(&mut self, effects: Vec<RoomEffect<'a>>, now: i64) -> Out<'a> {
-        let mut out = Vec::with_capacity(effects.len() + 1);
+        // What is still to be done comes first.
+        let mut out = std::mem::take(&mut self.unsettled);
+        out.reserve(effects.len() + 1);
         let (mut forgotten, mut left) = (Vec::new(), Vec::new());
         let deadline = self.log.next_deadline();
         for effect in effects {
@@ -45,12 +57,14 @@ impl RoomApplication {
                 }
                 RoomEffect::Keep(peer) => self.keep(peer, &mut out),
                 RoomEffect::Forget(peer) => {
+                    self.log_end(peer, "left the room");
                     if self.members.get(&peer).is_some_and(|member| member.stored) {
                         out.push(Effect::Command(RoomCommand::Forget(peer)));
                     }
                     forgotten.push(peer);
                 }
                 RoomEffect::Expire { peer, user, credential } => {
+                    self.log_end(peer, "lost, may join again");
                     let pid = self.members.get(&peer).map(|member| member.pid.clone());
                     let (has_token, back_by) = (credential.user().is_some(), now + self.settings.rejoin);
                     if let Some(pid) = pid {
@@ -80,11 +94,17 @@ impl RoomApplication {
             socket.map(|socket| self.sockets.remove(&socket));
         }
         self.forget_lost(now, &mut out);
-        self.save(&mut out);
+        self.save(now, &mut out);
         if self.log.next_deadline() != deadline {
             out.push(Effect::Reschedule);
         }
         out
+    }
+
+    fn log_end(&self, peer: PeerId, what: &str) {
+        if let Some(member) = self.members.get(&peer).filter(|member| member.stored) {
+            tracing::info!(connection = member.connection, room = %self.id, peer, "{what}");
+        }
     }
 
     /// What must outlive the connection is stored, and nothing of those who have not joined.
@@ -96,6 +116,7 @@ impl RoomApplication {
         } else {
             self.log.forget(peer);
             if member.stored {
+                tracing::info!(connection = member.connection, room = %self.id, peer, "left the room");
                 out.push(Effect::Command(RoomCommand::Forget(peer)));
             }
         }
@@ -140,14 +161,13 @@ impl RoomApplication {
 
     /// Who is in the room needs no other way back into it.
     pub(super) fn forget_lost_user(&mut self, peer: PeerId, out: &mut Out<'_>) {
-        let Some(user) = self.room.peer(peer).and_then(Peer::user) else { return };
-        let same: Vec<PeerId> =
-            self.lost.iter().filter(|(_, lost)| lost.user == user).map(|(peer, _)| *peer).collect();
-        same.into_iter().for_each(|peer| self.forget_one_lost(peer, out));
+        if let Some(user) = self.room.peer(peer).and_then(Peer::user) {
+            self.forget_lost_of(user, out);
+        }
     }
 
     /// Tells the store what it has to know, or to forget everything.
-    fn save(&mut self, out: &mut Out<'_>) {
+    fn save(&mut self, now: i64, out: &mut Out<'_>) {
         if self.needs_storage_now() {
             if let Some(saving) = self.log.take_saving() {
                 // First, so that the runtime sends nothing before it is written.
@@ -161,7 +181,8 @@ impl RoomApplication {
                 matches!(command, RoomCommand::Store(_) | RoomCommand::Forget(_) | RoomCommand::Save(_))
             };
             out.retain(|effect| !is_storing(effect));
-            self.log = Log::new(offset::tag(self.id, &(self.settings.new_id)()), self.settings.log);
+            let tag = offset::tag(self.id, &(self.settings.new_id)());
+            self.log = Log::new(tag, self.settings.log, first_mark(now));
             // The alarm goes too.
             out.extend([Effect::Command(RoomCommand::DeleteAll), Effect::Reschedule]);
         }
@@ -169,6 +190,13 @@ impl RoomApplication {
 
     pub(super) fn needs_storage_now(&self) -> bool {
         !self.lost.is_empty() || self.members.values().any(|member| member.stored)
+    }
+
+    /// Lets go of those who may not come back any more.
+    pub(super) fn forget_lost_of(&mut self, user: UserId, out: &mut Out<'_>) {
+        let same: Vec<PeerId> =
+            self.lost.iter().filter(|(_, lost)| lost.user == user).map(|(peer, _)| *peer).collect();
+        same.into_iter().for_each(|peer| self.forget_one_lost(peer, out));
     }
 
     /// `42["name",argument,"offset"]`, in which a relayed value is still the slice that came. What is

@@ -52,16 +52,18 @@ impl RoomApplication {
                 out.push(Effect::Resume(socket));
                 out
             }
+            Returning::New | Returning::Lost { .. }
+                if credential.user().is_some_and(|user| !self.has_room_for_user(user)) =>
+            {
+                let error = ConnectError::TooManyConnections;
+                tracing::info!(connection, room = %self.id, ?error, "refused");
+                vec![Effect::Refuse { socket, error: error.json() }]
+            }
             Returning::Lost { was, user } => {
                 let mut out = self.let_go(was, now);
                 let peer = self.welcome(socket, credential, connection, now, &mut out);
                 out.extend(self.rejoin(peer, was, user));
                 out
-            }
-            Returning::New if credential.user().is_some_and(|user| !self.has_room_for_user(user)) => {
-                let error = ConnectError::TooManyConnections;
-                tracing::info!(connection, room = %self.id, ?error, "refused");
-                vec![Effect::Refuse { socket, error: error.json() }]
             }
             Returning::New => {
                 let mut out = Vec::new();

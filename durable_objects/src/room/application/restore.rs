@@ -7,6 +7,7 @@ use zetra_socketio::{Effect, Log, Restored, SocketId};
 
 use super::{
     RoomApplication, RoomCommand, RoomSettings,
+    emission::first_mark,
     member::{Address, Guest, KeptMember, Member, Stored},
 };
 use crate::offset;
@@ -69,14 +70,16 @@ impl RoomApplication {
         let id = id.unwrap_or_else(|| RoomId::from_random([0; 16]));
         let is_member = |peer: &PeerId| peers.get(peer).is_some_and(Peer::is_joined);
         let tag = offset::tag(id, &(settings.new_id)());
-        let (log, restored) = Log::restore(tag, settings.log, stored.log, |peer| is_member(&peer));
+        let (log, restored) =
+            Log::restore(tag, settings.log, first_mark(now), stored.log, |peer| is_member(&peer));
         match restored {
             Restored::Nothing | Restored::Whole => {}
             Restored::InBurst => tracing::warn!(room = %id, "the object was lost during a burst"),
             Restored::Unreadable => tracing::error!(room = %id, "the recovery log cannot be read"),
         }
-        let unreached = members.iter_mut().filter(|(_, member)| match member.address {
-            Address::Here(socket) => !sockets.contains_key(&socket),
+        let unreached = members.iter_mut().filter(|(peer, member)| match member.address {
+            // A socket of that number may be somebody else's by now.
+            Address::Here(socket) => sockets.get(&socket) != Some(*peer),
             Address::Session(_) | Address::Nowhere => false,
         });
         let mut gone = Vec::new();

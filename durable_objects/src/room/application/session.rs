@@ -1,7 +1,7 @@
 //! Members that are reached through a Session object.
 
-use zetra_signalling::{Credential, Peer, PeerId};
-use zetra_socketio::{Effect, engine::Departure};
+use zetra_signalling::{AckBody, Credential, Outgoing, Peer, PeerId, Refusal};
+use zetra_socketio::{Effect, Emission, ack, engine::Frame};
 
 use super::{
     Asker, Claim, Out, RoomApplication, RoomCommand, deliver,
@@ -21,24 +21,38 @@ impl RoomApplication {
             }
             (FromSession::Arrived(mark), Some(peer)) => self.arrived_at(peer, mark, now),
             (FromSession::Recover(recovering), _) => self.verify_or_recover(session, recovering, now),
-            (FromSession::Gone { left }, Some(peer)) => {
-                let departure = if left { Departure::Left } else { Departure::Lost };
-                self.disconnect(peer, departure, now)
-            }
-            // The room forgot the peer, after a revocation for instance: its connection has to end.
-            (FromSession::Event { .. } | FromSession::Arrived(_), None) => {
-                vec![deliver(session, Delivery::Abandon)]
-            }
-            (FromSession::Gone { .. }, None) => {
+            (FromSession::Gone(departure), Some(peer)) => self.disconnect(peer, departure, now),
+            // It has left, and is about to learn of it.
+            (FromSession::Event { name, ack, .. }, None) => self.refuse_stranger(session, &name, ack),
+            (FromSession::Arrived(_), None) => Vec::new(),
+            (FromSession::Gone(_), None) => {
                 self.verifying.remove(&Asker::Session(session.to_owned()));
                 Vec::new()
             }
         }
     }
 
-    /// The Session object of that name did not take a delivery.
+    /// The Session object of that name did not take a delivery. If it is there after all, its client is
+    /// to come back: what it was not told it will not hear.
     pub fn session_unreachable(&mut self, session: &str, now: i64) -> Out<'static> {
-        self.from_session(session, FromSession::Gone { left: false }, now)
+        let address = Address::Session(session.to_owned());
+        let Some(peer) = self.members.iter().find(|(_, member)| member.address == address).map(|(id, _)| *id)
+        else {
+            return Vec::new();
+        };
+        let mut out = self.detach(peer);
+        let effects = self.room.lose(peer, now);
+        out.extend(self.perform(effects, now));
+        out
+    }
+
+    fn refuse_stranger(&self, session: &str, name: &str, ack_id: Option<u64>) -> Out<'static> {
+        let frame = match ack_id {
+            Some(id) => ack("/", id, &AckBody::Refused(Refusal::NotInRoom).json(), 0),
+            None => error_frame(Refusal::NotInRoom, name),
+        };
+        let mark = self.log.mark();
+        vec![deliver(session, Delivery::Frame { mark, frame }), deliver(session, Delivery::Left)]
     }
 
     /// The Session has asked the store, but a token may have died on the way here.
@@ -117,4 +131,12 @@ impl RoomApplication {
         }
         out
     }
+}
+
+/// An `error` event without an offset.
+fn error_frame(refusal: Refusal, name: &str) -> String {
+    let error = Outgoing::refused(refusal, name);
+    let (head, relayed, tail) = error.argument();
+    let arguments = Frame { head, relayed, tail: tail.into() };
+    Emission { name: error.name().into(), arguments, ..Emission::default() }.frame("/").text()
 }

@@ -164,7 +164,7 @@ impl Line {
     fn perform(&mut self, actions: Vec<Action<'static, RoomCommand>>) {
         self.perform_actions(actions);
         // As the object does it: the alarm is only ever moved to an earlier time.
-        if let Some(at) = self.server.next_deadline()
+        if let Some(at) = self.server.next_deadline().map(|at| at.max(self.now))
             && self.alarm.is_none_or(|alarm| at < alarm)
         {
             self.alarm = Some(at);
@@ -885,6 +885,94 @@ fn what_an_earlier_version_stored_is_read() {
 }
 
 #[test]
+fn what_followed_from_a_loss_is_done_before_anything_else() {
+    let mut line = Line::new(SocketAuth::Required);
+    // All that is left is a log of before: it goes, and takes nothing of the next call along.
+    line.log.insert(0, r#"{"v":2,"tag":"a","log":null}"#.to_owned());
+    line.alarm = None;
+    line.crashes();
+    let ann = line.enters(0);
+    line.waits(6_000);
+    assert_eq!((line.stored.len(), line.log.len()), (1, 1), "the storage was cleared first");
+    line.sleeps();
+    line.says(ann, &format!(r#"421["offer","{}",1]"#, room_id()));
+    assert!(line.heard(ann).iter().any(|frame| frame.contains(r#"{"ok":true}"#)));
+}
+
+#[test]
+fn a_member_whose_sockets_number_is_somebody_elses_now_is_lost() {
+    let mut line = Line::new(SocketAuth::Required);
+    let ann = line.enters(0);
+    line.enters(1);
+    line.waits(5_000);
+    // Ann's row is read with bob's number in it, as after two losses in a row.
+    let bob = line.stored.keys().max().copied().unwrap();
+    let moved = line.stored[&0].replace(r#"{"h":0}"#, r#"{"h":1}"#);
+    assert_ne!(moved, line.stored[&0]);
+    line.stored.insert(0, moved);
+    line.attached.remove(&ann);
+    line.sleeps();
+    let held = |line: &Line, peer| line.application().room.peer(peer).unwrap().held_until().is_some();
+    assert_eq!((held(&line, 0), held(&line, bob)), (true, false));
+}
+
+#[test]
+fn a_new_log_goes_on_above_the_old_one() {
+    let mut line = Line::new(SocketAuth::Required);
+    line.enters(0);
+    line.joins_from("s", 1);
+    let before = line.application().log.mark();
+    line.waits(1_000);
+    line.crashes();
+    assert!(line.application().log.mark() > before, "marks are compared by those who outlive it");
+}
+
+#[test]
+fn a_session_that_does_not_take_a_delivery_is_told_to_begin_anew() {
+    let mut line = Line::new(SocketAuth::Required);
+    line.joins_from("s", 0);
+    line.delivered();
+    line.act(|room| room.session_unreachable("s", NOW));
+    assert_eq!(line.delivered(), [("s".to_owned(), Delivery::Abandon)]);
+    line.act(|room| room.session_unreachable("s", NOW));
+    assert_eq!(line.delivered(), [], "once");
+}
+
+#[test]
+fn who_was_ended_for_what_was_held_is_gone_at_once_and_may_come_back() {
+    let mut line = Line::new(SocketAuth::Required);
+    let bob = line.enters(1);
+    line.joins_from("s", 0);
+    let offset = line.offset_of("s");
+    line.heard.clear();
+    line.tells("s", FromSession::Gone(Departure::Overloaded));
+    assert_eq!(line.events(bob), [format!(r#"42["user-disconnected","{}"]"#, line.users[0])]);
+    line.recovers_through("t", 0, "s.pid", &offset);
+    let told = line.delivered();
+    assert!(matches!(&told[..], [(_, Delivery::Joined { joined: true, .. })]), "{told:?}");
+}
+
+#[test]
+fn a_deleted_user_does_not_come_back() {
+    let mut line = Line::new(SocketAuth::Optional);
+    let link = line.opens(None);
+    line.says(link, "40");
+    line.says(link, &format!(r#"42["join-room","{}","{}"]"#, room_id(), line.users[0]));
+    line.answer_all();
+    let heard = line.heard(link);
+    let (pid, offset) = (pid(&heard[0]).to_owned(), split(&heard[1]).1);
+    line.closes(link, None);
+    line.waits(11_000);
+    let user = line.users[0];
+    line.act(|room| room.revoke(&Revocation { user, honoured: None }, NOW));
+    let again = line.opens(None);
+    line.says(again, &format!(r#"40{{"pid":"{pid}","offset":"{offset}"}}"#));
+    line.answer_all();
+    assert_eq!(line.heard(again).len(), 1, "a new client");
+    assert!(line.stored.is_empty());
+}
+
+#[test]
 fn a_member_that_could_not_be_stored_is_gone() {
     let mut line = Line::new(SocketAuth::Required);
     let (ann, bob, ..) = couple(&mut line);
@@ -902,17 +990,18 @@ fn a_session_object_is_one_more_way_to_reach_a_peer() {
     let connected = format!(r#"42["user-connected","{}"]"#, line.users[1]);
     assert_eq!(line.events(first), [connected]);
     let told = line.delivered();
-    let [(session, Delivery::Joined { joined: true, mark: 4, frames })] = &told[..] else {
+    let [(session, Delivery::Joined { joined: true, mark, frames })] = &told[..] else {
         panic!("all that is told of a join comes at once: {told:?}")
     };
+    let next = mark + 1;
     assert!(session == "s" && frames.last().unwrap().starts_with("431["), "{frames:?}");
     line.says(first, &format!(r#"42["offer","{}",1]"#, room_id()));
-    let [(session, Delivery::Frame { mark: 5, frame })] = &line.delivered()[..] else { panic!("one frame") };
-    assert_eq!((session.as_str(), split(frame).0.as_str()), ("s", r#"42["offer",1]"#));
+    let [(session, Delivery::Frame { mark, frame })] = &line.delivered()[..] else { panic!("one frame") };
+    assert_eq!((session.as_str(), split(frame).0.as_str(), *mark), ("s", r#"42["offer",1]"#, next));
     let arguments = vec![format!("\"{}\"", room_id()), "2".to_owned()];
     line.tells("s", FromSession::Event { name: "\"answer\"".to_owned(), arguments, ack: None });
     assert_eq!(line.events(first), [r#"42["answer",2]"#]);
-    line.tells("s", FromSession::Gone { left: true });
+    line.tells("s", FromSession::Gone(Departure::Left));
     assert_eq!(line.events(first), [format!(r#"42["user-disconnected","{}"]"#, line.users[1])]);
 }
 
@@ -945,8 +1034,13 @@ fn a_refused_join_of_a_session_leaves_nothing() {
     let [(_, Delivery::Joined { joined: false, frames, .. })] = &told[..] else { panic!("{told:?}") };
     assert!(frames[0].contains("not_participant"), "{frames:?}");
     assert_eq!((line.stored.len(), line.rows, line.alarm), (0, 0, None));
-    line.tells("s", FromSession::Event { name: "\"x\"".to_owned(), arguments: Vec::new(), ack: None });
-    assert_eq!(line.delivered(), [("s".to_owned(), Delivery::Abandon)]);
+    for (ack, expected) in [(Some(3), "433["), (None, "42[\"error\",")] {
+        let arguments = Vec::new();
+        line.tells("s", FromSession::Event { name: "\"offer\"".to_owned(), arguments, ack });
+        let told = line.delivered();
+        let [(_, Delivery::Frame { frame, .. }), (_, Delivery::Left)] = &told[..] else { panic!("{told:?}") };
+        assert!(frame.starts_with(expected) && frame.contains("not_in_room"), "{frame}");
+    }
 }
 
 #[test]
@@ -1031,7 +1125,7 @@ fn who_comes_back_late_through_a_session_object_is_joined_again() {
     let bob = line.enters(1);
     line.joins_from("s", 0);
     let offset = line.offset_of("s");
-    line.tells("s", FromSession::Gone { left: false });
+    line.tells("s", FromSession::Gone(Departure::Lost));
     line.lives(&[bob], 30_000);
     line.heard.clear();
     line.recovers_through("t", 0, "s.pid", &offset);
@@ -1039,7 +1133,7 @@ fn who_comes_back_late_through_a_session_object_is_joined_again() {
     let [(session, Delivery::Joined { joined: true, frames, .. })] = &told[..] else { panic!("{told:?}") };
     assert_eq!((session.as_str(), frames.len()), ("t", 2));
     assert_eq!(line.events(bob), [format!(r#"42["user-connected","{}"]"#, line.users[0])]);
-    line.tells("t", FromSession::Gone { left: true });
+    line.tells("t", FromSession::Gone(Departure::Left));
     assert_eq!(line.stored.len(), 1, "who said goodbye is not waited for");
 }
 

@@ -1,7 +1,10 @@
 //! What the client's room says.
 
 use zetra_domain::RoomId;
-use zetra_socketio::{Effect, SocketId, engine::Mark};
+use zetra_socketio::{
+    Effect, SocketId,
+    engine::{Departure, Mark},
+};
 
 use super::{Attempt, Gateway, GatewayCommand, Out, State, stored::Guest, tell};
 use crate::exchange::{Delivery, FromSession};
@@ -24,7 +27,12 @@ impl Gateway {
     }
 
     fn deliver_one(&mut self, from: RoomId, delivery: Delivery) -> Out<'static> {
-        let Some(socket) = self.socket().filter(|_| self.listens_to(from)) else { return Vec::new() };
+        let Some(socket) = self.socket().filter(|_| self.listens_to(from)) else {
+            // Whoever took the client in, too late to be heard, is not to keep it for ever.
+            let taken =
+                matches!(delivery, Delivery::Joined { joined: true, .. } | Delivery::Recovered { .. });
+            return taken.then(|| tell(from, FromSession::Gone(Departure::Left))).into_iter().collect();
+        };
         match delivery {
             Delivery::Frame { mark, frame } => {
                 self.arrivals.delivered(mark);
@@ -79,7 +87,7 @@ impl Gateway {
         if joined {
             let before = guest.room.replace(room).filter(|before| *before != room);
             // A socket is in one room at a time.
-            out.extend(before.map(|before| tell(before, FromSession::Gone { left: true })));
+            out.extend(before.map(|before| tell(before, FromSession::Gone(Departure::Left))));
             self.arrivals.begin(mark);
             out.push(Effect::Command(GatewayCommand::Store));
         } else if guest.room == Some(room) {
@@ -130,7 +138,7 @@ impl Gateway {
         let other = self.guest().and_then(|guest| guest.room).filter(|other| *other != room);
         self.lobby.depart(super::GUEST);
         self.state = State::Empty;
-        let leaving = other.map(|other| tell(other, FromSession::Gone { left: true }));
+        let leaving = other.map(|other| tell(other, FromSession::Gone(Departure::Left)));
         leaving.into_iter().chain([ending, Effect::Command(GatewayCommand::Forget)]).collect()
     }
 }

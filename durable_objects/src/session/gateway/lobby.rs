@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use zetra_socketio::{Effect, Emission, SocketId, engine::Frame};
+use zetra_socketio::{
+    Effect, Emission, SocketId,
+    engine::{Departure, Frame},
+};
 
 use super::{GUEST, Gateway, Out};
 
@@ -54,7 +57,7 @@ impl Gateway {
             }
             LobbyEffect::Disconnect(_) => {
                 out.push(Effect::Disconnect { socket, close: true });
-                out.extend(self.part(true));
+                out.extend(self.part(Departure::Left));
             }
             // A lobby asks nobody, and what it knows need not survive.
             LobbyEffect::Elsewhere { .. }

@@ -130,7 +130,9 @@ impl Story {
                         FromSession::Event { name, arguments, .. } => format!("{name} {arguments:?}"),
                         FromSession::Recover(asked) => format!("recover {}", asked.recovery.pid),
                         FromSession::Arrived(mark) => format!("arrived {mark}"),
-                        FromSession::Gone { left } => format!("gone, left: {left}"),
+                        FromSession::Gone(departure) => {
+                            format!("gone, left: {}", departure != Departure::Lost)
+                        }
                     };
                     format!("{} < {what}", named(room))
                 }
@@ -232,6 +234,18 @@ fn the_first_room_is_left_when_the_second_has_taken_the_client() {
     assert_eq!(story.delivered(room(), frame(2)), ["4x"], "and it hears the first until then");
     assert_eq!(story.delivered(other_room(), joined(true, 9)), ["room < gone, left: true", "resume"]);
     assert_eq!(story.delivered(room(), frame(3)), Vec::<String>::new());
+}
+
+#[test]
+fn a_room_that_took_the_client_in_too_late_does_not_keep_it() {
+    let mut story = Story::connected();
+    assert_eq!(
+        story.delivered(room(), joined(true, 1)),
+        ["room < gone, left: true"],
+        "nobody asked, or not any more"
+    );
+    assert_eq!(story.delivered(room(), joined(false, 1)), Vec::<String>::new());
+    assert_eq!(story.delivered(room(), frame(2)), Vec::<String>::new());
 }
 
 #[test]
