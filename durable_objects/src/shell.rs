@@ -9,18 +9,18 @@ use zetra_socketio::{
     Effects, Kept, Limits, SocketIo,
     engine::{SessionKey, Settings},
 };
-use zetra_socketio_object::{Embedding, Object, Task, bindings::ObjectState, now};
+use zetra_socketio_object::{Embedding, Object, Storage, Task, bindings::ObjectState, now};
 
 use crate::{
     application::{AnyApplication, AnyCommand, AnyKept},
     embedding,
-    room::{self, RoomApplication, RoomCommand, RoomShell},
-    session::{self, Gateway, GatewayCommand, SessionShell},
+    room::{self, RoomApplication, RoomCommand, RoomObject, RoomShell},
+    session::{self, Gateway, GatewayCommand, SessionObject, SessionShell},
 };
 
 pub(crate) struct Shell {
-    pub env: Env,
-    pub config: Config,
+    env: Env,
+    config: Config,
     settings: Settings,
     kind: Kind,
 }
@@ -40,20 +40,40 @@ impl Shell {
     }
 }
 
-/// Lets the room act on something that came from elsewhere.
-pub(crate) fn in_room(
-    object: &Rc<ObjectOf>,
-    act: impl FnOnce(&mut RoomApplication) -> Effects<'static, RoomCommand>,
-) {
-    object.act(|protocol, out| protocol.act(now(), out, |application| application.in_room(act)));
+impl RoomObject for Rc<ObjectOf> {
+    fn env(&self) -> &Env {
+        &self.embedding().env
+    }
+
+    fn storage(&self) -> &Storage {
+        Object::storage(self)
+    }
+
+    fn delete_all(&self) {
+        Object::delete_all(self);
+    }
+
+    fn act(&self, act: impl FnOnce(&mut RoomApplication) -> Effects<'static, RoomCommand>) {
+        Object::act(self, |protocol, out| {
+            protocol.act(now(), out, |application| application.in_room(act));
+        });
+    }
 }
 
-/// Lets the session act on something that came from elsewhere.
-pub(crate) fn in_session(
-    object: &Rc<ObjectOf>,
-    act: impl FnOnce(&mut Gateway) -> Effects<'static, GatewayCommand>,
-) {
-    object.act(|protocol, out| protocol.act(now(), out, |application| application.in_session(act)));
+impl SessionObject for Rc<ObjectOf> {
+    fn env(&self) -> &Env {
+        &self.embedding().env
+    }
+
+    fn storage(&self) -> &Storage {
+        Object::storage(self)
+    }
+
+    fn act(&self, act: impl FnOnce(&mut Gateway) -> Effects<'static, GatewayCommand>) {
+        Object::act(self, |protocol, out| {
+            protocol.act(now(), out, |application| application.in_session(act));
+        });
+    }
 }
 
 impl Embedding for Shell {
@@ -104,10 +124,10 @@ impl Embedding for Shell {
         let application = protocol.application();
         match (&object.embedding().kind, command) {
             (Kind::Room(shell), AnyCommand::Room(command)) => {
-                room::perform(object, shell, application.room()?, command)
+                room::perform(Rc::clone(object), shell, application.room()?, command)
             }
             (Kind::Session(shell), AnyCommand::Session(command)) => {
-                session::perform(object, shell, application.session()?, command)
+                session::perform(Rc::clone(object), shell, application.session()?, command)
             }
             // Each application gives its own commands.
             (Kind::Room(_), AnyCommand::Session(_)) | (Kind::Session(_), AnyCommand::Room(_)) => None,

@@ -1,24 +1,21 @@
-//! The Room object: the shell around one room's [`RoomApplication`].
+//! One room: the shell around its [`RoomApplication`].
 //!
-//! The object sleeps between events. What it must remember is in its WebSockets' attachments and in
+//! Its object sleeps between events. What it must remember is in its WebSockets' attachments and in
 //! its storage: `peer:<id>` each member, `log:<number>` the parts of the recovery log. Nothing is stored
 //! while nobody is in the room or may come back to it.
 
 use std::{cell::Cell, rc::Rc};
 
-use wasm_bindgen::prelude::*;
 use worker::Env;
 use zetra_domain::RoomId;
 use zetra_runtime::Config;
-use zetra_signalling::Revocation;
-use zetra_socketio::{LogLimits, Saving, SocketId};
-use zetra_socketio_object::{Storage, Task, bindings::ObjectState, handlers, new_id, now};
+use zetra_socketio::{Effects, LogLimits, Saving, SocketId};
+use zetra_socketio_object::{Storage, Task, new_id, now};
 
 use crate::{
-    clients::{SessionClient, path as paths},
-    embedding::{admission, answer, authenticator, name, path, read, room_limits, verification},
-    exchange::{Batch, Delivery, FromSession, Mailboxes},
-    shell::{Kind, ObjectOf, Shell, in_room},
+    clients::SessionClient,
+    embedding::{admission, authenticator, room_limits, verification},
+    exchange::{Batch, Delivery, Mailboxes},
 };
 
 pub use application::{Asker, KeptMember, RoomApplication, RoomCommand, RoomSettings, StoredRoom};
@@ -31,8 +28,17 @@ const LOG: &str = "log:";
 const ROOM: &str = "room";
 const LOG_LIMITS: LogLimits = LogLimits { max_events: 512, max_bytes: 1_000_000, max_total_bytes: 4_000_000 };
 
-#[wasm_bindgen]
-pub struct Room(Rc<ObjectOf>, Rc<RoomShell>);
+/// What the room's commands are performed on.
+pub(crate) trait RoomObject: Clone + 'static {
+    fn env(&self) -> &Env;
+
+    fn storage(&self) -> &Storage;
+
+    fn delete_all(&self);
+
+    /// Lets the room act on something that came from elsewhere.
+    fn act(&self, act: impl FnOnce(&mut RoomApplication) -> Effects<'static, RoomCommand>);
+}
 
 pub(crate) struct RoomShell {
     sessions: Mailboxes<Delivery>,
@@ -40,45 +46,16 @@ pub(crate) struct RoomShell {
     id: Cell<Option<RoomId>>,
 }
 
-handlers!(Room);
-
-#[wasm_bindgen]
-impl Room {
-    #[wasm_bindgen(constructor)]
-    pub fn new(state: ObjectState, env: Env) -> Result<Self, JsError> {
-        let shell = Rc::new(RoomShell { sessions: Mailboxes::new(), id: Cell::new(None) });
-        Ok(Self(Shell::object(state, env, Kind::Room(Rc::clone(&shell)))?, shell))
-    }
-
-    pub async fn fetch(&self, request: web_sys::Request) -> Result<web_sys::Response, JsValue> {
-        let object = Rc::clone(&self.0);
-        let _answering = object.answering();
-        self.1.id.set(name(&request)?.parse().ok());
-        match path(&request)?.as_str() {
-            paths::ONLINE => {
-                let online = |room: &RoomApplication| room.online();
-                answer(
-                    &object.query(|protocol| protocol.application().room().map(online)).unwrap_or_default(),
-                )
-            }
-            paths::REVOKE => {
-                let revocation: Revocation = read(&request).await?;
-                in_room(&object, |room| room.revoke(&revocation, now()));
-                answer(&())
-            }
-            paths::TELL => {
-                let Batch { from, messages }: Batch<FromSession> = read(&request).await?;
-                for message in messages {
-                    in_room(&object, |room| room.from_session(&from, message, now()));
-                }
-                answer(&())
-            }
-            _ => Rc::clone(&object).serve(request).await,
-        }
-    }
-}
-
 impl RoomShell {
+    pub fn new() -> Rc<Self> {
+        Rc::new(Self { sessions: Mailboxes::new(), id: Cell::new(None) })
+    }
+
+    /// Somebody who calls says which room this is.
+    pub fn name(&self, name: &str) {
+        self.id.set(name.parse().ok());
+    }
+
     pub fn application(
         &self,
         config: &Config,
@@ -101,20 +78,18 @@ impl RoomShell {
     }
 }
 
-pub(crate) fn perform(
-    object: &Rc<ObjectOf>,
+pub(crate) fn perform<O: RoomObject>(
+    object: O,
     shell: &Rc<RoomShell>,
     room: &RoomApplication,
     command: RoomCommand,
 ) -> Option<Task> {
     let storage = object.storage();
-    let object = Rc::clone(object);
     match command {
         RoomCommand::Store(peer) => {
             let done = storage.put(&format!("{PEER}{peer}"), &room.stored(peer)?);
-            (!done).then(|| -> Task {
-                Box::pin(async move { in_room(&object, |room| room.not_stored(peer, now())) })
-            })
+            (!done)
+                .then(|| -> Task { Box::pin(async move { object.act(|room| room.not_stored(peer, now())) }) })
         }
         RoomCommand::Forget(peer) => {
             storage.delete(&format!("{PEER}{peer}"));
@@ -134,14 +109,14 @@ pub(crate) fn perform(
             begins.then(|| -> Task { Box::pin(deliver(object, shell, id, session)) })
         }
         RoomCommand::Verify { asker, user } => Some(Box::pin(async move {
-            let verification = verification(&object.embedding().env, user).await;
-            in_room(&object, |room| room.verified(asker, verification, now()));
+            let verification = verification(object.env(), user).await;
+            object.act(|room| room.verified(asker, verification, now()));
         })),
         RoomCommand::Lookup { peer, user, ack } => {
             let id = room.id();
             Some(Box::pin(async move {
-                let admission = admission(&object.embedding().env, id, user).await;
-                in_room(&object, |room| room.admitted(peer, user, ack, admission, now()));
+                let admission = admission(object.env(), id, user).await;
+                object.act(|room| room.admitted(peer, user, ack, admission, now()));
             }))
         }
     }
@@ -172,8 +147,8 @@ fn save(storage: &Storage, saving: &Saving) {
     }
 }
 
-async fn deliver(object: Rc<ObjectOf>, shell: Rc<RoomShell>, room: RoomId, session: String) {
-    let delivered = match SessionClient::new(&object.embedding().env) {
+async fn deliver<O: RoomObject>(object: O, shell: Rc<RoomShell>, room: RoomId, session: String) {
+    let delivered = match SessionClient::new(object.env()) {
         Ok(client) => {
             let (client, from, to) = (&client, room.to_string(), session.as_str());
             let send = |messages| {
@@ -186,6 +161,6 @@ async fn deliver(object: Rc<ObjectOf>, shell: Rc<RoomShell>, room: RoomId, sessi
     };
     if !delivered {
         tracing::warn!(%room, "a Session object did not take what its client was told");
-        in_room(&object, |room| room.session_unreachable(&session, now()));
+        object.act(|room| room.session_unreachable(&session, now()));
     }
 }
