@@ -215,7 +215,6 @@ impl RoomApplication {
         };
         let name = Cow::Borrowed(event.name());
         let emission = Emission { name, arguments: Frame { head, relayed, tail }, ..Emission::default() };
-        let frame = emission.frame("/").text();
         let (mut sockets, mut sessions) = (Vec::with_capacity(to.len()), Vec::new());
         for peer in to {
             match self.address(*peer) {
@@ -224,11 +223,16 @@ impl RoomApplication {
                 Some(Address::Nowhere) | None => {}
             }
         }
-        if is_kept {
-            self.log.append(to, frame.clone(), now);
+        if is_kept || !sessions.is_empty() {
+            let frame = emission.frame("/").text();
+            let mark = self.log.mark() + Mark::from(is_kept);
+            out.extend(
+                sessions.iter().map(|name| deliver(name, Delivery::Frame { mark, frame: frame.clone() })),
+            );
+            if is_kept {
+                self.log.append(to, frame, now);
+            }
         }
-        let mark = self.log.mark();
-        out.extend(sessions.iter().map(|name| deliver(name, Delivery::Frame { mark, frame: frame.clone() })));
         if !sockets.is_empty() {
             out.push(Effect::Emit { to: sockets, emission });
         }
