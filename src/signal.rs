@@ -40,7 +40,8 @@ pub async fn engine(State(app): State<Arc<App>>, mut request: Request) -> Result
         (Ok(_), Err(_)) => return Ok(refusal(RequestError::BAD_REQUEST, method)),
         (Err(error), _) => return Ok(refusal(error, method)),
     };
-    let handshake = opening.then(|| handshake(request.headers())).transpose()?;
+    let session = room.is_none().then(|| sid.clone());
+    let handshake = opening.then(|| handshake(request.headers(), session)).transpose()?;
     let headers = request.headers_mut();
     // Never the client's own.
     headers.remove(SESSION_HEADER);
@@ -54,7 +55,7 @@ pub async fn engine(State(app): State<Arc<App>>, mut request: Request) -> Result
 }
 
 /// What the object is told of who connects.
-fn handshake(headers: &HeaderMap) -> Result<HeaderValue, ApiError> {
+fn handshake(headers: &HeaderMap, session: Option<String>) -> Result<HeaderValue, ApiError> {
     let bearer = match bearer(headers) {
         // The object keeps it while the connection lasts.
         Ok(token) if token.len() > MAX_TOKEN => Some(String::new()),
@@ -65,7 +66,9 @@ fn handshake(headers: &HeaderMap) -> Result<HeaderValue, ApiError> {
     };
     let address = Some(AddressKey::of(client_address(headers)).as_str().to_owned());
     let connection = request_id::current().unwrap_or_default();
-    header_value(&serde_json::to_string(&Handshake { bearer, address, connection }).unwrap_or_default())
+    header_value(
+        &serde_json::to_string(&Handshake { bearer, address, connection, session }).unwrap_or_default(),
+    )
 }
 
 /// A bearer token came in a header, so it can go on in one.

@@ -20,6 +20,9 @@ pub struct Handshake {
     /// What the log calls the connection: the id of the request that opened it.
     #[serde(default)]
     pub connection: String,
+    /// The session's id, where it is the name of a Session object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
 }
 
 /// What a client brings at CONNECT.
@@ -87,6 +90,10 @@ impl Handshake {
     /// What the log calls the connection of that handshake.
     pub(crate) fn label(handshake: &str) -> String {
         serde_json::from_str::<Self>(handshake).unwrap_or_default().connection
+    }
+
+    pub(crate) fn session_of(handshake: &str) -> String {
+        serde_json::from_str::<Self>(handshake).ok().and_then(|told| told.session).unwrap_or_default()
     }
 }
 

@@ -16,10 +16,13 @@ const GROWTH = 60 * MIB;
 
 describe("the envelope", () => {
   let server;
+  /** Of a call with nothing beside it: how long 99 of a hundred events take to arrive and be acknowledged. */
+  let quiet;
   before(async () => {
     server = await startServer({ AUTH_LIMIT_ATTEMPTS: "10000", PING_INTERVAL_MS: "2000", PING_TIMEOUT_MS: "2000" });
     // The first calls make the runtime compile what it runs.
-    await callBeside(async () => {});
+    await callBeside(() => pause(1_000));
+    quiet = await callBeside(() => pause(3_000));
   });
   after(() => server.stop());
 
@@ -28,17 +31,23 @@ describe("the envelope", () => {
     return Number(/VmRSS:\s+(\d+) kB/.exec(status)[1]) * 1024;
   };
 
-  /** Two people talk in a room of their own while `story` goes on: every word arrives, in order. */
+  /**
+   * Two people talk in a room of their own while `story` goes on: every word arrives, in order. Gives the
+   * milliseconds in which 99 of a hundred words arrived and were acknowledged.
+   */
   async function callBeside(story) {
     const people = [await person(server), await person(server)];
     const room = await roomOf(server, ...people);
     const [ann, bob] = [await joined(server, room, people[0]), await joined(server, room, people[1])];
     await marker(ann, room, bob);
     let [over, said] = [false, 0];
+    const times = [];
     const talk = (async () => {
       for (; !over || said < 20; said += 1) {
+        const begun = performance.now();
         assert.deepEqual(await ann.ask("offer", room, said), { ok: true });
         assert.deepEqual(await bob.next("offer"), [said]);
+        times.push(performance.now() - begun);
         // As many events a second as a connection may say.
         await pause(25);
       }
@@ -47,6 +56,7 @@ describe("the envelope", () => {
     await Promise.all([story().finally(() => (over = true)), talk]);
     ann.close();
     bob.close();
+    return times.sort((a, b) => a - b)[Math.floor(times.length * 0.99)];
   }
 
   /** Runs the story beside a call and tells how much the runtime has grown at its worst. */
@@ -55,8 +65,10 @@ describe("the envelope", () => {
     let most = before;
     const watch = setInterval(() => (most = Math.max(most, memory())), 20);
     t.after(() => clearInterval(watch));
-    await callBeside(story);
+    const beside = await callBeside(story);
     t.diagnostic(`the runtime grew by ${((most - before) / MIB).toFixed(1)} MiB`);
+    // How long is told, not judged: the machine has other things to do.
+    t.diagnostic(`99 of a hundred events of the call beside within ${beside.toFixed(1)} ms, quiet ${quiet.toFixed(1)} ms`);
     assert.ok(most - before < GROWTH, `it grew by ${Math.round((most - before) / MIB)} MiB`);
   }
 

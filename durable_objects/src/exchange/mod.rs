@@ -79,6 +79,9 @@ pub enum Delivery {
     NotRecovered,
     /// The client is not in the room any more, which has forgotten it.
     Left,
+    /// The room does not know the client, which said something: what it is told, if it has learnt that it
+    /// left. If it has not, the room has given it up, and it is to begin anew.
+    Stranger(Option<String>),
     /// Tell the client that it is disconnected, then close.
     Disconnect,
     /// Close without a word: somebody else holds the connection's place.
@@ -115,6 +118,7 @@ impl Measured for Delivery {
                 Self::Joined { frames, .. } | Self::Recovered { frames, .. } => {
                     frames.iter().map(String::len).sum()
                 }
+                Self::Stranger(frame) => frame.as_ref().map_or(0, String::len),
                 Self::NotRecovered | Self::Left | Self::Disconnect | Self::Abandon => 0,
             }
     }

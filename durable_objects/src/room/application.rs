@@ -173,9 +173,10 @@ impl RoomApplication {
         let Some(member) = self.members.get_mut(&peer) else { return Vec::new() };
         let (address, was, connection) =
             (member.address.clone(), member.was.take(), member.connection.clone());
-        // Where somebody came back as that one meanwhile, there is one of them, and it is this.
-        let detached = was.map(|was| self.detach(was)).unwrap_or_default();
         let effects = self.room.admit(peer, user, ack, admission, was);
+        // Where somebody came back as that one meanwhile, there is one of them, and it is this.
+        let replaced = was.filter(|was| self.room.peer(*was).is_none());
+        let detached = replaced.map(|was| self.detach(was)).unwrap_or_default();
         let joined = self.room.peer(peer).is_some_and(Peer::is_joined);
         tracing::info!(connection, room = %self.id, peer, %user, joined, "asked to join");
         let mut out = detached;

@@ -291,6 +291,10 @@ impl Application for Gateway {
 
     fn connect(&mut self, connect: Connect<'_>, now: i64) -> Out<'static> {
         let Connect { socket, auth, handshake, .. } = connect;
+        if self.name.is_empty() {
+            // The object may have slept since the handshake.
+            self.name = Handshake::session_of(handshake);
+        }
         match self.settings.authenticator.authenticate(auth, handshake, now) {
             Ok(Introduction { credential: Credential::Token(claims), recovery, connection }) => {
                 let (user, until) = (claims.user, now + PATIENCE_MS);
@@ -370,8 +374,8 @@ impl Application for Gateway {
 
     fn next_deadline(&self) -> Option<i64> {
         let orphaned = self.orphaned.map(|_| 0);
-        let alone = self.guest().is_some_and(|guest| guest.room.is_none());
-        let lobby = self.lobby.next_deadline().filter(|_| alone);
+        let in_lobby = matches!(self.state, State::Connected(Guest { room: None, .. }));
+        let lobby = self.lobby.next_deadline().filter(|_| in_lobby);
         [orphaned, lobby].into_iter().flatten().min()
     }
 

@@ -4,8 +4,11 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
-/** A journal lies there that only a writer may undo. */
-const SQLITE_READONLY_ROLLBACK = 776;
+/**
+ * The runtime is at work: a journal lies there that only a writer may undo (SQLITE_READONLY_ROLLBACK), or the file is being
+ * deleted (SQLITE_IOERR_FSTAT, SQLITE_CANTOPEN).
+ */
+const TRANSIENT = [776, 1802, 14];
 
 /** The number of rows that each object of that class has stored, by its file. */
 export function storedRows(server, className) {
@@ -31,17 +34,17 @@ function filesOf(server, className) {
 
 /** What `query` gives of the table of values, if there is one. */
 function read(file, query) {
-  for (let attempt = 1; ; attempt += 1) {
-    const database = new DatabaseSync(file, { readOnly: true, timeout: 5_000 });
+  for (let attempt = 1; existsSync(file); attempt += 1) {
+    let database;
     try {
+      database = new DatabaseSync(file, { readOnly: true, timeout: 5_000 });
       const [table] = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE '_cf_KV'").all();
       return table && query(database, table.name);
     } catch (error) {
-      // The runtime is in the middle of a transaction.
-      if (error.errcode !== SQLITE_READONLY_ROLLBACK || attempt === 50) throw error;
+      if (!TRANSIENT.includes(error.errcode) || attempt === 50) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
     } finally {
-      database.close();
+      database?.close();
     }
   }
 }

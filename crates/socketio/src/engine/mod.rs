@@ -47,6 +47,8 @@ pub struct Limits {
     pub ping_after: usize,
     /// Bytes that are held for all clients together; past them the session for which most is held ends.
     pub max_held: usize,
+    /// Bytes on the way to all clients together; past them the slowest ones end.
+    pub max_sent: usize,
 }
 
 impl Default for Limits {
@@ -57,6 +59,7 @@ impl Default for Limits {
             max_buffered: 4_000_000,
             ping_after: 128 * 1024,
             max_held: 8_000_000,
+            max_sent: 32_000_000,
         }
     }
 }

@@ -35,6 +35,8 @@ const NOOP: &str = "6";
 const ATTACHMENT_VERSION: u32 = 2;
 /// Who has more on its way than may wait is given this time to say that it reads,
 const UNREAD_MS: i64 = 5_000;
+/// or this, where too much is on the way to all,
+const SLOW_MS: i64 = 1_000;
 /// and never more than so many times as much.
 const UNREAD_FACTOR: usize = 4;
 
@@ -437,6 +439,12 @@ impl Session {
             Transport::Polling(polling) => polling.waiting.bytes() + polling.body,
             Transport::WebSocket(_) => 0,
         }
+    }
+
+    /// Whether it leaves much unread, and has not said for a second that it reads.
+    fn is_slow(&self, limits: Limits, now: i64) -> bool {
+        let asked_before = self.asked_at.is_some_and(|asked_at| now - asked_at > SLOW_MS);
+        self.sent > limits.max_buffered || (self.sent > limits.ping_after && asked_before)
     }
 
     /// Whether more waits for its client than may: for its poll, or on the way to one that does not read.

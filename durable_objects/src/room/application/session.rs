@@ -22,9 +22,10 @@ impl RoomApplication {
             (FromSession::Arrived(mark), Some(peer)) => self.arrived_at(peer, mark, now),
             (FromSession::Recover(recovering), _) => self.verify_or_recover(session, recovering, now),
             (FromSession::Gone(departure), Some(peer)) => self.disconnect(peer, departure, now),
-            // It has left, and is about to learn of it.
-            (FromSession::Event { name, ack, .. }, None) => self.refuse_stranger(session, &name, ack),
-            (FromSession::Arrived(_), None) => Vec::new(),
+            (FromSession::Event { name, ack, .. }, None) => {
+                vec![deliver(session, Delivery::Stranger(Some(not_in_room(&name, ack))))]
+            }
+            (FromSession::Arrived(_), None) => vec![deliver(session, Delivery::Stranger(None))],
             (FromSession::Gone(_), None) => {
                 self.verifying.remove(&Asker::Session(session.to_owned()));
                 Vec::new()
@@ -44,15 +45,6 @@ impl RoomApplication {
         let effects = self.room.lose(peer, now);
         out.extend(self.perform(effects, now));
         out
-    }
-
-    fn refuse_stranger(&self, session: &str, name: &str, ack_id: Option<u64>) -> Out<'static> {
-        let frame = match ack_id {
-            Some(id) => ack("/", id, &AckBody::Refused(Refusal::NotInRoom).json(), 0),
-            None => error_frame(Refusal::NotInRoom, name),
-        };
-        let mark = self.log.mark();
-        vec![deliver(session, Delivery::Frame { mark, frame }), deliver(session, Delivery::Left)]
     }
 
     /// The Session has asked the store, but a token may have died on the way here.
@@ -133,9 +125,12 @@ impl RoomApplication {
     }
 }
 
-/// An `error` event without an offset.
-fn error_frame(refusal: Refusal, name: &str) -> String {
-    let error = Outgoing::refused(refusal, name);
+/// What a client is told that says something in a room in which it is not; without an offset.
+fn not_in_room(name: &str, ack_id: Option<u64>) -> String {
+    if let Some(id) = ack_id {
+        return ack("/", id, &AckBody::Refused(Refusal::NotInRoom).json(), 0);
+    }
+    let error = Outgoing::refused(Refusal::NotInRoom, name);
     let (head, relayed, tail) = error.argument();
     let arguments = Frame { head, relayed, tail: tail.into() };
     Emission { name: error.name().into(), arguments, ..Emission::default() }.frame("/").text()

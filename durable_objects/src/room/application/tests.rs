@@ -124,7 +124,7 @@ impl Line {
     fn opens_from(&mut self, address: &str, bearer: Option<&str>) -> Option<LinkId> {
         let bearer = bearer.map(str::to_owned);
         let (address, connection) = (Some(address.to_owned()), String::new());
-        let handshake = Handshake { bearer, address, connection };
+        let handshake = Handshake { bearer, address, connection, session: None };
         let handshake = serde_json::to_string(&handshake).unwrap();
         let query = Query::parse([("transport", "websocket"), ("EIO", "4")]);
         let opening = Opening { sid: "sid", handshake: &handshake };
@@ -1038,7 +1038,7 @@ fn a_refused_join_of_a_session_leaves_nothing() {
         let arguments = Vec::new();
         line.tells("s", FromSession::Event { name: "\"offer\"".to_owned(), arguments, ack });
         let told = line.delivered();
-        let [(_, Delivery::Frame { frame, .. }), (_, Delivery::Left)] = &told[..] else { panic!("{told:?}") };
+        let [(_, Delivery::Stranger(Some(frame)))] = &told[..] else { panic!("{told:?}") };
         assert!(frame.starts_with(expected) && frame.contains("not_in_room"), "{frame}");
     }
 }

@@ -27,6 +27,14 @@ impl Gateway {
     }
 
     fn deliver_one(&mut self, from: RoomId, delivery: Delivery) -> Out<'static> {
+        let delivery = match delivery {
+            // Messages keep their order: where the client had left, this object knows of it.
+            Delivery::Stranger(_) if self.guest().is_some_and(|guest| guest.room == Some(from)) => {
+                Delivery::Abandon
+            }
+            Delivery::Stranger(frame) => return self.answer(frame),
+            other => other,
+        };
         let Some(socket) = self.socket().filter(|_| self.listens_to(from)) else {
             // Whoever took the client in, too late to be heard, is not to keep it for ever.
             let taken =
@@ -48,8 +56,11 @@ impl Gateway {
                 }
             },
             Delivery::Left => self.left(from),
-            Delivery::Disconnect => self.end(from, Effect::Disconnect { socket, close: true }),
-            Delivery::Abandon => self.end(from, Effect::Abandon(socket)),
+            Delivery::Disconnect => {
+                self.end(from, Departure::Left, Effect::Disconnect { socket, close: true })
+            }
+            Delivery::Abandon => self.end(from, Departure::Lost, Effect::Abandon(socket)),
+            Delivery::Stranger(_) => Vec::new(),
         }
     }
 
@@ -122,6 +133,11 @@ impl Gateway {
         }
     }
 
+    fn answer(&self, frame: Option<String>) -> Out<'static> {
+        let answer = self.socket().zip(frame);
+        answer.map(|(socket, frame)| Effect::Replay { socket, frames: vec![frame] }).into_iter().collect()
+    }
+
     /// The client is not in that room any more.
     fn left(&mut self, room: RoomId) -> Out<'static> {
         match &mut self.state {
@@ -134,11 +150,16 @@ impl Gateway {
     }
 
     /// That room has forgotten the client already, and ends its connection.
-    fn end(&mut self, room: RoomId, ending: Effect<'static, GatewayCommand>) -> Out<'static> {
+    fn end(
+        &mut self,
+        room: RoomId,
+        departure: Departure,
+        ending: Effect<'static, GatewayCommand>,
+    ) -> Out<'static> {
         let other = self.guest().and_then(|guest| guest.room).filter(|other| *other != room);
         self.lobby.depart(super::GUEST);
         self.state = State::Empty;
-        let leaving = other.map(|other| tell(other, FromSession::Gone(Departure::Left)));
+        let leaving = other.map(|other| tell(other, FromSession::Gone(departure)));
         leaving.into_iter().chain([ending, Effect::Command(GatewayCommand::Forget)]).collect()
     }
 }

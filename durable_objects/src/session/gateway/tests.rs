@@ -214,12 +214,43 @@ fn who_leaves_its_room_is_judged_here_again() {
 }
 
 #[test]
+fn whom_a_room_does_not_know_begins_anew_unless_it_had_left() {
+    let stranger = || Delivery::Stranger(Some("4refused".to_owned()));
+    assert_eq!(Story::joined().delivered(room(), stranger()), ["abandon", "forget"], "the room gave it up");
+    let mut left = Story::joined();
+    left.says("leave-room", &[], None);
+    left.says("x", &[], Some(1));
+    left.delivered(room(), Delivery::Left);
+    assert_eq!(
+        left.delivered(room(), stranger()),
+        ["4refused"],
+        "what it said behind its leaving is answered"
+    );
+    assert_eq!(left.delivered(room(), Delivery::Stranger(None)), Vec::<String>::new());
+}
+
+#[test]
+fn an_object_that_slept_since_the_handshake_learns_its_name_from_it() {
+    let mut story = Story::new();
+    story.gateway = Gateway::restore(settings(), None, None, Vec::new());
+    let token = key().issue(story.users[0], "ann", 0, [0; 9], Timestamp::from_millis(NOW));
+    let auth = format!("{{\"token\":\"{token}\"}}");
+    let handshake = r#"{"bearer":null,"address":null,"session":"me"}"#;
+    story.gateway.connect(Connect { socket: SOCKET, namespace: "/", auth: Some(&auth), handshake }, NOW);
+    assert_eq!(story.gateway.name(), "me");
+}
+
+#[test]
 fn whom_a_second_room_ends_has_left_the_first() {
-    for ending in [Delivery::Disconnect, Delivery::Abandon] {
+    for (ending, left) in [(Delivery::Disconnect, true), (Delivery::Abandon, false)] {
         let mut story = Story::joined();
         story.joins(other_room());
         let told = story.delivered(other_room(), ending);
-        assert_eq!(told[0], "room < gone, left: true", "its token has died, say");
+        assert_eq!(
+            told[0],
+            format!("room < gone, left: {left}"),
+            "its token has died, say, or it comes back"
+        );
         assert!(story.stored.is_none() && !story.gateway.is_connected());
     }
 }
@@ -366,8 +397,7 @@ fn what_an_earlier_version_stored_is_read() {
 fn another_object_that_does_not_answer_ends_the_connection() {
     let mut story = Story::connected();
     story.joins(room());
-    let week = NOW + 7 * 86_400_000;
-    assert_eq!(story.gateway.next_deadline(), Some(week), "the heartbeat will look at it");
+    assert_eq!(story.gateway.next_deadline(), None, "the heartbeat will look at it");
     let effects = story.gateway.tick(NOW + PATIENCE_MS);
     assert_eq!(story.told(effects), ["abandon"]);
     let mut unreachable = Story::joined();

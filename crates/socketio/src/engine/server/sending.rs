@@ -7,7 +7,7 @@ use crate::engine::{
 };
 
 /// Bytes past which a connection can be the one that holds too much.
-const MUCH: usize = 64 * 1024;
+const MUCH: usize = 16 * 1024;
 
 impl<P: Protocol> Server<P> {
     /// Bytes that are held for all clients, but for those that the runtime is sending.
@@ -28,6 +28,7 @@ impl<P: Protocol> Server<P> {
     pub(super) fn flush(&mut self, now: i64, actions: &mut Actions<'_, P>) {
         while self.held() > self.settings.limits.max_held && self.end_one(now, actions) {}
         self.ask_what_arrived(now, actions);
+        self.bound_what_is_sent(now, actions);
         if !std::mem::take(&mut self.unflushed) {
             return;
         }
@@ -40,6 +41,19 @@ impl<P: Protocol> Server<P> {
                 let response = Response::Payload(waiting.take_payload());
                 actions.push(Action::Respond { request, response });
             }
+        }
+    }
+
+    /// What is on the way to all clients is bounded too: those end that have the most, and have not said
+    /// for a while that they read.
+    fn bound_what_is_sent(&mut self, now: i64, actions: &mut Actions<'_, P>) {
+        let limits = self.settings.limits;
+        while self.sessions.values().map(|session| session.sent).sum::<usize>() > limits.max_sent {
+            let most = self.sessions.iter().max_by_key(|(_, session)| session.sent);
+            let Some((&key, _)) = most.filter(|(_, session)| session.is_slow(limits, now)) else { return };
+            let connection = self.protocol.label(key);
+            tracing::warn!(connection, "too much is on the way to all clients: the slowest connection ends");
+            self.fail(key, Departure::Overloaded, None, now, actions);
         }
     }
 

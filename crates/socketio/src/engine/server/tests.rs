@@ -14,6 +14,7 @@ const LIMITS: Limits = Limits {
     max_buffered: 4_000_000,
     ping_after: 1_500_000,
     max_held: 8_000_000,
+    max_sent: 18_000_000,
 };
 const SETTINGS: Settings = Settings {
     timing: Timing {
@@ -681,6 +682,28 @@ fn a_client_that_reads_nothing_is_asked_and_then_ended() {
     line.now = 5_001;
     assert_eq!(line.says(link, &large).last(), Some(&format!("{link} closed None")));
     assert_eq!(line.closed(), [(0, Departure::Overloaded)]);
+}
+
+#[test]
+fn of_what_is_on_the_way_to_all_the_slowest_ends() {
+    let mut line = Line::new();
+    let links: Vec<LinkId> = (0..5).map(|_| line.upgrade("transport=websocket&EIO=4").unwrap()).collect();
+    let large = format!("4{}", "x".repeat(999_000));
+    for link in &links {
+        line.says(*link, "4admit");
+        (0..3).for_each(|_| drop(line.says(*link, &large)));
+    }
+    for link in &links[1..] {
+        line.says(*link, &large);
+    }
+    assert_eq!(line.closed(), [], "nineteen of eighteen million, and nobody has had a second to answer");
+    line.says(links[0], "3");
+    line.now = 1_001;
+    line.says(links[0], "4x");
+    assert_eq!(line.closed(), [], "one has answered");
+    line.says(links[0], &large);
+    line.says(links[0], &large);
+    assert_eq!(line.closed(), [(8, Departure::Overloaded)], "the one with the most");
 }
 
 #[test]

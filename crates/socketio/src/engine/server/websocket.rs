@@ -51,6 +51,7 @@ impl<P: Protocol> Server<P> {
         if let Some(key) = self.links.get(&link).copied() {
             self.fail_link(link, key, Some(TOO_LARGE), now, &mut actions);
         }
+        self.flush(now, &mut actions);
         actions
     }
 
