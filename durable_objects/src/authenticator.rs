@@ -87,13 +87,9 @@ struct Auth {
 }
 
 impl Handshake {
-    /// What the log calls the connection of that handshake.
-    pub(crate) fn label(handshake: &str) -> String {
-        serde_json::from_str::<Self>(handshake).unwrap_or_default().connection
-    }
-
-    pub(crate) fn session_of(handshake: &str) -> String {
-        serde_json::from_str::<Self>(handshake).ok().and_then(|told| told.session).unwrap_or_default()
+    /// What cannot be read tells nothing.
+    pub(crate) fn read(handshake: &str) -> Self {
+        serde_json::from_str(handshake).unwrap_or_default()
     }
 }
 
@@ -110,7 +106,7 @@ impl Authenticator {
             Some(auth) => serde_json::from_str(auth).map_err(|_| ConnectError::TokenInvalid)?,
             None => Auth::default(),
         };
-        let handshake: Handshake = serde_json::from_str(handshake).unwrap_or_default();
+        let handshake = Handshake::read(handshake);
         let token = match auth.token {
             None => handshake.bearer,
             Some(serde_json::Value::String(token)) => Some(token),

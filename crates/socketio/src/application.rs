@@ -155,6 +155,12 @@ pub struct Emission<'a> {
 }
 
 impl<'a> Emission<'a> {
+    pub fn into_owned(self) -> Emission<'static> {
+        let Self { name, arguments, attachments, ack, volatile } = self;
+        let (name, arguments) = (Cow::Owned(name.into_owned()), Frame::whole(arguments.text()));
+        Emission { name, arguments, attachments, ack, volatile }
+    }
+
     /// The Engine.IO message: `42["name",arguments]` in the main namespace.
     pub fn frame(&self, namespace: &str) -> Frame<'a> {
         let Frame { head, relayed, tail } = &self.arguments;
@@ -175,33 +181,23 @@ impl<'a> Emission<'a> {
 
 impl<'a, C> Effect<'a, C> {
     /// The same with another command.
-    pub fn map<D>(self, map: impl FnOnce(C) -> D) -> Effect<'a, D> {
-        match self {
-            Self::Accept { socket, sid, pid } => Effect::Accept { socket, sid, pid },
-            Self::Refuse { socket, error } => Effect::Refuse { socket, error },
-            Self::Emit { to, emission } => Effect::Emit { to, emission },
-            Self::Ack { socket, id, arguments, attachments } => {
-                Effect::Ack { socket, id, arguments, attachments }
-            }
-            Self::Replay { socket, frames } => Effect::Replay { socket, frames },
-            Self::Wait(socket) => Effect::Wait(socket),
-            Self::Resume(socket) => Effect::Resume(socket),
-            Self::Disconnect { socket, close } => Effect::Disconnect { socket, close },
-            Self::Keep(socket) => Effect::Keep(socket),
-            Self::Reschedule => Effect::Reschedule,
-            Self::Abandon(socket) => Effect::Abandon(socket),
-            Self::Command(command) => Effect::Command(map(command)),
-        }
+    pub fn map<D>(self, command: impl FnOnce(C) -> D) -> Effect<'a, D> {
+        self.convert(command, |emission| emission)
     }
 
     pub fn into_owned(self) -> Effect<'static, C> {
+        self.convert(|command| command, Emission::into_owned)
+    }
+
+    fn convert<'b, D>(
+        self,
+        command: impl FnOnce(C) -> D,
+        emission: impl FnOnce(Emission<'a>) -> Emission<'b>,
+    ) -> Effect<'b, D> {
         match self {
             Self::Accept { socket, sid, pid } => Effect::Accept { socket, sid, pid },
             Self::Refuse { socket, error } => Effect::Refuse { socket, error },
-            Self::Emit { to, emission: Emission { name, arguments, attachments, ack, volatile } } => {
-                let (name, arguments) = (Cow::Owned(name.into_owned()), Frame::whole(arguments.text()));
-                Effect::Emit { to, emission: Emission { name, arguments, attachments, ack, volatile } }
-            }
+            Self::Emit { to, emission: event } => Effect::Emit { to, emission: emission(event) },
             Self::Ack { socket, id, arguments, attachments } => {
                 Effect::Ack { socket, id, arguments, attachments }
             }
@@ -212,7 +208,7 @@ impl<'a, C> Effect<'a, C> {
             Self::Keep(socket) => Effect::Keep(socket),
             Self::Reschedule => Effect::Reschedule,
             Self::Abandon(socket) => Effect::Abandon(socket),
-            Self::Command(command) => Effect::Command(command),
+            Self::Command(own) => Effect::Command(command(own)),
         }
     }
 }

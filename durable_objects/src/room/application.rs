@@ -181,7 +181,10 @@ impl RoomApplication {
         tracing::info!(connection, room = %self.id, peer, %user, joined, "asked to join");
         let mut out = detached;
         out.extend(self.perform(effects, now));
-        self.forget_lost_user(peer, &mut out);
+        if joined {
+            // Who is in the room needs no other way back into it.
+            self.forget_lost_of(user, &mut out);
+        }
         match address {
             Address::Here(socket) => out.push(Effect::Resume(socket)),
             Address::Session(session) => out = self.outcome_for(&session, peer, out, now),
@@ -287,7 +290,7 @@ impl Application for RoomApplication {
     }
 
     fn label(&self, handshake: &str) -> String {
-        Handshake::label(handshake)
+        Handshake::read(handshake).connection
     }
 
     /// The room asks for no acks.
@@ -315,11 +318,9 @@ impl Application for RoomApplication {
     }
 
     fn tick(&mut self, now: i64) -> Out<'static> {
-        let mut out = std::mem::take(&mut self.unsettled);
         let effects = self.room.tick(now);
         self.log.tick(now);
-        out.extend(self.perform(effects, now));
-        out
+        self.perform(effects, now)
     }
 
     fn next_deadline(&self) -> Option<i64> {
@@ -346,7 +347,7 @@ impl Application for RoomApplication {
     }
 
     fn needs_storage(&self) -> bool {
-        self.needs_storage_now()
+        !self.lost.is_empty() || self.members.values().any(|member| member.stored)
     }
 }
 

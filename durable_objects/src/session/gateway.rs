@@ -293,7 +293,7 @@ impl Application for Gateway {
         let Connect { socket, auth, handshake, .. } = connect;
         if self.name.is_empty() {
             // The object may have slept since the handshake.
-            self.name = Handshake::session_of(handshake);
+            self.name = Handshake::read(handshake).session.unwrap_or_default();
         }
         match self.settings.authenticator.authenticate(auth, handshake, now) {
             Ok(Introduction { credential: Credential::Token(claims), recovery, connection }) => {
@@ -384,7 +384,7 @@ impl Application for Gateway {
     }
 
     fn label(&self, handshake: &str) -> String {
-        Handshake::label(handshake)
+        Handshake::read(handshake).connection
     }
 
     fn held(&self) -> usize {

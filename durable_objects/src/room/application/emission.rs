@@ -1,13 +1,8 @@
 //! What follows from the room machine's effects: who is told, what is logged, what is stored.
 
-use std::borrow::Cow;
-
 use zetra_domain::UserId;
 use zetra_signalling::{Outgoing, Peer, PeerId, Refusal};
-use zetra_socketio::{
-    Effect, Emission, Log, ack,
-    engine::{Frame, Mark},
-};
+use zetra_socketio::{Application, Effect, Log, ack, engine::Mark};
 
 use super::{
     Out, RoomApplication, RoomCommand, RoomEffect, deliver,
@@ -17,12 +12,6 @@ use crate::{exchange::Delivery, offset};
 
 /// Who may be joined again; past that the one who has been away the longest is forgotten.
 const MAX_LOST: usize = 256;
-
-/// The first number of a log that begins at that time: larger than any of a log before it, as no room
-/// says 64 things in each millisecond for long. It stays below 2^48 until the year 2109.
-pub(super) fn first_mark(now: i64) -> Mark {
-    Mark::try_from(now).map_or(1, |now| now << 6)
-}
 
 impl RoomApplication {
     pub(super) fn perform<'a>(&mut self, effects: Vec<RoomEffect<'a>>, now: i64) -> Out<'a> {
@@ -110,18 +99,18 @@ impl RoomApplication {
     /// What must outlive the connection is stored, and nothing of those who have not joined.
     fn store(&mut self, peer: PeerId, out: &mut Out<'_>) {
         let joined = self.room.peer(peer).is_some_and(Peer::is_joined);
+        if !joined {
+            self.log_end(peer, "left the room");
+            self.log.forget(peer);
+        }
         let Some(member) = self.members.get_mut(&peer) else { return };
+        let was_stored = std::mem::replace(&mut member.stored, joined);
         if joined {
             out.push(Effect::Command(RoomCommand::Store(peer)));
-        } else {
-            self.log.forget(peer);
-            if member.stored {
-                tracing::info!(connection = member.connection, room = %self.id, peer, "left the room");
-                out.push(Effect::Command(RoomCommand::Forget(peer)));
-            }
+        } else if was_stored {
+            out.push(Effect::Command(RoomCommand::Forget(peer)));
         }
-        let was_guest = std::mem::replace(&mut member.stored, joined) != joined;
-        if was_guest {
+        if was_stored != joined {
             self.keep(peer, out);
         }
     }
@@ -159,16 +148,9 @@ impl RoomApplication {
         out.push(Effect::Command(RoomCommand::Forget(peer)));
     }
 
-    /// Who is in the room needs no other way back into it.
-    pub(super) fn forget_lost_user(&mut self, peer: PeerId, out: &mut Out<'_>) {
-        if let Some(user) = self.room.peer(peer).and_then(Peer::user) {
-            self.forget_lost_of(user, out);
-        }
-    }
-
     /// Tells the store what it has to know, or to forget everything.
     fn save(&mut self, now: i64, out: &mut Out<'_>) {
-        if self.needs_storage_now() {
+        if self.needs_storage() {
             if let Some(saving) = self.log.take_saving() {
                 // First, so that the runtime sends nothing before it is written.
                 let place = if saving.before_sending { 0 } else { out.len() };
@@ -182,14 +164,10 @@ impl RoomApplication {
             };
             out.retain(|effect| !is_storing(effect));
             let tag = offset::tag(self.id, &(self.settings.new_id)());
-            self.log = Log::new(tag, self.settings.log, first_mark(now));
+            self.log = Log::new(tag, self.settings.log, offset::first_mark(now));
             // The alarm goes too.
             out.extend([Effect::Command(RoomCommand::DeleteAll), Effect::Reschedule]);
         }
-    }
-
-    pub(super) fn needs_storage_now(&self) -> bool {
-        !self.lost.is_empty() || self.members.values().any(|member| member.stored)
     }
 
     /// Lets go of those who may not come back any more.
@@ -199,22 +177,15 @@ impl RoomApplication {
         same.into_iter().for_each(|peer| self.forget_one_lost(peer, out));
     }
 
-    /// `42["name",argument,"offset"]`, in which a relayed value is still the slice that came. What is
-    /// said to nobody who has joined, a refused join for instance, has no offset and is not kept:
+    /// What is said to nobody who has joined, a refused join for instance, has no offset and is not kept:
     /// there is nothing to recover, here, and maybe something elsewhere.
     fn emit<'a>(&mut self, to: &[PeerId], event: &Outgoing<'a>, now: i64, out: &mut Out<'a>) {
-        let (head, relayed, closing) = event.argument();
         let is_member = |peer: &PeerId| self.room.peer(*peer).is_some_and(Peer::is_joined);
         // A flood of refusals is not worth keeping.
         let is_flood = matches!(event, Outgoing::Error { refusal: Refusal::RateLimited, .. });
         let is_kept = !is_flood && to.iter().any(is_member);
-        let tail = if is_kept {
-            Cow::Owned([closing, ",\"", &self.log.next_offset(), "\""].concat())
-        } else {
-            Cow::Borrowed(closing)
-        };
-        let name = Cow::Borrowed(event.name());
-        let emission = Emission { name, arguments: Frame { head, relayed, tail }, ..Emission::default() };
+        let offset = is_kept.then(|| self.log.next_offset());
+        let emission = offset::emission(event, offset.as_deref());
         let (mut sockets, mut sessions) = (Vec::with_capacity(to.len()), Vec::new());
         for peer in to {
             match self.address(*peer) {

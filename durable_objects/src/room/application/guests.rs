@@ -12,7 +12,7 @@ impl RoomApplication {
     /// have not said CONNECT, or wait for its answer.
     pub(super) fn has_room_for_guest(&self, handshake: &str, unadmitted: &[&str]) -> bool {
         let GuestLimits { per_address, total, .. } = self.settings.guests;
-        let address_of = |handshake: &str| serde_json::from_str::<Handshake>(handshake).ok()?.address;
+        let address_of = |handshake: &str| Handshake::read(handshake).address;
         let address = address_of(handshake);
         let of_address = unadmitted.iter().filter(|other| address_of(other) == address).count();
         of_address < per_address && unadmitted.len() + self.guests().count() < total

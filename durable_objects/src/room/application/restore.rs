@@ -7,7 +7,6 @@ use zetra_socketio::{Effect, Log, Restored, SocketId};
 
 use super::{
     RoomApplication, RoomCommand, RoomSettings,
-    emission::first_mark,
     member::{Address, Guest, KeptMember, Member, Stored},
 };
 use crate::offset;
@@ -71,7 +70,7 @@ impl RoomApplication {
         let is_member = |peer: &PeerId| peers.get(peer).is_some_and(Peer::is_joined);
         let tag = offset::tag(id, &(settings.new_id)());
         let (log, restored) =
-            Log::restore(tag, settings.log, first_mark(now), stored.log, |peer| is_member(&peer));
+            Log::restore(tag, settings.log, offset::first_mark(now), stored.log, |peer| is_member(&peer));
         match restored {
             Restored::Nothing | Restored::Whole => {}
             Restored::InBurst => tracing::warn!(room = %id, "the object was lost during a burst"),
@@ -102,8 +101,7 @@ impl RoomApplication {
             unsettled,
             has_storage,
         };
-        let out = application.perform(effects, now);
-        application.unsettled.extend(out);
+        application.unsettled = application.perform(effects, now);
         application
     }
 }

@@ -1,20 +1,21 @@
 //! Members that are reached through a Session object.
 
 use zetra_signalling::{AckBody, Credential, Outgoing, Peer, PeerId, Refusal};
-use zetra_socketio::{Effect, Emission, ack, engine::Frame};
+use zetra_socketio::{Effect, ack};
 
 use super::{
     Asker, Claim, Out, RoomApplication, RoomCommand, deliver,
     member::{Address, Member},
 };
-use crate::exchange::{Delivery, FromSession, Joining, Recovering};
+use crate::{
+    exchange::{Delivery, FromSession, Joining, Recovering},
+    offset,
+};
 
 impl RoomApplication {
     /// A message of the Session object of that name.
     pub fn from_session(&mut self, session: &str, message: FromSession, now: i64) -> Out<'static> {
-        let address = Address::Session(session.to_owned());
-        let known = self.members.iter().find(|(_, member)| member.address == address).map(|(id, _)| *id);
-        match (message, known) {
+        match (message, self.peer_of(session)) {
             (FromSession::Join(joining), known) => self.join_for(session, joining, known, now),
             (FromSession::Event { name, arguments, ack }, Some(peer)) => {
                 self.event_of(peer, &name, &arguments, ack, now)
@@ -36,15 +37,17 @@ impl RoomApplication {
     /// The Session object of that name did not take a delivery. If it is there after all, its client is
     /// to come back: what it was not told it will not hear.
     pub fn session_unreachable(&mut self, session: &str, now: i64) -> Out<'static> {
-        let address = Address::Session(session.to_owned());
-        let Some(peer) = self.members.iter().find(|(_, member)| member.address == address).map(|(id, _)| *id)
-        else {
-            return Vec::new();
-        };
+        let Some(peer) = self.peer_of(session) else { return Vec::new() };
         let mut out = self.detach(peer);
         let effects = self.room.lose(peer, now);
         out.extend(self.perform(effects, now));
         out
+    }
+
+    /// Who is reached through the Session object of that name.
+    fn peer_of(&self, session: &str) -> Option<PeerId> {
+        let is_there = |member: &Member| matches!(&member.address, Address::Session(name) if name == session);
+        self.members.iter().find(|(_, member)| is_there(member)).map(|(peer, _)| *peer)
     }
 
     /// The Session has asked the store, but a token may have died on the way here.
@@ -131,7 +134,5 @@ fn not_in_room(name: &str, ack_id: Option<u64>) -> String {
         return ack("/", id, &AckBody::Refused(Refusal::NotInRoom).json(), 0);
     }
     let error = Outgoing::refused(Refusal::NotInRoom, name);
-    let (head, relayed, tail) = error.argument();
-    let arguments = Frame { head, relayed, tail: tail.into() };
-    Emission { name: error.name().into(), arguments, ..Emission::default() }.frame("/").text()
+    offset::emission(&error, None).frame("/").text()
 }

@@ -27,40 +27,32 @@ impl Gateway {
     }
 
     fn deliver_one(&mut self, from: RoomId, delivery: Delivery) -> Out<'static> {
-        let delivery = match delivery {
+        let Some(socket) = self.socket() else { return too_late(from, &delivery) };
+        match delivery {
             // Messages keep their order: where the client had left, this object knows of it.
             Delivery::Stranger(_) if self.guest().is_some_and(|guest| guest.room == Some(from)) => {
-                Delivery::Abandon
+                self.end(from, Departure::Lost, Effect::Abandon(socket))
             }
-            Delivery::Stranger(frame) => return self.answer(frame),
-            other => other,
-        };
-        let Some(socket) = self.socket().filter(|_| self.listens_to(from)) else {
-            // Whoever took the client in, too late to be heard, is not to keep it for ever.
-            let taken =
-                matches!(delivery, Delivery::Joined { joined: true, .. } | Delivery::Recovered { .. });
-            return taken.then(|| tell(from, FromSession::Gone(Departure::Left))).into_iter().collect();
-        };
-        match delivery {
+            Delivery::Stranger(frame) => {
+                let answer = frame.map(|frame| Effect::Replay { socket, frames: vec![frame] });
+                answer.into_iter().collect()
+            }
+            delivery if !self.listens_to(from) => too_late(from, &delivery),
             Delivery::Frame { mark, frame } => {
                 self.arrivals.delivered(mark);
                 vec![Effect::Replay { socket, frames: vec![frame] }]
             }
             Delivery::Joined { joined, mark, frames } => self.joined(from, joined, mark, frames),
             Delivery::Recovered { sid, mark, frames } => self.recovered(sid, mark, frames),
-            Delivery::NotRecovered => match std::mem::replace(&mut self.state, State::Empty) {
-                State::Recovering(Attempt { guest, .. }) => self.welcome(guest),
-                other => {
-                    self.state = other;
-                    Vec::new()
-                }
+            Delivery::NotRecovered => match self.take_attempt() {
+                Some(Attempt { guest, .. }) => self.welcome(guest),
+                None => Vec::new(),
             },
             Delivery::Left => self.left(from),
             Delivery::Disconnect => {
                 self.end(from, Departure::Left, Effect::Disconnect { socket, close: true })
             }
             Delivery::Abandon => self.end(from, Departure::Lost, Effect::Abandon(socket)),
-            Delivery::Stranger(_) => Vec::new(),
         }
     }
 
@@ -111,31 +103,30 @@ impl Gateway {
     }
 
     fn recovered(&mut self, sid: String, mark: Mark, frames: Vec<String>) -> Out<'static> {
-        match std::mem::replace(&mut self.state, State::Empty) {
-            State::Recovering(Attempt { guest, room, pid, .. }) => {
-                let socket = guest.socket;
-                self.lobby.connect(super::GUEST, guest.credential.clone());
-                let guest = Guest { sid: sid.clone(), pid: pid.clone(), room: Some(room), ..guest };
-                self.state = State::Connected(guest);
-                self.arrivals.begin(mark);
-                vec![
-                    Effect::Command(GatewayCommand::Store),
-                    // What was missed comes before the reply: the client then knows it has everything.
-                    Effect::Replay { socket, frames },
-                    Effect::Accept { socket, sid, pid: Some(pid) },
-                    Effect::Resume(socket),
-                ]
-            }
-            other => {
-                self.state = other;
-                Vec::new()
-            }
-        }
+        let Some(Attempt { guest, room, pid, .. }) = self.take_attempt() else { return Vec::new() };
+        let socket = guest.socket;
+        self.lobby.connect(super::GUEST, guest.credential.clone());
+        let guest = Guest { sid: sid.clone(), pid: pid.clone(), room: Some(room), ..guest };
+        self.state = State::Connected(guest);
+        self.arrivals.begin(mark);
+        vec![
+            Effect::Command(GatewayCommand::Store),
+            // What was missed comes before the reply: the client then knows it has everything.
+            Effect::Replay { socket, frames },
+            Effect::Accept { socket, sid, pid: Some(pid) },
+            Effect::Resume(socket),
+        ]
     }
 
-    fn answer(&self, frame: Option<String>) -> Out<'static> {
-        let answer = self.socket().zip(frame);
-        answer.map(|(socket, frame)| Effect::Replay { socket, frames: vec![frame] }).into_iter().collect()
+    /// What was tried, if a room is asked whether the client was in it.
+    fn take_attempt(&mut self) -> Option<Attempt> {
+        match std::mem::replace(&mut self.state, State::Empty) {
+            State::Recovering(attempt) => Some(attempt),
+            other => {
+                self.state = other;
+                None
+            }
+        }
     }
 
     /// The client is not in that room any more.
@@ -162,4 +153,10 @@ impl Gateway {
         let leaving = other.map(|other| tell(other, FromSession::Gone(departure)));
         leaving.into_iter().chain([ending, Effect::Command(GatewayCommand::Forget)]).collect()
     }
+}
+
+/// Whoever took the client in, when it was not waiting for that any more, is not to keep it for ever.
+fn too_late(from: RoomId, delivery: &Delivery) -> Out<'static> {
+    let taken = matches!(delivery, Delivery::Joined { joined: true, .. } | Delivery::Recovered { .. });
+    taken.then(|| tell(from, FromSession::Gone(Departure::Left))).into_iter().collect()
 }

@@ -1,13 +1,9 @@
 //! What a client says that is in no room.
 
-use std::borrow::Cow;
-
-use zetra_socketio::{
-    Effect, Emission, SocketId,
-    engine::{Departure, Frame},
-};
+use zetra_socketio::{Effect, SocketId, engine::Departure};
 
 use super::{GUEST, Gateway, Out};
+use crate::offset;
 
 type LobbyEffect<'a> = zetra_signalling::Effect<'a>;
 
@@ -46,10 +42,7 @@ impl Gateway {
         match effect {
             // No room gave it, so it has no offset: it costs nobody the recovery.
             LobbyEffect::Emit { event, .. } => {
-                let (head, relayed, tail) = event.argument();
-                let arguments = Frame { head, relayed, tail: Cow::Borrowed(tail) };
-                let emission =
-                    Emission { name: Cow::Borrowed(event.name()), arguments, ..Emission::default() };
+                let emission = offset::emission(&event, None);
                 out.push(Effect::Emit { to: vec![socket], emission }.into_owned());
             }
             LobbyEffect::Ack { id, body, .. } => {
