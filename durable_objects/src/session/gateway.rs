@@ -23,13 +23,13 @@ use self::{
     stored::{Guest, StoredSession},
 };
 use crate::{
-    authenticator::{Authenticator, Handshake, Introduction, Recovery, Verification},
-    exchange::{FromSession, Joining, Recovering},
-    offset,
+    authenticator::{Authenticator, Handshake, Introduction, Recovery},
+    exchange::FromSession,
 };
 
 mod arrivals;
 mod delivery;
+mod entering;
 mod lobby;
 mod stored;
 
@@ -158,25 +158,6 @@ impl Gateway {
         self.socket().is_some()
     }
 
-    /// The store's word on the user of [`GatewayCommand::Verify`].
-    pub fn verified(&mut self, socket: SocketId, verification: Verification, now: i64) -> Out<'static> {
-        match std::mem::replace(&mut self.state, State::Empty) {
-            State::Verifying { socket: asker, claims, recovery, connection, .. } if asker == socket => {
-                match verification.admits(&claims) {
-                    Ok(()) => self.enter(socket, Credential::Token(claims), recovery, connection, now),
-                    Err(error) => {
-                        tracing::info!(connection, ?error, "refused");
-                        vec![Effect::Refuse { socket, error: error.json() }]
-                    }
-                }
-            }
-            other => {
-                self.state = other;
-                Vec::new()
-            }
-        }
-    }
-
     /// A room did not take what it was told: the client comes back and is put right.
     pub fn room_unreachable(&mut self, room: RoomId) -> Out<'static> {
         let socket = self.socket().filter(|_| self.listens_to(room));
@@ -186,58 +167,6 @@ impl Gateway {
     /// What had to be stored could not be: the client comes back and is put right.
     pub fn not_stored(&mut self) -> Out<'static> {
         self.socket().map(Effect::Abandon).into_iter().collect()
-    }
-
-    /// A credential that is good.
-    fn enter(
-        &mut self,
-        socket: SocketId,
-        credential: Credential,
-        recovery: Option<Recovery>,
-        connection: String,
-        now: i64,
-    ) -> Out<'static> {
-        let (sid, pid) = ((self.settings.new_id)(), (self.settings.new_id)());
-        let guest = Guest { socket, sid, pid, credential, room: None, connection };
-        let known = recovery.and_then(|recovery| Some((offset::room(&recovery.offset)?, recovery)));
-        let Some((room, recovery)) = known else { return self.welcome(guest) };
-        let (brought, until) = (recovery.pid.clone(), now + PATIENCE_MS);
-        let Guest { sid, pid, credential, connection, .. } = guest.clone();
-        self.state = State::Recovering(Attempt { guest, room, pid: brought, until });
-        vec![tell(room, FromSession::Recover(Recovering { recovery, credential, sid, pid, connection }))]
-    }
-
-    /// A client that is new here.
-    fn welcome(&mut self, guest: Guest) -> Out<'static> {
-        let (socket, sid, pid) = (guest.socket, guest.sid.clone(), guest.pid.clone());
-        tracing::info!(connection = guest.connection, "connected");
-        self.lobby.connect(GUEST, guest.credential.clone());
-        self.state = State::Connected(guest);
-        vec![Effect::Accept { socket, sid, pid: Some(pid) }, Effect::Resume(socket)]
-    }
-
-    fn join(&mut self, room: RoomId, arguments: Vec<String>, ack: Option<u64>, now: i64) -> Out<'static> {
-        let State::Connected(guest) = std::mem::replace(&mut self.state, State::Empty) else {
-            return Vec::new();
-        };
-        let Guest { socket, sid, pid, credential, connection, .. } = guest.clone();
-        self.state = State::Joining { guest, room, until: now + PATIENCE_MS };
-        let joining = Joining { sid, pid, credential, connection, arguments, ack };
-        vec![Effect::Wait(socket), tell(room, FromSession::Join(joining))]
-    }
-
-    /// The client is gone: whoever knows it is told.
-    fn part(&mut self, departure: Departure) -> Out<'static> {
-        self.lobby.depart(GUEST);
-        let rooms = match std::mem::replace(&mut self.state, State::Empty) {
-            State::Empty | State::Verifying { .. } => [None, None],
-            State::Recovering(Attempt { room, .. }) => [Some(room), None],
-            State::Connected(guest) => [guest.room, None],
-            State::Joining { guest, room, .. } => {
-                [guest.room, Some(room).filter(|_| guest.room != Some(room))]
-            }
-        };
-        rooms.into_iter().flatten().map(|room| tell(room, FromSession::Gone(departure))).collect()
     }
 
     fn guest(&self) -> Option<&Guest> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use zetra_domain::{HonouredTokens, ObjectIds, TokenFingerprint};
+use zetra_domain::{Admission, HonouredTokens, Membership, ObjectIds, Timestamp, TokenFingerprint};
 
 use super::*;
 use crate::Rate;

@@ -11,19 +11,23 @@
 //! WebSocket survives a sleep by its [`Attachment`]; one that polls has a request open and so does
 //! not sleep. An upgrade that is not completed in time ends at the first beat after that.
 
-use serde::{Deserialize, Serialize};
 use vecmap::VecMap;
 
 use super::{
     Departure, Limits, Mark, Message, Method, Outbox, Output, Protocol, RequestError, SessionKey, Timing,
-    heartbeat::{Due, Heartbeat},
+    heartbeat::Due,
     transport::{Polling, Transport},
 };
 
+mod attachment;
 mod ending;
 mod http;
 mod sending;
+mod session;
 mod websocket;
+
+pub use attachment::Attachment;
+use session::Session;
 
 /// Names a WebSocket towards the embedder.
 pub type LinkId = u32;
@@ -32,14 +36,6 @@ pub type RequestId = u32;
 
 const PING: &str = "2";
 const NOOP: &str = "6";
-const ATTACHMENT_VERSION: u32 = 2;
-/// Who has more on its way than may wait is given this time to say that it reads,
-const UNREAD_MS: i64 = 5_000;
-/// or this, where too much is on the way to all,
-const SLOW_MS: i64 = 1_000;
-/// and never more than so many times as much.
-const UNREAD_FACTOR: usize = 4;
-
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Settings {
     pub timing: Timing,
@@ -100,58 +96,6 @@ pub enum Reception {
     WebSocket(LinkId),
     /// Accept the WebSocket and close it.
     Refused,
-}
-
-/// All that survives of a session over WebSocket while the server sleeps.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Attachment<K> {
-    #[serde(rename = "v")]
-    version: u32,
-    #[serde(rename = "l")]
-    link: LinkId,
-    #[serde(rename = "k")]
-    key: SessionKey,
-    #[serde(rename = "s")]
-    sid: String,
-    #[serde(rename = "h")]
-    heartbeat: Heartbeat,
-    #[serde(rename = "a")]
-    admitted: bool,
-    #[serde(rename = "p")]
-    kept: K,
-}
-
-impl<K> Attachment<K> {
-    pub fn link(&self) -> LinkId {
-        self.link
-    }
-
-    /// Another version is of a connection that did not survive the change of versions.
-    pub fn is_readable(&self) -> bool {
-        self.version == ATTACHMENT_VERSION
-    }
-
-    /// When its session is pinged next, in milliseconds since the epoch.
-    pub fn next_beat(&self) -> i64 {
-        self.heartbeat.next_beat()
-    }
-}
-
-struct Session {
-    sid: String,
-    transport: Transport,
-    heartbeat: Heartbeat,
-    /// What had been said when it was last pinged. It does not survive a sleep: a pong that comes
-    /// after one proves nothing but that the client lives.
-    pinged_at: Option<Mark>,
-    /// The protocol has let the client in.
-    admitted: bool,
-    /// Bytes sent over WebSocket and not known to have arrived, and how many of them had been sent
-    /// when it was last pinged.
-    sent: usize,
-    sent_at_ping: usize,
-    /// When it was pinged, while the pong is owed.
-    asked_at: Option<i64>,
 }
 
 pub struct Server<P: Protocol> {
@@ -292,7 +236,7 @@ impl<P: Protocol> Server<P> {
         let kept = self.protocol.kept(key)?;
         let (sid, heartbeat) = (session.sid.clone(), session.heartbeat);
         let admitted = session.admitted;
-        Some(Attachment { version: ATTACHMENT_VERSION, link, key, sid, heartbeat, admitted, kept })
+        Some(Attachment { version: attachment::VERSION, link, key, sid, heartbeat, admitted, kept })
     }
 
     /// One packet of the session's own transport. `Err` ends the session.
@@ -308,9 +252,7 @@ impl<P: Protocol> Server<P> {
         let kind = packet.as_bytes().first();
         if kind == Some(&b'3') {
             if session.heartbeat.pong() {
-                let mark = session.pinged_at.take();
-                session.sent -= std::mem::take(&mut session.sent_at_ping);
-                session.asked_at = None;
+                let mark = session.ponged();
                 self.attach(key, actions);
                 self.arrived(key, mark, now, actions);
             }
@@ -410,80 +352,6 @@ impl<P: Protocol> Server<P> {
         let id = self.next_id;
         self.next_id = self.next_id.wrapping_add(1);
         id
-    }
-}
-
-impl Session {
-    fn new(sid: String, transport: Transport, heartbeat: Heartbeat) -> Self {
-        Self {
-            sid,
-            transport,
-            heartbeat,
-            pinged_at: None,
-            admitted: false,
-            sent: 0,
-            sent_at_ping: 0,
-            asked_at: None,
-        }
-    }
-
-    fn pinged(&mut self, mark: Mark, now: i64) {
-        self.pinged_at = Some(mark);
-        self.sent_at_ping = self.sent;
-        self.asked_at = Some(now);
-    }
-
-    /// Bytes that are held for its client here. What was sent is the runtime's.
-    fn held(&self) -> usize {
-        match &self.transport {
-            Transport::Polling(polling) => polling.waiting.bytes() + polling.body,
-            Transport::WebSocket(_) => 0,
-        }
-    }
-
-    /// Whether it leaves much unread, and has not said for a second that it reads.
-    fn is_slow(&self, limits: Limits, now: i64) -> bool {
-        let asked_before = self.asked_at.is_some_and(|asked_at| now - asked_at > SLOW_MS);
-        self.sent > limits.max_buffered || (self.sent > limits.ping_after && asked_before)
-    }
-
-    /// Whether more waits for its client than may: for its poll, or on the way to one that does not read.
-    fn is_overloaded(&self, limits: Limits, now: i64) -> bool {
-        let unread = self.sent > limits.max_buffered
-            && self.asked_at.is_some_and(|asked_at| now - asked_at > UNREAD_MS);
-        self.held() > limits.max_buffered || unread || self.sent > UNREAD_FACTOR * limits.max_buffered
-    }
-
-    /// The handshake of a client that has not come back yet.
-    fn unopened(&self) -> Option<&str> {
-        match &self.transport {
-            Transport::Polling(polling) => polling.unopened.as_deref(),
-            Transport::WebSocket(_) => None,
-        }
-    }
-
-    fn is_closing(&self) -> bool {
-        matches!(&self.transport, Transport::Polling(polling) if polling.closing.is_some())
-    }
-
-    /// Who has not come back since the handshake is not pinged, but has no more time for it than a pong.
-    fn is_overdue(&self, now: i64, timing: Timing) -> bool {
-        let in_vain = self.unopened().is_some() && self.heartbeat.next_beat() + timing.ping_timeout <= now;
-        in_vain || (!self.is_closing() && self.heartbeat.is_overdue(now))
-    }
-
-    /// A client that has only shaken hands is not woken up for: it may never come back.
-    fn deadline(&self) -> Option<i64> {
-        let beat = self.heartbeat.next_beat();
-        match &self.transport {
-            Transport::Polling(Polling { closing: Some(closing), .. }) => Some(closing.until),
-            Transport::Polling(Polling { unopened: Some(_), .. }) => None,
-            Transport::Polling(Polling { probe, .. }) => {
-                let release = probe.and_then(|probe| probe.release_at);
-                Some(release.map_or(beat, |release| beat.min(release)))
-            }
-            Transport::WebSocket(_) => Some(beat),
-        }
     }
 }
 

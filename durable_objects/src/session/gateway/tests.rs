@@ -5,7 +5,7 @@ use zetra_domain::{HonouredTokens, ObjectIds, Timestamp, TokenKey};
 use zetra_runtime::SocketAuth;
 
 use super::*;
-use crate::exchange::Delivery;
+use crate::{Verification, exchange::Delivery};
 
 const NOW: i64 = 1_700_000_000_000;
 const SOCKET: SocketId = 7;

@@ -1,0 +1,184 @@
+//! Who is in the room: joining, leaving, being lost and coming back.
+
+use zetra_domain::{Admission, Membership, RoomId, UserId};
+
+use super::{Effect, PeerId, Rejected, Room, error};
+use crate::{AckBody, Credential, Joined, Outgoing, Peer, Refusal};
+
+impl Room {
+    /// The store's answer to [`Effect::Lookup`]; `None` where it could not be asked. A token that died
+    /// meanwhile, or before anybody told this room, ends its connection. Who is admitted `in_place_of`
+    /// another peer is that one, come back too late to go on: the other one is gone before.
+    pub fn admit(
+        &mut self,
+        id: PeerId,
+        user: UserId,
+        ack: Option<u64>,
+        admission: Option<Admission>,
+        in_place_of: Option<PeerId>,
+    ) -> Vec<Effect<'static>> {
+        let mut effects = Vec::new();
+        let Some(peer) = self.peers.get(&id) else { return effects };
+        let revoked = admission.as_ref().and_then(|told| peer.credential.revoked_by(told.tokens.as_ref()));
+        let refusal = match (revoked, admission.map(|told| told.membership)) {
+            (Some(_), _) => revoked,
+            (None, Some(Membership::Participant)) => {
+                let before = in_place_of.filter(|before| *before != id);
+                effects.extend(before.into_iter().flat_map(|before| self.depart(before)));
+                self.enter(id, user, &mut effects).err()
+            }
+            (None, Some(Membership::NotParticipant)) => Some(Refusal::NotParticipant),
+            (None, Some(Membership::RoomNotFound)) => Some(Refusal::RoomNotFound),
+            (None, None) => Some(Refusal::StoreUnavailable),
+        };
+        match refusal {
+            Some(refusal) => effects.push(Rejected::from(refusal).told_to(id, Some("join-room"), ack)),
+            None => effects.extend(ack.map(|ack| Effect::Ack {
+                peer: id,
+                id: ack,
+                body: AckBody::Joined(self.others_than(user)),
+            })),
+        }
+        if revoked.is_some() {
+            self.expel(id, &mut effects);
+        }
+        effects
+    }
+
+    /// The client said goodbye: a disconnect packet or a closed tab.
+    pub fn depart(&mut self, id: PeerId) -> Vec<Effect<'static>> {
+        self.remove(id, |_, _| Effect::Forget(id))
+    }
+
+    /// The connection is gone without a goodbye: who was in the room is held for a while.
+    pub fn lose(&mut self, id: PeerId, now: i64) -> Vec<Effect<'static>> {
+        match self.peers.get_mut(&id) {
+            Some(peer) if peer.joined.is_some() && self.limits.hold > 0 => {
+                peer.held_until = Some(now + self.limits.hold);
+                vec![Effect::Store(id)]
+            }
+            Some(peer) if peer.joined.is_some() => self.expire(id),
+            _ => self.depart(id),
+        }
+    }
+
+    /// The peer is back over another connection, with a credential that was checked to be good for
+    /// it; one that still looked alive is back as well.
+    pub fn recover(&mut self, id: PeerId, credential: Credential) -> Effect<'static> {
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.held_until = None;
+            peer.credential = credential;
+        }
+        Effect::Store(id)
+    }
+
+    /// Lets go of a peer that was lost, and may come back.
+    pub fn expire(&mut self, id: PeerId) -> Vec<Effect<'static>> {
+        self.remove(id, |peer, joined| match joined {
+            Some(user) => Effect::Expire { peer: id, user, credential: peer.credential },
+            None => Effect::Forget(id),
+        })
+    }
+
+    pub(super) fn remove(
+        &mut self,
+        id: PeerId,
+        effect: impl FnOnce(Peer, Option<UserId>) -> Effect<'static>,
+    ) -> Vec<Effect<'static>> {
+        let mut effects = Vec::new();
+        if let Some(peer) = self.peers.remove(&id) {
+            let user = peer.user();
+            effects.push(effect(peer, user));
+            if let Some(user) = user {
+                self.tell_all(Outgoing::UserDisconnected(user), &mut effects);
+            }
+        }
+        effects
+    }
+
+    pub(super) fn join<'a>(
+        &mut self,
+        id: PeerId,
+        room: RoomId,
+        claimed: Option<UserId>,
+        ack: Option<u64>,
+        effects: &mut Vec<Effect<'a>>,
+    ) -> Result<Option<AckBody>, Rejected> {
+        let Some(peer) = self.peers.get(&id) else { return Ok(None) };
+        if self.id.is_some_and(|here| here != room) {
+            return Err(Refusal::WrongRoom.into());
+        }
+        let known = peer.credential.user().or_else(|| peer.joined.map(|joined| joined.user));
+        let user = match (known, claimed) {
+            (Some(known), Some(claimed)) if known != claimed => return Err(Refusal::UserMismatch.into()),
+            (None, None) => return Err(Refusal::InvalidRoomOrUser.into()),
+            (Some(user), _) | (None, Some(user)) => user,
+        };
+        if self.id.is_none() {
+            effects.push(Effect::Elsewhere { peer: id, room });
+            return Ok(None);
+        }
+        if peer.joined.is_some() {
+            return Ok(Some(AckBody::Joined(self.others_than(user))));
+        }
+        effects.push(Effect::Lookup { peer: id, user, ack });
+        Ok(None)
+    }
+
+    /// Puts an admitted user into the room and tells everybody.
+    pub(super) fn enter(
+        &mut self,
+        id: PeerId,
+        user: UserId,
+        effects: &mut Vec<Effect<'static>>,
+    ) -> Result<(), Refusal> {
+        let Some(peer) = self.peers.get(&id) else { return Ok(()) };
+        let taken = self.present().iter().any(|joined| joined.user == user);
+        if taken && peer.is_tokenless() {
+            return Err(Refusal::AlreadyInRoom);
+        }
+        if !taken && self.present_count() >= self.limits.max_present {
+            return Err(Refusal::RoomFull);
+        }
+        self.take_over(user, effects);
+        let present = self.present();
+        let to_newcomer = |event| Effect::Emit { to: vec![id], event };
+        effects.extend(present.iter().map(|other| to_newcomer(Outgoing::UserConnected(other.user))));
+        let users = present.iter().map(|other| other.user).collect();
+        effects.push(to_newcomer(Outgoing::ExistingUsers(users)));
+        effects.extend(present.iter().filter_map(|other| {
+            Some(to_newcomer(Outgoing::MediaState { user: other.user, media: other.media? }))
+        }));
+        self.tell_all(Outgoing::UserConnected(user), effects);
+        let sequence = self.next_sequence;
+        self.next_sequence += 1;
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.joined = Some(Joined { user, sequence, media: None });
+        }
+        effects.push(Effect::Store(id));
+        Ok(())
+    }
+
+    /// The newest connection of a user takes the place of an older one, a held one too.
+    pub(super) fn take_over(&mut self, user: UserId, effects: &mut Vec<Effect<'static>>) {
+        let of_user = |peer: &Peer| peer.joined.is_some_and(|joined| joined.user == user);
+        for older in self.peers_that(of_user) {
+            match self.peers.get_mut(&older) {
+                Some(peer) if peer.held_until.is_none() => {
+                    peer.joined = None;
+                    effects.push(Effect::Emit { to: vec![older], event: error(Refusal::Replaced) });
+                    effects.push(Effect::Store(older));
+                    self.tell_all(Outgoing::UserDisconnected(user), effects);
+                }
+                _ => effects.extend(self.depart(older)),
+            }
+        }
+    }
+
+    pub(super) fn leave(&mut self, id: PeerId, effects: &mut Vec<Effect<'_>>) {
+        if let Some(joined) = self.peers.get_mut(&id).and_then(|peer| peer.joined.take()) {
+            effects.push(Effect::Store(id));
+            self.tell_all(Outgoing::UserDisconnected(joined.user), effects);
+        }
+    }
+}
