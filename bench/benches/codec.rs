@@ -11,7 +11,7 @@ use zetra_runtime::{GuestLimits, SocketAuth};
 use zetra_signalling::{EventRate, Limits};
 use zetra_socketio::{
     Emission, LogLimits, SocketIo, ack,
-    engine::{Action, Frame, LinkId, Method, Opening, Query, Reception, Server, Settings},
+    engine::{Action, Frame, LinkId, Message, Method, Opening, Query, Reception, Server, Settings},
     packet::Packet,
 };
 
@@ -65,7 +65,7 @@ fn encode(c: &mut Criterion) {
 
 /// From the frame to the actions: all that the Room object decides for each relayed offer.
 fn relay(c: &mut Criterion) {
-    let (mut room, link) = room_of_two();
+    let (mut room, [caller, callee]) = room_of_two();
     let frame = format!("4{}", offer());
     let mut now = 0;
     let mut group = c.benchmark_group("relay");
@@ -73,15 +73,22 @@ fn relay(c: &mut Criterion) {
     group.bench_function("offer of 2 KB, frame to actions", |b| {
         b.iter(|| {
             now += 20;
-            let actions = room.receive_text(link, black_box(&frame), now);
-            assert!(matches!(actions.last(), Some(Action::Send { .. })));
+            let actions = room.receive_text(caller, black_box(&frame), now);
+            let relays = |action: &_| matches!(action, Action::Send { to, .. } if to.contains(&callee));
+            assert!(actions.iter().any(relays), "nothing was relayed: {actions:?}");
+            // After so many bytes the server asks whether they arrived.
+            let ping = Message::text("2".to_owned());
+            let asks = |action: &_| matches!(action, Action::Send { message, .. } if *message == ping);
+            if actions.iter().any(asks) {
+                room.receive_text(callee, "3", now);
+            }
         });
     });
     group.finish();
 }
 
-/// Two people in a room, and the link of one of them.
-fn room_of_two() -> (Server<SocketIo<RoomApplication>>, LinkId) {
+/// Two people in a room, and their links.
+fn room_of_two() -> (Server<SocketIo<RoomApplication>>, [LinkId; 2]) {
     let key = || TokenKey::new(&"0123456789abcdef0123456789abcdef".to_owned().into()).unwrap();
     let limits = Limits { max_present: 64, hold: 10_000, rate: EventRate::default() };
     let log = LogLimits { max_events: 512, max_bytes: 1_000_000, max_total_bytes: 4_000_000 };
@@ -96,14 +103,12 @@ fn room_of_two() -> (Server<SocketIo<RoomApplication>>, LinkId) {
     });
     let mut ids = ObjectIds::new([1; 8]);
     let query = Query::parse([("transport", "websocket"), ("EIO", "4")]);
-    let mut links = Vec::new();
-    for socket in 0..2 {
+    let links = [0, 1].map(|socket| {
         let user = ids.user(Timestamp::from_millis(0));
         let token = key().issue(user, "somebody", 0, [0; 9], Timestamp::from_millis(0));
         let opening = Some(Opening { sid: "sid", handshake: "{}" });
         let (reception, _) = room.request(0, &query, Method::Upgrade, false, opening, 0);
         let Reception::WebSocket(link) = reception else { panic!("no WebSocket") };
-        links.push(link);
         room.receive_text(link, &format!(r#"40{{"token":"{token}"}}"#), 0);
         let tokens = HonouredTokens { version: 0, kept: None };
         let known = Verification::Account(tokens.clone());
@@ -115,8 +120,9 @@ fn room_of_two() -> (Server<SocketIo<RoomApplication>>, LinkId) {
         room.act(0, |protocol, out| {
             protocol.act(0, out, |app| app.admitted(socket, user, None, Some(admission), 0));
         });
-    }
-    (room, links[0])
+        link
+    });
+    (room, links)
 }
 
 criterion_group!(benches, decode, encode, relay);
