@@ -1,11 +1,11 @@
 // The relay, side by side in one run: ours on workerd, with the room named at the handshake and without
-// (then through Session objects), the official socket.io on Node, and the floor of the runtime, a
-// JavaScript Durable Object that forwards frames untouched.
+// (then through Session objects), the official socket.io on Node, and the floors of the runtime: JavaScript
+// Durable Objects that forward frames untouched, in one object and through Session objects.
 //
-// Load: pairs of raw WebSocket clients that answer pings. One sends a 2 KB offer, the other answers it
-// with a 2 KB answer: one round trip is two relayed events. CPU is the server process's own, from /proc.
-// The subjects take turns in short slices, and medians are told with the range: whatever else the machine
-// does hits all alike.
+// Load: rooms of raw WebSocket clients that answer pings. In each one sends a 2 KB offer and another answers
+// it with a 2 KB answer, everybody else listens: one round trip in a room of n is 2 (n - 1) deliveries. CPU
+// is the server process's own, from /proc. The subjects take turns in short slices, and medians are told
+// with the range: whatever else the machine does hits all alike.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -22,27 +22,33 @@ const IDLE_SOCKETS = 500;
 const SDP = "v=0\\r\\na=candidate:".repeat(110).slice(0, 2000);
 const TICKS_PER_SECOND = 100; // USER_HZ on Linux
 
-const our = await ours();
-const subjects = [our.named, our.unnamed, await official(), await floor()];
 const loads = [
-  { name: "1 pair, window 1", pairs: 1, window: 1 },
-  { name: "20 pairs, window 8", pairs: 20, window: 8 },
+  { name: "1 pair, window 1", rooms: 1, people: 2, window: 1 },
+  { name: "20 pairs, window 8", rooms: 20, people: 2, window: 8 },
+  { name: "5 rooms of 8, window 4", rooms: 5, people: 8, window: 4 },
+  { name: "a room of 64, window 4", rooms: 1, people: 64, window: 4 },
 ];
+
+const our = await ours();
+const their = await official();
+const least = await floor();
+const subjects = [our.named, their, least.named, our.unnamed, least.unnamed];
+Object.assign(our.named, { floor: least.named });
+Object.assign(our.unnamed, { floor: least.unnamed });
 
 for (const load of loads) {
   console.log(`\n${load.name}, 2 KB, medians of ${ROUNDS} slices of ${SECONDS} s`);
-  const results = new Map(subjects.map((subject) => [subject.name, []]));
+  const results = new Map(subjects.map((subject) => [subject, []]));
   for (let round = 0; round < ROUNDS; round += 1) {
-    for (const subject of subjects) results.get(subject.name).push(await measure(subject, load));
+    for (const subject of subjects) results.get(subject).push(await measure(subject, load));
   }
-  const medians = new Map([...results].map(([name, slices]) => [name, { rate: median(slices, "rate"), cpu: median(slices, "cpu") }]));
-  const reference = medians.get("socket.io on Node");
-  const bottom = medians.get("floor (JS object)");
-  for (const [name, { rate, cpu }] of medians) {
-    const rates = results.get(name).map((slice) => Math.round(slice.rate));
+  const medians = new Map([...results].map(([subject, slices]) => [subject, { rate: median(slices, "rate"), cpu: median(slices, "cpu") }]));
+  for (const [subject, { rate, cpu }] of medians) {
+    const rates = results.get(subject).map((slice) => Math.round(slice.rate));
     const range = `(${Math.min(...rates)}–${Math.max(...rates)})`.padEnd(15);
-    const ratios = `${(rate / reference.rate).toFixed(2)}× Node, ${(rate / bottom.rate).toFixed(2)}× floor, CPU ${(cpu / bottom.cpu).toFixed(2)}× floor`;
-    console.log(`  ${name.padEnd(18)} ${rate.toFixed(0).padStart(6)} ${range} round trips/s  ${cpu.toFixed(1).padStart(6)} µs CPU/event  ${ratios}`);
+    const bottom = medians.get(subject.floor);
+    const ratios = bottom ? `${(rate / bottom.rate).toFixed(2)}× its floor, CPU ${(cpu / bottom.cpu).toFixed(2)}×` : "";
+    console.log(`  ${subject.name.padEnd(25)} ${rate.toFixed(0).padStart(6)} ${range} round trips/s  ${cpu.toFixed(1).padStart(6)} µs CPU/delivery  ${ratios}`);
   }
 }
 
@@ -52,22 +58,22 @@ function median(slices, key) {
 }
 
 console.log(`\nMemory per idle socket, ${IDLE_SOCKETS} sockets in rooms of two`);
-for (const subject of subjects.filter((subject) => subject !== our.unnamed)) {
+for (const subject of [our.named, their, least.named]) {
   const before = memory(subject.pid());
-  const pairs = await subject.open(IDLE_SOCKETS / 2);
+  const rooms = await subject.open(IDLE_SOCKETS / 2, 2);
   const bytes = (memory(subject.pid()) - before) / IDLE_SOCKETS;
-  console.log(`  ${subject.name.padEnd(18)} ${(bytes / 1024).toFixed(1).padStart(6)} KiB`);
-  for (const pair of pairs) for (const socket of pair.sockets) socket.terminate();
+  console.log(`  ${subject.name.padEnd(25)} ${(bytes / 1024).toFixed(1).padStart(6)} KiB`);
+  for (const { sockets } of rooms) for (const socket of sockets) socket.terminate();
 }
 
-for (const subject of subjects) await subject.stop();
+for (const subject of [our.named, their, least.named]) await subject.stop();
 process.exit(0);
 
-async function measure(subject, { pairs: count, window }) {
-  const pairs = await subject.open(count);
+async function measure(subject, { rooms: count, people, window }) {
+  const rooms = await subject.open(count, people);
   let roundTrips = 0;
   let running = true;
-  for (const { sockets: [caller, callee], offer, answer } of pairs) {
+  for (const { sockets: [caller, callee], offer, answer } of rooms) {
     callee.on("message", (data) => { if (isEvent(data)) callee.send(answer); });
     caller.on("message", (data) => {
       if (!isEvent(data)) return;
@@ -83,10 +89,10 @@ async function measure(subject, { pairs: count, window }) {
   const done = roundTrips - trips;
   const used = cpuSeconds(subject.pid()) - cpu;
   running = false;
-  for (const { sockets } of pairs) for (const socket of sockets) socket.terminate();
+  for (const { sockets } of rooms) for (const socket of sockets) socket.terminate();
   await pause(200);
   if (done === 0) throw new Error(`${subject.name} relayed nothing`);
-  return { rate: done / elapsed, cpu: (used * 1e6) / (done * 2) };
+  return { rate: done / elapsed, cpu: (used * 1e6) / (done * 2 * (people - 1)) };
 }
 
 function isEvent(data) {
@@ -102,20 +108,22 @@ async function ours() {
     NODE_ENV: "production",
     SOCKET_AUTH: "required",
   });
-  const people = [await person(server), await person(server)];
+  const everybody = [];
+  for (let known = 0; known < Math.max(...loads.map(({ people }) => people)); known += 1) everybody.push(await person(server));
   const subject = (name, namesRoom) => ({
     name,
     pid: () => workerdOf(process.pid)[0],
-    open: (count) =>
-      openPairs(count, async () => {
-        const room = await roomOf(server, ...people);
-        const sockets = await Promise.all(people.map((who) => joinOurs(server, room, who, namesRoom)));
+    open: (count, people) =>
+      openRooms(count, async () => {
+        const members = everybody.slice(0, people);
+        const room = await roomOf(server, ...members);
+        const sockets = [];
+        for (const who of members) sockets.push(await joinOurs(server, room, who, namesRoom));
         return { sockets, ...payloads(room) };
       }),
-    // The two are one server.
-    stop: () => (namesRoom ? server.stop() : undefined),
+    stop: () => server.stop(),
   });
-  return { named: subject("ours", true), unnamed: subject("ours, unnamed room", false) };
+  return { named: subject("ours", true), unnamed: subject("ours, by Session objects", false) };
 }
 
 async function joinOurs(server, room, who, namesRoom) {
@@ -138,11 +146,11 @@ async function official() {
   return {
     name: "socket.io on Node",
     pid: () => server.pid,
-    open: (count) =>
-      openPairs(count, async () => {
+    open: (count, people) =>
+      openRooms(count, async () => {
         const room = `00000000-0000-4000-8000-${String((rooms += 1)).padStart(12, "0")}`;
         const sockets = [];
-        for (let number = 0; number < 2; number += 1) {
+        for (let number = 0; number < people; number += 1) {
           const socket = await connect(`http://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket`);
           socket.send("40");
           await message(socket, (text) => text.startsWith("40"));
@@ -163,23 +171,28 @@ async function floor() {
   const known = workerdOf(process.pid);
   const server = await startFloor(await freePort());
   let rooms = 0;
-  return {
-    name: "floor (JS object)",
+  const subject = (name, namesRoom) => ({
+    name,
     pid: () => workerdOf(process.pid).find((pid) => !known.includes(pid)),
-    open: (count) =>
-      openPairs(count, async () => {
+    open: (count, people) =>
+      openRooms(count, async () => {
         const room = `room-${(rooms += 1)}`;
-        const sockets = [await connect(`${server.url}/?room=${room}`), await connect(`${server.url}/?room=${room}`)];
+        const sockets = [];
+        for (let number = 0; number < people; number += 1) {
+          const session = namesRoom ? "" : `&session=${room}-${number}`;
+          sockets.push(await connect(`${server.url}/?room=${room}${session}`));
+        }
         return { sockets, ...payloads("00000000-0000-4000-8000-000000000000") };
       }),
     stop: () => server.stop(),
-  };
+  });
+  return { named: subject("floor", true), unnamed: subject("floor, by Session objects", false) };
 }
 
-async function openPairs(count, open) {
-  const pairs = [];
-  for (let opened = 0; opened < count; opened += 1) pairs.push(await open());
-  return pairs;
+async function openRooms(count, open) {
+  const rooms = [];
+  for (let opened = 0; opened < count; opened += 1) rooms.push(await open());
+  return rooms;
 }
 
 function payloads(room) {

@@ -3,7 +3,7 @@
 //!
 //! `https://developers.cloudflare.com/durable-objects/api/state/` and `…/api/sqlite-storage-api/`.
 
-use js_sys::{Array, Function, JsString, Object, Promise, Reflect};
+use js_sys::{Array, Function, Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
@@ -74,12 +74,6 @@ extern "C" {
     pub type Socket;
 
     #[wasm_bindgen(method, catch)]
-    pub fn send(this: &Socket, frame: &JsString) -> Result<(), JsValue>;
-
-    #[wasm_bindgen(method, catch, js_name = send)]
-    pub fn send_bytes(this: &Socket, frame: &[u8]) -> Result<(), JsValue>;
-
-    #[wasm_bindgen(method, catch)]
     pub fn close(this: &Socket) -> Result<(), JsValue>;
 
     #[wasm_bindgen(method, catch, js_name = close)]
@@ -92,43 +86,12 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = deserializeAttachment)]
     pub fn deserialize_attachment(this: &Socket) -> Result<JsValue, JsValue>;
 
-    /// A `Map` from sockets, by the identity of the JavaScript object, to connection ids.
-    #[wasm_bindgen(js_name = Map)]
-    pub type SocketIds;
-
-    #[wasm_bindgen(constructor, js_class = "Map")]
-    pub fn new() -> SocketIds;
-
-    #[wasm_bindgen(method, js_class = "Map")]
-    pub fn get(this: &SocketIds, socket: &Socket) -> Option<u32>;
-
-    #[wasm_bindgen(method, js_class = "Map")]
-    pub fn set(this: &SocketIds, socket: &Socket, id: u32);
-
-    #[wasm_bindgen(method, js_class = "Map")]
-    pub fn delete(this: &SocketIds, socket: &Socket) -> bool;
-
     /// `Promise.prototype.then`, with a function that is not ours to keep.
     #[wasm_bindgen(js_name = Promise)]
     type AnyPromise;
 
     #[wasm_bindgen(method, js_class = "Promise", js_name = then)]
     fn then_with(this: &AnyPromise, callback: &Function) -> Promise;
-
-    /// `TextEncoder` (WHATWG Encoding, 7.2)
-    pub type TextEncoder;
-
-    #[wasm_bindgen(constructor)]
-    pub fn new() -> TextEncoder;
-
-    #[wasm_bindgen(method, js_name = encodeInto)]
-    pub fn encode_into(this: &TextEncoder, source: &JsString, destination: &mut [u8]) -> EncodeResult;
-
-    pub type EncodeResult;
-
-    /// Code units of the source that were encoded.
-    #[wasm_bindgen(method, getter)]
-    pub fn read(this: &EncodeResult) -> u32;
 }
 
 impl ObjectStorage {

@@ -14,8 +14,8 @@ pub mod bindings;
 mod body;
 mod budget;
 mod object;
+mod port;
 mod storage;
-mod text;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 
@@ -31,7 +31,7 @@ macro_rules! handlers {
         impl $object {
             #[wasm_bindgen(js_name = webSocketMessage)]
             pub fn web_socket_message(&self, socket: $crate::bindings::Socket, message: JsValue) {
-                self.0.web_socket_message(&socket, message);
+                self.0.web_socket_message(&socket, &message);
             }
 
             #[wasm_bindgen(js_name = webSocketClose)]

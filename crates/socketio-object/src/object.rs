@@ -17,10 +17,10 @@ use zetra_socketio::engine::{
 
 use crate::{
     Storage,
-    bindings::{ObjectState, Socket, SocketIds},
+    bindings::{ObjectState, Socket},
     budget::Budget,
     now,
-    text::{Source, TextIn, TextOut},
+    port::{Port, Source},
 };
 
 mod http;
@@ -66,7 +66,6 @@ pub struct Object<E: Embedding> {
     embedding: E,
     /// Empty until it is needed for the first time after a start or a sleep.
     live: RefCell<Option<Live<E::Protocol>>>,
-    text_in: RefCell<TextIn>,
     storage: Storage,
     /// What takes a while and is not over: tasks, and requests of other objects.
     under_way: Cell<usize>,
@@ -76,12 +75,10 @@ pub struct Object<E: Embedding> {
 struct Live<P: Protocol> {
     server: Server<P>,
     links: VecMap<LinkId, Link>,
-    /// Socket → link, by the identity of the JavaScript object.
-    ids: SocketIds,
+    port: Port,
     /// Requests that were not answered yet.
     requests: VecMap<RequestId, Pending>,
     next_request: RequestId,
-    text_out: TextOut,
     /// A WebSocket was closed on which nothing had ever come.
     dangling: bool,
 }
@@ -101,9 +98,9 @@ type Actions<'a, E> = Vec<Action<'a, <<E as Embedding>::Protocol as Protocol>::C
 
 impl<E: Embedding> Object<E> {
     pub fn new(state: ObjectState, embedding: E) -> Rc<Self> {
-        let (text_in, storage) = (RefCell::new(TextIn::new()), Storage::new(state.storage()));
+        let storage = Storage::new(state.storage());
         let (live, under_way, budget) = (RefCell::new(None), Cell::new(0), Budget::default());
-        Rc::new(Self { state, embedding, live, text_in, storage, under_way, budget })
+        Rc::new(Self { state, embedding, live, storage, under_way, budget })
     }
 
     pub fn embedding(&self) -> &E {
@@ -234,7 +231,7 @@ impl<E: Embedding> Object<E> {
 
     fn with_link(self: &Rc<Self>, socket: &Socket, act: impl FnOnce(&mut Live<E::Protocol>, LinkId)) {
         self.with_live(|live| {
-            if let Some(id) = live.ids.get(socket) {
+            if let Some(id) = live.port.link(socket) {
                 if let Some(link) = live.links.get_mut(&id) {
                     link.spoken = true;
                 }
@@ -249,7 +246,7 @@ impl<E: Embedding> Object<E> {
     }
 
     fn wake_up(&self) -> Live<E::Protocol> {
-        let ids = SocketIds::new();
+        let port = Port::new();
         let (mut links, mut attachments) = (VecMap::new(), Vec::new());
         for socket in self.state.web_sockets().iter().map(Socket::unchecked_from_js) {
             let attachment = socket.deserialize_attachment().ok().and_then(|text| text.as_string());
@@ -257,7 +254,7 @@ impl<E: Embedding> Object<E> {
             let text = attachment.filter(|text| !text.is_empty());
             match text.as_deref().map(serde_json::from_str::<Attachment<_>>) {
                 Some(Ok(attachment)) if attachment.is_readable() => {
-                    ids.set(&socket, attachment.link());
+                    port.add(attachment.link(), &socket);
                     links.insert(attachment.link(), Link { socket, spoken: true });
                     attachments.push(attachment);
                 }
@@ -273,21 +270,15 @@ impl<E: Embedding> Object<E> {
         self.storage.assume_alarm(attachments.iter().map(Attachment::next_beat).min(), now());
         let server = Server::restore(settings, attachments, |kept| self.embedding.protocol(self, kept));
         let requests = VecMap::new();
-        Live { server, links, ids, requests, next_request: 0, text_out: TextOut::new(), dangling: false }
+        Live { server, links, port, requests, next_request: 0, dangling: false }
     }
 }
 
 impl<P: Protocol> Live<P> {
     fn send(&mut self, to: &[LinkId], message: &Message<'_>, source: Option<Source<'_>>) {
-        let links = &self.links;
-        // A socket that is closing already gets no more; its close event tells the rest.
-        let sockets = to.iter().filter_map(|link| links.get(link)).map(|link| &link.socket);
         match message {
-            Message::Text(frame) => {
-                let text = self.text_out.text(frame, source);
-                sockets.for_each(|socket| drop(socket.send(&text)));
-            }
-            Message::Binary(bytes) => sockets.for_each(|socket| drop(socket.send_bytes(bytes))),
+            Message::Text(frame) => self.port.send(frame, source, to),
+            Message::Binary(bytes) => self.port.send_bytes(bytes, to),
         }
     }
 
@@ -299,8 +290,8 @@ impl<P: Protocol> Live<P> {
     }
 
     fn forget(&mut self, link: LinkId) -> Option<Link> {
+        self.port.remove(link);
         let link = self.links.remove(&link)?;
-        self.ids.delete(&link.socket);
         // A socket that closes may still be listed: without an attachment it is nobody's.
         let _ = link.socket.serialize_attachment("");
         Some(link)

@@ -8,14 +8,24 @@ use worker::{WebSocket, WebSocketPair};
 use zetra_socketio::engine::LinkId;
 
 use super::{Embedding, Link, Live, Object};
-use crate::{bindings::Socket, now, text::Source};
+use crate::{
+    bindings::Socket,
+    now,
+    port::{self, Incoming},
+};
 
 impl<E: Embedding> Object<E> {
-    pub fn web_socket_message(self: &Rc<Self>, socket: &Socket, message: JsValue) {
-        match message.dyn_into::<JsString>() {
-            Ok(text) => self.receive_text(socket, &text),
-            Err(bytes) => self.receive_binary(socket, &Uint8Array::new(&bytes)),
-        }
+    pub fn web_socket_message(self: &Rc<Self>, socket: &Socket, message: &JsValue) {
+        self.with_link(socket, |live, link| {
+            port::receive(message, |incoming| match incoming {
+                Incoming::Text(source) => {
+                    let actions = live.server.receive_text(link, source.frame, now());
+                    self.perform(live, actions, Some(source));
+                }
+                Incoming::General => self.receive_text(live, link, message.unchecked_ref()),
+                Incoming::Binary => self.receive_binary(live, link, &Uint8Array::new(message)),
+            });
+        });
     }
 
     pub fn web_socket_close(self: &Rc<Self>, socket: &Socket, code: u16) {
@@ -33,41 +43,29 @@ impl<E: Embedding> Object<E> {
         let WebSocketPair { client, server } = WebSocketPair::new().map_err(js_error)?;
         let socket: Socket = server.as_ref().clone().unchecked_into();
         self.state.accept_web_socket(&socket)?;
-        live.ids.set(&socket, link);
+        live.port.add(link, &socket);
         live.links.insert(link, Link { socket, spoken: false });
         web_socket_response(client)
     }
 
-    fn receive_text(self: &Rc<Self>, socket: &Socket, text: &JsString) {
-        let units = text.length();
-        self.with_link(socket, |live, link| {
-            if !self.is_small(units) && units as usize > live.server.max_frame(link) {
-                let actions = live.server.oversize(link, now());
-                return self.perform(live, actions, None);
-            }
-            self.text_in.borrow_mut().copy(text, units, |frame| {
-                let actions = live.server.receive_text(link, frame, now());
-                self.perform(live, actions, Some(Source { frame, text, units }));
-            });
-        });
+    /// Its size is looked at before it is copied.
+    fn receive_text(self: &Rc<Self>, live: &mut Live<E::Protocol>, link: LinkId, text: &JsString) {
+        if text.length() as usize > live.server.max_frame(link) {
+            let actions = live.server.oversize(link, now());
+            return self.perform(live, actions, None);
+        }
+        let frame = String::from(text);
+        let actions = live.server.receive_text(link, &frame, now());
+        self.perform(live, actions, None);
     }
 
-    fn receive_binary(self: &Rc<Self>, socket: &Socket, bytes: &Uint8Array) {
-        self.with_link(socket, |live, link| {
-            let oversize =
-                !self.is_small(bytes.length()) && bytes.length() as usize > live.server.max_frame(link);
-            let actions = if oversize {
-                live.server.oversize(link, now())
-            } else {
-                live.server.receive_binary(link, bytes.to_vec(), now())
-            };
-            self.perform(live, actions, None);
-        });
-    }
-
-    /// Whether everybody may send as much: then nobody has to be looked up for it.
-    fn is_small(&self, bytes: u32) -> bool {
-        bytes as usize <= self.embedding.settings().limits.max_unadmitted
+    fn receive_binary(self: &Rc<Self>, live: &mut Live<E::Protocol>, link: LinkId, bytes: &Uint8Array) {
+        let actions = if bytes.length() as usize > live.server.max_frame(link) {
+            live.server.oversize(link, now())
+        } else {
+            live.server.receive_binary(link, bytes.to_vec(), now())
+        };
+        self.perform(live, actions, None);
     }
 
     fn closed(self: &Rc<Self>, socket: &Socket, code: Option<u16>) {
