@@ -36,6 +36,12 @@ pub enum ApiError {
     WrongPassword(&'static str),
     #[error("You are not a participant of this room")]
     NotParticipant,
+    #[error("Only the host can do this")]
+    NotHost,
+    #[error("You were removed from this room")]
+    Removed,
+    #[error("Room is locked")]
+    RoomLocked,
     #[error("You are not part of this call")]
     NotInCall,
     #[error("Origin not allowed")]
@@ -44,6 +50,8 @@ pub enum ApiError {
     RouteNotFound { method: Method, path: String },
     #[error("{0}")]
     RoomNotFound(&'static str),
+    #[error("{0}")]
+    UserNotFound(&'static str),
     #[error("Active call log not found")]
     CallLogNotFound,
     #[error("Method not allowed")]
@@ -83,10 +91,16 @@ impl ApiError {
             | Self::Token(_)
             | Self::InvalidCredentials
             | Self::WrongPassword(_) => StatusCode::UNAUTHORIZED,
-            Self::NotParticipant | Self::NotInCall | Self::OriginRefused => StatusCode::FORBIDDEN,
-            Self::RouteNotFound { .. } | Self::RoomNotFound(_) | Self::CallLogNotFound => {
-                StatusCode::NOT_FOUND
-            }
+            Self::NotParticipant
+            | Self::NotHost
+            | Self::Removed
+            | Self::RoomLocked
+            | Self::NotInCall
+            | Self::OriginRefused => StatusCode::FORBIDDEN,
+            Self::RouteNotFound { .. }
+            | Self::RoomNotFound(_)
+            | Self::UserNotFound(_)
+            | Self::CallLogNotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::EmailTaken(_) | Self::UsernameTaken(_) | Self::RoomFull => StatusCode::CONFLICT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -108,10 +122,14 @@ impl ApiError {
             Self::InvalidCredentials => "invalid_credentials",
             Self::WrongPassword(_) => "wrong_password",
             Self::NotParticipant => "not_participant",
+            Self::NotHost => "not_host",
+            Self::Removed => "removed",
+            Self::RoomLocked => "room_locked",
             Self::NotInCall => "not_in_call",
             Self::OriginRefused => "origin_refused",
             Self::RouteNotFound { .. } => "route_not_found",
             Self::RoomNotFound(_) => "room_not_found",
+            Self::UserNotFound(_) => "user_not_found",
             Self::CallLogNotFound => "call_log_not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::EmailTaken(_) => "email_taken",

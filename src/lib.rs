@@ -11,6 +11,7 @@ pub mod ports;
 mod relays;
 mod request;
 mod room;
+mod room_host;
 pub mod router;
 mod security_headers;
 mod signal;

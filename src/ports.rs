@@ -10,6 +10,7 @@ use zetra_domain::{
     AccountKey, AddressKey, Attempt, AuthLimits, Hourly, PasswordOutcome, RoomId, Settlement, Timestamp,
     UserId,
 };
+use zetra_signalling::HostAction;
 
 /// A peer service did not answer. The text is for the log, never for a client.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -20,6 +21,8 @@ pub struct Unavailable(pub String);
 pub trait Rooms: Send + Sync {
     /// Who is present.
     async fn online(&self, room: RoomId) -> Result<Vec<UserId>, Unavailable>;
+    /// What the host did reaches those who are in the room, and those who are just joining it.
+    async fn host_acts(&self, room: RoomId, action: HostAction) -> Result<(), Unavailable>;
     /// Hands a request of Engine.IO to the object in which its connection lives.
     async fn hand_over(&self, connection: Connection, request: Request) -> Result<Response, Unavailable>;
 }

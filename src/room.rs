@@ -5,12 +5,12 @@ use std::sync::Arc;
 use axum::{Json, extract::State};
 use http::StatusCode;
 use serde::Serialize;
-use zetra_domain::{Hourly, Room, RoomId, RoomWithPeople, UserId};
+use zetra_domain::{Hourly, Room, RoomId, RoomName, RoomWithPeople, UserId};
 use zetra_store::Join;
 
 use crate::{
     error::ApiError,
-    extract::{Caller, Paging, RoomAsParticipant, RoomPath, UnusedBody},
+    extract::{Caller, JsonBody, Paging, RoomAsParticipant, RoomPath, UnusedBody},
     state::App,
     throttle,
 };
@@ -51,10 +51,11 @@ pub struct Listed {
 pub async fn create(
     State(app): State<Arc<App>>,
     caller: Caller,
-    _: UnusedBody,
+    JsonBody(body): JsonBody,
 ) -> Result<(StatusCode, Json<Created>), ApiError> {
+    let name = body.text("name")?.map(RoomName::parse).transpose()?;
     throttle::spend(&app, caller.id(), Hourly::Rooms, app.config.hourly_limits.rooms).await?;
-    let room = Room::new(app.new_room_id(), caller.id(), app.now());
+    let room = Room { name, ..Room::new(app.new_room_id(), caller.id(), app.now()) };
     app.store().insert_room(&room).await?;
     tracing::info!(room = %room.id, user = %caller.id(), "a room was made");
     Ok((StatusCode::CREATED, Json(Created { message: "Room created successfully", room_id: room.id, room })))
@@ -69,6 +70,8 @@ pub async fn join(
     match app.store().join_room(id, caller.id()).await? {
         Join::Joined(room) => Ok(Json(Joined { message: "Joined room successfully", room })),
         Join::NotFound => Err(ApiError::RoomNotFound("Room not found or inactive")),
+        Join::Removed => Err(ApiError::Removed),
+        Join::Locked => Err(ApiError::RoomLocked),
         Join::Full => Err(ApiError::RoomFull),
     }
 }

@@ -15,8 +15,8 @@ use tower_service::Service;
 use zetra_runtime::ConfigError;
 
 use crate::{
-    auth, call_log, cors, error::ApiError, health, ice, ports::Platform, room, security_headers, signal,
-    state::App, telemetry, throttle, user,
+    auth, call_log, cors, error::ApiError, health, ice, ports::Platform, room, room_host, security_headers,
+    signal, state::App, telemetry, throttle, user,
 };
 
 pub fn router(app: App) -> Router {
@@ -40,7 +40,11 @@ pub fn router(app: App) -> Router {
         .route("/api/room", get(room::list))
         .route("/api/room/create", post(room::create))
         .route("/api/room/join/{roomId}", post(room::join))
-        .route("/api/room/{roomId}", get(room::show))
+        .route("/api/room/{roomId}", get(room::show).put(room_host::rename).delete(room_host::end))
+        .route("/api/room/{roomId}/kick", post(room_host::kick))
+        .route("/api/room/{roomId}/readmit", post(room_host::readmit))
+        .route("/api/room/{roomId}/lock", post(room_host::lock))
+        .route("/api/room/{roomId}/unlock", post(room_host::unlock))
         .route("/api/call-logs", get(call_log::list).post(call_log::create))
         .route("/api/call-logs/stats", get(call_log::stats))
         .route("/api/call-logs/{roomId}/end", put(call_log::end))

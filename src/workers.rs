@@ -14,6 +14,7 @@ use zetra_domain::{
 };
 use zetra_durable_objects::clients::{RateLimitClient, RevocationOutboxClient, RoomClient, SessionClient};
 use zetra_runtime::{Config, Variables, variable};
+use zetra_signalling::HostAction;
 
 use crate::{
     ports::{Connection, Limiter, Platform, Revocations, Rooms, TurnCredentials, Unavailable},
@@ -24,6 +25,9 @@ use crate::{
 
 /// How long the TURN service may take.
 const TURN_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How often a room is told what its host did.
+const HOST_ATTEMPTS: usize = 3;
 
 /// The router, built once per isolate.
 pub fn router(env: &Env) -> Router {
@@ -85,6 +89,22 @@ impl Objects {
 impl Rooms for Objects {
     async fn online(&self, room: RoomId) -> Result<Vec<UserId>, Unavailable> {
         self.rooms()?.online(room).into_send().await.map_err(unavailable)
+    }
+
+    async fn host_acts(&self, room: RoomId, action: HostAction) -> Result<(), Unavailable> {
+        let rooms = self.rooms()?;
+        let told = async {
+            let mut told = rooms.host_acts(room, action).await;
+            // An object that just let go of its memory answers when it is asked again.
+            for _ in 1..HOST_ATTEMPTS {
+                if told.is_ok() {
+                    break;
+                }
+                told = rooms.host_acts(room, action).await;
+            }
+            told.map_err(unavailable)
+        };
+        told.into_send().await
     }
 
     async fn hand_over(

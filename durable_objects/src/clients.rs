@@ -6,7 +6,7 @@ use worker::{Env, Method, ObjectNamespace, Request, RequestInit, Response};
 use zetra_domain::{
     AccountKey, AddressKey, Attempt, AuthLimits, Hourly, PasswordOutcome, RoomId, Settlement, UserId,
 };
-use zetra_signalling::Revocation;
+use zetra_signalling::{HostAction, Revocation};
 
 use crate::{
     exchange::{Batch, Delivery, FromSession},
@@ -28,6 +28,7 @@ pub enum ObjectError {
 /// The paths of the objects' own small APIs; everything else is Engine.IO's.
 pub(crate) mod path {
     pub(crate) const ASK: &str = "/ask";
+    pub(crate) const HOST: &str = "/host";
     pub(crate) const ONLINE: &str = "/online";
     pub(crate) const REVOKE: &str = "/revoke";
     pub(crate) const TELL: &str = "/tell";
@@ -62,6 +63,11 @@ impl RoomClient {
     /// The users who are present.
     pub async fn online(&self, room: RoomId) -> Result<Vec<UserId>, ObjectError> {
         ask(&self.0, &room.to_string(), path::ONLINE, &()).await
+    }
+
+    /// What the host did to those in the room.
+    pub async fn host_acts(&self, room: RoomId, action: HostAction) -> Result<(), ObjectError> {
+        ask(&self.0, &room.to_string(), path::HOST, &action).await
     }
 
     /// Ends the connections whose tokens are no longer honoured.

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use wasm_bindgen::prelude::*;
 use worker::Env;
-use zetra_signalling::Revocation;
+use zetra_signalling::{HostAction, Revocation};
 use zetra_socketio::SocketIo;
 use zetra_socketio_object::{bindings::ObjectState, handlers, now};
 
@@ -51,6 +51,11 @@ impl Room {
             paths::REVOKE => {
                 let revocation: Revocation = read(&request).await?;
                 RoomObject::act(&object, |room| room.revoke(&revocation, now()));
+                answer(&())
+            }
+            paths::HOST => {
+                let action: HostAction = read(&request).await?;
+                RoomObject::act(&object, |room| room.host_acts(action, now()));
                 answer(&())
             }
             paths::TELL => {

@@ -26,10 +26,10 @@ pub(crate) fn first_mark(now: i64) -> Mark {
     Mark::try_from(now).map_or(1, |now| now << 6)
 }
 
-/// `42["name",argument,"offset"]`, in which a relayed value is still the slice that came. What no room
+/// `42["name",arguments,"offset"]`, in which a relayed value is still the slice that came. What no room
 /// gave has no offset.
 pub(crate) fn emission<'a>(event: &Outgoing<'a>, offset: Option<&str>) -> Emission<'a> {
-    let (head, relayed, closing) = event.argument();
+    let (head, relayed, closing) = event.arguments();
     let tail = match offset {
         Some(offset) => Cow::Owned([closing, ",\"", offset, "\""].concat()),
         None => Cow::Borrowed(closing),

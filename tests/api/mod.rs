@@ -4,6 +4,7 @@
 mod auth;
 mod call_logs;
 mod conventions;
+mod hosts;
 mod ice;
 mod limits;
 mod rooms;

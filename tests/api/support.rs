@@ -29,6 +29,7 @@ use zetra_domain::{
 };
 use zetra_durable_objects::{AccountLedger, AddressLedger, HANDSHAKE_HEADER, SESSION_HEADER};
 use zetra_runtime::{Config, Variables};
+use zetra_signalling::HostAction;
 use zetra_store::{Row, Sql, SqlError, SqliteStore, Statement, Store};
 
 pub const PASSWORD: &str = "Sup3rSecret";
@@ -51,6 +52,7 @@ pub struct TestApp {
 pub struct FakeRooms {
     pub online: Mutex<Vec<UserId>>,
     pub told: Mutex<Vec<(&'static str, UserId)>>,
+    pub host_acts: Mutex<Vec<(RoomId, HostAction)>>,
 }
 
 #[derive(Default)]
@@ -234,6 +236,11 @@ fn platform() -> Platform {
 impl Rooms for FakeRooms {
     async fn online(&self, _room: RoomId) -> Result<Vec<UserId>, Unavailable> {
         Ok(self.online.lock().unwrap().clone())
+    }
+
+    async fn host_acts(&self, room: RoomId, action: HostAction) -> Result<(), Unavailable> {
+        self.host_acts.lock().unwrap().push((room, action));
+        Ok(())
     }
 
     async fn hand_over(

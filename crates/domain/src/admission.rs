@@ -16,6 +16,10 @@ pub struct Admission {
 pub enum Membership {
     Participant,
     NotParticipant,
+    /// No participant, and the room takes nobody any more.
+    LockedOut,
+    /// The host removed the user.
+    Removed,
     /// No such room, or one that has ended.
     RoomNotFound,
 }

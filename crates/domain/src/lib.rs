@@ -36,6 +36,6 @@ pub use rate_limit::{
     AccountKey, AddressKey, Attempt, AuthLimits, Hourly, HourlyLimits, PasswordOutcome, Policy, Settlement,
     Standing,
 };
-pub use room::{Participant, Room, RoomWithPeople};
+pub use room::{Participant, Room, RoomChange, RoomName, RoomWithPeople};
 pub use timestamp::Timestamp;
 pub use token::{Claims, HonouredTokens, TokenError, TokenFingerprint, TokenKey};

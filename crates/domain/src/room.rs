@@ -2,13 +2,14 @@
 
 use serde::Serialize;
 
-use crate::{RoomId, Timestamp, UserId, Username};
+use crate::{Invalid, RoomId, Timestamp, UserId, Username, limits};
 
-/// `{roomId, host, participants, active, locked, createdAt}`, everywhere in this shape.
+/// `{roomId, name, host, participants, active, locked, createdAt}`, everywhere in this shape.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Room {
     #[serde(rename = "roomId")]
     pub id: RoomId,
+    pub name: Option<RoomName>,
     pub host: UserId,
     /// In the order in which they joined; the host is the first unless it has passed on.
     pub participants: Vec<UserId>,
@@ -33,10 +34,53 @@ pub struct Participant {
     pub username: Username,
 }
 
+/// 1–80 characters (Unicode code points), none of them a control character, without white space around.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct RoomName(String);
+
+impl RoomName {
+    /// `text` without control characters, as [`Fields::text`](crate::Fields::text) gives it.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let name = text.trim();
+        if name.is_empty() {
+            return Err(Invalid::field("name", "Room name must be at least 1 character long"));
+        }
+        if name.chars().count() > limits::ROOM_NAME_CHARS {
+            return Err(Invalid::field("name", "Room name must be at most 80 characters long"));
+        }
+        Ok(Self(name.to_owned()))
+    }
+
+    /// A name that is stored already.
+    pub fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What a host does to its room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RoomChange {
+    End,
+    /// `None` takes the name away.
+    Rename(Option<RoomName>),
+    /// The user is no participant any more and cannot become one.
+    Remove(UserId),
+    /// A removed user may join again.
+    Readmit(UserId),
+    /// Nobody can become a participant.
+    Lock,
+    Unlock,
+}
+
 impl Room {
-    /// A new room: its maker is host and first participant.
+    /// A new room without a name: its maker is host and first participant.
     pub fn new(id: RoomId, host: UserId, created_at: Timestamp) -> Self {
-        Self { id, host, participants: vec![host], active: true, locked: false, created_at }
+        Self { id, name: None, host, participants: vec![host], active: true, locked: false, created_at }
     }
 
     pub fn admits(&self, user: UserId) -> bool {
@@ -48,6 +92,16 @@ impl Room {
 mod tests {
     use super::*;
     use crate::ObjectIds;
+
+    #[test]
+    fn a_room_name_is_trimmed_and_counted_in_characters() {
+        let parsed = |text: &str| RoomName::parse(text).map(|name| name.as_str().to_owned());
+        assert_eq!(parsed("  Stand-up  "), Ok("Stand-up".to_owned()));
+        assert_eq!(parsed(&"é".repeat(80)), Ok("é".repeat(80)));
+        let message = |text: &str| parsed(text).unwrap_err().message;
+        assert_eq!(message("   "), "Room name must be at least 1 character long");
+        assert_eq!(message(&"é".repeat(81)), "Room name must be at most 80 characters long");
+    }
 
     #[test]
     fn a_room_with_its_people_is_the_room_and_one_member_more() {

@@ -2,15 +2,15 @@
 
 use std::borrow::Cow;
 
-use zetra_domain::{Timestamp, UserId};
+use zetra_domain::{RoomId, Timestamp, UserId};
 
-use crate::{Media, Refusal, SignalKind, event::known_name};
+use crate::{DisconnectReason, Media, Refusal, SignalKind, event::known_name};
 
 /// An event on its way to one or more peers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outgoing<'a> {
     UserConnected(UserId),
-    UserDisconnected(UserId),
+    UserDisconnected(UserId, DisconnectReason),
     ExistingUsers(Vec<UserId>),
     /// `value` is relayed as it came; with a `sender` in form B.
     Signal {
@@ -30,6 +30,15 @@ pub enum Outgoing<'a> {
         user: UserId,
         media: Media,
     },
+    RoomEnded {
+        room: RoomId,
+        by: UserId,
+    },
+    /// To who was removed.
+    Removed {
+        room: RoomId,
+        by: UserId,
+    },
     Error {
         refusal: Refusal,
         event: Option<&'static str>,
@@ -47,19 +56,22 @@ impl<'a> Outgoing<'a> {
     pub fn name(&self) -> &'static str {
         match self {
             Self::UserConnected(_) => "user-connected",
-            Self::UserDisconnected(_) => "user-disconnected",
+            Self::UserDisconnected(..) => "user-disconnected",
             Self::ExistingUsers(_) => "existing-users",
             Self::Signal { kind, .. } => kind.event(),
             Self::Chat { .. } => "chat-message",
             Self::MediaState { .. } => "media-state",
+            Self::RoomEnded { .. } => "room-ended",
+            Self::Removed { .. } => "removed",
             Self::Error { .. } => "error",
         }
     }
 
-    /// The one argument as JSON, in three parts: what is relayed as it came stands in the middle.
-    pub fn argument(&self) -> (String, &'a str, &'static str) {
+    /// The arguments as JSON, in three parts: what is relayed as it came stands in the middle.
+    pub fn arguments(&self) -> (String, &'a str, &'static str) {
         match self {
-            Self::UserConnected(user) | Self::UserDisconnected(user) => (format!("\"{user}\""), "", ""),
+            Self::UserConnected(user) => (format!("\"{user}\""), "", ""),
+            Self::UserDisconnected(user, reason) => (format!(r#""{user}","{}""#, reason.as_str()), "", ""),
             Self::ExistingUsers(users) => (user_list(users), "", ""),
             Self::Signal { value, sender: None, .. } => (String::new(), value, ""),
             Self::Signal { kind, value, sender: Some(sender) } => {
@@ -76,6 +88,8 @@ impl<'a> Outgoing<'a> {
                     format!(r#"{{"userId":"{user}","audio":{audio},"video":{video},"screen":{screen}}}"#);
                 (json, "", "")
             }
+            Self::RoomEnded { room, by } => (host_action(*room, *by, "ended_by_host"), "", ""),
+            Self::Removed { room, by } => (host_action(*room, *by, "removed_by_host"), "", ""),
             Self::Error { refusal, event, target } => {
                 let event = event.map_or(String::new(), |event| format!(r#","event":"{event}""#));
                 let target =
@@ -116,6 +130,10 @@ impl AckBody {
             }
         }
     }
+}
+
+fn host_action(room: RoomId, by: UserId, reason: &str) -> String {
+    format!(r#"{{"roomId":"{room}","by":"{by}","reason":"{reason}"}}"#)
 }
 
 fn error_members(refusal: Refusal) -> String {

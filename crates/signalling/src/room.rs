@@ -7,10 +7,11 @@ use vecmap::VecMap;
 use zetra_domain::{RoomId, UserId};
 
 use crate::{
-    AckBody, ClientEvent, Credential, EventRate, Joined, Outgoing, Peer, Refusal, Revocation,
-    event::known_name, rate::Verdict,
+    AckBody, ClientEvent, Credential, DisconnectReason, EventRate, Joined, Outgoing, Peer, Refusal,
+    Revocation, event::known_name, rate::Verdict,
 };
 
+mod host;
 mod presence;
 mod relay;
 
@@ -73,8 +74,18 @@ pub struct Room {
     limits: Limits,
     /// A few dozen at most: found by looking, which is faster and smaller than a tree.
     peers: VecMap<PeerId, Peer>,
+    /// Who waits for the store's word. That does not survive a sleep: a question is lost with it.
+    asked: VecMap<PeerId, Asked>,
     next_sequence: u64,
     chat_messages: u32,
+}
+
+/// A question to the store that was not answered yet.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    user: UserId,
+    /// The host did something since, which the answer may not know of.
+    overruled: Option<Refusal>,
 }
 
 impl Room {
@@ -83,13 +94,15 @@ impl Room {
         let peers: VecMap<_, _> = peers.into_iter().collect();
         let last = peers.values().filter_map(|peer| peer.joined).map(|joined| joined.sequence).max();
         let next_sequence = last.map_or(0, |last| last + 1);
-        Self { id: Some(id), limits, peers, next_sequence, chat_messages: 0 }
+        let asked = VecMap::new();
+        Self { id: Some(id), limits, peers, asked, next_sequence, chat_messages: 0 }
     }
 
     /// Where peers are that have named no room yet: what they say is judged as everywhere, and
     /// `join-room` leads [`Effect::Elsewhere`].
     pub fn lobby(limits: Limits) -> Self {
-        Self { id: None, limits, peers: VecMap::new(), next_sequence: 0, chat_messages: 0 }
+        let (peers, asked) = (VecMap::new(), VecMap::new());
+        Self { id: None, limits, peers, asked, next_sequence: 0, chat_messages: 0 }
     }
 
     /// A connection whose credential was checked.
@@ -139,7 +152,7 @@ impl Room {
             Err(rejected) => effects.push(rejected.told_to(id, name, ack)),
         }
         if verdict == Verdict::Flood {
-            self.expel(id, &mut effects);
+            self.expel(id, DisconnectReason::Flooded, &mut effects);
         }
         effects
     }
@@ -190,7 +203,7 @@ impl Room {
             ClientEvent::JoinRoom { room, user } => self.join(id, room, user, ack, effects),
             ClientEvent::LeaveRoom { room } => {
                 self.member(id, room)?;
-                self.leave(id, effects);
+                self.leave(id, DisconnectReason::Left, effects);
                 Ok(Some(AckBody::Done))
             }
             ClientEvent::Signal { kind, room, signal } => {
@@ -259,12 +272,12 @@ impl Room {
     ) {
         for id in self.peers_that(chosen) {
             effects.push(Effect::Emit { to: vec![id], event: error(refusal) });
-            self.expel(id, effects);
+            self.expel(id, DisconnectReason::of_refusal(refusal), effects);
         }
     }
 
-    fn expel(&mut self, id: PeerId, effects: &mut Vec<Effect<'_>>) {
-        effects.extend(self.depart(id));
+    fn expel(&mut self, id: PeerId, reason: DisconnectReason, effects: &mut Vec<Effect<'_>>) {
+        effects.extend(self.depart(id, reason));
         effects.push(Effect::Disconnect(id));
     }
 }

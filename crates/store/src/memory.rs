@@ -2,20 +2,20 @@
 //! port means. Nothing survives the process.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use async_trait::async_trait;
 use zetra_domain::{
     Call, CallLog, CallLogId, CallStats, Cursor, Email, HonouredTokens, Listed, Page, PageLimit, Participant,
-    PasswordHash, Person, Room, RoomId, RoomWithPeople, Timestamp, TokenFingerprint, UserId, Username,
-    limits,
+    PasswordHash, Person, Room, RoomChange, RoomId, RoomWithPeople, Timestamp, TokenFingerprint, UserId,
+    Username, limits,
 };
 
 use crate::{
-    Account, Admission, Ended, Join, Membership, NewUser, ProfileUpdate, Recorded, Store, StoreError, Taken,
-    calls,
+    Account, Admission, Ended, Join, Membership, NewUser, ProfileUpdate, Recorded, RoomChanged, Store,
+    StoreError, Taken, calls,
 };
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -27,6 +27,7 @@ pub struct MemoryStore(Mutex<Tables>);
 struct Tables {
     users: BTreeMap<UserId, Account>,
     rooms: BTreeMap<RoomId, Room>,
+    removed: BTreeSet<(RoomId, UserId)>,
     calls: BTreeMap<CallLogId, CallLog>,
 }
 
@@ -163,16 +164,44 @@ impl Store for MemoryStore {
 
     async fn join_room(&self, room: RoomId, user: UserId) -> Result<Join> {
         let mut tables = self.tables();
+        let is_removed = tables.removed.contains(&(room, user));
         let Some(room) = tables.rooms.get_mut(&room).filter(|room| room.active) else {
             return Ok(Join::NotFound);
         };
         if !room.admits(user) {
+            if is_removed {
+                return Ok(Join::Removed);
+            }
+            if room.locked {
+                return Ok(Join::Locked);
+            }
             if room.participants.len() >= limits::ROOM_PARTICIPANTS {
                 return Ok(Join::Full);
             }
             room.participants.push(user);
         }
         Ok(Join::Joined(room.clone()))
+    }
+
+    async fn change_room(&self, id: RoomId, host: UserId, change: &RoomChange) -> Result<RoomChanged> {
+        let mut tables = self.tables();
+        let Tables { rooms, removed, .. } = &mut *tables;
+        let Some(room) = rooms.get_mut(&id).filter(|room| room.active && room.host == host) else {
+            return Ok(RoomChanged::new(rooms.get(&id).cloned(), host, false));
+        };
+        let mut changed = true;
+        match change {
+            RoomChange::End => room.active = false,
+            RoomChange::Rename(name) => room.name = name.clone(),
+            RoomChange::Lock => room.locked = true,
+            RoomChange::Unlock => room.locked = false,
+            RoomChange::Remove(user) => {
+                changed = room.admits(*user) && removed.insert((id, *user));
+                room.participants.retain(|participant| participant != user);
+            }
+            RoomChange::Readmit(user) => changed = removed.remove(&(id, *user)),
+        }
+        Ok(RoomChanged::new(Some(room.clone()), host, changed))
     }
 
     async fn room(&self, id: RoomId) -> Result<Option<RoomWithPeople>> {
@@ -206,6 +235,8 @@ impl Store for MemoryStore {
         let tables = self.tables();
         let membership = match tables.rooms.get(&room) {
             Some(room) if room.active && room.admits(user) => Membership::Participant,
+            Some(room) if room.active && tables.removed.contains(&(room.id, user)) => Membership::Removed,
+            Some(room) if room.active && room.locked => Membership::LockedOut,
             Some(room) if room.active => Membership::NotParticipant,
             Some(_) | None => Membership::RoomNotFound,
         };

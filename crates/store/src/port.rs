@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use thiserror::Error;
 use zetra_domain::{
     Call, CallLog, CallLogId, CallStats, Cursor, Email, HonouredTokens, Page, PageLimit, PasswordHash,
-    Person, Room, RoomId, RoomWithPeople, Timestamp, TokenFingerprint, User, UserId, Username,
+    Person, Room, RoomChange, RoomId, RoomWithPeople, Timestamp, TokenFingerprint, User, UserId, Username,
 };
 
 pub use zetra_domain::{Admission, Membership};
@@ -43,7 +43,33 @@ pub enum Join {
     Joined(Room),
     /// No such room, or one that has ended.
     NotFound,
+    /// The host removed the user.
+    Removed,
+    Locked,
     Full,
+}
+
+/// What became of a change that a host asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RoomChanged {
+    Changed(Room),
+    /// No such room, or one that has ended.
+    NotFound,
+    NotHost,
+    /// Who is to be removed is no participant, who is to be readmitted was not removed.
+    NotConcerned,
+}
+
+impl RoomChanged {
+    /// From the room as it is after the attempt.
+    pub(crate) fn new(room: Option<Room>, host: UserId, changed: bool) -> Self {
+        match room {
+            Some(room) if changed => Self::Changed(room),
+            Some(room) if room.active && room.host != host => Self::NotHost,
+            Some(room) if room.active => Self::NotConcerned,
+            Some(_) | None => Self::NotFound,
+        }
+    }
 }
 
 /// What became of a reported call.
@@ -115,6 +141,8 @@ pub trait Store: Send + Sync {
     async fn insert_room(&self, room: &Room) -> Result<()>;
     /// Joining twice is the same as once.
     async fn join_room(&self, room: RoomId, user: UserId) -> Result<Join>;
+    /// Changes the room if `host` is its host: that is asked in the same step.
+    async fn change_room(&self, room: RoomId, host: UserId, change: &RoomChange) -> Result<RoomChanged>;
     async fn room(&self, id: RoomId) -> Result<Option<RoomWithPeople>>;
     /// Newest first.
     async fn rooms_of(

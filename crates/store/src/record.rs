@@ -3,13 +3,13 @@
 //!
 //! Fields have the documents' names, `createdAt`; a row has a column for each, `created_at`. What was added after
 //! the Node backend may be absent from its documents: a user's `tokenVersion` and `keptToken`, a room's
-//! `host` (then the first participant), `active` and `locked`, a log's `participants` (then caller and
+//! `name`, `host` (then the first participant), `active`, `locked` and `removed`, a log's `participants` (then caller and
 //! receiver) and `openSince` (then its start).
 
 use std::str::FromStr;
 
 use zetra_domain::{
-    CallLog, CallState, Email, HonouredTokens, Participant, PasswordHash, Person, Room, Timestamp,
+    CallLog, CallState, Email, HonouredTokens, Participant, PasswordHash, Person, Room, RoomName, Timestamp,
     TokenFingerprint, User, UserId, Username,
 };
 
@@ -97,6 +97,7 @@ pub(crate) fn room(record: &impl Record) -> Result<Room> {
     };
     Ok(Room {
         id: record.parsed("roomId")?,
+        name: record.optional_text("name")?.map(RoomName::stored),
         host,
         participants,
         active: record.optional_bool("active")?.unwrap_or(true),
@@ -147,6 +148,7 @@ pub(crate) enum Written<'a> {
     Id(String),
     Ids(&'a [UserId]),
     Text(String),
+    OptionalText(Option<String>),
     Integer(i64),
     Bool(bool),
     Time(Option<Timestamp>),
@@ -165,9 +167,10 @@ pub(crate) fn user_fields(NewUser { user, password_hash }: &NewUser) -> Fields<'
     ]
 }
 
-pub(crate) fn room_fields(room: &Room) -> Fields<'_, 6> {
+pub(crate) fn room_fields(room: &Room) -> Fields<'_, 7> {
     [
         ("roomId", Written::Text(room.id.to_string())),
+        ("name", Written::OptionalText(room.name.as_ref().map(|name| name.as_str().to_owned()))),
         ("host", Written::Id(room.host.to_string())),
         ("participants", Written::Ids(&room.participants)),
         ("active", Written::Bool(room.active)),

@@ -11,8 +11,8 @@ mod sql;
 
 use async_trait::async_trait;
 use zetra_domain::{
-    Call, CallLog, CallLogId, CallStats, Cursor, Email, Page, PageLimit, PasswordHash, Person, Room, RoomId,
-    RoomWithPeople, Timestamp, TokenFingerprint, UserId, Username,
+    Call, CallLog, CallLogId, CallStats, Cursor, Email, Page, PageLimit, PasswordHash, Person, Room,
+    RoomChange, RoomId, RoomWithPeople, Timestamp, TokenFingerprint, UserId, Username,
 };
 
 pub use row::Row;
@@ -22,7 +22,7 @@ use rooms::{active_rooms, leave_rooms};
 use sql::values;
 
 use crate::{
-    Account, Admission, Ended, Join, NewUser, ProfileUpdate, Recorded, Store, StoreError, Taken,
+    Account, Admission, Ended, Join, NewUser, ProfileUpdate, Recorded, RoomChanged, Store, StoreError, Taken,
     record::{self, Record, account},
 };
 
@@ -40,11 +40,15 @@ impl<S: Sql> SqliteStore<S> {
         Self(sql)
     }
 
+    async fn run(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>> {
+        schema::batch(&self.0, statements).await.map_err(|error| StoreError::Unavailable(error.0))
+    }
+
     async fn batch<const N: usize>(&self, statements: [Statement; N]) -> Result<[Vec<Row>; N]> {
-        let rows = schema::batch(&self.0, statements.into())
-            .await
-            .map_err(|error| StoreError::Unavailable(error.0))?;
-        rows.try_into().map_err(|_| StoreError::Corrupt("a statement without a result".to_owned()))
+        self.run(statements.into())
+            .await?
+            .try_into()
+            .map_err(|_| StoreError::Corrupt("a statement without a result".to_owned()))
     }
 
     async fn rows(&self, statement: Statement) -> Result<Vec<Row>> {
@@ -170,6 +174,10 @@ impl<S: Sql> Store for SqliteStore<S> {
 
     async fn join_room(&self, room: RoomId, user: UserId) -> Result<Join> {
         self.join(room, user).await
+    }
+
+    async fn change_room(&self, room: RoomId, host: UserId, change: &RoomChange) -> Result<RoomChanged> {
+        self.change(room, host, change).await
     }
 
     async fn room(&self, id: RoomId) -> Result<Option<RoomWithPeople>> {

@@ -13,7 +13,7 @@
 use vecmap::VecMap;
 use zetra_domain::{Admission, Claims, RoomId, UserId};
 use zetra_runtime::GuestLimits;
-use zetra_signalling::{Credential, Peer, PeerId, Revocation, Room};
+use zetra_signalling::{Credential, DisconnectReason, HostAction, Peer, PeerId, Revocation, Room};
 use zetra_socketio::{
     Application, Connect, Effect, Effects, Event, Log, LogLimits, Saving, SocketId,
     engine::{Departure, Mark},
@@ -128,7 +128,7 @@ impl RoomApplication {
     /// later.
     pub fn not_stored(&mut self, peer: PeerId, now: i64) -> Out<'static> {
         let mut out = self.detach(peer);
-        let effects = self.room.depart(peer);
+        let effects = self.room.depart(peer, DisconnectReason::Lost);
         // What was stored of it before goes too, if it can.
         out.extend(self.perform(effects, now));
         out
@@ -183,7 +183,7 @@ impl RoomApplication {
         out.extend(self.perform(effects, now));
         if joined {
             // Who is in the room needs no other way back into it.
-            self.forget_lost_of(user, &mut out);
+            self.forget_lost_that(|lost| lost.user == user, &mut out);
         }
         match address {
             Address::Here(socket) => out.push(Effect::Resume(socket)),
@@ -206,9 +206,23 @@ impl RoomApplication {
             });
         }
         if revocation.honoured.is_none() {
-            self.forget_lost_of(revocation.user, &mut out);
+            self.forget_lost_that(|lost| lost.user == revocation.user, &mut out);
         }
         let effects = self.room.revoke(revocation);
+        out.extend(self.perform(effects, now));
+        out
+    }
+
+    /// The host has ended the room, or removed somebody from it.
+    pub fn host_acts(&mut self, action: HostAction, now: i64) -> Out<'static> {
+        tracing::info!(room = %self.id, ?action, "the host acts");
+        let mut out = Vec::new();
+        let effects = self.room.host_acts(action);
+        let without_a_way_back = |lost: &LostMember| match action {
+            HostAction::End { .. } => true,
+            HostAction::Remove { user, .. } => lost.user == user,
+        };
+        self.forget_lost_that(without_a_way_back, &mut out);
         out.extend(self.perform(effects, now));
         out
     }
@@ -219,7 +233,8 @@ impl RoomApplication {
             tracing::info!(connection = member.connection, room = %self.id, peer, ?departure, "disconnected");
         }
         let effects = match departure {
-            Departure::Left | Departure::Ended => self.room.depart(peer),
+            Departure::Left => self.room.depart(peer, DisconnectReason::Left),
+            Departure::Ended => self.room.depart(peer, DisconnectReason::Lost),
             // The others hear of it at once, and it may come back.
             Departure::Overloaded => self.room.expire(peer),
             Departure::Lost => self.room.lose(peer, now),

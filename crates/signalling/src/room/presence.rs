@@ -2,8 +2,8 @@
 
 use zetra_domain::{Admission, Membership, RoomId, UserId};
 
-use super::{Effect, PeerId, Rejected, Room, error};
-use crate::{AckBody, Credential, Joined, Outgoing, Peer, Refusal};
+use super::{Asked, Effect, PeerId, Rejected, Room, error};
+use crate::{AckBody, Credential, DisconnectReason, Joined, Outgoing, Peer, Refusal};
 
 impl Room {
     /// The store's answer to [`Effect::Lookup`]; `None` where it could not be asked. A token that died
@@ -18,16 +18,20 @@ impl Room {
         in_place_of: Option<PeerId>,
     ) -> Vec<Effect<'static>> {
         let mut effects = Vec::new();
+        let overruled = self.asked.remove(&id).and_then(|asked| asked.overruled);
         let Some(peer) = self.peers.get(&id) else { return effects };
         let revoked = admission.as_ref().and_then(|told| peer.credential.revoked_by(told.tokens.as_ref()));
-        let refusal = match (revoked, admission.map(|told| told.membership)) {
-            (Some(_), _) => revoked,
+        let refusal = match (revoked.or(overruled), admission.map(|told| told.membership)) {
+            (Some(refusal), _) => Some(refusal),
             (None, Some(Membership::Participant)) => {
                 let before = in_place_of.filter(|before| *before != id);
-                effects.extend(before.into_iter().flat_map(|before| self.depart(before)));
+                let lost = |before| self.depart(before, DisconnectReason::Lost);
+                effects.extend(before.into_iter().flat_map(lost));
                 self.enter(id, user, &mut effects).err()
             }
             (None, Some(Membership::NotParticipant)) => Some(Refusal::NotParticipant),
+            (None, Some(Membership::LockedOut)) => Some(Refusal::RoomLocked),
+            (None, Some(Membership::Removed)) => Some(Refusal::Removed),
             (None, Some(Membership::RoomNotFound)) => Some(Refusal::RoomNotFound),
             (None, None) => Some(Refusal::StoreUnavailable),
         };
@@ -39,15 +43,15 @@ impl Room {
                 body: AckBody::Joined(self.others_than(user)),
             })),
         }
-        if revoked.is_some() {
-            self.expel(id, &mut effects);
+        if let Some(revoked) = revoked {
+            self.expel(id, DisconnectReason::of_refusal(revoked), &mut effects);
         }
         effects
     }
 
-    /// The client said goodbye: a disconnect packet or a closed tab.
-    pub fn depart(&mut self, id: PeerId) -> Vec<Effect<'static>> {
-        self.remove(id, |_, _| Effect::Forget(id))
+    /// The connection is gone for good.
+    pub fn depart(&mut self, id: PeerId, reason: DisconnectReason) -> Vec<Effect<'static>> {
+        self.remove(id, reason, |_, _| Effect::Forget(id))
     }
 
     /// The connection is gone without a goodbye: who was in the room is held for a while.
@@ -58,7 +62,7 @@ impl Room {
                 vec![Effect::Store(id)]
             }
             Some(peer) if peer.joined.is_some() => self.expire(id),
-            _ => self.depart(id),
+            _ => self.depart(id, DisconnectReason::Lost),
         }
     }
 
@@ -74,7 +78,7 @@ impl Room {
 
     /// Lets go of a peer that was lost, and may come back.
     pub fn expire(&mut self, id: PeerId) -> Vec<Effect<'static>> {
-        self.remove(id, |peer, joined| match joined {
+        self.remove(id, DisconnectReason::Lost, |peer, joined| match joined {
             Some(user) => Effect::Expire { peer: id, user, credential: peer.credential },
             None => Effect::Forget(id),
         })
@@ -83,14 +87,16 @@ impl Room {
     pub(super) fn remove(
         &mut self,
         id: PeerId,
+        reason: DisconnectReason,
         effect: impl FnOnce(Peer, Option<UserId>) -> Effect<'static>,
     ) -> Vec<Effect<'static>> {
         let mut effects = Vec::new();
+        self.asked.remove(&id);
         if let Some(peer) = self.peers.remove(&id) {
             let user = peer.user();
             effects.push(effect(peer, user));
             if let Some(user) = user {
-                self.tell_all(Outgoing::UserDisconnected(user), &mut effects);
+                self.tell_all(Outgoing::UserDisconnected(user, reason), &mut effects);
             }
         }
         effects
@@ -121,8 +127,15 @@ impl Room {
         if peer.joined.is_some() {
             return Ok(Some(AckBody::Joined(self.others_than(user))));
         }
-        effects.push(Effect::Lookup { peer: id, user, ack });
+        effects.extend(self.look_up(id, user, ack));
         Ok(None)
+    }
+
+    /// Asks the store whether the peer may be in the room as that user.
+    pub fn look_up(&mut self, id: PeerId, user: UserId, ack: Option<u64>) -> Option<Effect<'static>> {
+        self.peers.get(&id)?;
+        self.asked.insert(id, Asked { user, overruled: None });
+        Some(Effect::Lookup { peer: id, user, ack })
     }
 
     /// Puts an admitted user into the room and tells everybody.
@@ -165,20 +178,19 @@ impl Room {
         for older in self.peers_that(of_user) {
             match self.peers.get_mut(&older) {
                 Some(peer) if peer.held_until.is_none() => {
-                    peer.joined = None;
                     effects.push(Effect::Emit { to: vec![older], event: error(Refusal::Replaced) });
-                    effects.push(Effect::Store(older));
-                    self.tell_all(Outgoing::UserDisconnected(user), effects);
+                    self.leave(older, DisconnectReason::Replaced, effects);
                 }
-                _ => effects.extend(self.depart(older)),
+                _ => effects.extend(self.depart(older, DisconnectReason::Replaced)),
             }
         }
     }
 
-    pub(super) fn leave(&mut self, id: PeerId, effects: &mut Vec<Effect<'_>>) {
+    /// Out of the room; the connection goes on.
+    pub(super) fn leave(&mut self, id: PeerId, reason: DisconnectReason, effects: &mut Vec<Effect<'_>>) {
         if let Some(joined) = self.peers.get_mut(&id).and_then(|peer| peer.joined.take()) {
             effects.push(Effect::Store(id));
-            self.tell_all(Outgoing::UserDisconnected(joined.user), effects);
+            self.tell_all(Outgoing::UserDisconnected(joined.user, reason), effects);
         }
     }
 }

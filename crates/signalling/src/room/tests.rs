@@ -6,7 +6,9 @@ use proptest::prelude::*;
 use zetra_domain::{Admission, HonouredTokens, Membership, ObjectIds, Timestamp, TokenFingerprint};
 
 use super::*;
-use crate::Rate;
+use crate::{HostAction, Rate};
+
+mod races;
 
 const NOW: i64 = 1_700_000_000_000;
 const LIMITS: Limits =
@@ -89,7 +91,7 @@ impl Story {
         for effect in effects {
             match effect {
                 Effect::Emit { to, event } => {
-                    let (head, value, tail) = event.argument();
+                    let (head, value, tail) = event.arguments();
                     let line = self.named(&format!("{} {head}{value}{tail}", event.name()));
                     self.said.extend(to.iter().map(|peer| format!("{peer} < {line}")));
                 }
@@ -135,7 +137,12 @@ impl Story {
     }
 
     fn departs(&mut self, peer: PeerId) {
-        let effects = self.room.depart(peer);
+        let effects = self.room.depart(peer, DisconnectReason::Left);
+        self.perform(effects);
+    }
+
+    fn host_acts(&mut self, action: HostAction) {
+        let effects = self.room.host_acts(action);
         self.perform(effects);
     }
 
@@ -275,7 +282,7 @@ fn a_second_tab_takes_the_place_of_the_first() {
     assert_eq!(
         heard[1..],
         [
-            "2 < user-disconnected \"u0\"",
+            "2 < user-disconnected \"u0\",\"replaced\"",
             "3 < user-connected \"u1\"",
             "3 < existing-users [\"u1\"]",
             "2 < user-connected \"u0\"",
@@ -318,13 +325,16 @@ fn a_goodbye_is_told_at_once_a_loss_after_the_hold() {
     let mut story = Story::new();
     (1..=3).for_each(|peer| story.enters(peer, peer as usize - 1));
     story.departs(1);
-    assert_eq!(story.heard(), ["2 < user-disconnected \"u0\"", "3 < user-disconnected \"u0\""]);
+    assert_eq!(
+        story.heard(),
+        ["2 < user-disconnected \"u0\",\"left\"", "3 < user-disconnected \"u0\",\"left\""]
+    );
     story.loses(2);
     story.waits(9_999);
     assert_eq!(story.heard(), Vec::<String>::new());
     assert_eq!(story.room.online().len(), 2, "held members are present");
     story.waits(1);
-    assert_eq!(story.heard(), ["3 < user-disconnected \"u1\""]);
+    assert_eq!(story.heard(), ["3 < user-disconnected \"u1\",\"lost\""]);
     assert_eq!(story.expired, [2], "the goodbye was none of these");
 }
 
@@ -339,7 +349,7 @@ fn who_comes_back_in_its_own_place_leaves_it_first() {
     assert_eq!(
         story.heard(),
         [
-            "2 < user-disconnected \"u0\"",
+            "2 < user-disconnected \"u0\",\"lost\"",
             "3 < user-connected \"u1\"",
             "3 < existing-users [\"u1\"]",
             "2 < user-connected \"u0\"",
@@ -376,7 +386,52 @@ fn a_lost_peer_that_recovers_was_never_away() {
     story.waits(60_000);
     assert_eq!(story.heard(), Vec::<String>::new());
     story.says(1, "leave-room", "[]", None);
-    assert_eq!(story.heard(), ["2 < user-disconnected \"u0\""]);
+    assert_eq!(story.heard(), ["2 < user-disconnected \"u0\",\"left\""]);
+}
+
+#[test]
+fn who_is_removed_is_told_and_leaves_and_its_connection_goes_on() {
+    let mut story = Story::new();
+    (1..=3).for_each(|peer| story.enters(peer, peer as usize - 1));
+    let (by, user) = (story.users[0], story.users[1]);
+    story.host_acts(HostAction::Remove { user, by });
+    let removed = format!(r#"2 < removed {{"roomId":"{}","by":"u0","reason":"removed_by_host"}}"#, room_id());
+    let gone = r#"user-disconnected "u1","removed""#;
+    assert_eq!(story.heard(), [removed, format!("1 < {gone}"), format!("3 < {gone}")]);
+    story.says(2, "offer", &in_room("1"), None);
+    assert!(story.heard()[0].contains("not_in_room"), "the connection is there");
+    story.host_acts(HostAction::Remove { user, by });
+    assert_eq!(story.heard(), Vec::<String>::new(), "once");
+}
+
+#[test]
+fn who_is_held_when_removed_has_nothing_to_come_back_to() {
+    let mut story = Story::new();
+    (1..=2).for_each(|peer| story.enters(peer, peer as usize - 1));
+    story.loses(2);
+    let (by, user) = (story.users[0], story.users[1]);
+    story.host_acts(HostAction::Remove { user, by });
+    assert_eq!(story.heard()[1..], [r#"1 < user-disconnected "u1","removed""#]);
+    assert!(story.room.peer(2).is_none() && !story.stored.contains_key(&2));
+}
+
+#[test]
+fn an_ended_room_is_left_by_everybody_who_is_told_of_everybody() {
+    let mut story = Story::new();
+    (1..=3).for_each(|peer| story.enters(peer, peer as usize - 1));
+    story.loses(3);
+    story.host_acts(HostAction::End { by: story.users[0] });
+    let heard = story.heard();
+    let ended = format!(r#"room-ended {{"roomId":"{}","by":"u0","reason":"ended_by_host"}}"#, room_id());
+    assert_eq!(heard[..2], [format!("1 < {ended}"), format!("2 < {ended}")]);
+    for (peer, other) in [(1, 1), (1, 2), (2, 0), (2, 2)] {
+        let line = format!(r#"{peer} < user-disconnected "u{other}","room_ended""#);
+        assert!(heard.contains(&line), "{line} in {heard:?}");
+    }
+    assert_eq!(story.room.online(), []);
+    assert!(story.room.peer(3).is_none(), "who was held has nothing to come back to");
+    story.says(1, "chat-message", &in_room("\"hi\""), None);
+    assert!(story.heard()[0].contains("not_in_room"));
 }
 
 #[test]
@@ -403,7 +458,7 @@ fn a_held_peer_that_returns_as_another_takes_its_own_place() {
     assert_eq!(
         story.heard(),
         [
-            "2 < user-disconnected \"u0\"",
+            "2 < user-disconnected \"u0\",\"replaced\"",
             "3 < user-connected \"u1\"",
             "3 < existing-users [\"u1\"]",
             "2 < user-connected \"u0\"",
@@ -449,7 +504,7 @@ fn tokens_that_expire_or_are_revoked_end_their_connections() {
     assert_eq!(heard[1..], ["1 is disconnected"], "the token that changed the password lives on");
     let effects = story.room.revoke(&Revocation { user, honoured: None });
     story.perform(effects);
-    assert_eq!(story.heard()[1..], ["3 < user-disconnected \"u0\"", "2 is disconnected"]);
+    assert_eq!(story.heard()[1..], ["3 < user-disconnected \"u0\",\"account_deleted\"", "2 is disconnected"]);
     assert_eq!(story.room.next_deadline(), Some(NOW + 3_600_000));
     story.waits(3_600_000);
     assert!(story.heard()[0].contains("token_expired"));

@@ -3,8 +3,8 @@
 //! `users {_id, username, email, passwordHash, createdAt}`, `rooms {roomId, participants, active,
 //! createdAt}`, `calllogs {_id, callerId, receiverId, roomId, startTime, endTime, duration}` are the
 //! Node backend's. What of the records' other fields may be absent is told where they are read
-//! ([`crate::record`]). A room also has `callsRevision` and `pendingCall` once it has had a call, and a log
-//! `revision`. A log that was joined to another is `{_id, revision, joinedTo}`.
+//! ([`crate::record`]). A room also has `removed`, the ids of those whom its host removed, and `callsRevision` and `pendingCall` once it
+//! has had a call, and a log `revision`. A log that was joined to another is `{_id, revision, joinedTo}`.
 
 use std::collections::HashMap;
 
@@ -23,6 +23,7 @@ pub(super) fn document<const N: usize>(fields: Fields<'_, N>) -> Map<String, Val
             Written::Id(id) => object_id(id),
             Written::Ids(users) => object_ids(users),
             Written::Text(text) => text.into(),
+            Written::OptionalText(text) => text.into(),
             Written::Integer(integer) => integer.into(),
             Written::Bool(yes) => yes.into(),
             Written::Time(time) => time.map_or(Value::Null, date),

@@ -18,8 +18,8 @@ mod scripted;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use zetra_domain::{
-    Call, CallLog, CallLogId, CallStats, Cursor, Email, Page, PageLimit, PasswordHash, Person, Room, RoomId,
-    RoomWithPeople, Timestamp, TokenFingerprint, UserId, Username,
+    Call, CallLog, CallLogId, CallStats, Cursor, Email, Page, PageLimit, PasswordHash, Person, Room,
+    RoomChange, RoomId, RoomWithPeople, Timestamp, TokenFingerprint, UserId, Username,
 };
 
 pub use data_api::{DataSource, Http, HttpAnswer, HttpError};
@@ -29,7 +29,7 @@ use documents::document;
 use ejson::object_id;
 
 use crate::{
-    Account, Admission, Ended, Join, NewUser, ProfileUpdate, Recorded, Store, StoreError, Taken,
+    Account, Admission, Ended, Join, NewUser, ProfileUpdate, Recorded, RoomChanged, Store, StoreError, Taken,
     record::{Record, account, user_fields},
 };
 
@@ -188,6 +188,10 @@ impl<H: Http> Store for MongoStore<H> {
 
     async fn join_room(&self, room: RoomId, user: UserId) -> Result<Join> {
         self.join(room, user).await
+    }
+
+    async fn change_room(&self, room: RoomId, host: UserId, change: &RoomChange) -> Result<RoomChanged> {
+        self.change(room, host, change).await
     }
 
     async fn room(&self, id: RoomId) -> Result<Option<RoomWithPeople>> {

@@ -1,7 +1,9 @@
 //! Rooms in MongoDB, and who may enter them.
 
-use serde_json::json;
-use zetra_domain::{Cursor, Page, PageLimit, Room, RoomId, RoomWithPeople, UserId, limits};
+use serde_json::{Value, json};
+use zetra_domain::{
+    Cursor, Page, PageLimit, Room, RoomChange, RoomId, RoomName, RoomWithPeople, UserId, limits,
+};
 
 use super::{
     MongoStore, ROOMS, Result, USERS,
@@ -11,7 +13,7 @@ use super::{
     pipeline::{Sort, Stage, after},
 };
 use crate::{
-    Admission, Join, Membership, StoreError,
+    Admission, Join, Membership, RoomChanged, StoreError,
     record::{Record, honoured_tokens, room, room_fields},
 };
 
@@ -26,7 +28,13 @@ impl<H: Http> MongoStore<H> {
 
     pub(super) async fn join(&self, id: RoomId, user: UserId) -> Result<Join> {
         let last = format!("participants.{}", limits::ROOM_PARTICIPANTS - 1);
-        let guard = json!({ "roomId": id.to_string(), "active": true, last: { "$exists": false } });
+        let guard = json!({
+            "roomId": id.to_string(),
+            "active": true,
+            "locked": { "$ne": true },
+            "removed": { "$ne": object_id(user) },
+            last: { "$exists": false },
+        });
         let update = json!({ "$addToSet": { "participants": object_id(user) } });
         self.api.update_one(ROOMS, guard, update, false).await?;
         let joined = vec![
@@ -44,15 +52,60 @@ impl<H: Http> MongoStore<H> {
         Ok(match room {
             room if !room.active => Join::NotFound,
             room if room.admits(user) => Join::Joined(room),
+            _ if is_removed(&found, user)? => Join::Removed,
+            room if room.locked => Join::Locked,
             _ => Join::Full,
         })
+    }
+
+    pub(super) async fn change(&self, id: RoomId, host: UserId, change: &RoomChange) -> Result<RoomChanged> {
+        let host_id = object_id(host);
+        // A room of the Node backend has no host: that is the first participant.
+        let first = json!({ "host": { "$exists": false }, "participants.0": host_id });
+        let is_host = json!({ "$or": [{ "host": host_id }, first] });
+        let set = |field: &str, value: Value| json!({ "$set": { "host": host_id, field: value } });
+        let (concerns, update) = match change {
+            RoomChange::End => (json!({}), set("active", false.into())),
+            RoomChange::Rename(name) => (json!({}), set("name", name.as_ref().map(RoomName::as_str).into())),
+            RoomChange::Lock => (json!({}), set("locked", true.into())),
+            RoomChange::Unlock => (json!({}), set("locked", false.into())),
+            RoomChange::Remove(user) => {
+                let user = object_id(*user);
+                let update = json!({
+                    "$set": { "host": host_id },
+                    "$pull": { "participants": user },
+                    "$addToSet": { "removed": user },
+                });
+                (json!({ "participants": user }), update)
+            }
+            RoomChange::Readmit(user) => {
+                let user = object_id(*user);
+                (
+                    json!({ "removed": user }),
+                    json!({ "$set": { "host": host_id }, "$pull": { "removed": user } }),
+                )
+            }
+        };
+        let guard = json!({ "$and": [{ "roomId": id.to_string(), "active": true }, is_host, concerns] });
+        let reply = self.api.update_one(ROOMS, guard, update, false).await?;
+        let Some(found) = self.room_with(id, []).await? else { return Ok(RoomChanged::NotFound) };
+        let room = room(&found)?;
+        // Where an earlier attempt got no answer, what is so now was done by it.
+        let is_so = room.host == host
+            && match change {
+                RoomChange::End => !room.active,
+                RoomChange::Remove(user) => !room.admits(*user) && is_removed(&found, *user)?,
+                RoomChange::Readmit(user) => !is_removed(&found, *user)?,
+                RoomChange::Rename(_) | RoomChange::Lock | RoomChange::Unlock => false,
+            };
+        Ok(RoomChanged::new(Some(room), host, reply.value > 0 || (reply.repeated && is_so)))
     }
 
     pub(super) async fn room_with_people(&self, id: RoomId) -> Result<Option<RoomWithPeople>> {
         let users = Stage::by_id(USERS, "participants", "people");
         // Hashes stay where they are.
         let shown = json!({ "$project": {
-            "roomId": 1, "host": 1, "participants": 1, "active": 1, "locked": 1, "createdAt": 1,
+            "roomId": 1, "name": 1, "host": 1, "participants": 1, "active": 1, "locked": 1, "createdAt": 1,
             "people._id": 1, "people.username": 1,
         } });
         let Some(found) = self.room_with(id, [users, shown.into()]).await? else { return Ok(None) };
@@ -88,11 +141,14 @@ impl<H: Http> MongoStore<H> {
 
     pub(super) async fn admission_to(&self, room: RoomId, user: UserId) -> Result<Admission> {
         let tokens = json!({ "$project": { "_id": 0, "tokenVersion": 1, "keptToken": 1 } });
-        let member = json!({ "$in": [object_id(user), { "$ifNull": ["$participants", []] }] });
+        let lists = |list: &str| json!({ "$in": [object_id(user), { "$ifNull": [list, []] }] });
         let room = vec![
             json!({ "$match": { "roomId": room.to_string(), "active": true } }).into(),
             json!({ "$limit": 1 }).into(),
-            json!({ "$project": { "_id": 0, "member": member } }).into(),
+            json!({ "$project": {
+                "_id": 0, "participant": lists("$participants"), "removed": lists("$removed"), "locked": 1,
+            } })
+            .into(),
         ];
         let pipeline = vec![
             json!({ "$match": { "_id": object_id(user) } }).into(),
@@ -102,11 +158,14 @@ impl<H: Http> MongoStore<H> {
         ];
         let found = self.api.aggregate(USERS, pipeline).await?;
         let found = found.first().ok_or_else(|| StoreError::Corrupt("no admission".to_owned()))?;
-        let member = found.documents("room")?.first().map(|room| room.optional_bool("member")).transpose()?;
-        let membership = match member {
+        let rooms = found.documents("room")?;
+        let yes = |room: &Document, field| room.optional_bool(field).map(|yes| yes == Some(true));
+        let membership = match rooms.first() {
             None => Membership::RoomNotFound,
-            Some(Some(true)) => Membership::Participant,
-            Some(Some(false) | None) => Membership::NotParticipant,
+            Some(room) if yes(room, "participant")? => Membership::Participant,
+            Some(room) if yes(room, "removed")? => Membership::Removed,
+            Some(room) if yes(room, "locked")? => Membership::LockedOut,
+            Some(_) => Membership::NotParticipant,
         };
         let tokens = found.documents("user")?.first().map(honoured_tokens).transpose()?;
         Ok(Admission { membership, tokens })
@@ -142,4 +201,8 @@ impl<H: Http> MongoStore<H> {
         let update = json!([leave, pass_on]);
         self.api.update_many(ROOMS, json!({ "participants": user }), update).await
     }
+}
+
+fn is_removed(room: &Document, user: UserId) -> Result<bool> {
+    Ok(room.optional_ids("removed")?.unwrap_or_default().contains(&user))
 }

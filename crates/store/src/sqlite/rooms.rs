@@ -1,10 +1,12 @@
 //! Rooms in SQLite, and who may enter them.
 
-use zetra_domain::{Cursor, Page, PageLimit, Room, RoomId, RoomWithPeople, UserId, limits};
+use zetra_domain::{
+    Cursor, Page, PageLimit, Room, RoomChange, RoomId, RoomName, RoomWithPeople, UserId, limits,
+};
 
-use super::{Result, Sql, SqliteStore, Statement, keys_after, statement, values};
+use super::{Result, Sql, SqlValue, SqliteStore, Statement, keys_after, statement, values};
 use crate::{
-    Admission, Join, Membership, StoreError,
+    Admission, Join, Membership, RoomChanged, StoreError,
     record::{self, Record, honoured_tokens, participant},
 };
 
@@ -12,13 +14,13 @@ impl<S: Sql> SqliteStore<S> {
     pub(super) async fn create_room(&self, room: &Room) -> Result<()> {
         self.batch([
             statement(
-                "INSERT INTO rooms (room_id, host, active, locked, created_at)
-                 VALUES (?1, ?2, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+                "INSERT INTO rooms (room_id, name, host, active, locked, created_at)
+                 VALUES (?1, ?2, ?3, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
                 values(record::room_fields(room)),
             ),
             statement(
                 "INSERT INTO room_participants (room_id, user_id, position, room_created_at)
-                 SELECT ?1, value, key, ?6 FROM json_each(?3) WHERE true ON CONFLICT DO NOTHING",
+                 SELECT ?1, value, key, ?7 FROM json_each(?4) WHERE true ON CONFLICT DO NOTHING",
                 values(record::room_fields(room)),
             ),
         ])
@@ -28,28 +30,79 @@ impl<S: Sql> SqliteStore<S> {
 
     pub(super) async fn join(&self, room: RoomId, user: UserId) -> Result<Join> {
         let most = i64::try_from(limits::ROOM_PARTICIPANTS).unwrap_or(i64::MAX);
-        let [_, rows] = self
+        let [_, rows, removed] = self
             .batch([
                 statement(
                     "INSERT INTO room_participants (room_id, user_id, position, room_created_at)
                      SELECT room_id, ?2,
                        (SELECT coalesce(max(position), -1) + 1 FROM room_participants WHERE room_id = ?1),
                        created_at
-                     FROM rooms WHERE room_id = ?1 AND active = 1
+                     FROM rooms WHERE room_id = ?1 AND active = 1 AND locked = 0
+                     AND NOT EXISTS (SELECT 1 FROM room_removals WHERE room_id = ?1 AND user_id = ?2)
                      AND (SELECT count(*) FROM room_participants WHERE room_id = ?1) < ?3
                      AND EXISTS (SELECT 1 FROM users WHERE id = ?2)
                      ON CONFLICT DO NOTHING",
                     [room.into(), user.into(), most.into()],
                 ),
                 room_statement(room),
+                statement(
+                    "SELECT user_id FROM room_removals WHERE room_id = ?1 AND user_id = ?2",
+                    [room.into(), user.into()],
+                ),
             ])
             .await?;
         Ok(match rows.first().map(record::room).transpose()? {
             Some(room) if !room.active => Join::NotFound,
             Some(room) if room.admits(user) => Join::Joined(room),
+            Some(_) if !removed.is_empty() => Join::Removed,
+            Some(room) if room.locked => Join::Locked,
             Some(_) => Join::Full,
             None => Join::NotFound,
         })
+    }
+
+    pub(super) async fn change(&self, id: RoomId, host: UserId, change: &RoomChange) -> Result<RoomChanged> {
+        let update = |sql, value: SqlValue| statement(sql, [id.into(), host.into(), value]);
+        let changes = match change {
+            RoomChange::End => vec![update(
+                "UPDATE rooms SET active = ?3 WHERE room_id = ?1 AND host = ?2 AND active = 1 RETURNING room_id",
+                0.into(),
+            )],
+            RoomChange::Rename(name) => vec![update(
+                "UPDATE rooms SET name = ?3 WHERE room_id = ?1 AND host = ?2 AND active = 1 RETURNING room_id",
+                name.as_ref().map(RoomName::as_str).into(),
+            )],
+            RoomChange::Lock | RoomChange::Unlock => vec![update(
+                "UPDATE rooms SET locked = ?3 WHERE room_id = ?1 AND host = ?2 AND active = 1 RETURNING room_id",
+                i64::from(*change == RoomChange::Lock).into(),
+            )],
+            RoomChange::Remove(user) => vec![
+                update(
+                    "INSERT INTO room_removals (room_id, user_id)
+                     SELECT p.room_id, p.user_id FROM room_participants p JOIN rooms r ON r.room_id = p.room_id
+                     WHERE p.room_id = ?1 AND p.user_id = ?3 AND r.host = ?2 AND r.active = 1
+                     ON CONFLICT DO NOTHING",
+                    (*user).into(),
+                ),
+                update(
+                    "DELETE FROM room_participants WHERE room_id = ?1 AND user_id = ?3
+                     AND EXISTS (SELECT 1 FROM rooms WHERE room_id = ?1 AND host = ?2 AND active = 1)
+                     RETURNING user_id",
+                    (*user).into(),
+                ),
+            ],
+            RoomChange::Readmit(user) => vec![update(
+                "DELETE FROM room_removals WHERE room_id = ?1 AND user_id = ?3
+                 AND EXISTS (SELECT 1 FROM rooms WHERE room_id = ?1 AND host = ?2 AND active = 1)
+                 RETURNING user_id",
+                (*user).into(),
+            )],
+        };
+        let statements = changes.into_iter().chain([room_statement(id)]).collect();
+        let mut results = self.run(statements).await?;
+        let room = results.pop().and_then(|rows| rows.first().map(record::room)).transpose()?;
+        let changed = results.pop().is_some_and(|rows| !rows.is_empty());
+        Ok(RoomChanged::new(room, host, changed))
     }
 
     pub(super) async fn room_with_people(&self, id: RoomId) -> Result<Option<RoomWithPeople>> {
@@ -77,7 +130,7 @@ impl<S: Sql> SqliteStore<S> {
         let [time, id] = keys_after(after);
         let rows = self
             .rows(statement(
-                "SELECT r.room_id, r.host, r.active, r.locked, r.created_at, r.calls_revision,
+                "SELECT r.room_id, r.name, r.host, r.active, r.locked, r.created_at, r.calls_revision,
                    (SELECT json_group_array(user_id) FROM
                    (SELECT user_id FROM room_participants WHERE room_id = r.room_id ORDER BY position)
                  ) AS participants
@@ -93,7 +146,8 @@ impl<S: Sql> SqliteStore<S> {
     pub(super) async fn admission_to(&self, room: RoomId, user: UserId) -> Result<Admission> {
         let rows = self
             .rows(statement(
-                "SELECT r.room_id, u.id, u.token_version, u.kept_token,
+                "SELECT r.room_id, r.locked, u.id, u.token_version, u.kept_token,
+                   EXISTS (SELECT 1 FROM room_removals WHERE room_id = ?1 AND user_id = ?2) AS removed,
                    EXISTS (SELECT 1 FROM room_participants WHERE room_id = ?1 AND user_id = ?2)
                      AS participant
                  FROM (SELECT 1) LEFT JOIN rooms r ON r.room_id = ?1 AND r.active = 1
@@ -102,10 +156,13 @@ impl<S: Sql> SqliteStore<S> {
             ))
             .await?;
         let row = rows.first().ok_or_else(|| StoreError::Corrupt("no admission".to_owned()))?;
-        let membership = match (row.optional_text("roomId")?, row.integer("participant")?) {
-            (None, _) => Membership::RoomNotFound,
-            (Some(_), 0) => Membership::NotParticipant,
-            (Some(_), _) => Membership::Participant,
+        let yes = |field| row.integer(field).map(|integer| integer != 0);
+        let membership = match row.optional_text("roomId")? {
+            None => Membership::RoomNotFound,
+            Some(_) if yes("participant")? => Membership::Participant,
+            Some(_) if yes("removed")? => Membership::Removed,
+            Some(_) if yes("locked")? => Membership::LockedOut,
+            Some(_) => Membership::NotParticipant,
         };
         let known = row.optional_text("_id")?.is_some();
         Ok(Admission { membership, tokens: known.then(|| honoured_tokens(row)).transpose()? })
@@ -114,7 +171,7 @@ impl<S: Sql> SqliteStore<S> {
 
 pub(super) fn room_statement(id: RoomId) -> Statement {
     statement(
-        "SELECT r.room_id, r.host, r.active, r.locked, r.created_at, r.calls_revision,
+        "SELECT r.room_id, r.name, r.host, r.active, r.locked, r.created_at, r.calls_revision,
            (SELECT json_group_array(user_id) FROM
            (SELECT user_id FROM room_participants WHERE room_id = r.room_id ORDER BY position)
          ) AS participants FROM rooms r WHERE r.room_id = ?1",

@@ -38,6 +38,7 @@ pub trait Sql: Send + Sync {
 pub(super) fn values<const N: usize>(fields: Fields<'_, N>) -> [SqlValue; N] {
     fields.map(|(_, written)| match written {
         Written::Id(text) | Written::Text(text) => SqlValue::Text(text),
+        Written::OptionalText(text) => text.map_or(SqlValue::Null, SqlValue::Text),
         Written::Ids(users) => SqlValue::Text(id_list(users)),
         Written::Integer(integer) => integer.into(),
         Written::Bool(yes) => i64::from(yes).into(),

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod calls;
+mod hosts;
 mod rooms;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use zetra_store::*;
 
 pub use accounts::*;
 pub use calls::*;
+pub use hosts::*;
 pub use rooms::*;
 
 /// Calls a macro with the names of all stories.
@@ -29,6 +31,13 @@ macro_rules! every_story {
             ended_and_unknown_rooms_cannot_be_joined,
             a_room_is_full_at_a_thousand,
             rooms_come_newest_first_and_paging_neither_misses_nor_repeats,
+            a_room_has_the_name_that_its_host_gives_it,
+            only_the_host_changes_a_room,
+            who_was_removed_stays_out_until_readmitted,
+            a_locked_room_takes_nobody_but_those_already_in_it,
+            an_ended_room_is_over_for_everybody,
+            of_a_removal_and_a_join_at_once_the_removal_stays,
+            rights_pass_on_with_the_host,
             a_deleted_account_leaves_its_rooms_and_its_name_is_gone,
             two_reports_of_one_call_make_one_log,
             reports_at_the_same_time_make_one_log,

@@ -1,7 +1,6 @@
 //! What follows from the room machine's effects: who is told, what is logged, what is stored.
 
-use zetra_domain::UserId;
-use zetra_signalling::{Outgoing, Peer, PeerId, Refusal};
+use zetra_signalling::{DisconnectReason, Outgoing, Peer, PeerId, Refusal};
 use zetra_socketio::{Application, Effect, Log, ack, engine::Mark};
 
 use super::{
@@ -120,7 +119,7 @@ impl RoomApplication {
         let joined = self.room.peer(peer).is_some_and(Peer::is_joined);
         if let (false, Some(Address::Session(session))) = (joined, self.address(peer)) {
             out.push(deliver(session, Delivery::Left));
-            self.room.depart(peer);
+            self.room.depart(peer, DisconnectReason::Left);
             forgotten.push(peer);
         }
     }
@@ -133,9 +132,7 @@ impl RoomApplication {
 
     /// Lets go of those who did not come back in time.
     fn forget_lost(&mut self, now: i64, out: &mut Out<'_>) {
-        let late: Vec<PeerId> =
-            self.lost.iter().filter(|(_, lost)| lost.back_by <= now).map(|(peer, _)| *peer).collect();
-        late.into_iter().for_each(|peer| self.forget_one_lost(peer, out));
+        self.forget_lost_that(|lost| lost.back_by <= now, out);
         while self.lost.len() > MAX_LOST {
             let oldest = self.lost.iter().min_by_key(|(_, lost)| lost.back_by).map(|(peer, _)| *peer);
             oldest.into_iter().for_each(|peer| self.forget_one_lost(peer, out));
@@ -171,10 +168,10 @@ impl RoomApplication {
     }
 
     /// Lets go of those who may not come back any more.
-    pub(super) fn forget_lost_of(&mut self, user: UserId, out: &mut Out<'_>) {
-        let same: Vec<PeerId> =
-            self.lost.iter().filter(|(_, lost)| lost.user == user).map(|(peer, _)| *peer).collect();
-        same.into_iter().for_each(|peer| self.forget_one_lost(peer, out));
+    pub(super) fn forget_lost_that(&mut self, may_not: impl Fn(&LostMember) -> bool, out: &mut Out<'_>) {
+        let gone: Vec<PeerId> =
+            self.lost.iter().filter(|(_, lost)| may_not(lost)).map(|(peer, _)| *peer).collect();
+        gone.into_iter().for_each(|peer| self.forget_one_lost(peer, out));
     }
 
     /// What is said to nobody who has joined, a refused join for instance, has no offset and is not kept:

@@ -6,7 +6,7 @@ use zetra_signalling::{Credential, PeerId};
 use zetra_socketio::{Effect, SocketId, engine::Mark};
 
 use super::{
-    Out, RoomApplication, RoomCommand, deliver,
+    Out, RoomApplication, deliver,
     member::{Address, Member},
 };
 use crate::{
@@ -62,7 +62,7 @@ impl RoomApplication {
             Returning::Lost { was, user } => {
                 let mut out = self.let_go(was, now);
                 let peer = self.welcome(socket, credential, connection, now, &mut out);
-                out.extend(self.rejoin(peer, was, user));
+                out.extend(self.rejoin(peer, was, user, now));
                 out
             }
             Returning::New => {
@@ -97,7 +97,7 @@ impl RoomApplication {
                 let peer = self.new_peer(Member::new(sid, pid, address, connection));
                 let effect = self.room.connect(peer, credential);
                 out.extend(self.perform(vec![effect], now));
-                out.extend(self.rejoin(peer, was, user));
+                out.extend(self.rejoin(peer, was, user, now));
                 out
             }
             Returning::New => vec![deliver(session, Delivery::NotRecovered)],
@@ -105,16 +105,12 @@ impl RoomApplication {
     }
 
     /// The store is asked as if the client had said `join-room`.
-    fn rejoin(&mut self, peer: PeerId, was: PeerId, user: UserId) -> Out<'static> {
+    fn rejoin(&mut self, peer: PeerId, was: PeerId, user: UserId, now: i64) -> Out<'static> {
         let Some(member) = self.members.get_mut(&peer) else { return Vec::new() };
         member.was = Some(was);
-        let wait = match member.address {
-            Address::Here(socket) => Some(Effect::Wait(socket)),
-            Address::Session(_) | Address::Nowhere => None,
-        };
         tracing::info!(connection = member.connection, room = %self.id, peer, was, "not recovered, joins again");
-        let lookup = Effect::Command(RoomCommand::Lookup { peer, user, ack: None });
-        wait.into_iter().chain([lookup]).collect()
+        let effect = self.room.look_up(peer, user, None);
+        self.perform(effect.into_iter().collect(), now)
     }
 
     fn returning(&self, recovery: &Recovery, credential: &Credential) -> Returning {

@@ -1,6 +1,6 @@
 //! Members that are reached through a Session object.
 
-use zetra_signalling::{AckBody, Credential, Outgoing, Peer, PeerId, Refusal};
+use zetra_signalling::{AckBody, Credential, DisconnectReason, Outgoing, Peer, PeerId, Refusal};
 use zetra_socketio::{Effect, ack};
 
 use super::{
@@ -121,7 +121,7 @@ impl RoomApplication {
         }
         out.push(deliver(session, Delivery::Joined { joined, mark: self.log.mark(), frames }));
         if !joined {
-            let effects = self.room.depart(peer);
+            let effects = self.room.depart(peer, DisconnectReason::Left);
             out.extend(self.perform(effects, now));
         }
         out

@@ -528,7 +528,7 @@ fn a_broken_frame_closes_and_the_peer_is_gone_at_once() {
     let (ann, bob, pid, offset) = couple(&mut line);
     line.says(ann, "42{");
     assert_eq!(line.closed, [(ann, None)]);
-    assert_eq!(line.events(bob), [format!(r#"42["user-disconnected","{}"]"#, line.users[0])]);
+    assert_eq!(line.events(bob), [format!(r#"42["user-disconnected","{}","lost"]"#, line.users[0])]);
     let again = returns(&mut line, 0, &pid, &offset);
     assert_eq!(line.heard(again).len(), 1, "it is not joined again");
 }
@@ -596,7 +596,7 @@ fn sleep_changes_nothing() {
     assert!(line.events(guest).iter().any(|event| event.contains("existing-users")), "who had not joined");
     line.heard.clear();
     line.waits(10_000);
-    assert_eq!(line.events(second), [format!(r#"42["user-disconnected","{}"]"#, line.users[2])]);
+    assert_eq!(line.events(second), [format!(r#"42["user-disconnected","{}","lost"]"#, line.users[2])]);
 }
 
 #[test]
@@ -703,7 +703,7 @@ fn who_comes_back_after_the_hold_is_joined_again() {
     let (ann, bob, pid, offset) = couple(&mut line);
     line.closes(ann, None);
     line.lives(&[bob], 10_000);
-    let gone = format!(r#"42["user-disconnected","{}"]"#, line.users[0]);
+    let gone = format!(r#"42["user-disconnected","{}","lost"]"#, line.users[0]);
     assert_eq!(line.events(bob).last(), Some(&gone));
     line.lives(&[bob], REJOIN_MS - 1_000);
     line.sleeps();
@@ -744,7 +744,10 @@ fn after_a_burst_that_was_lost_with_its_object_everybody_is_joined_again() {
     rejoined(&mut line, bob, &of_bob.0, &[user_0]);
     assert_eq!(
         line.events(ann),
-        [format!(r#"42["user-disconnected","{user_1}"]"#), format!(r#"42["user-connected","{user_1}"]"#)],
+        [
+            format!(r#"42["user-disconnected","{user_1}","lost"]"#),
+            format!(r#"42["user-connected","{user_1}"]"#)
+        ],
         "in order"
     );
 }
@@ -946,7 +949,7 @@ fn who_was_ended_for_what_was_held_is_gone_at_once_and_may_come_back() {
     let offset = line.offset_of("s");
     line.heard.clear();
     line.tells("s", FromSession::Gone(Departure::Overloaded));
-    assert_eq!(line.events(bob), [format!(r#"42["user-disconnected","{}"]"#, line.users[0])]);
+    assert_eq!(line.events(bob), [format!(r#"42["user-disconnected","{}","lost"]"#, line.users[0])]);
     line.recovers_through("t", 0, "s.pid", &offset);
     let told = line.delivered();
     assert!(matches!(&told[..], [(_, Delivery::Joined { joined: true, .. })]), "{told:?}");
@@ -979,7 +982,7 @@ fn a_member_that_could_not_be_stored_is_gone() {
     line.heard.clear();
     line.act(|room| room.not_stored(0, NOW));
     assert_eq!(line.closed, [(ann, None)]);
-    assert_eq!(line.events(bob), [format!(r#"42["user-disconnected","{}"]"#, line.users[0])]);
+    assert_eq!(line.events(bob), [format!(r#"42["user-disconnected","{}","lost"]"#, line.users[0])]);
 }
 
 #[test]
@@ -1002,7 +1005,7 @@ fn a_session_object_is_one_more_way_to_reach_a_peer() {
     line.tells("s", FromSession::Event { name: "\"answer\"".to_owned(), arguments, ack: None });
     assert_eq!(line.events(first), [r#"42["answer",2]"#]);
     line.tells("s", FromSession::Gone(Departure::Left));
-    assert_eq!(line.events(first), [format!(r#"42["user-disconnected","{}"]"#, line.users[1])]);
+    assert_eq!(line.events(first), [format!(r#"42["user-disconnected","{}","left"]"#, line.users[1])]);
 }
 
 #[test]
@@ -1016,7 +1019,7 @@ fn a_session_whose_client_leaves_the_room_is_told_and_forgotten() {
     line.tells("s", leave);
     let told = line.delivered();
     assert!(matches!(&told[..], [(_, Delivery::Frame { .. }), (_, Delivery::Left)]), "{told:?}");
-    assert_eq!(line.events(first), [format!(r#"42["user-disconnected","{}"]"#, line.users[1])]);
+    assert_eq!(line.events(first), [format!(r#"42["user-disconnected","{}","left"]"#, line.users[1])]);
     assert_eq!(line.stored.len(), 1);
     line.joins_from("s", 0);
     assert!(line.heard(first)[0].contains("replaced"), "a tab that is replaced has left as well");

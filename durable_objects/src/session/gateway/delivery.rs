@@ -1,6 +1,7 @@
 //! What the client's room says.
 
 use zetra_domain::RoomId;
+use zetra_signalling::DisconnectReason;
 use zetra_socketio::{
     Effect, SocketId,
     engine::{Departure, Mark},
@@ -148,7 +149,7 @@ impl Gateway {
         ending: Effect<'static, GatewayCommand>,
     ) -> Out<'static> {
         let other = self.guest().and_then(|guest| guest.room).filter(|other| *other != room);
-        self.lobby.depart(super::GUEST);
+        self.lobby.depart(super::GUEST, DisconnectReason::Left);
         self.state = State::Empty;
         let leaving = other.map(|other| tell(other, FromSession::Gone(departure)));
         leaving.into_iter().chain([ending, Effect::Command(GatewayCommand::Forget)]).collect()

@@ -1,7 +1,7 @@
 //! How the client is let in, goes into a room, and is gone.
 
 use zetra_domain::RoomId;
-use zetra_signalling::Credential;
+use zetra_signalling::{Credential, DisconnectReason};
 use zetra_socketio::{Effect, SocketId, engine::Departure};
 
 use super::{Attempt, GUEST, Gateway, Out, PATIENCE_MS, State, stored::Guest, tell};
@@ -77,7 +77,7 @@ impl Gateway {
 
     /// The client is gone: whoever knows it is told.
     pub(super) fn part(&mut self, departure: Departure) -> Out<'static> {
-        self.lobby.depart(GUEST);
+        self.lobby.depart(GUEST, DisconnectReason::Left);
         let rooms = match std::mem::replace(&mut self.state, State::Empty) {
             State::Empty | State::Verifying { .. } => [None, None],
             State::Recovering(Attempt { room, .. }) => [Some(room), None],

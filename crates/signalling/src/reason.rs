@@ -1,0 +1,63 @@
+//! Why somebody is not in the room any more, in the words that the others are told.
+
+use serde::{Deserialize, Serialize};
+use zetra_domain::UserId;
+
+use crate::Refusal;
+
+/// The second argument of `user-disconnected`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DisconnectReason {
+    /// It said so: `leave-room`, another room, a disconnect packet, a closed tab.
+    Left,
+    /// The connection was lost and nobody came back in time, or the server ended it.
+    Lost,
+    /// The same user joined from elsewhere.
+    Replaced,
+    /// By the host.
+    Removed,
+    RoomEnded,
+    TokenExpired,
+    TokenRevoked,
+    AccountDeleted,
+    /// It said more than it may.
+    Flooded,
+}
+
+impl DisconnectReason {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Left => "left",
+            Self::Lost => "lost",
+            Self::Replaced => "replaced",
+            Self::Removed => "removed",
+            Self::RoomEnded => "room_ended",
+            Self::TokenExpired => "token_expired",
+            Self::TokenRevoked => "token_revoked",
+            Self::AccountDeleted => "account_deleted",
+            Self::Flooded => "flooded",
+        }
+    }
+
+    /// Of a connection that ended with this refusal.
+    pub(crate) fn of_refusal(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::TokenExpired => Self::TokenExpired,
+            Refusal::TokenRevoked => Self::TokenRevoked,
+            Refusal::AccountDeleted => Self::AccountDeleted,
+            Refusal::RateLimited => Self::Flooded,
+            Refusal::Replaced => Self::Replaced,
+            Refusal::Removed => Self::Removed,
+            _ => Self::Lost,
+        }
+    }
+}
+
+/// What a host did to those in its room. The store knows already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HostAction {
+    #[serde(rename = "end")]
+    End { by: UserId },
+    #[serde(rename = "remove")]
+    Remove { user: UserId, by: UserId },
+}

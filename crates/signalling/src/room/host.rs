@@ -1,0 +1,68 @@
+//! What the host does to those in the room.
+//!
+//! The store's row is the truth, and whoever asks to join after this is told by it. What is done here
+//! concerns those who are in, and those whose question to the store is under way: its answer may be older.
+
+use zetra_domain::UserId;
+
+use super::{Effect, PeerId, Room};
+use crate::{DisconnectReason, HostAction, Joined, Outgoing, Peer, Refusal};
+
+impl Room {
+    pub fn host_acts(&mut self, action: HostAction) -> Vec<Effect<'static>> {
+        match action {
+            HostAction::End { by } => self.end(by),
+            HostAction::Remove { user, by } => self.remove_user(user, by),
+        }
+    }
+
+    /// Everybody leaves, and is told of everybody else, as clients that know no `room-ended` need.
+    fn end(&mut self, by: UserId) -> Vec<Effect<'static>> {
+        let mut effects = Vec::new();
+        self.overrule(|_| true, Refusal::RoomNotFound);
+        if let Some(room) = self.id {
+            self.tell_all(Outgoing::RoomEnded { room, by }, &mut effects);
+        }
+        for Joined { user, .. } in self.present() {
+            let others = self.peers_that(|peer| peer.user().is_some_and(|other| other != user));
+            if !others.is_empty() {
+                let event = Outgoing::UserDisconnected(user, DisconnectReason::RoomEnded);
+                effects.push(Effect::Emit { to: others, event });
+            }
+        }
+        for id in self.peers_that(Peer::is_joined) {
+            self.put_out(id, &mut effects);
+        }
+        effects
+    }
+
+    fn remove_user(&mut self, user: UserId, by: UserId) -> Vec<Effect<'static>> {
+        let mut effects = Vec::new();
+        self.overrule(|asking| asking == user, Refusal::Removed);
+        for id in self.peers_that(|peer| peer.user() == Some(user)) {
+            if let Some(room) = self.id {
+                effects.push(Effect::Emit { to: vec![id], event: Outgoing::Removed { room, by } });
+            }
+            self.put_out(id, &mut effects);
+            self.tell_all(Outgoing::UserDisconnected(user, DisconnectReason::Removed), &mut effects);
+        }
+        effects
+    }
+
+    /// Who is connected goes on outside the room; who is held has nothing to come back to.
+    fn put_out(&mut self, id: PeerId, effects: &mut Vec<Effect<'static>>) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        peer.joined = None;
+        if peer.held_until.is_some() {
+            self.peers.remove(&id);
+            effects.push(Effect::Forget(id));
+        } else {
+            effects.push(Effect::Store(id));
+        }
+    }
+
+    fn overrule(&mut self, concerns: impl Fn(UserId) -> bool, refusal: Refusal) {
+        let concerned = self.asked.values_mut().filter(|asked| concerns(asked.user));
+        concerned.for_each(|asked| asked.overruled = Some(refusal));
+    }
+}

@@ -1,0 +1,137 @@
+//! What a host does to its room: end it, name it, remove and readmit people, lock it.
+//!
+//! That the caller is the host is asked by the store in the step that changes the room, so that no handler
+//! can forget it and no race can come between. Then the Room object is told, for the sake of those who are
+//! in the room and of those whose admission the store has just granted.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use serde::Serialize;
+use zetra_domain::{Fields, Invalid, Room, RoomChange, RoomId, RoomName, UserId};
+use zetra_signalling::HostAction;
+use zetra_store::RoomChanged;
+
+use crate::{
+    error::ApiError,
+    extract::{Caller, JsonBody, RoomPath, UnusedBody},
+    state::App,
+};
+
+#[derive(Serialize)]
+pub struct Changed {
+    message: &'static str,
+    room: Room,
+}
+
+type Answer = Result<Json<Changed>, ApiError>;
+
+pub async fn end(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    RoomPath(room): RoomPath,
+    _: UnusedBody,
+) -> Answer {
+    change(&app, &caller, room, RoomChange::End, "Room ended successfully").await
+}
+
+pub async fn rename(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    RoomPath(room): RoomPath,
+    JsonBody(body): JsonBody,
+) -> Answer {
+    let name = body.text("name")?.map(RoomName::parse).transpose()?;
+    change(&app, &caller, room, RoomChange::Rename(name), "Room updated successfully").await
+}
+
+pub async fn kick(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    RoomPath(room): RoomPath,
+    JsonBody(body): JsonBody,
+) -> Answer {
+    let user = named(&body)?;
+    if user == caller.id() {
+        return Err(Invalid::field("userId", "You cannot remove yourself").into());
+    }
+    change(&app, &caller, room, RoomChange::Remove(user), "User removed successfully").await
+}
+
+pub async fn readmit(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    RoomPath(room): RoomPath,
+    JsonBody(body): JsonBody,
+) -> Answer {
+    let user = named(&body)?;
+    change(&app, &caller, room, RoomChange::Readmit(user), "User readmitted successfully").await
+}
+
+pub async fn lock(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    RoomPath(room): RoomPath,
+    _: UnusedBody,
+) -> Answer {
+    change(&app, &caller, room, RoomChange::Lock, "Room locked successfully").await
+}
+
+pub async fn unlock(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    RoomPath(room): RoomPath,
+    _: UnusedBody,
+) -> Answer {
+    change(&app, &caller, room, RoomChange::Unlock, "Room unlocked successfully").await
+}
+
+fn named(body: &Fields) -> Result<UserId, Invalid> {
+    let [user] = body.required(["userId"], "User ID is required")?;
+    user.parse().map_err(|_| Invalid::field("userId", "Invalid user ID"))
+}
+
+async fn change(
+    app: &App,
+    caller: &Caller,
+    room: RoomId,
+    change: RoomChange,
+    message: &'static str,
+) -> Answer {
+    let by = caller.id();
+    let changed = app.store().change_room(room, by, &change).await?;
+    let action = match (&change, &changed) {
+        (_, RoomChanged::NotHost) => None,
+        // Where it was so already the one who made it so may have failed to tell.
+        (RoomChange::End, RoomChanged::Changed(_)) => Some(HostAction::End { by }),
+        (RoomChange::End, RoomChanged::NotFound) => {
+            has_ended(app, room, by).await?.then_some(HostAction::End { by })
+        }
+        (RoomChange::Remove(user), RoomChanged::Changed(_) | RoomChanged::NotConcerned) => {
+            Some(HostAction::Remove { user: *user, by })
+        }
+        // The rest concerns nobody who is in, and whoever comes is told by the store.
+        _ => None,
+    };
+    if let Some(action) = action {
+        app.services.rooms.host_acts(room, action).await?;
+    }
+    match changed {
+        RoomChanged::Changed(changed) => {
+            tracing::info!(%room, host = %by, ?change, "a room was changed by its host");
+            Ok(Json(Changed { message, room: changed }))
+        }
+        RoomChanged::NotFound => Err(ApiError::RoomNotFound("Room not found or inactive")),
+        RoomChanged::NotHost => Err(ApiError::NotHost),
+        RoomChanged::NotConcerned => Err(ApiError::UserNotFound(match change {
+            RoomChange::Readmit(_) => "User was not removed from this room",
+            _ => "User is not in this room",
+        })),
+    }
+}
+
+/// Whether it is a room of that host that is over.
+async fn has_ended(app: &App, room: RoomId, host: UserId) -> Result<bool, ApiError> {
+    let found = app.store().room(room).await?;
+    Ok(found.is_some_and(|found| !found.room.active && found.room.host == host))
+}
