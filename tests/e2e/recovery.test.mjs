@@ -246,7 +246,7 @@ for (const way of [WAYS.room, WAYS.stock]) describe(`who comes back too late to 
     bob.taken();
     ann.cut();
     await ann.next("(disconnect)");
-    assert.deepEqual(await bob.next("user-disconnected"), [people[0].id]);
+    assert.deepEqual(await bob.next("user-disconnected"), [people[0].id, "lost"]);
     assert.deepEqual(await bob.next("user-connected"), [people[0].id]);
     assert.deepEqual(await ann.next("(connect)"), [], "not recovered");
     assert.deepEqual(await ann.next("existing-users"), [[people[1].id]]);

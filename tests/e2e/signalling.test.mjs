@@ -42,7 +42,7 @@ for (const way of Object.values(WAYS)) describe(`signalling, ${way.name}`, () =>
     const { json } = await call(server, "GET", `/api/room/${room}`, { token: ann.token });
     assert.deepEqual(json.room.online, [ann.id, bob.id]);
     second.close();
-    assert.deepEqual(await first.next("user-disconnected"), [bob.id]);
+    assert.deepEqual(await first.next("user-disconnected"), [bob.id, "left"]);
     first.close();
   });
 
@@ -166,7 +166,7 @@ for (const way of Object.values(WAYS)) describe(`signalling, ${way.name}`, () =>
     const newer = await joined(server, room, people[0]);
     const [error] = await older.next("error");
     assert.equal(error.code, "replaced");
-    assert.deepEqual(await other.next("user-disconnected"), [people[0].id]);
+    assert.deepEqual(await other.next("user-disconnected"), [people[0].id, "replaced"]);
     assert.deepEqual(await other.next("user-connected"), [people[0].id]);
     assert.equal((await older.ask("offer", room, 1)).error.code, "not_in_room");
     newer.close();
@@ -207,7 +207,7 @@ for (const way of Object.values(WAYS)) describe(`signalling, ${way.name}`, () =>
     assert.deepEqual(await ann.ask("offer", room, 1), { ok: true }, "still in the first");
     assert.deepEqual(await bob.next("offer"), [1]);
     assert.deepEqual(await ann.ask("join-room", elsewhere), { ok: true, users: [] });
-    assert.deepEqual(await bob.next("user-disconnected"), [people[0].id]);
+    assert.deepEqual(await bob.next("user-disconnected"), [people[0].id, "left"]);
     assert.equal((await ann.ask("offer", room, 1)).error.code, "not_in_room");
     assert.deepEqual(await ann.ask("leave-room"), { ok: true });
     assert.deepEqual((await ann.ask("join-room", room)).users, [people[1].id]);
@@ -265,7 +265,7 @@ for (const way of Object.values(WAYS)) describe(`signalling, ${way.name}`, () =>
     const [error] = await brief.next("error");
     assert.equal(error.code, "token_expired");
     await brief.next("(disconnect)");
-    assert.deepEqual(await clients[1].next("user-disconnected"), [people[0].id]);
+    assert.deepEqual(await clients[1].next("user-disconnected"), [people[0].id, "token_expired"]);
     close();
   });
 
@@ -279,7 +279,7 @@ for (const way of Object.values(WAYS)) describe(`signalling, ${way.name}`, () =>
     });
     assert.equal((await clients[0].next("error"))[0].code, "token_revoked");
     await clients[0].next("(disconnect)");
-    assert.deepEqual(await clients[1].next("user-disconnected"), [ann.id]);
+    assert.deepEqual(await clients[1].next("user-disconnected"), [ann.id, "token_revoked"]);
     const kept = await joined(server, room, { ...ann, token: json.token });
     kept.close();
     close();
@@ -290,7 +290,7 @@ for (const way of Object.values(WAYS)) describe(`signalling, ${way.name}`, () =>
     await call(server, "DELETE", "/api/user/account", { token: people[0].token, body: { password: people[0].password } });
     assert.equal((await clients[0].next("error"))[0].code, "account_deleted");
     await clients[0].next("(disconnect)");
-    assert.deepEqual(await clients[1].next("user-disconnected"), [people[0].id]);
+    assert.deepEqual(await clients[1].next("user-disconnected"), [people[0].id, "account_deleted"]);
     const { json } = await call(server, "GET", `/api/room/${room}`, { token: people[1].token });
     assert.deepEqual([json.room.host, json.room.online], [people[1].id, [people[1].id]]);
     close();
@@ -299,12 +299,12 @@ for (const way of Object.values(WAYS)) describe(`signalling, ${way.name}`, () =>
   test("a lost connection is held, a goodbye is not", async () => {
     const { people, clients, room, close } = await gathering(3);
     clients[2].close();
-    assert.deepEqual(await clients[1].next("user-disconnected"), [people[2].id]);
+    assert.deepEqual(await clients[1].next("user-disconnected"), [people[2].id, "left"]);
     clients[0].cut();
     await clients[0].next("(disconnect)");
     const { json } = await call(server, "GET", `/api/room/${room}`, { token: people[1].token });
     assert.deepEqual(json.room.online, [people[0].id, people[1].id], "still there, nobody was told");
-    assert.deepEqual(await clients[1].next("user-disconnected"), [people[0].id]);
+    assert.deepEqual(await clients[1].next("user-disconnected"), [people[0].id, "lost"]);
     close();
   });
 

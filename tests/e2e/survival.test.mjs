@@ -30,7 +30,7 @@ describe("survival", () => {
     assert.match(after.id, /-1$/, "it counts from one again: the memory was gone");
     const late = await joined(server, room, ann);
     assert.equal((await first.next("error"))[0].code, "replaced", "it knew who was there");
-    assert.deepEqual(await second.next("user-disconnected"), [ann.id]);
+    assert.deepEqual(await second.next("user-disconnected"), [ann.id, "replaced"]);
     for (const client of [first, second, late]) client.close();
     await server.stop();
   });
@@ -71,7 +71,7 @@ describe("survival", () => {
     second.taken();
     first.socket.io.engine.close();
     await first.next("(disconnect)");
-    assert.deepEqual(await second.next("user-disconnected"), [ann.id], "an alarm does it, no client");
+    assert.deepEqual(await second.next("user-disconnected"), [ann.id, "lost"], "an alarm does it, no client");
     second.close();
     await server.stop();
   });
@@ -84,7 +84,7 @@ describe("survival", () => {
     second.taken();
     // A paused socket reads no ping and so sends no pong.
     first.socket.io.engine.transport.ws._socket.pause();
-    assert.deepEqual(await second.next("user-disconnected"), [ann.id]);
+    assert.deepEqual(await second.next("user-disconnected"), [ann.id, "lost"]);
     assert.deepEqual(await second.ask("media-state", { roomId: room, audio: true }), { ok: true }, "who answers stays");
     second.close();
     first.close();

@@ -174,13 +174,17 @@ impl RoomApplication {
         gone.into_iter().for_each(|peer| self.forget_one_lost(peer, out));
     }
 
-    /// What is said to nobody who has joined, a refused join for instance, has no offset and is not kept:
-    /// there is nothing to recover, here, and maybe something elsewhere.
+    /// An error that is said to nobody who has joined, a refused join for instance, has no offset and is not
+    /// kept: there is nothing to recover, here, and maybe something elsewhere.
     fn emit<'a>(&mut self, to: &[PeerId], event: &Outgoing<'a>, now: i64, out: &mut Out<'a>) {
         let is_member = |peer: &PeerId| self.room.peer(*peer).is_some_and(Peer::is_joined);
-        // A flood of refusals is not worth keeping.
-        let is_flood = matches!(event, Outgoing::Error { refusal: Refusal::RateLimited, .. });
-        let is_kept = !is_flood && to.iter().any(is_member);
+        let is_kept = match event {
+            // A flood of refusals is not worth keeping.
+            Outgoing::Error { refusal: Refusal::RateLimited, .. } => false,
+            Outgoing::Error { .. } => to.iter().any(is_member),
+            // Who is told of its own removal was in the room a moment ago.
+            _ => true,
+        };
         let offset = is_kept.then(|| self.log.next_offset());
         let emission = offset::emission(event, offset.as_deref());
         let (mut sockets, mut sessions) = (Vec::with_capacity(to.len()), Vec::new());

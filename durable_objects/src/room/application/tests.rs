@@ -16,6 +16,8 @@ use crate::{
     exchange::{FromSession, Joining, Recovering},
 };
 
+mod host;
+
 const NOW: i64 = 1_700_000_000_000;
 
 type Room = Server<SocketIo<RoomApplication>>;

@@ -1,0 +1,126 @@
+//! What a host does reaches everybody, by whichever way they are connected, and those who might come back.
+
+use super::*;
+
+impl Line {
+    fn host_removes(&mut self, user: usize) {
+        let (user, by, now) = (self.users[user], self.users[0], self.now);
+        self.act(|room| room.host_acts(HostAction::Remove { user, by }, now));
+    }
+
+    fn host_ends(&mut self) {
+        let (by, now) = (self.users[0], self.now);
+        self.act(|room| room.host_acts(HostAction::End { by }, now));
+    }
+}
+
+/// `42["<event>",{…}]` as the host did it.
+fn told(line: &Line, event: &str, reason: &str) -> String {
+    let by = line.users[0];
+    format!(r#"42["{event}",{{"roomId":"{}","by":"{by}","reason":"{reason}"}}]"#, room_id())
+}
+
+#[test]
+fn who_is_removed_is_told_and_nothing_of_it_stays() {
+    let mut line = Line::new(SocketAuth::Required);
+    let (ann, bob) = (line.enters(0), line.enters(1));
+    line.heard.clear();
+    line.host_removes(1);
+    let frame = line.heard(bob).remove(0);
+    let (event, offset) = split(&frame);
+    assert_eq!(event, told(&line, "removed", "removed_by_host"));
+    assert!(!offset.is_empty(), "the room said it");
+    let gone = format!(r#"42["user-disconnected","{}","removed"]"#, line.users[1]);
+    assert_eq!(line.events(ann), [gone]);
+    assert_eq!(line.stored.keys().copied().collect::<Vec<_>>(), [0]);
+    line.sleeps();
+    line.says(bob, &format!(r#"42["offer","{}",1]"#, room_id()));
+    assert!(line.events(bob)[0].contains("not_in_room"), "after a sleep too");
+}
+
+#[test]
+fn who_is_removed_through_a_session_object_is_its_own_again() {
+    let mut line = Line::new(SocketAuth::Required);
+    line.enters(0);
+    line.joins_from("s", 1);
+    line.delivered();
+    line.host_removes(1);
+    let delivered = line.delivered();
+    let [(first, Delivery::Frame { frame, .. }), (second, Delivery::Left)] = &delivered[..] else {
+        panic!("told, then left: {delivered:?}")
+    };
+    assert_eq!((first.as_str(), second.as_str()), ("s", "s"));
+    assert_eq!(split(frame).0, told(&line, "removed", "removed_by_host"));
+    assert_eq!(line.stored.len(), 1);
+}
+
+#[test]
+fn who_was_lost_and_is_removed_neither_recovers_nor_joins_again_by_itself() {
+    for hold_is_over in [false, true] {
+        let mut line = Line::new(SocketAuth::Required);
+        let (ann, bob, pid, offset) = couple(&mut line);
+        line.closes(ann, None);
+        if hold_is_over {
+            line.lives(&[bob], 10_000);
+        }
+        line.heard.clear();
+        line.host_removes(0);
+        let left = format!(r#"42["user-disconnected","{}","removed"]"#, line.users[0]);
+        assert_eq!(line.events(bob), if hold_is_over { vec![] } else { vec![left] });
+        assert_eq!(line.stored.len(), 1, "{hold_is_over}");
+        line.sleeps();
+        let again = returns(&mut line, 0, &pid, &offset);
+        line.answer_all();
+        let heard = line.heard(again);
+        assert!(heard.len() == 1 && !heard[0].contains(&pid), "a new client: {heard:?}");
+        assert_eq!(line.application().online(), [line.users[1]]);
+    }
+}
+
+#[test]
+fn an_ended_room_leaves_nothing_behind() {
+    let mut line = Line::new(SocketAuth::Required);
+    let (ann, bob) = (line.enters(0), line.enters(1));
+    line.joins_from("s", 2);
+    let lost = line.enters(3);
+    line.closes(lost, None);
+    line.says(ann, &format!(r#"42["offer","{}",1]"#, room_id()));
+    line.heard.clear();
+    line.delivered();
+    line.host_ends();
+    let ended = told(&line, "room-ended", "ended_by_host");
+    for link in [ann, bob] {
+        assert_eq!(line.events(link)[0], ended);
+    }
+    let delivered = line.delivered();
+    let Some((_, Delivery::Frame { frame, .. })) = delivered.first() else { panic!("{delivered:?}") };
+    assert_eq!(split(frame).0, ended);
+    assert!(matches!(delivered.last(), Some((_, Delivery::Left))));
+    assert!(line.stored.is_empty() && line.log.is_empty(), "everything is deleted");
+    assert_eq!(line.closed, [], "the connections go on");
+    line.host_ends();
+    assert_eq!((line.heard(ann), line.delivered()), (vec![], vec![]), "twice is once");
+}
+
+#[test]
+fn an_answer_of_the_store_that_is_older_than_the_removal_does_not_count() {
+    let mut line = Line::new(SocketAuth::Required);
+    line.enters(0);
+    let bob = line.opens(None);
+    let token = line.token(1);
+    line.says(bob, &format!(r#"40{{"token":"{token}"}}"#));
+    line.answer_all();
+    line.heard.clear();
+    line.says(bob, &format!(r#"420["join-room","{}"]"#, room_id()));
+    line.host_removes(1);
+    // The store read its row before the host changed it.
+    line.answer_all();
+    let heard = line.heard(bob);
+    assert!(heard[0].starts_with("430[{\"ok\":false") && heard[0].contains("\"removed\""), "{heard:?}");
+    line.says(bob, &format!(r#"421["join-room","{}"]"#, room_id()));
+    line.answer_all();
+    assert!(
+        line.heard(bob).iter().any(|frame| frame.starts_with("431[{\"ok\":true")),
+        "readmitted meanwhile"
+    );
+}
