@@ -72,7 +72,7 @@ pub async fn end(
     let now = app.now();
     let end = body.date("endTime")?.unwrap_or(now);
     match app.store().end_call(app.new_call_log_id(), room, caller.id(), end, now).await? {
-        Ended::Ended(call_log) => Ok(Json(One { call_log })),
+        Ended::Ended(call_log) | Ended::AsItIs(call_log) => Ok(Json(One { call_log })),
         Ended::BeforeStart => Err(before_start().into()),
         Ended::NotActive => Err(ApiError::CallLogNotFound),
         Ended::NotInCall => Err(ApiError::NotInCall),

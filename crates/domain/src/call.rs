@@ -7,9 +7,9 @@
 //! | what it covers | `[start, end]` when over, `[start, since + 24 h)` while open |
 //! | as of now | an open log whose `since` is 24 h ago or more is over, and its end is `since`; nobody has to write that |
 //! | same call | the same room, somebody in common, less than 60 s between what they cover; a report counts as the log that it makes |
-//! | joining | the earlier start, everybody, and of two states the later; over is the later of two at the same time |
+//! | joining | the earlier start, everybody, and of two states the later; over is the later of two at the same time. Where the room itself kept one of the two, start and state are the room's alone |
 //! | which stays | the log made first, with its caller and receiver |
-//! | `/end` | over at the time that is told, or at `since` if that is later: somebody of the call says that it is over |
+//! | `/end` | what the room keeps is answered as it is, until ten minutes after its end; else it is over at the time that is told, or at `since` if that is later: somebody of the call says that it is over |
 //! | duration | whole seconds from start to end, 0 while open |
 //!
 //! So a report of an earlier part of a call never ends what runs now; a redial within a minute reopens; a late
@@ -130,6 +130,8 @@ pub struct CallLog<P = UserId> {
     pub participants: Vec<UserId>,
     pub start: Timestamp,
     pub state: CallState,
+    /// The room saw the call: its times are not a client's to tell.
+    pub kept_by_room: bool,
 }
 
 /// A person in a list of calls.
@@ -159,8 +161,8 @@ impl<P> CallLog<P> {
 
     /// The same log with its two people told in another way.
     pub fn with_people<Q>(self, caller: Q, receiver: Q) -> CallLog<Q> {
-        let Self { id, room, participants, start, state, .. } = self;
-        CallLog { id, caller, receiver, room, participants, start, state }
+        let Self { id, room, participants, start, state, kept_by_room, .. } = self;
+        CallLog { id, caller, receiver, room, participants, start, state, kept_by_room }
     }
 }
 
@@ -175,6 +177,7 @@ impl CallLog {
             room: call.room,
             participants: call.participants,
             start: call.start,
+            kept_by_room: false,
         }
     }
 
@@ -202,9 +205,18 @@ impl CallLog {
                 self.participants.push(*user);
             }
         }
-        self.start = self.start.min(other.start);
-        self.state = self.state.max(other.state);
+        (self.start, self.state) = match (self.kept_by_room, other.kept_by_room) {
+            (true, false) => (self.start, self.state),
+            (false, true) => (other.start, other.state),
+            (true, true) | (false, false) => (self.start.min(other.start), self.state.max(other.state)),
+        };
+        self.kept_by_room |= other.kept_by_room;
         self
+    }
+
+    /// Whether the room ended it so lately that who ends it now is told how it ended.
+    pub fn was_just_ended_by_room(&self, now: Timestamp) -> bool {
+        self.kept_by_room && self.end().is_some_and(|end| now.since(end) < limits::ENDED_CALL_MS)
     }
 
     /// This call, ended by somebody in it; `None` when `end` is before it began.

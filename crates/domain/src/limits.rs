@@ -13,6 +13,8 @@ pub const PASSWORD_ATTEMPT_CHARS: usize = 1_024;
 pub const TOKEN_DAYS: i64 = 7;
 /// People who may be registered in one room over REST.
 pub const ROOM_PARTICIPANTS: usize = 1_000;
+/// Milliseconds in which a call that its room ended can still be asked for by ending it.
+pub const ENDED_CALL_MS: i64 = 10 * 60 * 1_000;
 /// Unicode code points of a room's name.
 pub const ROOM_NAME_CHARS: usize = 80;
 /// Active rooms of one user that learn of dead tokens: the newest. An object keeps their ids in one value of at

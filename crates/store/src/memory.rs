@@ -15,7 +15,8 @@ use zetra_domain::{
 
 use crate::{
     Account, Admission, Ended, Join, Membership, NewUser, ProfileUpdate, Recorded, RoomChanged, Store,
-    StoreError, Taken, calls,
+    StoreError, Taken,
+    calls::{self, Change},
 };
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -54,6 +55,13 @@ impl Tables {
 
     fn calls_in(&self, room: RoomId) -> Vec<CallLog> {
         self.calls.values().filter(|log| log.room == room).cloned().collect()
+    }
+
+    fn join_call(&mut self, report: CallLog, now: Timestamp) -> Change {
+        let change = calls::join(report.clone(), self.calls_in(report.room), now);
+        self.calls.retain(|id, _| !change.removed.contains(id));
+        self.calls.insert(change.log.id, change.log.clone());
+        change
     }
 
     fn calls_with(&self, user: UserId, now: Timestamp) -> impl Iterator<Item = CallLog> {
@@ -251,10 +259,18 @@ impl Store for MemoryStore {
             Ok(report) => report,
             Err(refusal) => return Ok(refusal),
         };
-        let change = calls::join(report, tables.calls_in(call.room), now);
-        tables.calls.retain(|id, _| !change.removed.contains(id));
-        tables.calls.insert(change.log.id, change.log.clone());
-        Ok(change.into())
+        Ok(tables.join_call(report, now).into())
+    }
+
+    async fn record_room_call(
+        &self,
+        _write: CallLogId,
+        log: &CallLog,
+        now: Timestamp,
+    ) -> Result<Option<CallLog>> {
+        let mut tables = self.tables();
+        let is_there = tables.rooms.contains_key(&log.room);
+        Ok(is_there.then(|| tables.join_call(log.clone(), now).log))
     }
 
     async fn end_call(

@@ -90,6 +90,8 @@ pub enum Recorded {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
     Ended(CallLog),
+    /// The room keeps it: it runs on, or ended a short while ago.
+    AsItIs(CallLog),
     BeforeStart,
     NotActive,
     NotInCall,
@@ -161,6 +163,14 @@ pub trait Store: Send + Sync {
     /// Records a call under `id`, or merges it into the log of the same call. The rules are told in the
     /// domain's module of calls.
     async fn record_call(&self, id: CallLogId, call: &Call, now: Timestamp) -> Result<Recorded>;
+    /// Records what a room saw of a call: the log as the room has it, whoever of its people is still there. The
+    /// log that became of it, or `None` where there is no such room. `write` names this write.
+    async fn record_room_call(
+        &self,
+        write: CallLogId,
+        log: &CallLog,
+        now: Timestamp,
+    ) -> Result<Option<CallLog>>;
     /// Ends the active call of `user` in `room`. `write` names this write.
     async fn end_call(
         &self,

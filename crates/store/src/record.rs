@@ -4,7 +4,7 @@
 //! Fields have the documents' names, `createdAt`; a row has a column for each, `created_at`. What was added after
 //! the Node backend may be absent from its documents: a user's `tokenVersion` and `keptToken`, a room's
 //! `name`, `host` (then the first participant), `active`, `locked` and `removed`, a log's `participants` (then caller and
-//! receiver) and `openSince` (then its start).
+//! receiver), `openSince` (then its start) and `keptByRoom`.
 
 use std::str::FromStr;
 
@@ -117,6 +117,7 @@ pub(crate) fn call_log(record: &impl Record) -> Result<CallLog> {
         participants: record.optional_ids("participants")?.unwrap_or_else(|| vec![caller, receiver]),
         start,
         state: CallState::stored(start, end, record.optional_time("openSince")?),
+        kept_by_room: record.optional_bool("keptByRoom")?.unwrap_or(false),
     })
 }
 
@@ -179,7 +180,7 @@ pub(crate) fn room_fields(room: &Room) -> Fields<'_, 7> {
     ]
 }
 
-pub(crate) fn call_log_fields(log: &CallLog) -> Fields<'_, 9> {
+pub(crate) fn call_log_fields(log: &CallLog) -> Fields<'_, 10> {
     [
         ("_id", Written::Id(log.id.to_string())),
         ("callerId", Written::Id(log.caller.to_string())),
@@ -190,5 +191,6 @@ pub(crate) fn call_log_fields(log: &CallLog) -> Fields<'_, 9> {
         ("endTime", Written::Time(log.end())),
         ("openSince", Written::Time(log.state.open_since())),
         ("duration", Written::Integer(log.duration())),
+        ("keptByRoom", Written::Bool(log.kept_by_room)),
     ]
 }

@@ -49,11 +49,12 @@ pub(crate) fn report(
 
 /// Joins a report with every log of its call, and with every log that is of the same call then.
 ///
-/// The earliest first: a report without an end belongs to the call that it falls into, and only if there is
+/// Those that the room keeps come before others, as their times are the call's: what clients say of it
+/// cannot make one call of two. Then the earliest first: a report without an end belongs to the call that it falls into, and only if there is
 /// none to the next one.
 pub(crate) fn join(report: CallLog, logs: impl IntoIterator<Item = CallLog>, now: Timestamp) -> Change {
     let mut others: Vec<CallLog> = logs.into_iter().map(|log| log.as_of(now)).collect();
-    others.sort_by_key(|log| (log.start, log.id));
+    others.sort_by_key(|log| (!log.kept_by_room, log.start, log.id));
     let (mut joined, mut parts) = (report, Vec::new());
     while let Some(at) = others.iter().position(|log| log.is_same_call(&joined)) {
         let part = others.remove(at);
@@ -67,7 +68,7 @@ pub(crate) fn join(report: CallLog, logs: impl IntoIterator<Item = CallLog>, now
     Change { log: first.joined_with(&joined), removed, is_new: false }
 }
 
-/// The log that `user` ends at `at`, over; or why none is. `logs` are logs of the room.
+/// The log that `user` ends at `at`, over; or why none is. What the room keeps stays as it is. `logs` are logs of the room.
 pub(crate) fn end(
     user: UserId,
     at: Timestamp,
@@ -76,12 +77,18 @@ pub(crate) fn end(
     logs: impl IntoIterator<Item = CallLog>,
 ) -> Result<CallLog, Ended> {
     let at = at.min(now).max(created_at);
-    let open: Vec<_> = logs.into_iter().map(|log| log.as_of(now)).filter(|log| log.end().is_none()).collect();
-    let mine = open.iter().filter(|log| log.participants.contains(&user));
-    match mine.max_by_key(|log| log.start) {
+    let logs: Vec<_> = logs.into_iter().map(|log| log.as_of(now)).collect();
+    let is_mine = |log: &&CallLog| log.participants.contains(&user);
+    let (open, over): (Vec<_>, Vec<_>) = logs.iter().partition(|log| log.end().is_none());
+    let just_ended = over.into_iter().filter(|log| is_mine(log) && log.was_just_ended_by_room(now));
+    match open.iter().copied().filter(is_mine).max_by_key(|log| log.start) {
+        Some(log) if log.kept_by_room => Err(Ended::AsItIs(log.clone())),
         Some(log) => log.ended_at(at).ok_or(Ended::BeforeStart),
-        None if open.is_empty() => Err(Ended::NotActive),
-        None => Err(Ended::NotInCall),
+        None => Err(match just_ended.max_by_key(|log| log.start) {
+            Some(log) => Ended::AsItIs(log.clone()),
+            None if open.is_empty() => Ended::NotActive,
+            None => Ended::NotInCall,
+        }),
     }
 }
 

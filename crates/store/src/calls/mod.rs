@@ -43,7 +43,8 @@ pub(crate) struct Found<G> {
 pub(crate) struct FoundOpen<G> {
     pub(crate) created_at: Timestamp,
     pub(crate) guard: G,
-    /// Open logs of the room: at least the one of the user and, if there is none, another one if there is.
+    /// Open logs of the room and those that it ended itself a short while ago: at least the user's last one that
+    /// is open, the last one that is over and, if there is none of the first, another open one if there is.
     pub(crate) logs: Vec<CallLog>,
 }
 
@@ -69,17 +70,50 @@ pub(crate) trait CallTable: Sync {
     async fn write(&self, write: CallLogId, guard: &Self::Guard, change: &Change) -> Result<bool>;
 }
 
+/// A client's report.
 pub(crate) async fn record(
     table: &impl CallTable,
     id: CallLogId,
     call: &Call,
     now: Timestamp,
 ) -> Result<Recorded> {
-    let mut reach = Reach::of_report(&CallLog::new(id, call.clone()));
+    let judge = |found: &Found<_>| report(id, call, now, found.room.as_ref(), &found.known);
+    record_as(table, id, call, judge, now).await
+}
+
+/// A room's own report: nobody has to be asked whether it is true.
+pub(crate) async fn record_of_room(
+    table: &impl CallTable,
+    write: CallLogId,
+    log: &CallLog,
+    now: Timestamp,
+) -> Result<Option<CallLog>> {
+    let (participants, end) = (log.participants.clone(), log.end());
+    let CallLog { caller, receiver, room, start, .. } = *log;
+    let call = Call { room, caller, receiver, participants, start, end };
+    let judge = |found: &Found<_>| match found.room {
+        Some(_) => Ok(log.clone()),
+        None => Err(Recorded::RoomNotFound),
+    };
+    Ok(match record_as(table, write, &call, judge, now).await? {
+        Recorded::Created(log) | Recorded::Merged(log) => Some(log),
+        _ => None,
+    })
+}
+
+/// `write` names this write; `judge` makes the report's own log, or says why it is refused.
+async fn record_as<T: CallTable>(
+    table: &T,
+    write: CallLogId,
+    call: &Call,
+    judge: impl Fn(&Found<T::Guard>) -> std::result::Result<CallLog, Recorded>,
+    now: Timestamp,
+) -> Result<Recorded> {
+    let mut reach = Reach::of_report(&CallLog::new(write, call.clone()));
     let mut seen = Seen { guard: None, logs: BTreeMap::new() };
     for attempt in 1..=ATTEMPTS {
         let found = table.read(call, &reach).await?;
-        let report = match report(id, call, now, found.room.as_ref(), &found.known) {
+        let report = match judge(&found) {
             Ok(report) => report,
             Err(refusal) => return Ok(refusal),
         };
@@ -90,13 +124,14 @@ pub(crate) async fn record(
         let complete = read.covers(&needed);
         if !complete && needed != reach && attempt < ATTEMPTS {
             reach = needed;
-        } else if table.write(id, &found.guard, &change).await? {
+        } else if table.write(write, &found.guard, &change).await? {
             return if complete { Ok(change.into()) } else { Err(incomplete()) };
         }
     }
     Err(contention())
 }
 
+/// Ends a client's call.
 pub(crate) async fn end_call(
     table: &impl CallTable,
     write: CallLogId,

@@ -13,7 +13,7 @@ use std::collections::HashSet;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use zetra_domain::{Call, CallLog, CallLogId, RoomId, Timestamp, UserId};
+use zetra_domain::{Call, CallLog, CallLogId, RoomId, Timestamp, UserId, limits};
 
 use super::{
     CALLS, MongoStore, ROOMS, Result, USERS,
@@ -28,7 +28,7 @@ use crate::{
     record::{Record, call_log, call_log_fields, room},
 };
 
-/// Open logs that are read to end one of them. One is enough, but the pending write may be about it.
+/// Logs that are read to end one of them. One is enough, but the pending write may be about it.
 const MOST_OPEN: usize = 10;
 /// Logs before a time that are read beyond one for each person.
 const SPARE: usize = 8;
@@ -69,6 +69,11 @@ impl<H: Http> CallTable for MongoStore<H> {
             "endTime": null,
             "$or": [{ "openSince": { "$gt": forgotten } }, { "openSince": null, "startTime": { "$gt": forgotten } }],
         });
+        let just_ended = json!({
+            "roomId": id.to_string(),
+            "endTime": { "$gt": date(now.plus_millis(-limits::ENDED_CALL_MS)) },
+            "keptByRoom": true,
+        });
         let user = object_id(user);
         let mine = json!({ "$or": [
             { "$in": [user, { "$ifNull": ["$participants", []] }] },
@@ -76,7 +81,7 @@ impl<H: Http> CallTable for MongoStore<H> {
             { "$eq": ["$receiverId", user] },
         ] });
         let logs = vec![
-            json!({ "$match": open }).into(),
+            json!({ "$match": { "$or": [open, just_ended] } }).into(),
             json!({ "$addFields": { "mine": mine } }).into(),
             Stage::sort(&[("mine", -1), ("startTime", -1)]),
             json!({ "$limit": MOST_OPEN }).into(),

@@ -219,6 +219,15 @@ impl<H: Http> Store for MongoStore<H> {
         crate::calls::record(self, id, call, now).await
     }
 
+    async fn record_room_call(
+        &self,
+        write: CallLogId,
+        log: &CallLog,
+        now: Timestamp,
+    ) -> Result<Option<CallLog>> {
+        crate::calls::record_of_room(self, write, log, now).await
+    }
+
     async fn end_call(
         &self,
         write: CallLogId,

@@ -26,7 +26,7 @@ macro_rules! select_calls {
     ($($more:literal)?) => {
         concat!(
             "SELECT c.id, c.room_id, c.caller_id, c.receiver_id, c.participants, c.start_time, c.end_time,
-               c.open_since ",
+               c.open_since, c.kept_by_room ",
             $($more)?
         )
     };
@@ -63,7 +63,7 @@ impl<S: Sql> CallTable for SqliteStore<S> {
         user: UserId,
         now: Timestamp,
     ) -> Result<Option<FoundOpen<String>>> {
-        let [room, logs] = self
+        let [room, open, last] = self
             .batch([
                 statement("SELECT created_at, calls_revision FROM rooms WHERE room_id = ?1", [room.into()]),
                 statement(
@@ -76,13 +76,21 @@ impl<S: Sql> CallTable for SqliteStore<S> {
                     ),
                     [room.into(), user.into(), last_forgotten(now).into()],
                 ),
+                // As logs of one person in one room never touch, it is also the one that was over last.
+                statement(
+                    select_calls!(
+                        "FROM call_participants p JOIN call_logs c ON c.id = p.call_id
+                         WHERE p.room_id = ?1 AND p.user_id = ?2 ORDER BY p.start_time DESC LIMIT 1"
+                    ),
+                    [room.into(), user.into()],
+                ),
             ])
             .await?;
         let Some(room) = room.first() else { return Ok(None) };
         Ok(Some(FoundOpen {
             created_at: room.time("createdAt")?,
             guard: room.text("callsRevision")?,
-            logs: logs.iter().map(record::call_log).collect::<Result<_>>()?,
+            logs: open.iter().chain(&last).map(record::call_log).collect::<Result<_>>()?,
         }))
     }
 
@@ -101,12 +109,13 @@ impl<S: Sql> CallTable for SqliteStore<S> {
                 ),
                 statement(
                     "INSERT INTO call_logs (id, caller_id, receiver_id, room_id, participants, start_time,
-                       end_time, open_since, duration)
-                     SELECT ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11
+                       end_time, open_since, duration, kept_by_room)
+                     SELECT ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12
                      FROM rooms WHERE room_id = ?1 AND calls_revision = ?2
                      ON CONFLICT (id) DO UPDATE SET participants = excluded.participants,
                        start_time = excluded.start_time, end_time = excluded.end_time,
-                       open_since = excluded.open_since, duration = excluded.duration",
+                       open_since = excluded.open_since, duration = excluded.duration,
+                       kept_by_room = excluded.kept_by_room",
                     with(guarded(), values(record::call_log_fields(log))),
                 ),
                 statement(

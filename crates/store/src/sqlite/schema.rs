@@ -30,7 +30,8 @@ macro_rules! migrations {
 }
 
 /// In the order of their numbers.
-const MIGRATIONS: &[Migration] = migrations!["0001_schema.sql", "0002_open_calls.sql", "0003_hosts.sql"];
+const MIGRATIONS: &[Migration] =
+    migrations!["0001_schema.sql", "0002_open_calls.sql", "0003_hosts_and_kept_calls.sql"];
 
 /// To the letter as wrangler has it.
 const CREATE_JOURNAL: &str = "CREATE TABLE IF NOT EXISTS \"d1_migrations\"(

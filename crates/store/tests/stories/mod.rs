@@ -3,6 +3,7 @@
 mod accounts;
 mod calls;
 mod hosts;
+mod room_calls;
 mod rooms;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use zetra_store::*;
 pub use accounts::*;
 pub use calls::*;
 pub use hosts::*;
+pub use room_calls::*;
 pub use rooms::*;
 
 /// Calls a macro with the names of all stories.
@@ -38,6 +40,11 @@ macro_rules! every_story {
             an_ended_room_is_over_for_everybody,
             of_a_removal_and_a_join_at_once_the_removal_stays,
             rights_pass_on_with_the_host,
+            what_a_room_and_its_clients_say_of_one_call_is_one_log_in_whatever_order,
+            a_call_that_its_room_keeps_is_ended_by_the_room,
+            a_client_cannot_make_one_call_of_two_that_the_room_kept,
+            a_redial_within_a_minute_is_the_same_call,
+            a_room_tells_of_people_who_are_gone,
             a_deleted_account_leaves_its_rooms_and_its_name_is_gone,
             two_reports_of_one_call_make_one_log,
             reports_at_the_same_time_make_one_log,

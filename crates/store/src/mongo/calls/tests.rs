@@ -30,6 +30,7 @@ impl World {
 
     fn log(&mut self, start: i64, end: i64) -> CallLog {
         CallLog {
+            kept_by_room: false,
             id: self.ids.call_log(at(0)),
             caller: self.ann,
             receiver: self.bob,
