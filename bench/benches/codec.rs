@@ -94,7 +94,15 @@ fn room_of_two() -> (Server<SocketIo<RoomApplication>>, [LinkId; 2]) {
     let log = LogLimits { max_events: 512, max_bytes: 1_000_000, max_total_bytes: 4_000_000 };
     let authenticator = Authenticator { token_key: key(), socket_auth: SocketAuth::Required };
     let guests = GuestLimits { per_address: 32, per_user: 4, total: 256 };
-    let settings = RoomSettings { authenticator, limits, log, rejoin: 0, guests, new_id: || "id".to_owned() };
+    let settings = RoomSettings {
+        authenticator,
+        limits,
+        log,
+        rejoin: 0,
+        guests,
+        new_id: || "id".to_owned(),
+        object_ids: ObjectIds::new([2; 8]),
+    };
     let id: RoomId = ROOM.parse().unwrap();
     let mut room = Server::restore(Settings::default(), Vec::new(), |kept| {
         SocketIo::restore(zetra_socketio::Limits::default(), kept, |connected| {

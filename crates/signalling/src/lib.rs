@@ -11,6 +11,7 @@
 //! 3. A refused event answers its ack where it has one, else by one `error` event, never both, and
 //!    never ends the connection (a flood of refusals does).
 
+mod call_keeper;
 mod event;
 mod outgoing;
 mod peer;
@@ -20,6 +21,7 @@ mod refusal;
 mod room;
 mod text;
 
+pub use call_keeper::{CallEffect, CallKeeper, Presence};
 pub use event::{ClientEvent, Media, MediaChange, Signal, SignalKind};
 pub use outgoing::{AckBody, Outgoing};
 pub use peer::{Credential, Joined, Peer, Revocation};

@@ -7,7 +7,7 @@ use vecmap::VecMap;
 use zetra_domain::{RoomId, UserId};
 
 use crate::{
-    AckBody, ClientEvent, Credential, DisconnectReason, EventRate, Joined, Outgoing, Peer, Refusal,
+    AckBody, ClientEvent, Credential, DisconnectReason, EventRate, Joined, Outgoing, Peer, Presence, Refusal,
     Revocation, event::known_name, rate::Verdict,
 };
 
@@ -118,6 +118,19 @@ impl Room {
     /// Everybody present, in the order in which they came.
     pub fn online(&self) -> Vec<UserId> {
         self.present().into_iter().map(|joined| joined.user).collect()
+    }
+
+    /// The same, with those whose connections are lost.
+    pub fn presence(&self) -> Vec<Presence> {
+        let mut peers: Vec<_> =
+            self.peers.values().filter_map(|peer| Some((peer.joined?, peer.held_until))).collect();
+        peers.sort_unstable_by_key(|(joined, _)| joined.sequence);
+        let hold = self.limits.hold;
+        let presence = |(joined, held_until): (Joined, Option<i64>)| Presence {
+            user: joined.user,
+            lost_at: held_until.map(|until| until - hold),
+        };
+        peers.into_iter().map(presence).collect()
     }
 
     /// An event: its name and arguments as raw JSON. `now` is in milliseconds since the epoch.

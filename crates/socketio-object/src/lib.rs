@@ -53,10 +53,14 @@ macro_rules! handlers {
 
 /// An id of twenty characters that nobody can guess.
 pub fn new_id() -> String {
-    let mut bytes = [0; 15];
+    Base64UrlUnpadded::encode_string(&random::<15>())
+}
+
+pub fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
     // Without randomness nothing here is safe; the runtime always has it.
     getrandom::fill(&mut bytes).expect("the runtime provides randomness");
-    Base64UrlUnpadded::encode_string(&bytes)
+    bytes
 }
 
 /// Milliseconds since the Unix epoch. On Workers the clock stands still between I/O.

@@ -3,17 +3,19 @@
 //!
 //! A *peer* outlives its connection: it is reached here, through a Session object, or for a while not
 //! at all. Decisions never await: what needs the store is a command, answered through
-//! [`RoomApplication::verified`] and [`RoomApplication::admitted`].
+//! [`RoomApplication::verified`], [`RoomApplication::admitted`] and [`RoomApplication::call_reported`].
 //!
-//! Invariants: what survives is in [`RoomApplication::stored`], the parts of the log and what is kept
-//! of the sockets; nothing is stored before somebody has joined, nor when nobody is left; a peer is
+//! Invariants: what survives is in [`RoomApplication::stored`], [`RoomApplication::stored_call`], the parts of
+//! the log and what is kept of the sockets; nothing is stored before somebody has joined, nor when nobody is left; a peer is
 //! reached in one way at a time; every event of the room goes through one place, which gives it its
 //! offset and keeps it.
 
 use vecmap::VecMap;
-use zetra_domain::{Admission, Claims, RoomId, UserId};
+use zetra_domain::{Admission, CallLogId, Claims, ObjectIds, RoomId, UserId};
 use zetra_runtime::GuestLimits;
-use zetra_signalling::{Credential, DisconnectReason, HostAction, Peer, PeerId, Revocation, Room};
+use zetra_signalling::{
+    CallKeeper, Credential, DisconnectReason, HostAction, Peer, PeerId, Revocation, Room,
+};
 use zetra_socketio::{
     Application, Connect, Effect, Effects, Event, Log, LogLimits, Saving, SocketId,
     engine::{Departure, Mark},
@@ -25,6 +27,7 @@ use crate::{
     exchange::Delivery,
 };
 
+mod calls;
 mod emission;
 mod guests;
 mod member;
@@ -32,6 +35,7 @@ mod recovery;
 mod restore;
 mod session;
 
+pub use calls::CallReport;
 pub use member::KeptMember;
 pub use restore::StoredRoom;
 
@@ -47,6 +51,8 @@ pub struct RoomSettings {
     pub guests: GuestLimits,
     /// Makes ids: unguessable, different each time.
     pub new_id: fn() -> String,
+    /// Makes the ids of call logs.
+    pub object_ids: ObjectIds,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -67,6 +73,12 @@ pub enum RoomCommand {
     /// Delete what was stored of the peer.
     Forget(PeerId),
     Save(Saving),
+    /// Store [`RoomApplication::stored_call`].
+    StoreCall(CallLogId),
+    /// Delete what was stored of the call.
+    ForgetCall(CallLogId),
+    /// Report it to the database, then call [`RoomApplication::call_reported`].
+    ReportCall(Box<CallReport>),
     /// Nobody is here, held or may come back: delete everything that was stored.
     DeleteAll,
     /// Tell the Session object of that name, after what it was told before.
@@ -104,6 +116,7 @@ pub struct RoomApplication {
     sockets: VecMap<SocketId, PeerId>,
     verifying: VecMap<Asker, Claim>,
     log: Log,
+    calls: CallKeeper,
     next_peer: PeerId,
     /// What followed from losses while the object did not run.
     unsettled: Out<'static>,
@@ -122,6 +135,17 @@ impl RoomApplication {
         let member = member.map(|(member, machine)| Stored::Member(member.clone(), machine.clone()));
         let stored = member.or_else(|| self.lost.get(&peer).cloned().map(Stored::Lost));
         stored?.to_json(self.id)
+    }
+
+    /// What has to be stored of a call.
+    pub fn stored_call(&self, call: CallLogId) -> Option<String> {
+        self.calls.stored(call)
+    }
+
+    /// Whether a report was taken.
+    pub fn call_reported(&mut self, report: &CallReport, taken: bool, now: i64) -> Out<'static> {
+        let effects = self.calls.reported(report.log.id, report.revision, taken, now);
+        self.keep_calls(effects, now)
     }
 
     /// What had to be stored of a peer could not be: its connection ends, as nobody could put it right
@@ -335,7 +359,10 @@ impl Application for RoomApplication {
     fn tick(&mut self, now: i64) -> Out<'static> {
         let effects = self.room.tick(now);
         self.log.tick(now);
-        self.perform(effects, now)
+        let mut out = self.perform(effects, now);
+        let effects = self.calls.tick(now);
+        out.extend(self.keep_calls(effects, now));
+        out
     }
 
     fn next_deadline(&self) -> Option<i64> {
@@ -343,7 +370,7 @@ impl Application for RoomApplication {
         let back_by = self.lost.values().map(|lost| lost.back_by).min();
         // Who only waits to join through a Session object is no reason to wake up.
         let of_room = self.room.next_deadline().filter(|_| self.has_storage || !self.sockets.is_empty());
-        let deadlines = [unsettled, of_room, self.log.next_deadline(), back_by];
+        let deadlines = [unsettled, of_room, self.log.next_deadline(), back_by, self.calls.next_deadline()];
         deadlines.into_iter().flatten().min()
     }
 
@@ -362,7 +389,7 @@ impl Application for RoomApplication {
     }
 
     fn needs_storage(&self) -> bool {
-        !self.lost.is_empty() || self.members.values().any(|member| member.stored)
+        !self.lost.is_empty() || !self.calls.is_empty() || self.members.values().any(|member| member.stored)
     }
 }
 

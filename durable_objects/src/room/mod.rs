@@ -1,29 +1,33 @@
 //! One room: the shell around its [`RoomApplication`].
 //!
 //! Its object sleeps between events. What it must remember is in its WebSockets' attachments and in
-//! its storage: `peer:<id>` each member, `log:<number>` the parts of the recovery log. Nothing is stored
+//! its storage: `peer:<id>` each member, `log:<number>` the parts of the recovery log, `call:<id>` each call of
+//! which the database does not know everything or which runs. Nothing is stored
 //! while nobody is in the room or may come back to it.
 
 use std::{cell::Cell, rc::Rc};
 
 use worker::Env;
-use zetra_domain::RoomId;
+use zetra_domain::{ObjectIds, RoomId};
 use zetra_runtime::Config;
 use zetra_socketio::{Effects, LogLimits, Saving, SocketId};
-use zetra_socketio_object::{Storage, Task, new_id, now};
+use zetra_socketio_object::{Storage, Task, new_id, now, random};
 
 use crate::{
     clients::SessionClient,
-    embedding::{admission, authenticator, room_limits, verification},
+    embedding::{admission, authenticator, record_call, room_limits, verification},
     exchange::{Batch, Delivery, Mailboxes},
 };
 
-pub use application::{Asker, KeptMember, RoomApplication, RoomCommand, RoomSettings, StoredRoom};
+pub use application::{
+    Asker, CallReport, KeptMember, RoomApplication, RoomCommand, RoomSettings, StoredRoom,
+};
 
 mod application;
 
 const PEER: &str = "peer:";
 const LOG: &str = "log:";
+const CALL: &str = "call:";
 /// Version 1 stored the room's id here.
 const ROOM: &str = "room";
 const LOG_LIMITS: LogLimits = LogLimits { max_events: 512, max_bytes: 1_000_000, max_total_bytes: 4_000_000 };
@@ -69,6 +73,7 @@ impl RoomShell {
             rejoin: config.rejoin_ms,
             guests: config.guest_limits,
             new_id,
+            object_ids: ObjectIds::new(random()),
         };
         RoomApplication::restore(self.id.get(), settings, stored_room(storage), connected, now())
     }
@@ -108,6 +113,19 @@ pub(crate) fn perform<O: RoomObject>(
             let (shell, id) = (Rc::clone(shell), room.id());
             begins.then(|| -> Task { Box::pin(deliver(object, shell, id, session)) })
         }
+        RoomCommand::StoreCall(call) => {
+            // What fails is told in the log: the call is then lost only if the object is.
+            storage.put(&format!("{CALL}{call}"), &room.stored_call(call)?);
+            None
+        }
+        RoomCommand::ForgetCall(call) => {
+            storage.delete(&format!("{CALL}{call}"));
+            None
+        }
+        RoomCommand::ReportCall(report) => Some(Box::pin(async move {
+            let taken = record_call(object.env(), &report, now()).await;
+            object.act(|room| room.call_reported(&report, taken, now()));
+        })),
         RoomCommand::Verify { asker, user } => Some(Box::pin(async move {
             let verification = verification(object.env(), user).await;
             object.act(|room| room.verified(asker, verification, now()));
@@ -127,8 +145,10 @@ fn stored_room(storage: &Storage) -> StoredRoom {
     let log = storage.list(LOG).into_iter();
     let members: Vec<_> = members.filter_map(|(peer, text)| Some((peer.parse().ok()?, text))).collect();
     let log: Vec<_> = log.filter_map(|(part, text)| Some((part.parse().ok()?, text))).collect();
+    let calls = storage.list(CALL).into_iter();
+    let calls: Vec<_> = calls.filter_map(|(call, text)| Some((call.parse().ok()?, text))).collect();
     let id = storage.get(ROOM).and_then(|id| id.parse().ok());
-    StoredRoom { members, log, id }
+    StoredRoom { members, log, calls, id }
 }
 
 fn save(storage: &Storage, saving: &Saving) {

@@ -17,7 +17,7 @@ impl RoomApplication {
         // What is still to be done comes first.
         let mut out = std::mem::take(&mut self.unsettled);
         out.reserve(effects.len() + 1);
-        let (mut forgotten, mut left) = (Vec::new(), Vec::new());
+        let (mut forgotten, mut left, mut presence_changed) = (Vec::new(), Vec::new(), false);
         let deadline = self.log.next_deadline();
         for effect in effects {
             match effect {
@@ -40,11 +40,13 @@ impl RoomApplication {
                     out.push(Effect::Command(RoomCommand::Lookup { peer, user, ack }));
                 }
                 RoomEffect::Store(peer) => {
+                    presence_changed = true;
                     self.store(peer, &mut out);
                     left.push(peer);
                 }
                 RoomEffect::Keep(peer) => self.keep(peer, &mut out),
                 RoomEffect::Forget(peer) => {
+                    presence_changed = true;
                     self.log_end(peer, "left the room");
                     if self.members.get(&peer).is_some_and(|member| member.stored) {
                         out.push(Effect::Command(RoomCommand::Forget(peer)));
@@ -52,6 +54,7 @@ impl RoomApplication {
                     forgotten.push(peer);
                 }
                 RoomEffect::Expire { peer, user, credential } => {
+                    presence_changed = true;
                     self.log_end(peer, "lost, may join again");
                     let pid = self.members.get(&peer).map(|member| member.pid.clone());
                     let (has_token, back_by) = (credential.user().is_some(), now + self.settings.rejoin);
@@ -82,8 +85,11 @@ impl RoomApplication {
             socket.map(|socket| self.sockets.remove(&socket));
         }
         self.forget_lost(now, &mut out);
+        let calls = if presence_changed { self.observe_calls(now) } else { Vec::new() };
+        let calls_changed = !calls.is_empty();
+        self.command_calls(calls, now, &mut out);
         self.save(now, &mut out);
-        if self.log.next_deadline() != deadline {
+        if calls_changed || self.log.next_deadline() != deadline {
             out.push(Effect::Reschedule);
         }
         out
@@ -146,7 +152,7 @@ impl RoomApplication {
     }
 
     /// Tells the store what it has to know, or to forget everything.
-    fn save(&mut self, now: i64, out: &mut Out<'_>) {
+    pub(super) fn save(&mut self, now: i64, out: &mut Out<'_>) {
         if self.needs_storage() {
             if let Some(saving) = self.log.take_saving() {
                 // First, so that the runtime sends nothing before it is written.
@@ -157,7 +163,14 @@ impl RoomApplication {
         } else if std::mem::take(&mut self.has_storage) {
             let is_storing = |effect: &Effect<'_, RoomCommand>| {
                 let Effect::Command(command) = effect else { return false };
-                matches!(command, RoomCommand::Store(_) | RoomCommand::Forget(_) | RoomCommand::Save(_))
+                matches!(
+                    command,
+                    RoomCommand::Store(_)
+                        | RoomCommand::Forget(_)
+                        | RoomCommand::Save(_)
+                        | RoomCommand::StoreCall(_)
+                        | RoomCommand::ForgetCall(_)
+                )
             };
             out.retain(|effect| !is_storing(effect));
             let tag = offset::tag(self.id, &(self.settings.new_id)());

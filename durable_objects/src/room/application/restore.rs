@@ -1,8 +1,8 @@
 //! The room as what survived tells it.
 
 use vecmap::VecMap;
-use zetra_domain::RoomId;
-use zetra_signalling::{Peer, PeerId, Room};
+use zetra_domain::{CallLogId, RoomId};
+use zetra_signalling::{CallKeeper, Peer, PeerId, Room};
 use zetra_socketio::{Effect, Log, Restored, SocketId};
 
 use super::{
@@ -18,6 +18,7 @@ pub struct StoredRoom {
     pub members: Vec<(PeerId, String)>,
     /// By part.
     pub log: Vec<(usize, String)>,
+    pub calls: Vec<(CallLogId, String)>,
     /// The room's id, where an earlier version stored it.
     pub id: Option<RoomId>,
 }
@@ -32,7 +33,7 @@ impl RoomApplication {
         connected: Vec<(SocketId, KeptMember)>,
         now: i64,
     ) -> Self {
-        let has_storage = !stored.members.is_empty() || !stored.log.is_empty();
+        let has_storage = !stored.members.is_empty() || !stored.log.is_empty() || !stored.calls.is_empty();
         let (mut members, mut peers, mut lost) = (VecMap::new(), VecMap::new(), VecMap::new());
         let (mut unsettled, mut next_peer) = (Vec::new(), 0);
         let mut id = id.or(connected.first().map(|(_, kept)| kept.room)).or(stored.id);
@@ -88,6 +89,7 @@ impl RoomApplication {
         }
         let mut room = Room::restore(id, settings.limits, peers);
         let effects = gone.into_iter().flat_map(|peer| room.lose(peer, now)).collect();
+        let (calls, unreadable) = CallKeeper::restore(id, stored.calls, &room.presence(), now);
         let mut application = Self {
             id,
             settings,
@@ -97,11 +99,17 @@ impl RoomApplication {
             sockets,
             verifying: VecMap::new(),
             log,
+            calls,
             next_peer,
             unsettled,
             has_storage,
         };
         application.unsettled = application.perform(effects, now);
+        // A call that runs with nobody there any more is over.
+        let mut effects = unreadable;
+        effects.extend(application.observe_calls(now));
+        let out = application.keep_calls(effects, now);
+        application.unsettled.extend(out);
         application
     }
 }

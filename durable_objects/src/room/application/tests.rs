@@ -16,6 +16,7 @@ use crate::{
     exchange::{FromSession, Joining, Recovering},
 };
 
+mod calls;
 mod host;
 
 const NOW: i64 = 1_700_000_000_000;
@@ -32,8 +33,15 @@ struct Line {
     attached: BTreeMap<LinkId, String>,
     stored: BTreeMap<PeerId, String>,
     log: BTreeMap<usize, String>,
+    calls: BTreeMap<CallLogId, String>,
+    /// Reports that the database has not answered.
+    reports: Vec<CallReport>,
+    recorded: BTreeMap<CallLogId, zetra_domain::CallLog>,
+    database_is_up: bool,
     /// Rows written and deleted, and alarms set.
     rows: usize,
+    /// Those of calls, counted by themselves.
+    call_rows: usize,
     alarm: Option<i64>,
     delivered: Vec<(String, Delivery)>,
     /// Questions to the store that were not answered yet.
@@ -71,7 +79,8 @@ fn restored(
         SocketIo::restore(Limits::default(), kept, |connected| {
             let authenticator = Authenticator { token_key: key(), socket_auth };
             let (log, rejoin) = (LOG, REJOIN_MS);
-            let settings = RoomSettings { authenticator, limits, log, rejoin, guests, new_id };
+            let object_ids = ObjectIds::new([7; 8]);
+            let settings = RoomSettings { authenticator, limits, log, rejoin, guests, new_id, object_ids };
             RoomApplication::restore(Some(room_id()), settings, stored, connected, now)
         })
     })
@@ -98,7 +107,12 @@ impl Line {
             attached: BTreeMap::new(),
             stored: BTreeMap::new(),
             log: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            reports: Vec::new(),
+            recorded: BTreeMap::new(),
+            database_is_up: true,
             rows: 0,
+            call_rows: 0,
             alarm: None,
             delivered: Vec::new(),
             open: Vec::new(),
@@ -173,14 +187,35 @@ impl Line {
             self.rows += 1;
         }
         let over = self.server.is_empty() && !self.server.protocol().needs_storage();
-        if over && (self.alarm.is_some() || !self.stored.is_empty() || !self.log.is_empty()) {
+        if over
+            && (self.alarm.is_some()
+                || !self.stored.is_empty()
+                || !self.log.is_empty()
+                || !self.calls.is_empty())
+        {
             self.delete_all();
+        }
+        if self.database_is_up {
+            self.records_calls();
+        }
+    }
+
+    /// The database takes the reports that wait for it, or fails at them.
+    fn records_calls(&mut self) {
+        let now = self.now;
+        for report in std::mem::take(&mut self.reports) {
+            let taken = self.database_is_up;
+            if taken {
+                self.recorded.insert(report.log.id, report.log.clone());
+            }
+            self.act(|room| room.call_reported(&report, taken, now));
         }
     }
 
     fn delete_all(&mut self) {
         self.stored.clear();
         self.log.clear();
+        self.calls.clear();
         self.alarm = None;
         self.rows += 1;
     }
@@ -220,6 +255,16 @@ impl Line {
                 self.log.extend(parts.into_iter().enumerate());
                 obsolete.iter().for_each(|part| drop(self.log.remove(part)));
             }
+            RoomCommand::StoreCall(call) => {
+                let stored = self.application().stored_call(call);
+                self.calls.extend(stored.map(|json| (call, json)));
+                self.call_rows += 1;
+            }
+            RoomCommand::ForgetCall(call) => {
+                assert!(self.calls.remove(&call).is_some(), "the call was stored");
+                self.call_rows += 1;
+            }
+            RoomCommand::ReportCall(report) => self.reports.push(*report),
             RoomCommand::DeleteAll => self.delete_all(),
             RoomCommand::Deliver { session, delivery } => self.delivered.push((session, delivery)),
             question @ (RoomCommand::Verify { .. } | RoomCommand::Lookup { .. }) => self.open.push(question),
@@ -326,6 +371,7 @@ impl Line {
         let stored = StoredRoom {
             members: self.stored.clone().into_iter().collect(),
             log: self.log.clone().into_iter().collect(),
+            calls: self.calls.clone().into_iter().collect(),
             id: None,
         };
         self.server = restored(self.socket_auth, attached, stored, GUESTS, self.now);
