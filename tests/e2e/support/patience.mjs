@@ -57,7 +57,7 @@ export async function eventually(listeners, condition, what) {
 export async function polled(condition, what, millis = PATIENCE) {
   const deadline = Date.now() + millis;
   for (;;) {
-    const value = condition();
+    const value = await condition();
     if (value) return value;
     if (Date.now() > deadline) throw new Error(`waited for ${what} in vain`);
     await new Promise((resolve) => setTimeout(resolve, 50));
