@@ -21,6 +21,7 @@ mod rate_limit;
 mod room;
 mod timestamp;
 mod token;
+mod webhook_secret;
 
 pub use account::{Email, Password, PasswordAttempt, User, Username};
 pub use admission::{Admission, Membership};
@@ -39,3 +40,4 @@ pub use rate_limit::{
 pub use room::{Participant, Room, RoomChange, RoomName, RoomWithPeople};
 pub use timestamp::Timestamp;
 pub use token::{Claims, HonouredTokens, TokenError, TokenFingerprint, TokenKey};
+pub use webhook_secret::WebhookSecret;

@@ -16,10 +16,9 @@ use serde::{Deserialize, Serialize};
 use vecmap::VecMap;
 use zetra_domain::{CallLog, CallLogId, CallState, RoomId, Timestamp, UserId, limits};
 
+use crate::pause;
+
 const VERSION: u32 = 1;
-/// Milliseconds after which a report is made again that nobody answered, or that failed for the first time.
-const FIRST_RETRY_MS: i64 = 5_000;
-const LONGEST_RETRY_MS: i64 = 60 * 60 * 1_000;
 /// A call that runs is reported again before the database would take it for one that was forgotten.
 const RENEWAL_MS: i64 = limits::OPEN_CALL_MS / 2;
 /// Calls that are owed. Past that the oldest is given up: the database was away for days.
@@ -247,6 +246,13 @@ impl CallKeeper {
         }
     }
 
+    /// Whether a call that the database does not know as it is began before that time, with one of these people.
+    pub fn owes_one_of(&self, before: i64, people: &[UserId]) -> bool {
+        let concerns =
+            |call: &KeptCall| call.start < before && call.people.iter().any(|user| people.contains(user));
+        self.calls.values().any(|call| call.owed.is_some() && concerns(call))
+    }
+
     fn running(&self) -> Option<CallLogId> {
         let running = |(_, call): &(&CallLogId, &KeptCall)| matches!(call.state, State::Running { .. });
         self.calls.iter().find(running).map(|(id, _)| *id)
@@ -290,11 +296,6 @@ impl KeptCall {
             (None, State::Over { .. }) => None,
         }
     }
-}
-
-/// Twice as long after each failure.
-fn pause(failed: u32) -> i64 {
-    (FIRST_RETRY_MS << failed.min(16)).min(LONGEST_RETRY_MS)
 }
 
 /// The last moment in which two of those who are present were connected.

@@ -11,7 +11,9 @@
 //! 3. A refused event answers its ack where it has one, else by one `error` event, never both, and
 //!    never ends the connection (a flood of refusals does).
 
+mod backoff;
 mod call_keeper;
+mod ended_calls;
 mod event;
 mod outgoing;
 mod peer;
@@ -20,8 +22,10 @@ mod reason;
 mod refusal;
 mod room;
 mod text;
+mod webhook_queue;
 
 pub use call_keeper::{CallEffect, CallKeeper, Presence};
+pub use ended_calls::{EndedCalls, EndedEffect};
 pub use event::{ClientEvent, Media, MediaChange, Signal, SignalKind};
 pub use outgoing::{AckBody, Outgoing};
 pub use peer::{Credential, Joined, Peer, Revocation};
@@ -29,3 +33,6 @@ pub use rate::{EventRate, Rate};
 pub use reason::{DisconnectReason, HostAction};
 pub use refusal::Refusal;
 pub use room::{Effect, Limits, PeerId, Room};
+pub use webhook_queue::{RoomEvent, WebhookEffect, WebhookMessage, WebhookQueue};
+
+use backoff::pause;

@@ -229,12 +229,12 @@ fn a_crash_loses_nothing() {
     story.comes(1);
     story.crashes();
     assert_eq!(story.logs(), [], "the report was lost with the object");
-    story.passes(FIRST_RETRY_MS);
+    story.passes(pause(0));
     assert_eq!(story.logs(), [(0, None, vec![0, 1])]);
     story.leaves(1);
     story.crashes();
-    story.passes(FIRST_RETRY_MS);
-    assert_eq!(story.logs(), [(0, Some(FIRST_RETRY_MS), vec![0, 1])]);
+    story.passes(pause(0));
+    assert_eq!(story.logs(), [(0, Some(pause(0)), vec![0, 1])]);
     assert!(story.stored.is_empty());
 }
 
@@ -270,7 +270,7 @@ fn a_database_that_is_down_for_an_hour_costs_little_and_loses_nothing() {
     // Twenty calls, each asked for twice when it changes and then ever more seldom.
     assert!(story.reports <= 20 * 11, "{} reports", story.reports);
     story.database_is_up = true;
-    story.passes(LONGEST_RETRY_MS);
+    story.passes(3_600_000);
     let expected: Vec<_> =
         (0..20).map(|call| (call * 180_000, Some(call * 180_000 + 60_000), vec![0, 1])).collect();
     assert_eq!(story.logs(), expected);
@@ -422,7 +422,7 @@ proptest! {
         oracle.sees(&story);
         story.database_is_up = true;
         story.answers();
-        story.passes(2 * LONGEST_RETRY_MS);
+        story.passes(2 * 3_600_000);
         let mut expected = oracle.calls;
         expected.sort();
         prop_assert_eq!(story.logs(), expected);
