@@ -102,6 +102,7 @@ fn room_of_two() -> (Server<SocketIo<RoomApplication>>, [LinkId; 2]) {
         guests,
         new_id: || "id".to_owned(),
         object_ids: ObjectIds::new([2; 8]),
+        has_webhook: false,
     };
     let id: RoomId = ROOM.parse().unwrap();
     let mut room = Server::restore(Settings::default(), Vec::new(), |kept| {

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use wasm_bindgen::{JsError, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use worker::Env;
-use zetra_domain::{Admission, RoomId, Timestamp, UserId};
+use zetra_domain::{Admission, CallLog, RoomId, Timestamp, UserId};
 use zetra_runtime::{Config, ConfigError, Database, Variables, variable};
 use zetra_socketio::engine::{Limits, Settings, Timing};
 use zetra_store::Store;
@@ -14,7 +14,7 @@ use zetra_store::Store;
 use crate::{
     authenticator::{Authenticator, Verification},
     clients::NAME_HEADER,
-    room::CallReport,
+    room::{CallReport, NotTaken},
 };
 
 /// The configuration, or what is wrong with it, in words for the operator.
@@ -83,23 +83,27 @@ pub(crate) async fn admission(env: &Env, room: RoomId, user: UserId) -> Option<A
     admission.inspect_err(|error| tracing::error!(%error, "the store failed")).ok()
 }
 
-/// Whether the store has taken what a room tells of a call.
-pub(crate) async fn record_call(env: &Env, report: &CallReport, now: i64) -> bool {
-    let Ok(store) = open(env) else { return false };
+/// What the store makes of what a room tells of a call.
+pub(crate) async fn record_call(
+    env: &Env,
+    report: &CallReport,
+    now: i64,
+) -> Result<Option<CallLog>, NotTaken> {
+    let store = open(env).map_err(|_| NotTaken)?;
     let log = &report.log;
     match store.record_room_call(report.write, log, Timestamp::from_millis(now)).await {
         Ok(Some(taken)) => {
             let over = taken.end().is_some();
             tracing::info!(room = %log.room, call = %taken.id, people = taken.participants.len(), over, "a call");
-            true
+            Ok(Some(taken))
         }
         Ok(None) => {
             tracing::error!(room = %log.room, call = %log.id, "a call of a room that is not there");
-            true
+            Ok(None)
         }
         Err(error) => {
             tracing::error!(%error, room = %log.room, call = %log.id, "a call is not recorded yet");
-            false
+            Err(NotTaken)
         }
     }
 }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use wasm_bindgen::JsError;
 use worker::Env;
-use zetra_runtime::Config;
+use zetra_runtime::{Config, Webhook};
 use zetra_socketio::{
     Effects, Kept, Limits, SocketIo,
     engine::{SessionKey, Settings},
@@ -41,6 +41,10 @@ impl Shell {
 }
 
 impl RoomObject for Rc<ObjectOf> {
+    fn webhook(&self) -> Option<&Webhook> {
+        self.embedding().config.webhook.as_ref()
+    }
+
     fn env(&self) -> &Env {
         &self.embedding().env
     }

@@ -13,18 +13,18 @@ export class ApiError extends Error {
 export const api = {
   get: (path) => request("GET", path),
   post: (path, body) => request("POST", path, body),
-  put: (path, body, options) => request("PUT", path, body, options),
+  put: (path, body) => request("PUT", path, body),
   delete: (path, body) => request("DELETE", path, body),
 };
 
-async function request(method, path, body, { keepalive = false } = {}) {
+async function request(method, path, body) {
   const token = session.current?.token;
   const headers = { accept: "application/json" };
   if (token) headers.authorization = `Bearer ${token}`;
   if (body !== undefined) headers["content-type"] = "application/json";
   let response, answer;
   try {
-    response = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), keepalive });
+    response = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
     answer = await response.json();
   } catch {
     throw new ApiError({ message: "The server cannot be reached. Check your connection and try again." });

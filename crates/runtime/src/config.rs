@@ -2,12 +2,13 @@
 //!
 //! Secrets are wrapped: they show in no `Debug`.
 
-use secrecy::SecretString;
-use zetra_domain::{AuthLimits, CursorKey, HourlyLimits, TokenKey};
+use secrecy::{ExposeSecret, SecretString};
+use zetra_domain::{AuthLimits, CursorKey, HourlyLimits, TokenKey, WebhookSecret};
 use zetra_signalling::EventRate;
 
 use crate::{
     database::Database,
+    loopback::is_loopback,
     session_ids::SessionIds,
     variables::{ConfigError, Variables},
 };
@@ -39,6 +40,7 @@ pub struct Config {
     /// `ROOMS_PER_HOUR` and `CALL_LOGS_PER_HOUR`, made by one user.
     pub hourly_limits: HourlyLimits,
     pub turn: Turn,
+    pub webhook: Option<Webhook>,
 }
 
 /// `SOCKET_AUTH`
@@ -78,6 +80,15 @@ pub enum TurnCredential {
     Static { username: String, credential: SecretString },
     /// `TURN_SHARED_SECRET`: coturn's `use-auth-secret`
     SharedSecret(SecretString),
+}
+
+/// Whom to tell what happens in rooms.
+#[derive(Clone, Debug)]
+pub struct Webhook {
+    /// `WEBHOOK_URL`
+    pub url: String,
+    /// `WEBHOOK_SECRET`
+    pub secret: WebhookSecret,
 }
 
 impl Config {
@@ -121,6 +132,7 @@ impl Config {
                 call_logs: variables.number("CALL_LOGS_PER_HOUR", 120, 1..=1_000_000)?,
             },
             turn: turn(variables)?,
+            webhook: webhook(variables)?,
         })
     }
 }
@@ -195,6 +207,23 @@ fn turn_server(variables: Variables<'_>) -> Result<Option<TurnServer>, ConfigErr
     }
 }
 
+fn webhook(variables: Variables<'_>) -> Result<Option<Webhook>, ConfigError> {
+    let (url, secret) = match (variables.text("WEBHOOK_URL"), variables.secret("WEBHOOK_SECRET")) {
+        (None, None) => return Ok(None),
+        (Some(url), Some(secret)) => (url, secret),
+        _ => return Err(ConfigError::new("WEBHOOK_URL and WEBHOOK_SECRET need each other")),
+    };
+    let authority = |rest: &str| rest.split(['/', '?', '#']).next().unwrap_or_default().to_owned();
+    let plain = url.strip_prefix("http://").map(authority);
+    if !url.starts_with("https://") && !plain.is_some_and(|authority| is_loopback(&authority)) {
+        return Err(ConfigError::new("WEBHOOK_URL must begin with https://, or with http:// on loopback"));
+    }
+    let secret = WebhookSecret::parse(secret.expose_secret()).ok_or_else(|| {
+        ConfigError::new("WEBHOOK_SECRET must be whsec_ and 24 to 64 random bytes in base64")
+    })?;
+    Ok(Some(Webhook { url, secret }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,10 +251,26 @@ mod tests {
     }
 
     #[test]
+    fn a_webhook_has_an_address_that_nobody_overhears_and_a_secret() {
+        let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        let webhook = |url, secret| read(&[("WEBHOOK_URL", url), ("WEBHOOK_SECRET", secret)]);
+        for url in ["https://hooks.example.com/zetra", "http://127.0.0.1:9000/", "http://localhost:9000"] {
+            assert_eq!(webhook(url, secret).unwrap().webhook.unwrap().url, url);
+        }
+        for url in ["http://hooks.example.com", "http://127.0.0.1.example.com/", "ftp://localhost", "hooks"] {
+            assert!(webhook(url, secret).err().unwrap().contains("WEBHOOK_URL"), "{url}");
+        }
+        let problem = webhook("https://hooks.example.com", "whsec_short").err().unwrap();
+        assert!(problem.contains("WEBHOOK_SECRET") && !problem.contains("short"), "{problem}");
+    }
+
+    #[test]
     fn unusable_values_name_their_variable() {
         for (name, value) in [
             ("JWT_SECRET", "short"),
             ("MONGO_URI", "mongodb://localhost"),
+            ("WEBHOOK_URL", "https://hooks.example.com"),
+            ("WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
             ("SOCKET_AUTH", "maybe"),
             ("ROOM_MAX_PEOPLE", "many"),
             ("PING_INTERVAL_MS", "0"),

@@ -9,11 +9,12 @@ mod config;
 mod d1;
 mod data_api;
 mod database;
+mod loopback;
 pub mod request_id;
 mod session_ids;
 mod variables;
 
-pub use config::{Config, GuestLimits, SocketAuth, Turn, TurnCredential, TurnServer, TurnService};
+pub use config::{Config, GuestLimits, SocketAuth, Turn, TurnCredential, TurnServer, TurnService, Webhook};
 pub use data_api::{Bounds, DataApiAccess, DataApiClient, Sleep};
 pub use database::Database;
 pub use session_ids::SessionIds;

@@ -8,7 +8,7 @@ use zetra_domain::{RoomId, UserId};
 
 use crate::{
     AckBody, ClientEvent, Credential, DisconnectReason, EventRate, Joined, Outgoing, Peer, Presence, Refusal,
-    Revocation, event::known_name, rate::Verdict,
+    Revocation, RoomEvent, event::known_name, rate::Verdict,
 };
 
 mod host;
@@ -60,6 +60,8 @@ pub enum Effect<'a> {
     },
     /// Tell the client that it is disconnected, then close. The room has forgotten the peer.
     Disconnect(PeerId),
+    /// Something that others than those in the room may want to know.
+    Happened(RoomEvent),
     /// In a lobby: the peer asks for this room, and the arguments make sense.
     Elsewhere {
         peer: PeerId,

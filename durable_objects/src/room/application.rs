@@ -14,7 +14,8 @@ use vecmap::VecMap;
 use zetra_domain::{Admission, CallLogId, Claims, ObjectIds, RoomId, UserId};
 use zetra_runtime::GuestLimits;
 use zetra_signalling::{
-    CallKeeper, Credential, DisconnectReason, HostAction, Peer, PeerId, Revocation, Room,
+    CallKeeper, Credential, DisconnectReason, EndedCalls, HostAction, Peer, PeerId, Revocation, Room,
+    WebhookQueue,
 };
 use zetra_socketio::{
     Application, Connect, Effect, Effects, Event, Log, LogLimits, Saving, SocketId,
@@ -34,8 +35,9 @@ mod member;
 mod recovery;
 mod restore;
 mod session;
+mod webhook;
 
-pub use calls::CallReport;
+pub use calls::{CallReport, NotTaken};
 pub use member::KeptMember;
 pub use restore::StoredRoom;
 
@@ -53,6 +55,8 @@ pub struct RoomSettings {
     pub new_id: fn() -> String,
     /// Makes the ids of call logs.
     pub object_ids: ObjectIds,
+    /// Somebody is to be told what happens.
+    pub has_webhook: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -79,6 +83,16 @@ pub enum RoomCommand {
     ForgetCall(CallLogId),
     /// Report it to the database, then call [`RoomApplication::call_reported`].
     ReportCall(Box<CallReport>),
+    /// Store [`RoomApplication::stored_ended_call`].
+    StoreEndedCall(CallLogId),
+    /// Delete what was stored of the call that is over.
+    ForgetEndedCall(CallLogId),
+    /// Store [`RoomApplication::stored_message`].
+    StoreMessage(u64),
+    /// Delete what was stored of the message.
+    ForgetMessage(u64),
+    /// Post [`RoomApplication::message`] to the webhook, then call [`RoomApplication::message_answered`].
+    PostMessage(u64),
     /// Nobody is here, held or may come back: delete everything that was stored.
     DeleteAll,
     /// Tell the Session object of that name, after what it was told before.
@@ -86,6 +100,29 @@ pub enum RoomCommand {
         session: String,
         delivery: Delivery,
     },
+}
+
+impl RoomCommand {
+    /// Whether all that it does is undone where everything is deleted.
+    fn is_about_storage(&self) -> bool {
+        match self {
+            Self::Store(_)
+            | Self::Forget(_)
+            | Self::Save(_)
+            | Self::StoreCall(_)
+            | Self::ForgetCall(_)
+            | Self::StoreEndedCall(_)
+            | Self::ForgetEndedCall(_)
+            | Self::StoreMessage(_)
+            | Self::ForgetMessage(_) => true,
+            Self::Verify { .. }
+            | Self::Lookup { .. }
+            | Self::ReportCall(_)
+            | Self::PostMessage(_)
+            | Self::DeleteAll
+            | Self::Deliver { .. } => false,
+        }
+    }
 }
 
 /// Who waits for the store's word on a token.
@@ -117,6 +154,8 @@ pub struct RoomApplication {
     verifying: VecMap<Asker, Claim>,
     log: Log,
     calls: CallKeeper,
+    ended_calls: EndedCalls,
+    webhook: WebhookQueue,
     next_peer: PeerId,
     /// What followed from losses while the object did not run.
     unsettled: Out<'static>,
@@ -135,17 +174,6 @@ impl RoomApplication {
         let member = member.map(|(member, machine)| Stored::Member(member.clone(), machine.clone()));
         let stored = member.or_else(|| self.lost.get(&peer).cloned().map(Stored::Lost));
         stored?.to_json(self.id)
-    }
-
-    /// What has to be stored of a call.
-    pub fn stored_call(&self, call: CallLogId) -> Option<String> {
-        self.calls.stored(call)
-    }
-
-    /// Whether a report was taken.
-    pub fn call_reported(&mut self, report: &CallReport, taken: bool, now: i64) -> Out<'static> {
-        let effects = self.calls.reported(report.log.id, report.revision, taken, now);
-        self.keep_calls(effects, now)
     }
 
     /// What had to be stored of a peer could not be: its connection ends, as nobody could put it right
@@ -360,8 +388,8 @@ impl Application for RoomApplication {
         let effects = self.room.tick(now);
         self.log.tick(now);
         let mut out = self.perform(effects, now);
-        let effects = self.calls.tick(now);
-        out.extend(self.keep_calls(effects, now));
+        out.extend(self.tick_calls(now));
+        out.extend(self.tick_webhook(now));
         out
     }
 
@@ -370,8 +398,10 @@ impl Application for RoomApplication {
         let back_by = self.lost.values().map(|lost| lost.back_by).min();
         // Who only waits to join through a Session object is no reason to wake up.
         let of_room = self.room.next_deadline().filter(|_| self.has_storage || !self.sockets.is_empty());
-        let deadlines = [unsettled, of_room, self.log.next_deadline(), back_by, self.calls.next_deadline()];
-        deadlines.into_iter().flatten().min()
+        let kept =
+            [self.calls.next_deadline(), self.ended_calls.next_deadline(), self.webhook.next_deadline()];
+        let deadlines = [unsettled, of_room, self.log.next_deadline(), back_by];
+        deadlines.into_iter().chain(kept).flatten().min()
     }
 
     fn kept(&self, socket: SocketId) -> Option<KeptMember> {
@@ -389,7 +419,8 @@ impl Application for RoomApplication {
     }
 
     fn needs_storage(&self) -> bool {
-        !self.lost.is_empty() || !self.calls.is_empty() || self.members.values().any(|member| member.stored)
+        let is_owed = !self.calls.is_empty() || !self.ended_calls.is_empty() || !self.webhook.is_empty();
+        is_owed || !self.lost.is_empty() || self.members.values().any(|member| member.stored)
     }
 }
 

@@ -2,14 +2,15 @@
 //!
 //! Its object sleeps between events. What it must remember is in its WebSockets' attachments and in
 //! its storage: `peer:<id>` each member, `log:<number>` the parts of the recovery log, `call:<id>` each call of
-//! which the database does not know everything or which runs. Nothing is stored
+//! which the database does not know everything or which runs; where there is a webhook, `ended:<id>` each call
+//! that may be dialled again and `message:<number>` what the webhook is to be told. Nothing is stored
 //! while nobody is in the room or may come back to it.
 
-use std::{cell::Cell, rc::Rc};
+use std::{cell::Cell, rc::Rc, str::FromStr};
 
 use worker::Env;
 use zetra_domain::{ObjectIds, RoomId};
-use zetra_runtime::Config;
+use zetra_runtime::{Config, Webhook};
 use zetra_socketio::{Effects, LogLimits, Saving, SocketId};
 use zetra_socketio_object::{Storage, Task, new_id, now, random};
 
@@ -20,14 +21,17 @@ use crate::{
 };
 
 pub use application::{
-    Asker, CallReport, KeptMember, RoomApplication, RoomCommand, RoomSettings, StoredRoom,
+    Asker, CallReport, KeptMember, NotTaken, RoomApplication, RoomCommand, RoomSettings, StoredRoom,
 };
 
 mod application;
+mod webhook;
 
 const PEER: &str = "peer:";
 const LOG: &str = "log:";
 const CALL: &str = "call:";
+const ENDED_CALL: &str = "ended:";
+const MESSAGE: &str = "message:";
 /// Version 1 stored the room's id here.
 const ROOM: &str = "room";
 const LOG_LIMITS: LogLimits = LogLimits { max_events: 512, max_bytes: 1_000_000, max_total_bytes: 4_000_000 };
@@ -39,6 +43,8 @@ pub(crate) trait RoomObject: Clone + 'static {
     fn storage(&self) -> &Storage;
 
     fn delete_all(&self);
+
+    fn webhook(&self) -> Option<&Webhook>;
 
     /// Lets the room act on something that came from elsewhere.
     fn act(&self, act: impl FnOnce(&mut RoomApplication) -> Effects<'static, RoomCommand>);
@@ -74,6 +80,7 @@ impl RoomShell {
             guests: config.guest_limits,
             new_id,
             object_ids: ObjectIds::new(random()),
+            has_webhook: config.webhook.is_some(),
         };
         RoomApplication::restore(self.id.get(), settings, stored_room(storage), connected, now())
     }
@@ -123,9 +130,35 @@ pub(crate) fn perform<O: RoomObject>(
             None
         }
         RoomCommand::ReportCall(report) => Some(Box::pin(async move {
-            let taken = record_call(object.env(), &report, now()).await;
-            object.act(|room| room.call_reported(&report, taken, now()));
+            let recorded = record_call(object.env(), &report, now()).await;
+            object.act(|room| room.call_reported(&report, recorded, now()));
         })),
+        RoomCommand::StoreEndedCall(call) => {
+            storage.put(&format!("{ENDED_CALL}{call}"), &room.stored_ended_call(call)?);
+            None
+        }
+        RoomCommand::ForgetEndedCall(call) => {
+            storage.delete(&format!("{ENDED_CALL}{call}"));
+            None
+        }
+        RoomCommand::StoreMessage(number) => {
+            storage.put(&format!("{MESSAGE}{number}"), &room.stored_message(number)?);
+            None
+        }
+        RoomCommand::ForgetMessage(number) => {
+            storage.delete(&format!("{MESSAGE}{number}"));
+            None
+        }
+        RoomCommand::PostMessage(number) => {
+            let message = room.message(number)?.clone();
+            Some(Box::pin(async move {
+                let taken = match object.webhook() {
+                    Some(webhook) => webhook::post(webhook, &message, now()).await,
+                    None => false,
+                };
+                object.act(|room| room.message_answered(number, taken, now()));
+            }))
+        }
         RoomCommand::Verify { asker, user } => Some(Box::pin(async move {
             let verification = verification(object.env(), user).await;
             object.act(|room| room.verified(asker, verification, now()));
@@ -141,14 +174,19 @@ pub(crate) fn perform<O: RoomObject>(
 }
 
 fn stored_room(storage: &Storage) -> StoredRoom {
-    let members = storage.list(PEER).into_iter();
-    let log = storage.list(LOG).into_iter();
-    let members: Vec<_> = members.filter_map(|(peer, text)| Some((peer.parse().ok()?, text))).collect();
-    let log: Vec<_> = log.filter_map(|(part, text)| Some((part.parse().ok()?, text))).collect();
-    let calls = storage.list(CALL).into_iter();
-    let calls: Vec<_> = calls.filter_map(|(call, text)| Some((call.parse().ok()?, text))).collect();
+    let members = named(storage, PEER);
+    let log = named(storage, LOG);
+    let calls = named(storage, CALL);
+    let ended_calls = named(storage, ENDED_CALL);
+    let messages = named(storage, MESSAGE);
     let id = storage.get(ROOM).and_then(|id| id.parse().ok());
-    StoredRoom { members, log, calls, id }
+    StoredRoom { members, log, calls, ended_calls, messages, id }
+}
+
+/// What is stored under such names.
+fn named<N: FromStr>(storage: &Storage, prefix: &str) -> Vec<(N, String)> {
+    let rows = storage.list(prefix).into_iter();
+    rows.filter_map(|(name, text)| Some((name.parse().ok()?, text))).collect()
 }
 
 fn save(storage: &Storage, saving: &Saving) {

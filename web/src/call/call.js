@@ -17,11 +17,24 @@ const FINAL = new Map([
   ["token_expired", "Your session has expired. Sign in again."],
   ["token_revoked", "You were signed out: your password was changed."],
   ["account_deleted", "The account was deleted."],
-  ["removed", "You were removed from this room."],
+  ["removed", "The host removed you from this room."],
 ]);
+/** Why somebody is gone, in words after their name. */
+const REASONS = {
+  left: "has left",
+  lost: "has lost the connection",
+  replaced: "goes on in another tab",
+  removed: "was removed by the host",
+  room_ended: "has left",
+  token_expired: "was signed out",
+  token_revoked: "was signed out",
+  account_deleted: "has deleted the account",
+  flooded: "was disconnected",
+};
 
 /**
- * Events: `change` (people, their media, the connection), `chat` (`detail`: the message), `end` (`detail`: why).
+ * Events: `change` (people, their media, the connection, the room), `gone` (`detail`: who and why, in words), `chat`
+ * (`detail`: the message), `end` (`detail`: why).
  * The newcomer offers to everybody who is there; who is there waits for it.
  */
 export class Call extends EventTarget {
@@ -29,6 +42,8 @@ export class Call extends EventTarget {
   people = new Map();
   /** `connecting`, `joined` or `reconnecting` */
   state = "connecting";
+  /** As the server has it: `{name, host, locked …}`, once it has told. */
+  room = undefined;
   #heard = new Set();
   #admitted = false;
   #over = false;
@@ -36,7 +51,10 @@ export class Call extends EventTarget {
   constructor({ roomId, session, media }) {
     super();
     Object.assign(this, { roomId, media, me: session.user.id, token: session.token });
-    const fetchPeople = async () => (await api.get(`/api/room/${roomId}`)).room.people;
+    const fetchPeople = async () => {
+      this.room = (await api.get(`/api/room/${roomId}`)).room;
+      return this.room.people;
+    };
     this.names = new Names({ fetchPeople, changed: () => this.#changed() });
     media.addEventListener("change", this.#mediaChanged);
   }
@@ -51,7 +69,7 @@ export class Call extends EventTarget {
     listen(socket, {
       "existing-users": (ids) => this.#meet(ids),
       "user-connected": (id) => this.#admitted && this.#newcomer(id),
-      "user-disconnected": (id) => this.#gone(id),
+      "user-disconnected": (id, reason) => this.#gone(id, reason),
       offer: (said) => this.#signal("offer", said),
       answer: (said) => this.#signal("answer", said),
       "ice-candidate": (said) => this.#signal("ice-candidate", said),
@@ -70,8 +88,38 @@ export class Call extends EventTarget {
   }
 
   leave() {
-    if (this.people.size === 1) this.#logEnd();
     this.#stop();
+  }
+
+  // ── the host's rights
+
+  get isHost() {
+    return this.room?.host === this.me;
+  }
+
+  /** Ends the room for everybody. */
+  async endForAll() {
+    await api.delete(`/api/room/${this.roomId}`);
+  }
+
+  /** Removes somebody, who cannot come back until readmitted. */
+  async remove(userId) {
+    await this.#change("kick", { userId });
+  }
+
+  async readmit(userId) {
+    await this.#change("readmit", { userId });
+  }
+
+  /** A locked room takes nobody but those who are participants already. */
+  async lock(locked) {
+    await this.#change(locked ? "lock" : "unlock", {});
+  }
+
+  async #change(what, body) {
+    const { room } = await api.post(`/api/room/${this.roomId}/${what}`, body);
+    this.room = { ...this.room, ...room };
+    this.#changed();
   }
 
   // ── the room
@@ -99,7 +147,6 @@ export class Call extends EventTarget {
     this.names.ask();
     for (const id of ids.filter((id) => id !== this.me)) this.#newcomer(id).peer.open();
     this.#tellMedia();
-    if (ids.length > 0) this.#logBegin(ids);
   }
 
   #newcomer(id) {
@@ -118,12 +165,13 @@ export class Call extends EventTarget {
     return person;
   }
 
-  #gone(id) {
+  #gone(id, reason) {
     const person = this.people.get(id);
     if (!person) return;
     person.peer.close();
     this.people.delete(id);
-    if (this.people.size === 0 && this.#admitted) this.#logEnd();
+    const words = REASONS[reason];
+    if (words) this.dispatchEvent(new CustomEvent("gone", { detail: `${this.names.of(id)} ${words}` }));
     this.#changed();
   }
 
@@ -191,18 +239,6 @@ export class Call extends EventTarget {
       this.configuration ??= { iceServers: [] };
       this.timer = setTimeout(() => this.#askForIceServers(), EARLY);
     }
-  }
-
-  // ── the call's log: a call is one log however many report it
-
-  #logBegin([other]) {
-    const body = { callerId: other, receiverId: this.me, roomId: this.roomId };
-    api.post("/api/call-logs", body).catch((error) => console.warn(`the call was not logged: ${error.message}`));
-  }
-
-  #logEnd() {
-    // Somebody else may have ended it already.
-    api.put(`/api/call-logs/${this.roomId}/end`, {}, { keepalive: true }).catch(() => {});
   }
 
   // ── the end

@@ -8,9 +8,10 @@
 export function listen(socket, handlers) {
   for (const [event, handler] of Object.entries(handlers)) {
     // One more argument, the last one, is the event's offset, which is the Socket.IO client's own business.
-    socket.on(event, (content) => {
+    socket.on(event, (content, second) => {
       const said = read(event, content);
-      if (said !== undefined) handler(said);
+      // Why somebody is gone is the server's word; old servers do not tell.
+      if (said !== undefined) handler(said, event === "user-disconnected" && isText(second) ? second : undefined);
     });
   }
 }

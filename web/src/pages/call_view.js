@@ -3,6 +3,8 @@
 import { announce, h, icon } from "../dom.js";
 import { chatPanel } from "./chat_panel.js";
 import { copyButton } from "./copy_button.js";
+import { hostPanel } from "./host_panel.js";
+import { roomName } from "./room_name.js";
 import { tile } from "./tile.js";
 
 const STATES = { connecting: "Connecting …", joined: "", reconnecting: "The connection is lost. Reconnecting …" };
@@ -15,6 +17,8 @@ export function callView({ call, media, hangUp }) {
   const count = h("span", { class: "count" });
   const waiting = h("p", { class: "empty" }, "Nobody else is here yet. Send the link to whom you want to meet.");
   const chat = chatPanel(call);
+  const host = hostPanel(call);
+  const name = h("h1", {});
   const problem = h("p", { class: "problem", role: "alert", hidden: true });
 
   const toggle = (name, onclick, ...more) => h("button", { class: "control", onclick, ...more[0] }, icon(name), h("span", {}));
@@ -22,6 +26,8 @@ export function callView({ call, media, hangUp }) {
   const camera = toggle("camera", () => media.toggleCamera());
   const screen = toggle("screen", () => media.toggleScreen());
   const chatButton = toggle("chat", () => openChat(chat.element.hidden), { "aria-expanded": "false" });
+  const hostButton = toggle("host", () => host.open(), { "aria-haspopup": "dialog" });
+  hostButton.lastChild.textContent = "Host";
   const leave = toggle("leave", hangUp, { class: "control leave" });
   leave.lastChild.textContent = "Leave";
 
@@ -37,7 +43,6 @@ export function callView({ call, media, hangUp }) {
     banner.hidden = !STATES[call.state];
     for (const [id, shown] of tiles) {
       if (call.people.has(id)) continue;
-      announce(`${shown.name} has left`);
       shown.element.remove();
       tiles.delete(id);
     }
@@ -61,22 +66,29 @@ export function callView({ call, media, hangUp }) {
     press(camera, "camera", Boolean(tracks.video) && !state.screen, tracks.video && !state.screen ? "Camera off" : "Camera on");
     press(screen, "screen", state.screen, state.screen ? "Stop sharing" : "Share screen", true);
     screen.hidden = !navigator.mediaDevices?.getDisplayMedia;
+    const room = call.room ?? { roomId: call.roomId };
+    name.textContent = roomName(room) + (room.locked ? " (locked)" : "");
+    hostButton.hidden = !call.isHost;
+    if (host.element.open) host.update();
     chatButton.lastChild.textContent = chat.unread ? `Chat (${chat.unread})` : "Chat";
     const problems = Object.values(media.problems);
     problem.textContent = problems.join(" ");
     problem.hidden = problems.length === 0;
   };
   chat.onUnread = update;
+  const gone = ({ detail }) => announce(detail);
+  call.addEventListener("gone", gone);
   call.addEventListener("change", update);
   media.addEventListener("change", update);
   update();
 
-  const bar = h("div", { class: "bar" }, h("h1", {}, `Room ${call.roomId.slice(0, 8)}`), count, copyButton(call.roomId));
-  const controls = h("div", { class: "controls", role: "toolbar", "aria-label": "Call" }, microphone, camera, screen, chatButton, leave);
-  const element = h("section", { class: "call" }, bar, banner, problem, h("div", { class: "stage" }, h("div", { class: "pictures" }, grid, waiting), chat.element), controls);
+  const bar = h("div", { class: "bar" }, name, count, copyButton(call.roomId));
+  const controls = h("div", { class: "controls", role: "toolbar", "aria-label": "Call" }, microphone, camera, screen, chatButton, hostButton, leave);
+  const element = h("section", { class: "call" }, bar, banner, problem, h("div", { class: "stage" }, h("div", { class: "pictures" }, grid, waiting), chat.element), controls, host.element);
   return {
     element,
     leave() {
+      call.removeEventListener("gone", gone);
       call.removeEventListener("change", update);
       media.removeEventListener("change", update);
     },

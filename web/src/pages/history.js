@@ -42,6 +42,7 @@ async function showCalls(place, chart, me, calls = [], cursor = "") {
       chart.replaceChildren(weeks(calls));
       const more = page.nextCursor && h("button", { class: "button", onclick: () => showCalls(place, chart, me, calls, page.nextCursor) }, "Older calls");
       place.replaceChildren(h("ul", { class: "list" }, calls.map((call) => entry(call, me))), more || "");
+      nameEverybody(place, calls, me);
     }
   } catch (error) {
     place.append(h("p", { class: "problem", role: "alert" }, error.message));
@@ -49,12 +50,33 @@ async function showCalls(place, chart, me, calls = [], cursor = "") {
   place.setAttribute("aria-busy", "false");
 }
 
+/** A log names two of its people; the others' names are their room's to tell, if it still lets us ask. */
+async function nameEverybody(place, calls, me) {
+  const rooms = new Set(calls.filter(({ participants }) => participants.length > 2).map(({ roomId }) => roomId));
+  for (const roomId of rooms) {
+    const answer = await api.get(`/api/room/${roomId}`).catch(() => undefined);
+    const names = new Map(answer?.room.people.map(({ id, username }) => [id, username]));
+    for (const call of calls.filter((call) => call.roomId === roomId)) {
+      const shown = place.querySelector(`[data-call="${call._id}"]`);
+      if (shown) shown.textContent = others(call, me, names);
+    }
+  }
+}
+
+/** The others by name, as far as their names are known. */
+function others(call, me, names = new Map()) {
+  const two = new Map([call.callerId, call.receiverId].filter(Boolean).map(({ _id, username }) => [_id, username]));
+  const ids = call.participants.filter((id) => id !== me);
+  const known = ids.map((id) => two.get(id) ?? names.get(id)).filter(Boolean);
+  const unknown = ids.length - known.length;
+  if (known.length === 0) return "Somebody who left";
+  const all = unknown > 0 ? [...known, `${unknown} more`] : known;
+  return all.length === 1 ? all[0] : `${all.slice(0, -1).join(", ")} and ${all.at(-1)}`;
+}
+
 function entry(call, me) {
-  const other = call.callerId?._id === me ? call.receiverId : call.callerId;
-  const more = call.participants.length - 2;
-  const people = `${other?.username ?? "Somebody who left"}${more > 0 ? ` and ${more} more` : ""}`;
   const length = call.endTime ? duration(call.duration) : "not ended";
-  return h("li", {}, h("a", { href: `#/room/${call.roomId}` }, h("strong", {}, people), h("span", { class: "hint" }, `${when(call.startTime)} · ${length}`)));
+  return h("li", {}, h("a", { href: `#/room/${call.roomId}` }, h("strong", { "data-call": call._id }, others(call, me)), h("span", { class: "hint" }, `${when(call.startTime)} · ${length}`)));
 }
 
 /** Minutes a week, as bars; the same in words for who cannot see them. */

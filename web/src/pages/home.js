@@ -4,6 +4,7 @@ import { api } from "../api.js";
 import { h } from "../dom.js";
 import { field, form } from "../forms.js";
 import { when } from "../time.js";
+import { roomName } from "./room_name.js";
 
 const ROOM_ID = /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/i;
 
@@ -19,9 +20,9 @@ export function homePage({ go, session }) {
       h("p", { class: "lead" }, "Make a room, send its link, and meet there."),
       form({
         button: "New room",
-        fields: [],
-        async submit() {
-          const { roomId } = await api.post("/api/room/create");
+        fields: [field({ name: "name", label: "Name of the room (optional)", required: false, maxLength: 80, autocomplete: "off" })],
+        async submit({ name }) {
+          const { roomId } = await api.post("/api/room/create", { name: name.trim() || null });
           go(`/room/${roomId}`);
         },
       }),
@@ -56,5 +57,5 @@ async function listRooms(list) {
 
 function entry(room) {
   const people = room.participants.length === 1 ? "1 person" : `${room.participants.length} people`;
-  return h("li", {}, h("a", { href: `#/room/${room.roomId}` }, h("strong", {}, `Room ${room.roomId.slice(0, 8)}`), h("span", { class: "hint" }, `${people} · made ${when(room.createdAt)}`)));
+  return h("li", {}, h("a", { href: `#/room/${room.roomId}` }, h("strong", {}, roomName(room)), h("span", { class: "hint" }, `${people} · made ${when(room.createdAt)}`)));
 }

@@ -31,13 +31,9 @@ export function callPage({ session }, roomId) {
     const card = h("section", { class: "card narrow" }, h("h1", {}, "The call is over"), h("p", { class: "lead" }, reason), again, h("a", { class: "button", href: "#/" }, "To your rooms"));
     show({ element: card });
   };
-  // A closed tab says goodbye itself; this ends the log.
-  const goodbye = () => call?.leave();
-  addEventListener("pagehide", goodbye);
   lobby();
   media.start();
   const leave = () => {
-    removeEventListener("pagehide", goodbye);
     call?.leave();
     view?.leave?.();
     media.stop();

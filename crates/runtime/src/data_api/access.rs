@@ -3,7 +3,10 @@
 use secrecy::{ExposeSecret, SecretString};
 use zetra_store::DataSource;
 
-use crate::variables::{ConfigError, Variables};
+use crate::{
+    loopback::is_loopback,
+    variables::{ConfigError, Variables},
+};
 
 #[derive(Clone, Debug)]
 pub struct DataApiAccess {
@@ -84,16 +87,6 @@ fn base_url(uri: &str) -> Result<String, ConfigError> {
         );
     }
     Ok(uri.trim_end_matches('/').to_owned())
-}
-
-fn is_loopback(authority: &str) -> bool {
-    let host = match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => authority,
-    };
-    host == "localhost"
-        || host == "[::1]"
-        || host.parse().is_ok_and(|ip: std::net::Ipv4Addr| ip.is_loopback())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use zetra_domain::UserId;
 
 use super::{Effect, PeerId, Room};
-use crate::{DisconnectReason, HostAction, Joined, Outgoing, Peer, Refusal};
+use crate::{DisconnectReason, HostAction, Joined, Outgoing, Peer, Refusal, RoomEvent};
 
 impl Room {
     pub fn host_acts(&mut self, action: HostAction) -> Vec<Effect<'static>> {
@@ -31,8 +31,9 @@ impl Room {
             }
         }
         for id in self.peers_that(Peer::is_joined) {
-            self.put_out(id, &mut effects);
+            self.put_out(id, DisconnectReason::RoomEnded, &mut effects);
         }
+        effects.push(Effect::Happened(RoomEvent::Ended { by }));
         effects
     }
 
@@ -43,16 +44,17 @@ impl Room {
             if let Some(room) = self.id {
                 effects.push(Effect::Emit { to: vec![id], event: Outgoing::Removed { room, by } });
             }
-            self.put_out(id, &mut effects);
+            self.put_out(id, DisconnectReason::Removed, &mut effects);
             self.tell_all(Outgoing::UserDisconnected(user, DisconnectReason::Removed), &mut effects);
         }
         effects
     }
 
     /// Who is connected goes on outside the room; who is held has nothing to come back to.
-    fn put_out(&mut self, id: PeerId, effects: &mut Vec<Effect<'static>>) {
+    fn put_out(&mut self, id: PeerId, reason: DisconnectReason, effects: &mut Vec<Effect<'static>>) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
-        peer.joined = None;
+        let left = peer.joined.take().map(|joined| RoomEvent::Left { user: joined.user, reason });
+        effects.extend(left.map(Effect::Happened));
         if peer.held_until.is_some() {
             self.peers.remove(&id);
             effects.push(Effect::Forget(id));

@@ -3,7 +3,7 @@
 use zetra_domain::{Admission, Membership, RoomId, UserId};
 
 use super::{Asked, Effect, PeerId, Rejected, Room, error};
-use crate::{AckBody, Credential, DisconnectReason, Joined, Outgoing, Peer, Refusal};
+use crate::{AckBody, Credential, DisconnectReason, Joined, Outgoing, Peer, Refusal, RoomEvent};
 
 impl Room {
     /// The store's answer to [`Effect::Lookup`]; `None` where it could not be asked. A token that died
@@ -97,6 +97,7 @@ impl Room {
             effects.push(effect(peer, user));
             if let Some(user) = user {
                 self.tell_all(Outgoing::UserDisconnected(user, reason), &mut effects);
+                effects.push(Effect::Happened(RoomEvent::Left { user, reason }));
             }
         }
         effects
@@ -165,10 +166,16 @@ impl Room {
         self.tell_all(Outgoing::UserConnected(user), effects);
         let sequence = self.next_sequence;
         self.next_sequence += 1;
+        let mut username = None;
         if let Some(peer) = self.peers.get_mut(&id) {
             peer.joined = Some(Joined { user, sequence, media: None });
+            username = peer.credential.claims().map(|claims| claims.username.clone());
         }
         effects.push(Effect::Store(id));
+        if present.is_empty() {
+            effects.push(Effect::Happened(RoomEvent::Started));
+        }
+        effects.push(Effect::Happened(RoomEvent::Joined { user, username }));
         Ok(())
     }
 
@@ -191,6 +198,7 @@ impl Room {
         if let Some(joined) = self.peers.get_mut(&id).and_then(|peer| peer.joined.take()) {
             effects.push(Effect::Store(id));
             self.tell_all(Outgoing::UserDisconnected(joined.user, reason), effects);
+            effects.push(Effect::Happened(RoomEvent::Left { user: joined.user, reason }));
         }
     }
 }

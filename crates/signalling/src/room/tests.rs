@@ -30,6 +30,7 @@ struct Story {
     in_place_of: Option<PeerId>,
     /// Those that were lost and not held any longer.
     expired: Vec<PeerId>,
+    happened: Vec<RoomEvent>,
 }
 
 impl Story {
@@ -48,6 +49,7 @@ impl Story {
             tokens,
             in_place_of: None,
             expired: Vec::new(),
+            happened: Vec::new(),
         }
     }
 
@@ -119,6 +121,7 @@ impl Story {
                     self.stored.remove(&peer);
                     self.expired.push(peer);
                 }
+                Effect::Happened(event) => self.happened.push(event),
                 Effect::Elsewhere { peer, room } => self.said.push(format!("{peer} goes to {room}")),
                 Effect::Disconnect(peer) => self.said.push(format!("{peer} is disconnected")),
             }
@@ -432,6 +435,43 @@ fn an_ended_room_is_left_by_everybody_who_is_told_of_everybody() {
     assert!(story.room.peer(3).is_none(), "who was held has nothing to come back to");
     story.says(1, "chat-message", &in_room("\"hi\""), None);
     assert!(story.heard()[0].contains("not_in_room"));
+}
+
+#[test]
+fn whoever_keeps_books_on_a_room_learns_of_everything() {
+    let mut story = Story::new();
+    story.enters(1, 0);
+    story.enters(2, 1);
+    story.connects(3, 0);
+    story.joins(3, 0);
+    story.loses(2);
+    story.waits(10_000);
+    story.connects_without_token(4);
+    story.joins(4, 2);
+    let by = story.users[0];
+    story.host_acts(HostAction::Remove { user: story.users[2], by });
+    story.says(3, "leave-room", "[]", None);
+    story.enters(5, 3);
+    story.host_acts(HostAction::End { by });
+    let named = |user: usize| Some(format!("user-{user}"));
+    let joined = |user: usize, username| RoomEvent::Joined { user: story.users[user], username };
+    let left = |user: usize, reason| RoomEvent::Left { user: story.users[user], reason };
+    let expected = [
+        RoomEvent::Started,
+        joined(0, named(0)),
+        joined(1, named(1)),
+        left(0, DisconnectReason::Replaced),
+        joined(0, named(0)),
+        left(1, DisconnectReason::Lost),
+        joined(2, None),
+        left(2, DisconnectReason::Removed),
+        left(0, DisconnectReason::Left),
+        RoomEvent::Started,
+        joined(3, named(3)),
+        left(3, DisconnectReason::RoomEnded),
+        RoomEvent::Ended { by },
+    ];
+    assert_eq!(story.happened, expected);
 }
 
 #[test]

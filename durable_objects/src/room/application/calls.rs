@@ -1,10 +1,10 @@
 //! The calls that the room keeps: what the keeper wants done.
 
 use zetra_domain::{CallLog, CallLogId, Timestamp};
-use zetra_signalling::CallEffect;
+use zetra_signalling::{CallEffect, EndedEffect, RoomEvent};
 use zetra_socketio::Effect;
 
-use super::{Out, RoomApplication, RoomCommand};
+use super::{Out, RoomApplication, RoomCommand, restore::of_room};
 
 /// A call as the database is to know it.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,7 +16,63 @@ pub struct CallReport {
     pub(super) revision: u32,
 }
 
+/// The database did not take it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotTaken;
+
 impl RoomApplication {
+    /// What has to be stored of a call.
+    pub fn stored_call(&self, call: CallLogId) -> Option<String> {
+        Some(of_room(self.id, &self.calls.stored(call)?))
+    }
+
+    /// What has to be stored of a call that is over.
+    pub fn stored_ended_call(&self, call: CallLogId) -> Option<String> {
+        Some(of_room(self.id, &self.ended_calls.stored(call)?))
+    }
+
+    /// What became of a report: the log as the database has it, or nothing of a room that is not there. `Err`:
+    /// it was not taken.
+    pub fn call_reported(
+        &mut self,
+        report: &CallReport,
+        recorded: Result<Option<CallLog>, NotTaken>,
+        now: i64,
+    ) -> Out<'static> {
+        let effects = self.calls.reported(report.log.id, report.revision, recorded.is_ok(), now);
+        let mut out = self.keep_calls(effects, now);
+        if let (true, Ok(Some(log))) = (self.settings.has_webhook, recorded) {
+            let effects = self.ended_calls.recorded(&log);
+            out.extend(self.keep_ended_calls(effects, now));
+        }
+        out
+    }
+
+    pub(super) fn tick_calls(&mut self, now: i64) -> Out<'static> {
+        let effects = self.calls.tick(now);
+        let mut out = self.keep_calls(effects, now);
+        let calls = &self.calls;
+        let effects = self.ended_calls.tick(now, |before, people| calls.owes_one_of(before, people));
+        out.extend(self.keep_ended_calls(effects, now));
+        out
+    }
+
+    pub(super) fn keep_ended_calls(&mut self, effects: Vec<EndedEffect>, now: i64) -> Out<'static> {
+        let mut out = Vec::new();
+        for effect in effects {
+            match effect {
+                EndedEffect::Store(call) => out.push(Effect::Command(RoomCommand::StoreEndedCall(call))),
+                EndedEffect::Forget(call) => out.push(Effect::Command(RoomCommand::ForgetEndedCall(call))),
+                EndedEffect::Announce(log) => self.happened(&RoomEvent::CallEnded(log), now, &mut out),
+            }
+        }
+        if !out.is_empty() {
+            self.save(now, &mut out);
+            out.push(Effect::Reschedule);
+        }
+        out
+    }
+
     /// Who is present has changed.
     pub(super) fn observe_calls(&mut self, now: i64) -> Vec<CallEffect> {
         let ids = &mut self.settings.object_ids;

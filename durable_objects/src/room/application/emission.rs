@@ -71,6 +71,7 @@ impl RoomApplication {
                     Some(Address::Session(session)) => out.push(deliver(session, Delivery::Disconnect)),
                     Some(Address::Nowhere) | None => {}
                 },
+                RoomEffect::Happened(event) => self.happened(&event, now, &mut out),
                 // A room is no lobby.
                 RoomEffect::Elsewhere { .. } => {}
             }
@@ -161,17 +162,7 @@ impl RoomApplication {
             }
             self.has_storage = true;
         } else if std::mem::take(&mut self.has_storage) {
-            let is_storing = |effect: &Effect<'_, RoomCommand>| {
-                let Effect::Command(command) = effect else { return false };
-                matches!(
-                    command,
-                    RoomCommand::Store(_)
-                        | RoomCommand::Forget(_)
-                        | RoomCommand::Save(_)
-                        | RoomCommand::StoreCall(_)
-                        | RoomCommand::ForgetCall(_)
-                )
-            };
+            let is_storing = |effect: &Effect<'_, RoomCommand>| matches!(effect, Effect::Command(command) if command.is_about_storage());
             out.retain(|effect| !is_storing(effect));
             let tag = offset::tag(self.id, &(self.settings.new_id)());
             self.log = Log::new(tag, self.settings.log, offset::first_mark(now));

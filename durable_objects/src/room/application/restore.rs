@@ -2,12 +2,13 @@
 
 use vecmap::VecMap;
 use zetra_domain::{CallLogId, RoomId};
-use zetra_signalling::{CallKeeper, Peer, PeerId, Room};
+use zetra_signalling::{CallKeeper, EndedCalls, Peer, PeerId, Room, WebhookQueue};
 use zetra_socketio::{Effect, Log, Restored, SocketId};
 
 use super::{
     RoomApplication, RoomCommand, RoomSettings,
     member::{Address, Guest, KeptMember, Member, Stored},
+    webhook,
 };
 use crate::offset;
 
@@ -19,8 +20,19 @@ pub struct StoredRoom {
     /// By part.
     pub log: Vec<(usize, String)>,
     pub calls: Vec<(CallLogId, String)>,
+    pub ended_calls: Vec<(CallLogId, String)>,
+    /// What the webhook is to be told, by number.
+    pub messages: Vec<(u64, String)>,
     /// The room's id, where an earlier version stored it.
     pub id: Option<RoomId>,
+}
+
+impl StoredRoom {
+    fn is_empty(&self) -> bool {
+        let Self { members, log, calls, ended_calls, messages, id: _ } = self;
+        let is_owed = !calls.is_empty() || !ended_calls.is_empty() || !messages.is_empty();
+        members.is_empty() && log.is_empty() && !is_owed
+    }
 }
 
 impl RoomApplication {
@@ -33,10 +45,13 @@ impl RoomApplication {
         connected: Vec<(SocketId, KeptMember)>,
         now: i64,
     ) -> Self {
-        let has_storage = !stored.members.is_empty() || !stored.log.is_empty() || !stored.calls.is_empty();
+        let has_storage = !stored.is_empty();
         let (mut members, mut peers, mut lost) = (VecMap::new(), VecMap::new(), VecMap::new());
         let (mut unsettled, mut next_peer) = (Vec::new(), 0);
         let mut id = id.or(connected.first().map(|(_, kept)| kept.room)).or(stored.id);
+        let calls = without_room(stored.calls, &mut id);
+        let ended_calls = without_room(stored.ended_calls, &mut id);
+        let messages = without_room(stored.messages, &mut id);
         for (peer, text) in stored.members {
             next_peer = next_peer.max(peer + 1);
             match Stored::from_json(&text) {
@@ -89,7 +104,10 @@ impl RoomApplication {
         }
         let mut room = Room::restore(id, settings.limits, peers);
         let effects = gone.into_iter().flat_map(|peer| room.lose(peer, now)).collect();
-        let (calls, unreadable) = CallKeeper::restore(id, stored.calls, &room.presence(), now);
+        let (calls, unreadable) = CallKeeper::restore(id, calls, &room.presence(), now);
+        let (ended_calls, unreadable_ended) = EndedCalls::restore(id, ended_calls);
+        let (webhook, unreadable_messages) = WebhookQueue::restore(id, messages);
+        unsettled.extend(unreadable_messages.into_iter().map(webhook::command));
         let mut application = Self {
             id,
             settings,
@@ -100,6 +118,8 @@ impl RoomApplication {
             verifying: VecMap::new(),
             log,
             calls,
+            ended_calls,
+            webhook,
             next_peer,
             unsettled,
             has_storage,
@@ -108,10 +128,26 @@ impl RoomApplication {
         // A call that runs with nobody there any more is over.
         let mut effects = unreadable;
         effects.extend(application.observe_calls(now));
-        let out = application.keep_calls(effects, now);
+        let mut out = application.keep_calls(effects, now);
+        out.extend(application.keep_ended_calls(unreadable_ended, now));
         application.unsettled.extend(out);
         application
     }
+}
+
+/// As it is stored, with its room: whom an alarm wakes does not know which room it is.
+pub(super) fn of_room(room: RoomId, text: &str) -> String {
+    format!("{room} {text}")
+}
+
+/// Takes the room away again. What has none cannot be read by anybody.
+fn without_room<K>(rows: Vec<(K, String)>, id: &mut Option<RoomId>) -> Vec<(K, String)> {
+    let mut read = |text: String| {
+        let (room, text) = text.split_once(' ')?;
+        *id = id.or(room.parse().ok());
+        Some(text.to_owned())
+    };
+    rows.into_iter().map(|(key, text)| (key, read(text).unwrap_or_default())).collect()
 }
 
 /// Whether the socket's member is one.

@@ -18,6 +18,7 @@ use crate::{
 
 mod calls;
 mod host;
+mod webhook;
 
 const NOW: i64 = 1_700_000_000_000;
 
@@ -34,6 +35,11 @@ struct Line {
     stored: BTreeMap<PeerId, String>,
     log: BTreeMap<usize, String>,
     calls: BTreeMap<CallLogId, String>,
+    ended_calls: BTreeMap<CallLogId, String>,
+    messages: BTreeMap<u64, String>,
+    /// Bodies that the webhook took.
+    posted: Vec<String>,
+    webhook_is_up: bool,
     /// Reports that the database has not answered.
     reports: Vec<CallReport>,
     recorded: BTreeMap<CallLogId, zetra_domain::CallLog>,
@@ -42,6 +48,9 @@ struct Line {
     rows: usize,
     /// Those of calls, counted by themselves.
     call_rows: usize,
+    webhook_rows: usize,
+    /// What is on its way to the webhook.
+    posts: Vec<(u64, String)>,
     alarm: Option<i64>,
     delivered: Vec<(String, Delivery)>,
     /// Questions to the store that were not answered yet.
@@ -64,9 +73,14 @@ fn room_id() -> RoomId {
 
 const LOG: LogLimits = LogLimits { max_events: 100, max_bytes: 100_000, max_total_bytes: 1_000_000 };
 const REJOIN_MS: i64 = 600_000;
+thread_local! {
+    static HAS_WEBHOOK: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
 const GUESTS: GuestLimits = GuestLimits { per_address: 32, per_user: 4, total: 256 };
 
 fn restored(
+    id: Option<RoomId>,
     socket_auth: SocketAuth,
     attachments: Vec<String>,
     stored: StoredRoom,
@@ -80,8 +94,10 @@ fn restored(
             let authenticator = Authenticator { token_key: key(), socket_auth };
             let (log, rejoin) = (LOG, REJOIN_MS);
             let object_ids = ObjectIds::new([7; 8]);
-            let settings = RoomSettings { authenticator, limits, log, rejoin, guests, new_id, object_ids };
-            RoomApplication::restore(Some(room_id()), settings, stored, connected, now)
+            let has_webhook = HAS_WEBHOOK.get();
+            let settings =
+                RoomSettings { authenticator, limits, log, rejoin, guests, new_id, object_ids, has_webhook };
+            RoomApplication::restore(id, settings, stored, connected, now)
         })
     })
 }
@@ -99,7 +115,7 @@ impl Line {
     fn new(socket_auth: SocketAuth) -> Self {
         let mut ids = ObjectIds::new([5; 8]);
         Self {
-            server: restored(socket_auth, Vec::new(), StoredRoom::default(), GUESTS, NOW),
+            server: restored(Some(room_id()), socket_auth, Vec::new(), StoredRoom::default(), GUESTS, NOW),
             users: (0..4).map(|_| ids.user(Timestamp::from_millis(NOW))).collect(),
             now: NOW,
             heard: BTreeMap::new(),
@@ -108,11 +124,17 @@ impl Line {
             stored: BTreeMap::new(),
             log: BTreeMap::new(),
             calls: BTreeMap::new(),
+            ended_calls: BTreeMap::new(),
+            messages: BTreeMap::new(),
+            posted: Vec::new(),
+            webhook_is_up: true,
             reports: Vec::new(),
             recorded: BTreeMap::new(),
             database_is_up: true,
             rows: 0,
             call_rows: 0,
+            webhook_rows: 0,
+            posts: Vec::new(),
             alarm: None,
             delivered: Vec::new(),
             open: Vec::new(),
@@ -198,17 +220,25 @@ impl Line {
         if self.database_is_up {
             self.records_calls();
         }
+        let now = self.now;
+        for (number, body) in std::mem::take(&mut self.posts) {
+            let taken = self.webhook_is_up;
+            self.posted.extend(taken.then_some(body));
+            self.act(|room| room.message_answered(number, taken, now));
+        }
     }
 
     /// The database takes the reports that wait for it, or fails at them.
     fn records_calls(&mut self) {
         let now = self.now;
         for report in std::mem::take(&mut self.reports) {
-            let taken = self.database_is_up;
-            if taken {
+            let answer = if self.database_is_up {
                 self.recorded.insert(report.log.id, report.log.clone());
-            }
-            self.act(|room| room.call_reported(&report, taken, now));
+                Ok(Some(report.log.clone()))
+            } else {
+                Err(NotTaken)
+            };
+            self.act(|room| room.call_reported(&report, answer, now));
         }
     }
 
@@ -216,6 +246,8 @@ impl Line {
         self.stored.clear();
         self.log.clear();
         self.calls.clear();
+        self.ended_calls.clear();
+        self.messages.clear();
         self.alarm = None;
         self.rows += 1;
     }
@@ -265,6 +297,28 @@ impl Line {
                 self.call_rows += 1;
             }
             RoomCommand::ReportCall(report) => self.reports.push(*report),
+            RoomCommand::StoreEndedCall(call) => {
+                let stored = self.application().stored_ended_call(call);
+                self.ended_calls.extend(stored.map(|json| (call, json)));
+                self.webhook_rows += 1;
+            }
+            RoomCommand::ForgetEndedCall(call) => {
+                assert!(self.ended_calls.remove(&call).is_some(), "the call was stored");
+                self.webhook_rows += 1;
+            }
+            RoomCommand::StoreMessage(number) => {
+                let stored = self.application().stored_message(number);
+                self.messages.extend(stored.map(|json| (number, json)));
+                self.webhook_rows += 1;
+            }
+            RoomCommand::ForgetMessage(number) => {
+                assert!(self.messages.remove(&number).is_some(), "the message was stored");
+                self.webhook_rows += 1;
+            }
+            RoomCommand::PostMessage(number) => {
+                let body = self.application().message(number).unwrap().body.clone();
+                self.posts.push((number, body));
+            }
             RoomCommand::DeleteAll => self.delete_all(),
             RoomCommand::Deliver { session, delivery } => self.delivered.push((session, delivery)),
             question @ (RoomCommand::Verify { .. } | RoomCommand::Lookup { .. }) => self.open.push(question),
@@ -372,9 +426,15 @@ impl Line {
             members: self.stored.clone().into_iter().collect(),
             log: self.log.clone().into_iter().collect(),
             calls: self.calls.clone().into_iter().collect(),
-            id: None,
+            ended_calls: self.ended_calls.clone().into_iter().collect(),
+            messages: self.messages.clone().into_iter().collect(),
+            // Version 1 stored it beside the rows.
+            id: self.stored.values().any(|row| !row.contains("\"room\"")).then(room_id),
         };
-        self.server = restored(self.socket_auth, attached, stored, GUESTS, self.now);
+        // Whom an alarm wakes is told by nobody which room it is.
+        let is_told = attached.is_empty() && self.stored.is_empty() && self.calls.is_empty();
+        let id = (is_told && self.messages.is_empty() && self.ended_calls.is_empty()).then(room_id);
+        self.server = restored(id, self.socket_auth, attached, stored, GUESTS, self.now);
     }
 
     /// Every WebSocket is gone, the storage is there.
@@ -585,7 +645,8 @@ fn a_broken_frame_closes_and_the_peer_is_gone_at_once() {
 fn who_joins_nothing_is_few() {
     let mut line = Line::new(SocketAuth::Required);
     let few = GuestLimits { per_address: 3, per_user: 2, total: 5 };
-    line.server = restored(SocketAuth::Required, Vec::new(), StoredRoom::default(), few, NOW);
+    line.server =
+        restored(Some(room_id()), SocketAuth::Required, Vec::new(), StoredRoom::default(), few, NOW);
     let silent: Vec<_> = (0..3).map(|_| line.opens_from("a", None).unwrap()).collect();
     assert_eq!(line.opens_from("a", None), None, "three of one address");
     let token = line.token(0);

@@ -55,6 +55,7 @@ impl Gateway {
             // A lobby asks nobody, and what it knows need not survive.
             LobbyEffect::Elsewhere { .. }
             | LobbyEffect::Lookup { .. }
+            | LobbyEffect::Happened(_)
             | LobbyEffect::Store(_)
             | LobbyEffect::Keep(_)
             | LobbyEffect::Forget(_)

@@ -1,0 +1,55 @@
+//! What the operator's webhook is told.
+
+use zetra_signalling::{RoomEvent, WebhookEffect, WebhookMessage};
+use zetra_socketio::Effect;
+
+use super::{Out, RoomApplication, RoomCommand, restore::of_room};
+
+impl RoomApplication {
+    /// What has to be stored of a message.
+    pub fn stored_message(&self, number: u64) -> Option<String> {
+        Some(of_room(self.id, &self.webhook.stored(number)?))
+    }
+
+    /// What is to be posted.
+    pub fn message(&self, number: u64) -> Option<&WebhookMessage> {
+        self.webhook.message(number)
+    }
+
+    /// Whether the webhook took a message.
+    pub fn message_answered(&mut self, number: u64, taken: bool, now: i64) -> Out<'static> {
+        let effects = self.webhook.answered(number, taken, now);
+        self.queue_messages(effects, now)
+    }
+
+    pub(super) fn tick_webhook(&mut self, now: i64) -> Out<'static> {
+        let effects = self.webhook.tick(now);
+        self.queue_messages(effects, now)
+    }
+
+    pub(super) fn happened(&mut self, event: &RoomEvent, now: i64, out: &mut Out<'_>) {
+        if self.settings.has_webhook {
+            let id = format!("msg_{}", (self.settings.new_id)());
+            out.extend(self.webhook.push(event, id, now).into_iter().map(command));
+            out.push(Effect::Reschedule);
+        }
+    }
+
+    fn queue_messages(&mut self, effects: Vec<WebhookEffect>, now: i64) -> Out<'static> {
+        if effects.is_empty() {
+            return Vec::new();
+        }
+        let mut out: Out<'static> = effects.into_iter().map(command).collect();
+        self.save(now, &mut out);
+        out.push(Effect::Reschedule);
+        out
+    }
+}
+
+pub(super) fn command<'a>(effect: WebhookEffect) -> Effect<'a, RoomCommand> {
+    Effect::Command(match effect {
+        WebhookEffect::Store(number) => RoomCommand::StoreMessage(number),
+        WebhookEffect::Forget(number) => RoomCommand::ForgetMessage(number),
+        WebhookEffect::Post(number) => RoomCommand::PostMessage(number),
+    })
+}

@@ -1,0 +1,181 @@
+// The operator's webhook, on the real runtime: what happens in rooms is posted as the Standard Webhooks
+// specification has it, which its own library verifies, to receivers that behave and that do not.
+
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import { randomBytes } from "node:crypto";
+import { describe, test } from "node:test";
+import { Webhook } from "standardwebhooks";
+import { Listener } from "./support/patience.mjs";
+import { WAYS, call, joined, marker, person, roomOf } from "./support/people.mjs";
+import { startServer } from "./support/server.mjs";
+
+const SECRET = `whsec_${randomBytes(32).toString("base64")}`;
+
+/** Somebody who runs a business on rooms: hears what is posted, verified, and answers as it is told. */
+class Receiver extends Listener {
+  /** Answers a request; `undefined`: never. */
+  behave = (response) => response.writeHead(204).end();
+  attempts = 0;
+
+  static async start() {
+    const receiver = new Receiver();
+    const webhook = new Webhook(SECRET);
+    receiver.server = createServer(async (request, response) => {
+      receiver.attempts += 1;
+      let body = "";
+      for await (const chunk of request) body += chunk;
+      assert.equal(request.headers["content-type"], "application/json");
+      webhook.verify(body, request.headers);
+      receiver.note({ id: request.headers["webhook-id"], ...JSON.parse(body) });
+      receiver.behave(response, receiver.attempts);
+    });
+    await new Promise((resolve) => receiver.server.listen(0, "127.0.0.1", resolve));
+    receiver.url = `http://127.0.0.1:${receiver.server.address().port}/hook`;
+    return receiver;
+  }
+
+  /** The first message of that type about that room. */
+  message(type, room) {
+    return this.until(() => this.heard.find((message) => message.type === type && message.data.roomId === room), type);
+  }
+
+  async stop() {
+    this.server.closeAllConnections();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+}
+
+async function start(variables = {}) {
+  const receiver = await Receiver.start();
+  const server = await startServer({ WEBHOOK_URL: receiver.url, WEBHOOK_SECRET: SECRET, RECONNECT_GRACE_SECONDS: "2", ...variables });
+  const stop = async () => {
+    await server.stop();
+    await receiver.stop();
+  };
+  return { receiver, server, stop };
+}
+
+/** Types of what was heard of a room, repetitions left out, with whom and why. */
+function told(receiver, room) {
+  const seen = new Set();
+  const messages = receiver.heard.filter(({ id, data }) => data.roomId === room && !seen.has(id) && seen.add(id));
+  return messages.map(({ type, data }) => [type, data.userId, data.reason].filter(Boolean).join(" "));
+}
+
+describe("a webhook", { concurrency: 3 }, () => {
+  for (const way of [WAYS.room, WAYS.stock]) test(`is told what happens in a room, in order, ${way.name}`, async () => {
+    const { receiver, server, stop } = await start();
+    const [ann, bob] = [await person(server), await person(server)];
+    const room = await roomOf(server, ann, bob);
+    const first = await joined(server, room, ann, { way });
+    const second = await joined(server, room, bob, { way });
+    await marker(first, room, second);
+    second.close();
+    assert.equal((await call(server, "DELETE", `/api/room/${room}`, { token: ann.token })).status, 200);
+    const ended = await receiver.message("room.ended", room);
+    assert.deepEqual(ended.data, { roomId: room, by: ann.id, reason: "ended_by_host" });
+    assert.deepEqual(told(receiver, room), [
+      "room.started",
+      `participant.joined ${ann.id}`,
+      `participant.joined ${bob.id}`,
+      `participant.left ${bob.id} left`,
+      `participant.left ${ann.id} room_ended`,
+      "room.ended ended_by_host",
+    ]);
+    const { data, timestamp } = await receiver.message("participant.joined", room);
+    assert.deepEqual(data, { roomId: room, userId: ann.id, username: ann.username });
+    assert.match(timestamp, /^\d{4}-\d\d-\d\dT[\d:]{8}\.\d{3}Z$/);
+    first.close();
+    const lines = JSON.stringify(server.logged);
+    assert.ok(!lines.includes(SECRET) && !lines.includes(SECRET.slice(6)), "the secret is in no log");
+    await stop();
+  });
+
+  test("learns of a call once it is certain that nobody dials again", { timeout: 120_000 }, async () => {
+    const { receiver, server, stop } = await start();
+    const [ann, bob] = [await person(server), await person(server)];
+    const room = await roomOf(server, ann, bob);
+    for (const client of [await joined(server, room, ann), await joined(server, room, bob)]) client.close();
+    const { data } = await waitFor(receiver, "call.ended", 90_000);
+    const { json } = await call(server, "GET", "/api/call-logs", { token: ann.token });
+    const [log] = json.callLogs;
+    assert.deepEqual(data, { roomId: room, callLog: { ...log, callerId: log.callerId._id, receiverId: log.receiverId._id } });
+    assert.ok(Date.now() - new Date(log.endTime) >= 60_000, "not before");
+    await stop();
+  });
+
+  test("that refuses, hangs, redirects or lies costs the room nothing and gets everything in order", { timeout: 120_000 }, async () => {
+    const { receiver, server, stop } = await start();
+    const [ann, bob] = [await person(server), await person(server)];
+    const room = await roomOf(server, ann, bob);
+    const misdeeds = [
+      (response) => response.writeHead(500).end("no"),
+      (response) => response.writeHead(302, { location: receiver.url }).end(),
+      // A body without an end, behind a status that is good.
+      (response) => response.writeHead(200).write("x".repeat(1_000)),
+    ];
+    receiver.behave = (response) => (misdeeds.shift() ?? ((good) => good.writeHead(204).end()))(response);
+    const first = await joined(server, room, ann);
+    const second = await joined(server, room, bob);
+    const before = performance.now();
+    await marker(first, room, second);
+    assert.ok(performance.now() - before < 5_000, "the room does not wait");
+    second.close();
+    await waitFor(receiver, "participant.left", 60_000);
+    assert.deepEqual(told(receiver, room), [
+      "room.started",
+      `participant.joined ${ann.id}`,
+      `participant.joined ${bob.id}`,
+      `participant.left ${bob.id} left`,
+    ]);
+    const starts = receiver.heard.filter(({ type }) => type === "room.started");
+    assert.equal(starts.length, 3, "refused, redirected, taken");
+    assert.equal(new Set(starts.map(({ id }) => id)).size, 1, "under one id");
+    first.close();
+    await stop();
+  });
+
+  test("that is not there when the runtime is killed gets everything afterwards", { timeout: 120_000 }, async () => {
+    const { receiver, server, stop } = await start();
+    receiver.behave = () => {};
+    const ann = await person(server);
+    const room = await roomOf(server, ann);
+    const client = await joined(server, room, ann);
+    await receiver.message("room.started", room);
+    client.close();
+    await server.kill();
+    receiver.heard.length = 0;
+    receiver.behave = (response) => response.writeHead(204).end();
+    await server.start();
+    await waitFor(receiver, "participant.joined", 60_000);
+    assert.deepEqual(told(receiver, room).slice(0, 2), ["room.started", `participant.joined ${ann.id}`]);
+    await stop();
+  });
+
+  test("that nobody has set costs nothing; half of one is a mistake that is named", async () => {
+    const server = await startServer({ WEBHOOK_URL: "https://hooks.example.com" });
+    const health = await call(server, "GET", "/health");
+    assert.deepEqual([health.status, /WEBHOOK_SECRET/.test(health.text)], [503, true], health.text);
+    await server.stop();
+  });
+});
+
+/** As `until`, for what takes longer than a test otherwise waits. */
+async function waitFor(receiver, type, millis) {
+  const deadline = Date.now() + millis;
+  for (;;) {
+    const found = receiver.heard.find((message) => message.type === type);
+    if (found) return found;
+    if (Date.now() > deadline) throw new Error(`waited for ${type} in vain; heard ${JSON.stringify(receiver.heard)}`);
+    await new Promise((resolve) => {
+      const timer = setTimeout(wake, 1_000);
+      function wake() {
+        clearTimeout(timer);
+        receiver.wakes.delete(wake);
+        resolve();
+      }
+      receiver.wakes.add(wake);
+    });
+  }
+}
