@@ -13,6 +13,7 @@ mod process;
 mod progress;
 mod setup;
 mod test;
+mod webhook;
 mod workspace;
 
 use std::{io::Write, process::ExitCode};
@@ -25,6 +26,7 @@ cargo xtask <command>
   build    build the Worker into build/ (does nothing when nothing changed)
   bench    measure the codec, the relay side by side with the official server, what a login tells by its
            time, and the way to MongoDB (all, or one of: codec relay login mongodb)
+  webhook  print what webhooks post, signature checked, to try them out on http://127.0.0.1:4010
   conformance  serve the fixture of the official Socket.IO suites on http://localhost:3000
   mongodb  serve a MongoDB-compatible database for trying, with the Data API in front
   screenshots  take pictures of the client's pages into docs/screenshots
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         ["build"] => build::run(),
         ["bench", rest @ ..] => bench::run(rest),
         ["conformance"] => conformance::run(),
+        ["webhook"] => webhook::run(),
         ["mongodb"] => data_api::run(),
         ["screenshots"] => browser::screenshots(),
         ["deploy"] => deploy::run(false),

@@ -44,7 +44,8 @@ pub fn run() -> Result<()> {
     variables.push(("CHROMIUM", browser.display().to_string()));
     let on_d1 = end_to_end("e2e", |name| !name.starts_with(BROWSER), 2, "d1", &variables, &mut totals);
     heading("the client in a browser");
-    let in_browser = end_to_end("e2e-browser", |name| name.starts_with(BROWSER), 1, "d1", &variables, &mut totals);
+    let in_browser =
+        end_to_end("e2e-browser", |name| name.starts_with(BROWSER), 1, "d1", &variables, &mut totals);
     heading("the same on workerd with MongoDB");
     let on_every_database = |name: &str| ON_EVERY_DATABASE.contains(&name);
     let on_mongodb = end_to_end("e2e-mongodb", on_every_database, 2, "mongodb", &variables, &mut totals);
@@ -64,7 +65,8 @@ fn end_to_end(
     totals: &mut Totals,
 ) -> Result<()> {
     let tap = workspace::path(&format!("target/{name}.tap"));
-    let mut node = command(workspace::node_bin("node"), &["--test", &format!("--test-concurrency={at_once}")]);
+    let mut node =
+        command(workspace::node_bin("node"), &["--test", &format!("--test-concurrency={at_once}")]);
     node.args(["--test-reporter=spec", "--test-reporter-destination=stdout", "--test-reporter=tap"]);
     node.arg(format!("--test-reporter-destination={}", tap.display())).args(end_to_end_tests(chosen)?);
     node.env("TEST_STORE", store).envs(variables.iter().cloned());
