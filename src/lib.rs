@@ -22,6 +22,8 @@ mod user;
 mod workers;
 
 use axum::body::Body;
+use futures_channel::oneshot;
+use http::Method;
 use worker::{Context, Env, HttpRequest, Result, event, send::IntoSendFuture};
 
 pub use zetra_durable_objects::{RateLimit, RevocationOutbox, Room, Session};
@@ -33,6 +35,21 @@ fn start() {
 }
 
 #[event(fetch)]
-async fn fetch(request: HttpRequest, env: Env, _context: Context) -> Result<http::Response<Body>> {
-    Ok(router::serve(workers::router(&env), request.map(Body::new)).into_send().await)
+async fn fetch(request: HttpRequest, env: Env, context: Context) -> Result<http::Response<Body>> {
+    let (router, request) = (workers::router(&env), request.map(Body::new));
+    if !outlives_its_client(request.method(), request.uri().path()) {
+        return Ok(router::serve(router, request).into_send().await);
+    }
+    let (answer, answered) = oneshot::channel();
+    context.wait_until(async move {
+        // Nobody may be there any more to hear it.
+        let _ = answer.send(router::serve(router, request).await);
+    });
+    answered.await.map_err(|_| worker::Error::from("the request was not answered"))
+}
+
+/// The runtime cancels a request whose client goes away. What changes something in more than one place must
+/// not stop in between: it goes on.
+fn outlives_its_client(method: &Method, path: &str) -> bool {
+    !method.is_safe() && path.starts_with("/api/")
 }

@@ -10,7 +10,7 @@ use axum::{Json, extract::State};
 use serde::Serialize;
 use zetra_domain::{Fields, Invalid, Room, RoomChange, RoomId, RoomName, UserId};
 use zetra_signalling::HostAction;
-use zetra_store::RoomChanged;
+use zetra_store::{Membership, RoomChanged};
 
 use crate::{
     error::ApiError,
@@ -107,8 +107,11 @@ async fn change(
         (RoomChange::End, RoomChanged::NotFound) => {
             has_ended(app, room, by).await?.then_some(HostAction::End { by })
         }
-        (RoomChange::Remove(user), RoomChanged::Changed(_) | RoomChanged::NotConcerned) => {
-            Some(HostAction::Remove { user: *user, by })
+        (RoomChange::Remove(user), RoomChanged::Changed(_)) => Some(HostAction::Remove { user: *user, by }),
+        (RoomChange::Remove(user), RoomChanged::NotConcerned) => {
+            let admission = app.store().admission(room, *user).await?;
+            let is_removed = admission.membership == Membership::Removed;
+            is_removed.then_some(HostAction::Remove { user: *user, by })
         }
         // The rest concerns nobody who is in, and whoever comes is told by the store.
         _ => None,

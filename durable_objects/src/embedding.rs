@@ -6,10 +6,10 @@ use serde::de::DeserializeOwned;
 use wasm_bindgen::{JsError, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use worker::Env;
-use zetra_domain::{Admission, CallLog, RoomId, Timestamp, UserId};
+use zetra_domain::{Admission, RoomId, Timestamp, UserId};
 use zetra_runtime::{Config, ConfigError, Database, Variables, variable};
 use zetra_socketio::engine::{Limits, Settings, Timing};
-use zetra_store::Store;
+use zetra_store::{RoomCall, Store};
 
 use crate::{
     authenticator::{Authenticator, Verification},
@@ -88,13 +88,14 @@ pub(crate) async fn record_call(
     env: &Env,
     report: &CallReport,
     now: i64,
-) -> Result<Option<CallLog>, NotTaken> {
+) -> Result<Option<RoomCall>, NotTaken> {
     let store = open(env).map_err(|_| NotTaken)?;
     let log = &report.log;
     match store.record_room_call(report.write, log, Timestamp::from_millis(now)).await {
         Ok(Some(taken)) => {
-            let over = taken.end().is_some();
-            tracing::info!(room = %log.room, call = %taken.id, people = taken.participants.len(), over, "a call");
+            let (id, people) = (taken.log.id, taken.log.participants.len());
+            let over = taken.log.end().is_some();
+            tracing::info!(room = %log.room, call = %id, people, over, "a call");
             Ok(Some(taken))
         }
         Ok(None) => {

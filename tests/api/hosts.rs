@@ -184,3 +184,17 @@ fn an_ended_room_is_over_for_everybody() {
     assert_eq!(hosted.told(), [], "by the host alone");
     assert_eq!(hosted.asks(bob, "GET", "", None).succeeded(200)["room"]["active"], json!(false));
 }
+
+#[test]
+fn where_the_room_cannot_be_told_the_host_learns_of_it_and_asks_again() {
+    let hosted = Hosted::new();
+    let (ann, bob) = (&hosted.ann, &hosted.bob);
+    for (method, path, body) in [("POST", "/kick", named(bob)), ("DELETE", "", None)] {
+        *hosted.app.rooms.cannot_be_told.lock().unwrap() = true;
+        let failed = hosted.asks(ann, method, path, body.clone());
+        failed.refused(500, "Internal server error", "internal");
+        *hosted.app.rooms.cannot_be_told.lock().unwrap() = false;
+        assert_eq!(hosted.asks(ann, method, path, body).status.as_u16(), 404, "it is done");
+        assert_eq!(hosted.told().len(), 1, "and told now");
+    }
+}

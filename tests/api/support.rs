@@ -53,6 +53,7 @@ pub struct FakeRooms {
     pub online: Mutex<Vec<UserId>>,
     pub told: Mutex<Vec<(&'static str, UserId)>>,
     pub host_acts: Mutex<Vec<(RoomId, HostAction)>>,
+    pub cannot_be_told: Mutex<bool>,
 }
 
 #[derive(Default)]
@@ -239,6 +240,9 @@ impl Rooms for FakeRooms {
     }
 
     async fn host_acts(&self, room: RoomId, action: HostAction) -> Result<(), Unavailable> {
+        if *self.cannot_be_told.lock().unwrap() {
+            return Err(Unavailable("no object".to_owned()));
+        }
         self.host_acts.lock().unwrap().push((room, action));
         Ok(())
     }

@@ -164,7 +164,7 @@ describe("the envelope", () => {
         // What is large counts as several events, of fifty a second.
         await pause(200);
       }
-      assert.deepEqual(await gone, [people[2].id]);
+      assert.deepEqual(await gone, [people[2].id, "lost"]);
       t.diagnostic(`after ${said} events of 200 KiB`);
       deaf.socket.terminate();
       assert.deepEqual(await talker.ask("offer", room, "last"), { ok: true });

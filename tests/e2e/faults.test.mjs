@@ -7,7 +7,8 @@ import { createServer } from "node:http";
 import { before, after, describe, test } from "node:test";
 import { Trouble } from "./support/trouble.mjs";
 import { OwnDatabase } from "./support/own_database.mjs";
-import { call, person } from "./support/people.mjs";
+import { polled } from "./support/patience.mjs";
+import { call, joined, person, roomOf } from "./support/people.mjs";
 import { startServerOnMongodb } from "./support/server.mjs";
 
 const DUPLICATE = 'E11000 duplicate key error collection: zetra.users index: email_1 dup key: { email: "a@b.c" }';
@@ -136,6 +137,28 @@ describe("between the Worker and MongoDB", () => {
     trouble.translate = undefined;
   });
 
+  test("a call that ends while the database is away is recorded as it ended, once it is back", async () => {
+    const bob = await person(server);
+    const room = await roomOf(server, ann, bob);
+    const clients = [await joined(server, room, ann), await joined(server, room, bob)];
+    const logged = async (is) => polled(async () => {
+      const [log] = (await call(server, "GET", "/api/call-logs", { token: bob.token })).json.callLogs ?? [];
+      return log && is(log) ? log : undefined;
+    }, "the log");
+    const begun = await logged(({ endTime }) => endTime === null);
+    await trouble.close();
+    const leaving = Date.now();
+    clients[1].close();
+    const isRefused = ({ room: of, message }) => of === room && message === "a call is not recorded yet";
+    await server.log.until(() => server.logged.some((line) => line.includes(room) && isRefused(JSON.parse(line))), "the report to fail");
+    const failed = Date.now();
+    await trouble.listen();
+    const ended = await logged(({ endTime }) => endTime !== null);
+    const end = new Date(ended.endTime).getTime();
+    assert.ok(ended._id === begun._id && end >= leaving - 1_000 && end <= failed, `ended at ${ended.endTime}`);
+    clients[0].close();
+  });
+
   test("a write whose answer is lost is done once and answered as done", async () => {
     const loseNext = (action) => trouble.loseAnswer(action);
     loseNext("insertOne");
@@ -158,6 +181,16 @@ describe("between the Worker and MongoDB", () => {
     const ended = await call(server, "PUT", `/api/call-logs/${roomId}/end`, { token });
     assert.deepEqual([ended.status, ended.json.callLog._id], [200, log.json.callLog._id]);
     assert.equal(await count("calllogs", { roomId }), 1);
+
+    // What a host does, too.
+    const byHost = (method, path, body) => call(server, method, `/api/room/${roomId}${path}`, { token, body });
+    for (const [path, body] of [["/kick", { userId: ann.id }], ["/readmit", { userId: ann.id }], ["/lock"], ["/unlock"]]) {
+      loseNext("updateOne");
+      assert.equal((await byHost("POST", path, body)).status, 200, path);
+    }
+    loseNext("updateOne");
+    const over = await byHost("DELETE", "");
+    assert.deepEqual([over.status, over.json.room.active], [200, false]);
 
     loseNext("updateOne");
     const change = { currentPassword: "Sup3rSecret", newPassword: "N3wPassword" };

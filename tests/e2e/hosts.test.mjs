@@ -2,6 +2,8 @@
 // in a race with what others do.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { request as httpRequest } from "node:http";
 import { after, before, describe, test } from "node:test";
 import { eventually } from "./support/patience.mjs";
 import { Client, WAYS, call, joined, marker, person, roomOf } from "./support/people.mjs";
@@ -128,6 +130,23 @@ for (const way of Object.values(WAYS)) describe(`a host, ${way.name}`, () => {
     close();
   });
 
+  test("of a newcomer and a lock at once, either it is in or the room was locked", async () => {
+    for (let run = 0; run < RACES; run += 1) {
+      const [ann, cat] = [await person(server), await person(server)];
+      const room = await roomOf(server, ann);
+      const acts = [() => host(server, cat, "POST", `join/${room}`), () => host(server, ann, "POST", `${room}/lock`)];
+      const [joining, locked] = run % 2 ? await Promise.all(acts.map((act) => act())) : (await Promise.all(acts.toReversed().map((act) => act()))).toReversed();
+      assert.equal(locked.status, 200);
+      const { json } = await host(server, ann, "GET", room);
+      assert.deepEqual([joining.status, json.room.participants.length], joining.status === 200 ? [200, 2] : [403, 1], joining.text);
+      const client = new Client(server, room, { token: cat.token });
+      await client.next("(connect)");
+      const answer = await client.ask("join-room", room);
+      assert.equal(answer.ok ? "in" : answer.error.code, joining.status === 200 ? "in" : "room_locked");
+      client.close();
+    }
+  });
+
   test("of a join and a removal, a lock or the end at once, what the store says last holds", async () => {
     for (let run = 0; run < RACES; run += 1) {
       const [ann, bob] = [await person(server), await person(server)];
@@ -138,6 +157,7 @@ for (const way of Object.values(WAYS)) describe(`a host, ${way.name}`, () => {
         await comer.next("(connect)");
         const acts = {
           kick: () => kick(server, ann, room, bob),
+          // Who was let in before stays; whoever is not in yet finds the door open or shut.
           lock: () => host(server, ann, "POST", `${room}/lock`),
           end: () => host(server, ann, "DELETE", room),
         };
@@ -163,6 +183,35 @@ for (const way of Object.values(WAYS)) describe(`a host, ${way.name}`, () => {
 });
 
 describe("a room of a host", () => {
+  test("is over for everybody or for nobody when the host's browser goes away in the middle", async () => {
+    const server = await startServer({ ROOMS_PER_HOUR: "1000" });
+    const [ann, bob] = [await person(server), await person(server)];
+    const runs = [];
+    for (let run = 0; run < 20; run += 1) {
+      const room = await roomOf(server, ann, bob);
+      const client = await joined(server, room, bob);
+      const request = httpRequest(`${server.url}/api/room/${room}`, { method: "DELETE", headers: { authorization: `Bearer ${ann.token}` } });
+      request.on("error", () => {});
+      request.end();
+      await once(request, "finish");
+      // Sooner and later: before it is read, while the database is asked, afterwards.
+      await new Promise((resolve) => setTimeout(resolve, run));
+      request.destroy();
+      runs.push({ room, client });
+    }
+    let ended = 0;
+    for (const { room, client } of runs) {
+      const { json } = await host(server, ann, "GET", room);
+      if (!json.room.active) {
+        ended += 1;
+        await client.until(() => client.heard.some(([event]) => event === "room-ended"), "the end of the room");
+      }
+      client.close();
+    }
+    assert.ok(ended > 0, "some got through");
+    await server.stop();
+  });
+
   test("is as the host left it after a crash", async () => {
     const server = await startServer();
     const [ann, bob, cat] = [await person(server), await person(server), await person(server)];

@@ -110,6 +110,7 @@ describe("a webhook", { concurrency: 3 }, () => {
     const [ann, bob] = [await person(server), await person(server)];
     const room = await roomOf(server, ann, bob);
     const misdeeds = [
+      () => {},
       (response) => response.writeHead(500).end("no"),
       (response) => response.writeHead(302, { location: receiver.url }).end(),
       // A body without an end, behind a status that is good.
@@ -122,7 +123,7 @@ describe("a webhook", { concurrency: 3 }, () => {
     await marker(first, room, second);
     assert.ok(performance.now() - before < 5_000, "the room does not wait");
     second.close();
-    await waitFor(receiver, "participant.left", 60_000);
+    await waitFor(receiver, "participant.left", 90_000);
     assert.deepEqual(told(receiver, room), [
       "room.started",
       `participant.joined ${ann.id}`,
@@ -130,9 +131,20 @@ describe("a webhook", { concurrency: 3 }, () => {
       `participant.left ${bob.id} left`,
     ]);
     const starts = receiver.heard.filter(({ type }) => type === "room.started");
-    assert.equal(starts.length, 3, "refused, redirected, taken");
+    assert.equal(starts.length, 4, "no answer, refused, redirected, taken");
     assert.equal(new Set(starts.map(({ id }) => id)).size, 1, "under one id");
     first.close();
+    await stop();
+  });
+
+  test("that takes its time gets each message once", { timeout: 120_000 }, async () => {
+    const { receiver, server, stop } = await start();
+    receiver.behave = (response) => setTimeout(() => response.writeHead(204).end(), 7_000);
+    const ann = await person(server);
+    const room = await roomOf(server, ann);
+    (await joined(server, room, ann)).close();
+    await waitFor(receiver, "participant.left", 60_000);
+    assert.deepEqual([receiver.attempts, told(receiver, room)], [3, ["room.started", `participant.joined ${ann.id}`, `participant.left ${ann.id} left`]]);
     await stop();
   });
 

@@ -3,14 +3,15 @@
 //!
 //! [`CallKeeper`] is a state machine without I/O. It looks at who is present whenever that has changed, and
 //! asks for three things: store what it knows of a call, report the call to the database, forget it. A call is
-//! *owed* from its first moment, and again after each change, until a report of it was taken; a report that
-//! failed is tried again later and later. So it survives whatever dies: the object (what is owed is stored), the
-//! database (it is tried again), the network, the browser.
+//! *owed* from its first moment, and again after each change, until a report of it was taken. One report is on
+//! its way at a time; one that failed is tried again later and later. So a call survives whatever dies: the
+//! object (what is owed is stored), the database (it is tried again), the network, the browser.
 //!
 //! Invariants
-//! 1. At most one call runs. It has two people connected at its beginning; those who are held still take part.
+//! 1. At most one call runs. It has two people connected at its beginning; those who are held still take part,
+//!    who comes while fewer than two are connected does not.
 //! 2. A call ends at the last moment in which two were connected, though that is known later.
-//! 3. A report is a whole log: reporting twice, or late, does no harm.
+//! 3. A report is a whole log: reporting twice does no harm. An answer that nobody waits for any more is nothing.
 
 use serde::{Deserialize, Serialize};
 use vecmap::VecMap;
@@ -21,6 +22,8 @@ use crate::pause;
 const VERSION: u32 = 1;
 /// A call that runs is reported again before the database would take it for one that was forgotten.
 const RENEWAL_MS: i64 = limits::OPEN_CALL_MS / 2;
+/// Milliseconds after which the answer to a report is not awaited any more. It is lost only with a task.
+const ANSWER_MS: i64 = 5 * 60 * 1_000;
 /// Calls that are owed. Past that the oldest is given up: the database was away for days.
 const MAX_OWED: usize = 256;
 
@@ -49,6 +52,26 @@ pub struct CallKeeper {
     calls: VecMap<CallLogId, KeptCall>,
     /// Since when fewer than two are connected, while a call runs.
     alone_since: Option<i64>,
+    reporting: Option<Reporting>,
+    /// Reports that failed, one after the other, and when to try again.
+    failed: u32,
+    retry_at: i64,
+}
+
+/// The report that is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Reporting {
+    call: CallLogId,
+    revision: u32,
+    until: i64,
+}
+
+/// What became of a report.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Reported {
+    pub effects: Vec<CallEffect>,
+    /// The answer was awaited: it is of the last report there was.
+    pub is_current: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,10 +82,15 @@ struct KeptCall {
     people: Vec<UserId>,
     start: i64,
     state: State,
-    owed: Option<Owed>,
-    /// A report is on its way; of what is told by the number.
-    #[serde(skip)]
-    reporting: Option<u32>,
+    /// Where those who are present do not tell it: since when fewer than two are connected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    alone_since: Option<i64>,
+    owed: bool,
+    /// Of the last report, if it failed.
+    #[serde(default)]
+    failed: u32,
+    #[serde(default)]
+    retry_at: i64,
     /// Counts the changes.
     #[serde(skip)]
     revision: u32,
@@ -74,14 +102,6 @@ enum State {
     Running { since: i64 },
     #[serde(rename = "o")]
     Over { at: i64 },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Owed {
-    /// Reports that failed.
-    failed: u32,
-    /// When to try again, if the one on its way is not answered.
-    retry_at: i64,
 }
 
 impl CallKeeper {
@@ -102,10 +122,14 @@ impl CallKeeper {
                 }
             }
         }
-        let mut keeper = Self { room, calls, alone_since: None };
+        let failed = calls.values().map(|call: &KeptCall| call.failed).max().unwrap_or(0);
+        let retry_at = calls.values().map(|call| call.retry_at).max().unwrap_or(0);
+        let mut keeper = Self { room, calls, alone_since: None, reporting: None, failed, retry_at };
         let connected = people.iter().filter(|person| person.lost_at.is_none()).count();
-        if keeper.running().is_some() && connected < 2 {
-            keeper.alone_since = Some(second_last_seen(people, now));
+        if let Some(call) = keeper.running().and_then(|id| keeper.calls.get(&id))
+            && connected < 2
+        {
+            keeper.alone_since = call.alone_since.or(Some(second_last_seen(people, now)));
         }
         (keeper, effects)
     }
@@ -149,132 +173,143 @@ impl CallKeeper {
         let connected: Vec<UserId> =
             people.iter().filter(|person| person.lost_at.is_none()).map(|person| person.user).collect();
         if let Some(id) = self.running() {
-            if connected.len() >= 2 {
-                self.alone_since = None;
-            } else {
-                self.alone_since.get_or_insert(now);
-            }
-            let since_alone = self.alone_since;
-            let Some(call) = self.calls.get_mut(&id) else { return effects };
-            let newcomers: Vec<UserId> =
-                connected.into_iter().filter(|user| !call.people.contains(user)).collect();
-            let is_over = people.len() < 2;
-            if is_over {
-                let at = since_alone.unwrap_or(now).max(call.start);
-                call.state = State::Over { at };
-                self.alone_since = None;
-            }
-            if is_over || !newcomers.is_empty() {
-                call.people.extend(newcomers);
-                self.owe(id, now, &mut effects);
-            }
+            self.go_on(id, people, connected, now, &mut effects);
         } else if let [caller, receiver, ..] = connected[..] {
             let id = new_id();
-            let state = State::Running { since: now };
-            let (owed, reporting, revision) = (None, None, 0);
-            let people = connected;
             let call = KeptCall {
                 v: VERSION,
                 caller,
                 receiver,
-                people,
+                people: connected,
                 start: now,
-                state,
-                owed,
-                reporting,
-                revision,
+                state: State::Running { since: now },
+                alone_since: None,
+                owed: true,
+                failed: 0,
+                retry_at: 0,
+                revision: 0,
             };
             self.calls.insert(id, call);
-            self.owe(id, now, &mut effects);
+            effects.push(CallEffect::Store(id));
             self.give_up_the_oldest(&mut effects);
         }
+        effects.extend(self.report_next(now));
         effects
     }
 
     /// When [`CallKeeper::tick`] wants to be called next, in milliseconds since the epoch.
     pub fn next_deadline(&self) -> Option<i64> {
-        self.calls.values().filter_map(KeptCall::deadline).min()
+        let renewals = self.calls.values().filter_map(|call| self.renewal_of(call));
+        let report = match self.reporting {
+            Some(reporting) => Some(reporting.until),
+            None => self.calls.values().any(|call| call.owed).then_some(self.retry_at),
+        };
+        renewals.chain(report).min()
     }
 
-    /// Reports again what is due.
+    /// Does what is due: reports, again or anew.
     pub fn tick(&mut self, now: i64) -> Vec<CallEffect> {
-        let due = self.calls.iter().filter(|(_, call)| call.deadline().is_some_and(|at| at <= now));
-        let due: Vec<CallLogId> = due.map(|(id, _)| *id).collect();
         let mut effects = Vec::new();
-        for id in due {
-            let Some(call) = self.calls.get_mut(&id) else { continue };
-            if let (None, State::Running { since }) = (call.owed, &mut call.state) {
-                *since = now;
-                self.owe(id, now, &mut effects);
-            } else if let Some(owed) = &mut call.owed {
-                // The last report may be lost with an object that was not there to hear the answer.
-                owed.retry_at = now + pause(owed.failed);
-                call.reporting = Some(call.revision);
-                effects.push(CallEffect::Report(id));
-            }
+        if self.reporting.take_if(|reporting| reporting.until <= now).is_some() {
+            tracing::error!(room = %self.room, "a report of a call was never answered");
         }
+        let due = |(_, call): &(&CallLogId, &KeptCall)| self.renewal_of(call).is_some_and(|at| at <= now);
+        if let Some(id) = self.calls.iter().find(due).map(|(id, _)| *id)
+            && let Some(call) = self.calls.get_mut(&id)
+        {
+            call.state = State::Running { since: now };
+            call.changed();
+            effects.push(CallEffect::Store(id));
+        }
+        effects.extend(self.report_next(now));
         effects
     }
 
     /// What became of a report of that state of the call.
-    pub fn reported(&mut self, id: CallLogId, revision: u32, taken: bool, now: i64) -> Vec<CallEffect> {
-        let Some(call) = self.calls.get_mut(&id) else { return Vec::new() };
-        if call.reporting == Some(revision) {
-            call.reporting = None;
+    pub fn reported(&mut self, id: CallLogId, revision: u32, taken: bool, now: i64) -> Reported {
+        let is_it = |reporting: &mut Reporting| (reporting.call, reporting.revision) == (id, revision);
+        if self.reporting.take_if(is_it).is_none() {
+            return Reported { effects: Vec::new(), is_current: false };
         }
-        if revision != call.revision {
-            // It has changed meanwhile; that is reported once this one is out of the way.
-            return match call.reporting {
-                None => self.report(id),
-                Some(_) => Vec::new(),
-            };
+        let mut effects = Vec::new();
+        self.failed = if taken { 0 } else { self.failed.saturating_add(1) };
+        self.retry_at = if taken { 0 } else { now + pause(self.failed) };
+        if let Some(call) = self.calls.get_mut(&id) {
+            (call.failed, call.retry_at) = (self.failed, self.retry_at);
+            if taken && call.revision == revision {
+                call.owed = false;
+            }
+            match call.state {
+                State::Over { .. } if !call.owed => {
+                    self.calls.remove(&id);
+                    effects.push(CallEffect::Forget(id));
+                }
+                State::Over { .. } | State::Running { .. } => effects.push(CallEffect::Store(id)),
+            }
         }
-        match (taken, call.state) {
-            (true, State::Over { .. }) => {
-                self.calls.remove(&id);
-                vec![CallEffect::Forget(id)]
-            }
-            (true, State::Running { .. }) => {
-                call.owed = None;
-                vec![CallEffect::Store(id)]
-            }
-            (false, _) => {
-                let failed = call.owed.map_or(0, |owed| owed.failed) + 1;
-                call.owed = Some(Owed { failed, retry_at: now + pause(failed) });
-                vec![CallEffect::Store(id)]
-            }
+        effects.extend(self.report_next(now));
+        Reported { effects, is_current: true }
+    }
+
+    /// Whether there is a call that began before that time and is not over, or not known to the database.
+    pub fn goes_on(&self, before: i64) -> bool {
+        self.calls.values().any(|call| call.start < before)
+    }
+
+    fn go_on(
+        &mut self,
+        id: CallLogId,
+        people: &[Presence],
+        connected: Vec<UserId>,
+        now: i64,
+        effects: &mut Vec<CallEffect>,
+    ) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let two_are_here = connected.len() >= 2;
+        self.alone_since = if two_are_here { None } else { self.alone_since.or(Some(now)) };
+        if people.len() < 2 {
+            let State::Running { since } = call.state else { return };
+            let at = self.alone_since.take().unwrap_or(now).max(call.start).max(since);
+            (call.state, call.alone_since) = (State::Over { at }, None);
+            call.changed();
+            return effects.push(CallEffect::Store(id));
+        }
+        let newcomers: Vec<UserId> =
+            connected.into_iter().filter(|user| two_are_here && !call.people.contains(user)).collect();
+        if !newcomers.is_empty() {
+            call.people.extend(newcomers);
+            call.changed();
+            effects.push(CallEffect::Store(id));
+        }
+        // Who said goodbye is not there any more to tell, after a sleep, until when two were connected.
+        let told = self.alone_since.filter(|since| second_last_seen(people, now) != *since);
+        if std::mem::replace(&mut call.alone_since, told) != told {
+            effects.push(CallEffect::Store(id));
         }
     }
 
-    /// Whether a call that the database does not know as it is began before that time, with one of these people.
-    pub fn owes_one_of(&self, before: i64, people: &[UserId]) -> bool {
-        let concerns =
-            |call: &KeptCall| call.start < before && call.people.iter().any(|user| people.contains(user));
-        self.calls.values().any(|call| call.owed.is_some() && concerns(call))
+    /// A call that runs and is known to is to be told again in time; not while its end may be behind it.
+    fn renewal_of(&self, call: &KeptCall) -> Option<i64> {
+        match call.state {
+            State::Running { since } if !call.owed && self.alone_since.is_none() => Some(since + RENEWAL_MS),
+            State::Running { .. } | State::Over { .. } => None,
+        }
+    }
+
+    /// Reports what is owed, the oldest first, unless a report is on its way or has just failed.
+    fn report_next(&mut self, now: i64) -> Option<CallEffect> {
+        if self.reporting.is_some() || self.retry_at > now {
+            return None;
+        }
+        let owed = self.calls.iter().filter(|(_, call)| call.owed);
+        let (id, call) = owed.min_by_key(|(_, call)| call.start)?;
+        self.reporting = Some(Reporting { call: *id, revision: call.revision, until: now + ANSWER_MS });
+        Some(CallEffect::Report(*id))
     }
 
     fn running(&self) -> Option<CallLogId> {
         let running = |(_, call): &(&CallLogId, &KeptCall)| matches!(call.state, State::Running { .. });
         self.calls.iter().find(running).map(|(id, _)| *id)
-    }
-
-    /// The call has changed: that is stored before it is reported.
-    fn owe(&mut self, id: CallLogId, now: i64, effects: &mut Vec<CallEffect>) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        call.revision = call.revision.wrapping_add(1);
-        let failed = call.owed.map_or(0, |owed| owed.failed);
-        call.owed = Some(Owed { failed, retry_at: now + pause(failed) });
-        effects.push(CallEffect::Store(id));
-        // A database that does not answer is not asked more often because people come and go.
-        if call.reporting.is_none() && failed == 0 {
-            effects.extend(self.report(id));
-        }
-    }
-
-    fn report(&mut self, id: CallLogId) -> Vec<CallEffect> {
-        let Some(call) = self.calls.get_mut(&id) else { return Vec::new() };
-        call.reporting = Some(call.revision);
-        vec![CallEffect::Report(id)]
     }
 
     fn give_up_the_oldest(&mut self, effects: &mut Vec<CallEffect>) {
@@ -289,12 +324,9 @@ impl CallKeeper {
 }
 
 impl KeptCall {
-    fn deadline(&self) -> Option<i64> {
-        match (self.owed, self.state) {
-            (Some(owed), _) => Some(owed.retry_at),
-            (None, State::Running { since }) => Some(since + RENEWAL_MS),
-            (None, State::Over { .. }) => None,
-        }
+    fn changed(&mut self) {
+        self.owed = true;
+        self.revision = self.revision.wrapping_add(1);
     }
 }
 

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use vecmap::VecMap;
-use zetra_domain::{CallLog, CallLogId, RoomId, UserId, limits};
+use zetra_domain::{CallLog, CallLogId, RoomId, limits};
 
 const VERSION: u32 = 1;
 
@@ -25,10 +25,7 @@ pub struct EndedCalls(VecMap<CallLogId, EndedCall>);
 struct EndedCall {
     v: u32,
     log: String,
-    people: Vec<UserId>,
     end: i64,
-    /// When to look whether it is over for good.
-    due: i64,
 }
 
 impl EndedCalls {
@@ -55,39 +52,45 @@ impl EndedCalls {
         serde_json::to_string(self.0.get(&id)?).ok()
     }
 
-    /// The database has the log so: over, or open again.
-    pub fn recorded(&mut self, log: &CallLog) -> Vec<EndedEffect> {
-        let Some(end) = log.end() else {
-            return self.0.remove(&log.id).map(|_| EndedEffect::Forget(log.id)).into_iter().collect();
-        };
-        let end = end.millis();
-        let text = serde_json::to_string(log).unwrap_or_default();
-        let (people, due) = (log.participants.clone(), end + limits::SAME_CALL_GAP_MS);
-        self.0.insert(log.id, EndedCall { v: VERSION, log: text, people, end, due });
-        vec![EndedEffect::Store(log.id)]
-    }
-
-    /// When [`EndedCalls::tick`] wants to be called next, in milliseconds since the epoch.
-    pub fn next_deadline(&self) -> Option<i64> {
-        self.0.values().map(|call| call.due).min()
-    }
-
-    /// Announces those that are over for good. `may_go_on` says whether there is a call that began before that
-    /// time with one of these people and that the database does not know: then it has to be known first.
-    pub fn tick(&mut self, now: i64, may_go_on: impl Fn(i64, &[UserId]) -> bool) -> Vec<EndedEffect> {
+    /// The database has the log so, over, or open again; and no longer those that were joined to it.
+    pub fn recorded(&mut self, log: &CallLog, joined: &[CallLogId]) -> Vec<EndedEffect> {
         let mut effects = Vec::new();
-        let due: Vec<CallLogId> =
-            self.0.iter().filter(|(_, call)| call.due <= now).map(|(id, _)| *id).collect();
-        for id in due {
-            let Some(call) = self.0.get_mut(&id) else { continue };
-            if may_go_on(call.end + limits::SAME_CALL_GAP_MS, &call.people) {
-                call.due = now + limits::SAME_CALL_GAP_MS;
-                continue;
-            }
+        let gone = joined.iter().chain(log.end().is_none().then_some(&log.id));
+        for id in gone {
+            effects.extend(self.0.remove(id).map(|_| EndedEffect::Forget(*id)));
+        }
+        if let Some(end) = log.end() {
+            let text = serde_json::to_string(log).unwrap_or_default();
+            self.0.insert(log.id, EndedCall { v: VERSION, log: text, end: end.millis() });
+            effects.push(EndedEffect::Store(log.id));
+        }
+        effects
+    }
+
+    /// When [`EndedCalls::tick`] wants to be called next, in milliseconds since the epoch. What waits for a call
+    /// that goes on is looked at when that has changed.
+    pub fn next_deadline(&self, goes_on: impl Fn(i64) -> bool) -> Option<i64> {
+        self.0.values().map(EndedCall::due).filter(|due| !goes_on(*due)).min()
+    }
+
+    /// Announces those that are over for good. `goes_on` says whether there is a call that began before that
+    /// time and goes on, or is not known to the database: whoever comes to it may make it the same call.
+    pub fn tick(&mut self, now: i64, goes_on: impl Fn(i64) -> bool) -> Vec<EndedEffect> {
+        let mut due: Vec<(i64, CallLogId)> = self.0.iter().map(|(id, call)| (call.due(), *id)).collect();
+        due.retain(|(due, _)| *due <= now && !goes_on(*due));
+        due.sort_unstable();
+        let mut effects = Vec::new();
+        for (_, id) in due {
             effects.extend(self.0.remove(&id).map(|call| EndedEffect::Announce(call.log)));
             effects.push(EndedEffect::Forget(id));
         }
         effects
+    }
+}
+
+impl EndedCall {
+    fn due(&self) -> i64 {
+        self.end + limits::SAME_CALL_GAP_MS
     }
 }
 
@@ -110,44 +113,56 @@ mod tests {
     fn a_call_is_announced_once_a_minute_after_its_end() {
         let mut ids = ObjectIds::new([5; 8]);
         let (mut ended, log) = (EndedCalls::default(), log(&mut ids, 1_000));
-        assert_eq!(ended.recorded(&log), [EndedEffect::Store(log.id)]);
-        assert_eq!((ended.next_deadline(), ended.tick(60_999, |_, _| false)), (Some(61_000), vec![]));
+        assert_eq!(ended.recorded(&log, &[]), [EndedEffect::Store(log.id)]);
+        assert_eq!((ended.next_deadline(|_| false), ended.tick(60_999, |_| false)), (Some(61_000), vec![]));
         let (restored, broken) = EndedCalls::restore(
             log.room,
             vec![(log.id, ended.stored(log.id).unwrap()), (ids.call_log(log.start), "{".to_owned())],
         );
         ended = restored;
         assert_eq!(broken.len(), 1);
-        let announced = ended.tick(61_000, |_, _| false);
+        let announced = ended.tick(61_000, |_| false);
         let json = serde_json::to_string(&log).unwrap();
         assert_eq!(announced, [EndedEffect::Announce(json), EndedEffect::Forget(log.id)]);
-        assert!(ended.is_empty() && ended.next_deadline().is_none());
+        assert!(ended.is_empty() && ended.next_deadline(|_| false).is_none());
     }
 
     #[test]
     fn a_redial_takes_it_back_and_its_own_end_counts() {
         let mut ids = ObjectIds::new([5; 8]);
         let (mut ended, log) = (EndedCalls::default(), log(&mut ids, 1_000));
-        ended.recorded(&log);
+        ended.recorded(&log, &[]);
         let open =
             CallLog { state: CallState::Open { since: Timestamp::from_millis(50_000) }, ..log.clone() };
-        assert_eq!(ended.recorded(&open), [EndedEffect::Forget(log.id)]);
-        assert_eq!(ended.tick(100_000, |_, _| false), []);
+        assert_eq!(ended.recorded(&open, &[]), [EndedEffect::Forget(log.id)]);
+        assert_eq!(ended.tick(100_000, |_| false), []);
         let over = CallLog { state: CallState::Over { at: Timestamp::from_millis(90_000) }, ..log.clone() };
-        ended.recorded(&over);
-        let announced = ended.tick(150_000, |_, _| false);
+        ended.recorded(&over, &[]);
+        let announced = ended.tick(150_000, |_| false);
         assert!(
             matches!(&announced[..], [EndedEffect::Announce(json), _] if json.contains("\"duration\":90"))
         );
     }
 
     #[test]
-    fn where_a_redial_is_not_recorded_yet_it_waits() {
+    fn while_a_call_goes_on_that_may_be_the_same_it_waits_and_sets_no_alarm() {
         let mut ids = ObjectIds::new([5; 8]);
         let (mut ended, log) = (EndedCalls::default(), log(&mut ids, 1_000));
-        ended.recorded(&log);
-        let asked = |before: i64, people: &[UserId]| before == 61_000 && people == log.participants;
-        assert_eq!((ended.tick(61_000, asked), ended.next_deadline()), (vec![], Some(121_000)));
-        assert_eq!(ended.tick(121_000, |_, _| false).len(), 2);
+        ended.recorded(&log, &[]);
+        let goes_on = |before: i64| before == 61_000;
+        assert_eq!((ended.tick(90_000, goes_on), ended.next_deadline(goes_on)), (vec![], None));
+        assert_eq!(ended.tick(90_000, |_| false).len(), 2);
+    }
+
+    #[test]
+    fn what_was_joined_to_another_is_not_announced() {
+        let mut ids = ObjectIds::new([5; 8]);
+        let (mut ended, first) = (EndedCalls::default(), log(&mut ids, 1_000));
+        let second = CallLog { id: ids.call_log(first.start), ..first.clone() };
+        ended.recorded(&first, &[]);
+        ended.recorded(&second, &[]);
+        let effects = ended.recorded(&first, &[second.id]);
+        assert_eq!(effects, [EndedEffect::Forget(second.id), EndedEffect::Store(first.id)]);
+        assert_eq!(ended.tick(61_000, |_| false).len(), 2);
     }
 }

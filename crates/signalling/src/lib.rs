@@ -24,7 +24,7 @@ mod room;
 mod text;
 mod webhook_queue;
 
-pub use call_keeper::{CallEffect, CallKeeper, Presence};
+pub use call_keeper::{CallEffect, CallKeeper, Presence, Reported};
 pub use ended_calls::{EndedCalls, EndedEffect};
 pub use event::{ClientEvent, Media, MediaChange, Signal, SignalKind};
 pub use outgoing::{AckBody, Outgoing};

@@ -39,16 +39,13 @@ impl DisconnectReason {
         }
     }
 
-    /// Of a connection that ended with this refusal.
-    pub(crate) fn of_refusal(refusal: Refusal) -> Self {
+    /// Of a connection whose token is good no longer.
+    pub(crate) fn of_token(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::TokenExpired => Self::TokenExpired,
-            Refusal::TokenRevoked => Self::TokenRevoked,
             Refusal::AccountDeleted => Self::AccountDeleted,
-            Refusal::RateLimited => Self::Flooded,
-            Refusal::Replaced => Self::Replaced,
-            Refusal::Removed => Self::Removed,
-            _ => Self::Lost,
+            Refusal::TokenExpired => Self::TokenExpired,
+            // There is no other reason.
+            _ => Self::TokenRevoked,
         }
     }
 }

@@ -278,7 +278,7 @@ impl Room {
         self.peers.iter().filter(|(_, peer)| chosen(peer)).map(|(id, _)| *id).collect()
     }
 
-    /// Tells the chosen peers why, and ends their connections.
+    /// Tells the chosen peers why their tokens are good no longer, and ends their connections.
     fn dismiss(
         &mut self,
         chosen: impl Fn(&Peer) -> bool,
@@ -287,7 +287,7 @@ impl Room {
     ) {
         for id in self.peers_that(chosen) {
             effects.push(Effect::Emit { to: vec![id], event: error(refusal) });
-            self.expel(id, DisconnectReason::of_refusal(refusal), effects);
+            self.expel(id, DisconnectReason::of_token(refusal), effects);
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! [`WebhookQueue`] is a state machine without I/O. Only the first in the queue is on its way; the next one
 //! follows when that was taken or given up. Each is stored before it is sent, so that it survives the object.
+//! It is the receiver that is waited for, not the message: what follows one that was given up waits as long.
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,9 @@ use crate::{DisconnectReason, pause};
 const VERSION: u32 = 1;
 /// Milliseconds after which a message that nobody takes is given up.
 const PATIENCE_MS: i64 = 24 * 60 * 60 * 1_000;
+/// Milliseconds after which the answer to an attempt is not awaited any more. An attempt is given up by whoever
+/// makes it long before; this is for one that was lost with the object.
+const ANSWER_MS: i64 = 60 * 1_000;
 /// Messages that wait. Past that the oldest is given up.
 const MAX_WAITING: usize = 1_000;
 
@@ -44,8 +48,8 @@ pub enum WebhookEffect {
     Store(u64),
     /// Delete what was stored of it.
     Forget(u64),
-    /// Post [`WebhookQueue::message`], then call [`WebhookQueue::answered`].
-    Post(u64),
+    /// Post [`WebhookQueue::message`], then call [`WebhookQueue::answered`] with the attempt.
+    Post { number: u64, attempt: u32 },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +59,7 @@ pub struct WebhookMessage {
     pub id: String,
     pub body: String,
     made_at: i64,
+    /// Of the queue, when this was first in it.
     failed: u32,
     retry_at: i64,
 }
@@ -64,7 +69,12 @@ pub struct WebhookQueue {
     room: RoomId,
     waiting: BTreeMap<u64, WebhookMessage>,
     next: u64,
-    is_posting: bool,
+    /// The attempt that is on its way, and until when its answer is awaited.
+    posting: Option<(u32, i64)>,
+    attempts: u32,
+    /// Attempts that failed, one after the other, and when to try again.
+    failed: u32,
+    retry_at: i64,
 }
 
 impl WebhookQueue {
@@ -81,7 +91,9 @@ impl WebhookQueue {
             }
         }
         let next = waiting.keys().next_back().map_or(0, |last| last + 1);
-        (Self { room, waiting, next, is_posting: false }, effects)
+        let failed = waiting.values().map(|message: &WebhookMessage| message.failed).max().unwrap_or(0);
+        let retry_at = waiting.values().map(|message| message.retry_at).max().unwrap_or(0);
+        (Self { room, waiting, next, posting: None, attempts: 0, failed, retry_at }, effects)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -100,8 +112,7 @@ impl WebhookQueue {
     pub fn push(&mut self, event: &RoomEvent, id: String, now: i64) -> Vec<WebhookEffect> {
         let (number, body) = (self.next, body(self.room, event, now));
         self.next += 1;
-        let message =
-            WebhookMessage { v: VERSION, id, body, made_at: now, failed: 0, retry_at: now + pause(0) };
+        let message = WebhookMessage { v: VERSION, id, body, made_at: now, failed: 0, retry_at: 0 };
         self.waiting.insert(number, message);
         let mut effects = vec![WebhookEffect::Store(number)];
         while self.waiting.len() > MAX_WAITING {
@@ -109,61 +120,56 @@ impl WebhookQueue {
             tracing::error!(room = %self.room, "a webhook message is given up: too many wait");
             effects.push(WebhookEffect::Forget(oldest));
         }
-        // Where others wait before it, it waits with them.
-        if self.waiting.len() == 1 {
-            effects.extend(self.post_first(now));
-        }
+        effects.extend(self.post_first(now));
         effects
     }
 
     /// When [`WebhookQueue::tick`] wants to be called next, in milliseconds since the epoch.
     pub fn next_deadline(&self) -> Option<i64> {
-        self.waiting.first_key_value().map(|(_, first)| first.retry_at)
+        let until = self.posting.map_or(self.retry_at, |(_, until)| until);
+        (!self.waiting.is_empty()).then_some(until)
     }
 
     /// Posts the first again, if it is due.
     pub fn tick(&mut self, now: i64) -> Vec<WebhookEffect> {
-        let due = self.next_deadline().is_some_and(|at| at <= now);
-        if !due {
+        self.posting.take_if(|(_, until)| *until <= now);
+        self.post_first(now).into_iter().collect()
+    }
+
+    /// Whether the receiver has taken a message. The answer to an attempt that is not awaited is nothing.
+    pub fn answered(&mut self, number: u64, attempt: u32, taken: bool, now: i64) -> Vec<WebhookEffect> {
+        if self.posting.take_if(|(awaited, _)| *awaited == attempt).is_none() {
             return Vec::new();
         }
-        // What was on its way may be lost with an object that was not there to hear the answer.
-        self.is_posting = false;
-        let mut effects = self.give_up_the_old(now);
+        self.failed = if taken { 0 } else { self.failed.saturating_add(1) };
+        self.retry_at = if taken { 0 } else { now + pause(self.failed) };
+        let mut effects = Vec::new();
+        if taken {
+            effects.extend(self.waiting.remove(&number).map(|_| WebhookEffect::Forget(number)));
+        } else {
+            effects.extend(self.give_up_the_old(now));
+            if let Some((first, message)) = self.waiting.iter_mut().next() {
+                (message.failed, message.retry_at) = (self.failed, self.retry_at);
+                effects.push(WebhookEffect::Store(*first));
+            }
+        }
         effects.extend(self.post_first(now));
         effects
     }
 
-    /// Whether the receiver has taken a message.
-    pub fn answered(&mut self, number: u64, taken: bool, now: i64) -> Vec<WebhookEffect> {
-        let Some(message) = self.waiting.get_mut(&number) else { return Vec::new() };
-        self.is_posting = false;
-        if taken {
-            self.waiting.remove(&number);
-            let mut effects = vec![WebhookEffect::Forget(number)];
-            effects.extend(self.post_first(now));
-            return effects;
-        }
-        message.failed += 1;
-        message.retry_at = now + pause(message.failed);
-        let effects = vec![WebhookEffect::Store(number)];
-        let given_up = self.give_up_the_old(now);
-        if given_up.is_empty() { effects } else { given_up }
-    }
-
     fn post_first(&mut self, now: i64) -> Option<WebhookEffect> {
-        let (number, first) = self.waiting.iter_mut().next()?;
-        if std::mem::replace(&mut self.is_posting, true) {
+        let number = *self.waiting.keys().next()?;
+        if self.posting.is_some() || self.retry_at > now {
             return None;
         }
-        first.retry_at = now + pause(first.failed);
-        Some(WebhookEffect::Post(*number))
+        self.attempts = self.attempts.wrapping_add(1);
+        self.posting = Some((self.attempts, now + ANSWER_MS));
+        Some(WebhookEffect::Post { number, attempt: self.attempts })
     }
 
     fn give_up_the_old(&mut self, now: i64) -> Vec<WebhookEffect> {
         let mut effects = Vec::new();
         while let Some((&number, first)) = self.waiting.first_key_value()
-            && first.failed > 0
             && now - first.made_at >= PATIENCE_MS
         {
             tracing::error!(room = %self.room, message = first.id, "a webhook message is given up after a day");

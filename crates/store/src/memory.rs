@@ -14,8 +14,8 @@ use zetra_domain::{
 };
 
 use crate::{
-    Account, Admission, Ended, Join, Membership, NewUser, ProfileUpdate, Recorded, RoomChanged, Store,
-    StoreError, Taken,
+    Account, Admission, Ended, Join, Membership, NewUser, ProfileUpdate, Recorded, RoomCall, RoomChanged,
+    Store, StoreError, Taken,
     calls::{self, Change},
 };
 
@@ -267,10 +267,10 @@ impl Store for MemoryStore {
         _write: CallLogId,
         log: &CallLog,
         now: Timestamp,
-    ) -> Result<Option<CallLog>> {
+    ) -> Result<Option<RoomCall>> {
         let mut tables = self.tables();
         let is_there = tables.rooms.contains_key(&log.room);
-        Ok(is_there.then(|| tables.join_call(log.clone(), now).log))
+        Ok(is_there.then(|| tables.join_call(log.clone(), now).into()))
     }
 
     async fn end_call(

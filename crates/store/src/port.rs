@@ -49,6 +49,14 @@ pub enum Join {
     Full,
 }
 
+/// A call that a room told of, as it is kept now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomCall {
+    pub log: CallLog,
+    /// Logs that turned out to be the same call, and are no more.
+    pub joined: Vec<CallLogId>,
+}
+
 /// What became of a change that a host asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RoomChanged {
@@ -163,14 +171,14 @@ pub trait Store: Send + Sync {
     /// Records a call under `id`, or merges it into the log of the same call. The rules are told in the
     /// domain's module of calls.
     async fn record_call(&self, id: CallLogId, call: &Call, now: Timestamp) -> Result<Recorded>;
-    /// Records what a room saw of a call: the log as the room has it, whoever of its people is still there. The
-    /// log that became of it, or `None` where there is no such room. `write` names this write.
+    /// Records what a room saw of a call: the log as the room has it, whoever of its people is still there. `None`
+    /// where there is no such room. `write` names this write.
     async fn record_room_call(
         &self,
         write: CallLogId,
         log: &CallLog,
         now: Timestamp,
-    ) -> Result<Option<CallLog>>;
+    ) -> Result<Option<RoomCall>>;
     /// Ends the active call of `user` in `room`. `write` names this write.
     async fn end_call(
         &self,

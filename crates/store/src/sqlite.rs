@@ -22,7 +22,8 @@ use rooms::{active_rooms, leave_rooms};
 use sql::values;
 
 use crate::{
-    Account, Admission, Ended, Join, NewUser, ProfileUpdate, Recorded, RoomChanged, Store, StoreError, Taken,
+    Account, Admission, Ended, Join, NewUser, ProfileUpdate, Recorded, RoomCall, RoomChanged, Store,
+    StoreError, Taken,
     record::{self, Record, account},
 };
 
@@ -210,7 +211,7 @@ impl<S: Sql> Store for SqliteStore<S> {
         write: CallLogId,
         log: &CallLog,
         now: Timestamp,
-    ) -> Result<Option<CallLog>> {
+    ) -> Result<Option<RoomCall>> {
         crate::calls::record_of_room(self, write, log, now).await
     }
 

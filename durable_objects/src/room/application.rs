@@ -92,7 +92,10 @@ pub enum RoomCommand {
     /// Delete what was stored of the message.
     ForgetMessage(u64),
     /// Post [`RoomApplication::message`] to the webhook, then call [`RoomApplication::message_answered`].
-    PostMessage(u64),
+    PostMessage {
+        number: u64,
+        attempt: u32,
+    },
     /// Nobody is here, held or may come back: delete everything that was stored.
     DeleteAll,
     /// Tell the Session object of that name, after what it was told before.
@@ -118,7 +121,7 @@ impl RoomCommand {
             Self::Verify { .. }
             | Self::Lookup { .. }
             | Self::ReportCall(_)
-            | Self::PostMessage(_)
+            | Self::PostMessage { .. }
             | Self::DeleteAll
             | Self::Deliver { .. } => false,
         }
@@ -398,8 +401,8 @@ impl Application for RoomApplication {
         let back_by = self.lost.values().map(|lost| lost.back_by).min();
         // Who only waits to join through a Session object is no reason to wake up.
         let of_room = self.room.next_deadline().filter(|_| self.has_storage || !self.sockets.is_empty());
-        let kept =
-            [self.calls.next_deadline(), self.ended_calls.next_deadline(), self.webhook.next_deadline()];
+        let ended_calls = self.ended_calls.next_deadline(|before| self.calls.goes_on(before));
+        let kept = [self.calls.next_deadline(), ended_calls, self.webhook.next_deadline()];
         let deadlines = [unsettled, of_room, self.log.next_deadline(), back_by];
         deadlines.into_iter().chain(kept).flatten().min()
     }

@@ -149,14 +149,14 @@ pub(crate) fn perform<O: RoomObject>(
             storage.delete(&format!("{MESSAGE}{number}"));
             None
         }
-        RoomCommand::PostMessage(number) => {
+        RoomCommand::PostMessage { number, attempt } => {
             let message = room.message(number)?.clone();
             Some(Box::pin(async move {
                 let taken = match object.webhook() {
                     Some(webhook) => webhook::post(webhook, &message, now()).await,
                     None => false,
                 };
-                object.act(|room| room.message_answered(number, taken, now()));
+                object.act(|room| room.message_answered(number, attempt, taken, now()));
             }))
         }
         RoomCommand::Verify { asker, user } => Some(Box::pin(async move {

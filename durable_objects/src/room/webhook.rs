@@ -18,14 +18,14 @@ pub(super) async fn post(webhook: &Webhook, message: &WebhookMessage, now: i64) 
         let request = request(webhook, message, now)?;
         Ok::<_, worker::Error>(Fetch::Request(request).send_with_signal(&signal).await?.status_code())
     };
-    let outcome = match select(Box::pin(posted), Delay::from(TIMEOUT)).await {
+    let outcome = select(Box::pin(posted), Delay::from(TIMEOUT)).await;
+    // What the answer says besides may have no end.
+    controller.abort();
+    let outcome = match outcome {
         Either::Left((Ok(status), _)) if (200..300).contains(&status) => return true,
         Either::Left((Ok(status), _)) => format!("status {status}"),
         Either::Left((Err(error), _)) => error.to_string(),
-        Either::Right(_) => {
-            controller.abort();
-            "no answer in time".to_owned()
-        }
+        Either::Right(_) => "no answer in time".to_owned(),
     };
     tracing::warn!(message = message.id, outcome, "the webhook did not take a message");
     false

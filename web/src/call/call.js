@@ -47,13 +47,19 @@ export class Call extends EventTarget {
   #heard = new Set();
   #admitted = false;
   #over = false;
+  /** What was done to the room as its host, begun or ended. */
+  #changes = 0;
 
   constructor({ roomId, session, media }) {
     super();
     Object.assign(this, { roomId, media, me: session.user.id, token: session.token });
     const fetchPeople = async () => {
-      this.room = (await api.get(`/api/room/${roomId}`)).room;
-      return this.room.people;
+      const changes = this.#changes;
+      const { room } = await api.get(`/api/room/${roomId}`);
+      // What the host did meanwhile the answer may not know.
+      if (changes === this.#changes) this.room = room;
+      else this.names.ask();
+      return room.people;
     };
     this.names = new Names({ fetchPeople, changed: () => this.#changed() });
     media.addEventListener("change", this.#mediaChanged);
@@ -117,8 +123,13 @@ export class Call extends EventTarget {
   }
 
   async #change(what, body) {
-    const { room } = await api.post(`/api/room/${this.roomId}/${what}`, body);
-    this.room = { ...this.room, ...room };
+    this.#changes += 1;
+    try {
+      const { room } = await api.post(`/api/room/${this.roomId}/${what}`, body);
+      this.room = { ...this.room, ...room };
+    } finally {
+      this.#changes += 1;
+    }
     this.#changed();
   }
 
@@ -170,6 +181,8 @@ export class Call extends EventTarget {
     if (!person) return;
     person.peer.close();
     this.people.delete(id);
+    // The room may have passed to somebody else.
+    if (reason === "account_deleted") this.names.ask();
     const words = REASONS[reason];
     if (words) this.dispatchEvent(new CustomEvent("gone", { detail: `${this.names.of(id)} ${words}` }));
     this.#changed();

@@ -32,7 +32,7 @@ async function showFigures(place) {
   place.setAttribute("aria-busy", "false");
 }
 
-async function showCalls(place, chart, me, calls = [], cursor = "") {
+async function showCalls(place, chart, me, calls = [], cursor = "", known = new Map()) {
   try {
     const page = await api.get(`/api/call-logs?limit=50${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
     calls = calls.concat(page.callLogs);
@@ -40,9 +40,9 @@ async function showCalls(place, chart, me, calls = [], cursor = "") {
       place.replaceChildren(h("p", { class: "empty" }, "No calls yet. ", h("a", { href: "#/" }, "Make a room"), " and invite somebody."));
     } else {
       chart.replaceChildren(weeks(calls));
-      const more = page.nextCursor && h("button", { class: "button", onclick: () => showCalls(place, chart, me, calls, page.nextCursor) }, "Older calls");
+      const more = page.nextCursor && h("button", { class: "button", onclick: () => showCalls(place, chart, me, calls, page.nextCursor, known) }, "Older calls");
       place.replaceChildren(h("ul", { class: "list" }, calls.map((call) => entry(call, me))), more || "");
-      nameEverybody(place, calls, me);
+      nameEverybody(place, calls, me, known);
     }
   } catch (error) {
     place.append(h("p", { class: "problem", role: "alert" }, error.message));
@@ -51,14 +51,17 @@ async function showCalls(place, chart, me, calls = [], cursor = "") {
 }
 
 /** A log names two of its people; the others' names are their room's to tell, if it still lets us ask. */
-async function nameEverybody(place, calls, me) {
+async function nameEverybody(place, calls, me, known) {
   const rooms = new Set(calls.filter(({ participants }) => participants.length > 2).map(({ roomId }) => roomId));
   for (const roomId of rooms) {
-    const answer = await api.get(`/api/room/${roomId}`).catch(() => undefined);
-    const names = new Map(answer?.room.people.map(({ id, username }) => [id, username]));
+    if (!known.has(roomId)) {
+      const answer = await api.get(`/api/room/${roomId}`).catch(() => undefined);
+      known.set(roomId, new Map(answer?.room.people.map(({ id, username }) => [id, username])));
+    }
+    if (!place.isConnected) return;
     for (const call of calls.filter((call) => call.roomId === roomId)) {
       const shown = place.querySelector(`[data-call="${call._id}"]`);
-      if (shown) shown.textContent = others(call, me, names);
+      if (shown) shown.textContent = others(call, me, known.get(roomId));
     }
   }
 }

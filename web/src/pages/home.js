@@ -20,7 +20,7 @@ export function homePage({ go, session }) {
       h("p", { class: "lead" }, "Make a room, send its link, and meet there."),
       form({
         button: "New room",
-        fields: [field({ name: "name", label: "Name of the room (optional)", required: false, maxLength: 80, autocomplete: "off" })],
+        fields: [field({ name: "name", label: "Name of the room (optional)", required: false, autocomplete: "off" })],
         async submit({ name }) {
           const { roomId } = await api.post("/api/room/create", { name: name.trim() || null });
           go(`/room/${roomId}`);

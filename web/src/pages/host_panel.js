@@ -1,26 +1,31 @@
 // What the host can do to the room: lock it, remove people and readmit them, end it for all. What cannot be
 // undone is asked first.
 
-import { announce, h } from "../dom.js";
+import { h } from "../dom.js";
 
 export function hostPanel(call) {
-  /** Whom we have removed since we came: by id, their names. */
-  const removed = new Map();
+  const removed = new Removed(call.roomId);
   const problem = h("p", { class: "problem", role: "alert", hidden: true });
-  const lock = h("button", { class: "button", onclick: () => act(() => call.lock(!call.room.locked), call.room.locked ? "The room is open again" : "The room is locked") });
+  // The page behind an open dialog is silent.
+  const status = h("p", { class: "hint", role: "status" });
+  const lock = h("button", { class: "button", onclick: () => act(() => call.lock(!call.room.locked), call.room.locked ? "The room is open again." : "The room is locked.") });
   const people = h("ul", { class: "list plain" });
+  const nobody = h("p", { class: "hint" }, "Nobody else is here.");
   const end = h("button", { class: "button danger", onclick: () => ask("End the room for everybody? Nobody can come back to it.", "End for all", () => call.endForAll()) }, "End for all");
   const title = h("h2", { id: "host-title" }, "Host controls");
   const close = h("button", { class: "button", onclick: () => element.close() }, "Close");
-  const controls = h("div", {}, lock, h("h3", {}, "People"), people, end);
+  const controls = h("div", {}, lock, h("h3", {}, "People"), people, nobody, end);
   const question = h("div", { hidden: true });
-  const element = h("dialog", { class: "card host", "aria-labelledby": "host-title" }, title, problem, controls, question, close);
+  const element = h("dialog", { class: "card host", "aria-labelledby": "host-title", onclose: () => showControls() }, title, problem, status, controls, question, close);
+  /** Rows of the list, by user id; kept while they say the same, so that nobody loses the one they are at. */
+  const rows = new Map();
 
   const act = async (change, done) => {
     problem.hidden = true;
+    status.textContent = "";
     try {
       await change();
-      if (done) announce(done);
+      status.textContent = done ?? "";
     } catch (error) {
       problem.textContent = error.message;
       problem.hidden = false;
@@ -28,36 +33,51 @@ export function hostPanel(call) {
     update();
   };
 
-  const ask = (words, yes, change) => {
+  const showControls = () => {
+    question.replaceChildren();
+    [question.hidden, controls.hidden, close.hidden] = [true, false, false];
+  };
+
+  const ask = (words, yes, change, done) => {
     const answer = (then) => () => {
-      [question.hidden, controls.hidden, close.hidden] = [true, false, false];
+      showControls();
+      close.focus();
       then();
     };
-    const no = h("button", { class: "button", onclick: answer(() => close.focus()) }, "Cancel");
-    question.replaceChildren(h("p", {}, words), h("div", { class: "row" }, h("button", { class: "button danger", onclick: answer(() => act(change)) }, yes), no));
+    const no = h("button", { class: "button", onclick: answer(() => {}) }, "Cancel");
+    const sure = h("button", { class: "button danger", onclick: answer(() => act(change, done)) }, yes);
+    question.replaceChildren(h("p", {}, words), h("div", { class: "row" }, no, sure));
     [question.hidden, controls.hidden, close.hidden] = [false, true, true];
     no.focus();
   };
 
-  const entry = (id, name, words, onclick) => h("li", { class: "row spread" }, h("span", {}, name), h("button", { class: "button", onclick, "aria-label": `${words} ${name}` }, words));
+  const remove = (id, name) => ask(`Remove ${name}? They cannot come back until you readmit them.`, "Remove", async () => {
+    await call.remove(id);
+    removed.add(id, name);
+  }, `${name} was removed.`);
+  const readmit = (id, name) => act(async () => {
+    await call.readmit(id);
+    removed.delete(id);
+  }, `${name} may join again.`);
 
   const update = () => {
     lock.textContent = call.room?.locked ? "Unlock the room" : "Lock the room";
-    for (const id of call.people.keys()) removed.delete(id);
-    const here = [...call.people.keys()].map((id) => {
-      const name = call.names.of(id);
-      const remove = async () => {
-        await call.remove(id);
-        removed.set(id, name);
-      };
-      return entry(id, name, "Remove", () => ask(`Remove ${name}? They cannot come back until you readmit them.`, "Remove", remove));
-    });
-    const gone = [...removed].map(([id, name]) => entry(id, name, "Readmit", () => act(async () => {
-      await call.readmit(id);
-      removed.delete(id);
-    }, `${name} may join again`)));
-    people.replaceChildren(...here, ...gone);
-    if (!here.length && !gone.length) people.replaceChildren(h("li", { class: "hint" }, "Nobody else is here."));
+    const here = [...call.people.keys()].map((id) => [id, call.names.of(id), "Remove", remove]);
+    const gone = removed.entries().filter(([id]) => !call.people.has(id)).map(([id, name]) => [id, name, "Readmit", readmit]);
+    const wanted = [...here, ...gone];
+    for (const [id, row] of rows) {
+      if (wanted.some(([other, name, words]) => other === id && row.says === `${words} ${name}`)) continue;
+      row.element.remove();
+      rows.delete(id);
+    }
+    for (const [id, name, words, onclick] of wanted) {
+      if (rows.has(id)) continue;
+      const says = `${words} ${name}`;
+      const button = h("button", { class: "button", onclick: () => onclick(id, name), "aria-label": says }, words);
+      rows.set(id, { says, element: h("li", { class: "row spread" }, h("span", {}, name), button) });
+      people.append(rows.get(id).element);
+    }
+    nobody.hidden = wanted.length > 0;
   };
 
   return {
@@ -65,8 +85,41 @@ export function hostPanel(call) {
     update,
     open() {
       problem.hidden = true;
+      status.textContent = "";
       update();
       element.showModal();
     },
   };
+}
+
+/** Whom we have removed from the room, in this tab: the server tells nobody. By id, their names. */
+class Removed {
+  constructor(roomId) {
+    this.key = `zetra.removed.${roomId}`;
+  }
+
+  entries() {
+    return Object.entries(this.#read());
+  }
+
+  add(id, name) {
+    this.#write({ ...this.#read(), [id]: name });
+  }
+
+  delete(id) {
+    const { [id]: _, ...others } = this.#read();
+    this.#write(others);
+  }
+
+  #read() {
+    try {
+      return JSON.parse(sessionStorage.getItem(this.key)) ?? {};
+    } catch {
+      return {};
+    }
+  }
+
+  #write(removed) {
+    sessionStorage.setItem(this.key, JSON.stringify(removed));
+  }
 }

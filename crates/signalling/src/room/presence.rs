@@ -44,7 +44,7 @@ impl Room {
             })),
         }
         if let Some(revoked) = revoked {
-            self.expel(id, DisconnectReason::of_refusal(revoked), &mut effects);
+            self.expel(id, DisconnectReason::of_token(revoked), &mut effects);
         }
         effects
     }

@@ -3,7 +3,7 @@
 
 use zetra_domain::{Call, CallLog, CallLogId, Room, Timestamp, UserId};
 
-use crate::{Ended, Recorded};
+use crate::{Ended, Recorded, RoomCall};
 
 /// What to write: one log, instead of itself and of those that it has taken in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,12 @@ impl Change {
     /// A change of one log that is there.
     pub(crate) fn of(log: CallLog) -> Self {
         Self { log, removed: Vec::new(), is_new: false }
+    }
+}
+
+impl From<Change> for RoomCall {
+    fn from(Change { log, removed, .. }: Change) -> Self {
+        Self { log, joined: removed }
     }
 }
 
@@ -55,10 +61,17 @@ pub(crate) fn report(
 pub(crate) fn join(report: CallLog, logs: impl IntoIterator<Item = CallLog>, now: Timestamp) -> Change {
     let mut others: Vec<CallLog> = logs.into_iter().map(|log| log.as_of(now)).collect();
     others.sort_by_key(|log| (!log.kept_by_room, log.start, log.id));
+    let by_client = !report.kept_by_room;
     let (mut joined, mut parts) = (report, Vec::new());
     while let Some(at) = others.iter().position(|log| log.is_same_call(&joined)) {
         let part = others.remove(at);
         joined = joined.joined_with(&part);
+        // Whom a client names was perhaps in another call that the room kept: then it was not in this one.
+        let is_another =
+            |log: &CallLog| log.kept_by_room && log.is_same_call(&joined) && !log.is_same_call(&part);
+        if by_client && part.kept_by_room && others.iter().any(is_another) {
+            joined = part.clone();
+        }
         parts.push(part);
     }
     let Some(first) = parts.iter().min_by_key(|part| part.id).cloned() else {

@@ -20,7 +20,7 @@ use zetra_domain::{Call, CallLog, CallLogId, Room, RoomId, Timestamp, UserId, li
 pub(crate) use decision::{Change, end, join, report};
 pub(crate) use reach::{MOST_LOGS, Reach};
 
-use crate::{Ended, Recorded, StoreError};
+use crate::{Ended, Recorded, RoomCall, StoreError};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -78,7 +78,7 @@ pub(crate) async fn record(
     now: Timestamp,
 ) -> Result<Recorded> {
     let judge = |found: &Found<_>| report(id, call, now, found.room.as_ref(), &found.known);
-    record_as(table, id, call, judge, now).await
+    Ok(record_as(table, id, call, judge, now).await?.map_or_else(|refusal| refusal, Into::into))
 }
 
 /// A room's own report: nobody has to be asked whether it is true.
@@ -87,7 +87,7 @@ pub(crate) async fn record_of_room(
     write: CallLogId,
     log: &CallLog,
     now: Timestamp,
-) -> Result<Option<CallLog>> {
+) -> Result<Option<RoomCall>> {
     let (participants, end) = (log.participants.clone(), log.end());
     let CallLog { caller, receiver, room, start, .. } = *log;
     let call = Call { room, caller, receiver, participants, start, end };
@@ -95,10 +95,7 @@ pub(crate) async fn record_of_room(
         Some(_) => Ok(log.clone()),
         None => Err(Recorded::RoomNotFound),
     };
-    Ok(match record_as(table, write, &call, judge, now).await? {
-        Recorded::Created(log) | Recorded::Merged(log) => Some(log),
-        _ => None,
-    })
+    Ok(record_as(table, write, &call, judge, now).await?.ok().map(Into::into))
 }
 
 /// `write` names this write; `judge` makes the report's own log, or says why it is refused.
@@ -108,14 +105,14 @@ async fn record_as<T: CallTable>(
     call: &Call,
     judge: impl Fn(&Found<T::Guard>) -> std::result::Result<CallLog, Recorded>,
     now: Timestamp,
-) -> Result<Recorded> {
+) -> Result<std::result::Result<Change, Recorded>> {
     let mut reach = Reach::of_report(&CallLog::new(write, call.clone()));
     let mut seen = Seen { guard: None, logs: BTreeMap::new() };
     for attempt in 1..=ATTEMPTS {
         let found = table.read(call, &reach).await?;
         let report = match judge(&found) {
             Ok(report) => report,
-            Err(refusal) => return Ok(refusal),
+            Err(refusal) => return Ok(Err(refusal)),
         };
         let read = reach.cut(found.cut_at);
         seen.add(&found.guard, found.logs);
@@ -125,7 +122,7 @@ async fn record_as<T: CallTable>(
         if !complete && needed != reach && attempt < ATTEMPTS {
             reach = needed;
         } else if table.write(write, &found.guard, &change).await? {
-            return if complete { Ok(change.into()) } else { Err(incomplete()) };
+            return if complete { Ok(Ok(change)) } else { Err(incomplete()) };
         }
     }
     Err(contention())

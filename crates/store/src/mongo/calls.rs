@@ -46,11 +46,10 @@ impl<H: Http> CallTable for MongoStore<H> {
     type Guard = i64;
 
     async fn read(&self, call: &Call, reach: &Reach) -> Result<Found<i64>> {
-        let Some(document) = self.read_beside_people(call, reach).await? else {
-            // Nobody of them exists.
-            return Ok(Found { known: vec![], room: None, guard: 0, logs: vec![], cut_at: None });
-        };
-        let known = document.optional_ids("known")?.unwrap_or_default();
+        let document = self.read_beside_people(call, reach).await?;
+        let known =
+            document.documents("known")?.first().map(|known| known.optional_ids("ids")).transpose()?;
+        let known = known.flatten().unwrap_or_default();
         let Some(place) = document.documents("room")?.into_iter().next() else {
             return Ok(Found { known, room: None, guard: 0, logs: vec![], cut_at: None });
         };
@@ -114,9 +113,9 @@ impl<H: Http> CallTable for MongoStore<H> {
 }
 
 impl<H: Http> MongoStore<H> {
-    /// The people that exist, with the room and its logs in reach beside them; `None` when nobody of them
-    /// exists. The room comes first: its logs must not be older than its revision.
-    async fn read_beside_people(&self, call: &Call, reach: &Reach) -> Result<Option<Document>> {
+    /// The people that exist, with the room and its logs in reach beside them. The room comes first: its logs
+    /// must not be older than its revision.
+    async fn read_beside_people(&self, call: &Call, reach: &Reach) -> Result<Document> {
         let place = vec![
             json!({ "$match": { "roomId": call.room.to_string() } }).into(),
             json!({ "$limit": 1 }).into(),
@@ -131,12 +130,15 @@ impl<H: Http> MongoStore<H> {
         let pipeline = vec![
             json!({ "$match": { "_id": { "$in": object_ids(&call.participants) } } }).into(),
             json!({ "$limit": call.participants.len() }).into(),
-            json!({ "$group": { "_id": null, "known": { "$push": "$_id" } } }).into(),
+            // One document whether anybody exists or not: a room tells of people who are gone.
+            json!({ "$facet": { "known": [{ "$group": { "_id": null, "ids": { "$push": "$_id" } } }] } })
+                .into(),
             Stage::lookup(ROOMS, place, "room"),
             Stage::lookup(CALLS, within, "within"),
             Stage::lookup(CALLS, last_before(call.room, &reach.people, reach.from), "before"),
         ];
-        Ok(self.api.aggregate(USERS, pipeline).await?.into_iter().next())
+        let found = self.api.aggregate(USERS, pipeline).await?.into_iter().next();
+        found.ok_or_else(|| StoreError::Corrupt("no answer about a call".to_owned()))
     }
 
     /// The last log of each of the people that starts before what is in reach: as logs of one person in one

@@ -29,7 +29,8 @@ use documents::document;
 use ejson::object_id;
 
 use crate::{
-    Account, Admission, Ended, Join, NewUser, ProfileUpdate, Recorded, RoomChanged, Store, StoreError, Taken,
+    Account, Admission, Ended, Join, NewUser, ProfileUpdate, Recorded, RoomCall, RoomChanged, Store,
+    StoreError, Taken,
     record::{Record, account, user_fields},
 };
 
@@ -224,7 +225,7 @@ impl<H: Http> Store for MongoStore<H> {
         write: CallLogId,
         log: &CallLog,
         now: Timestamp,
-    ) -> Result<Option<CallLog>> {
+    ) -> Result<Option<RoomCall>> {
         crate::calls::record_of_room(self, write, log, now).await
     }
 

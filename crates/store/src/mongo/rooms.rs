@@ -17,6 +17,9 @@ use crate::{
     record::{Record, honoured_tokens, room, room_fields},
 };
 
+/// Times a join is tried again because what stood in its way was gone when we looked.
+const JOIN_ATTEMPTS: usize = 3;
+
 impl<H: Http> MongoStore<H> {
     pub(super) async fn create_room(&self, room: &Room) -> Result<()> {
         match self.api.insert_one(ROOMS, document(room_fields(room)).into()).await {
@@ -36,25 +39,36 @@ impl<H: Http> MongoStore<H> {
             last: { "$exists": false },
         });
         let update = json!({ "$addToSet": { "participants": object_id(user) } });
-        self.api.update_one(ROOMS, guard, update, false).await?;
+        for _ in 0..JOIN_ATTEMPTS {
+            self.api.update_one(ROOMS, guard.clone(), update.clone(), false).await?;
+            if let Some(join) = self.joined(id, user).await? {
+                return Ok(join);
+            }
+        }
+        Err(StoreError::Unavailable("a room that changes all the time".to_owned()))
+    }
+
+    /// What became of a join; `None` where nothing stands in its way any more.
+    async fn joined(&self, id: RoomId, user: UserId) -> Result<Option<Join>> {
         let joined = vec![
             json!({ "$match": { "_id": object_id(user) } }).into(),
             json!({ "$project": { "_id": 1 } }).into(),
         ];
         let joined = Stage::lookup(USERS, joined, "joined");
-        let Some(found) = self.room_with(id, [joined]).await? else { return Ok(Join::NotFound) };
+        let Some(found) = self.room_with(id, [joined]).await? else { return Ok(Some(Join::NotFound)) };
         let room = room(&found)?;
         if room.active && found.documents("joined")?.is_empty() {
             // The account was deleted meanwhile, perhaps after it had left its rooms.
             self.leave_all_rooms(user).await?;
-            return Ok(Join::NotFound);
+            return Ok(Some(Join::NotFound));
         }
         Ok(match room {
-            room if !room.active => Join::NotFound,
-            room if room.admits(user) => Join::Joined(room),
-            _ if is_removed(&found, user)? => Join::Removed,
-            room if room.locked => Join::Locked,
-            _ => Join::Full,
+            room if !room.active => Some(Join::NotFound),
+            room if room.admits(user) => Some(Join::Joined(room)),
+            _ if is_removed(&found, user)? => Some(Join::Removed),
+            room if room.locked => Some(Join::Locked),
+            room if room.participants.len() >= limits::ROOM_PARTICIPANTS => Some(Join::Full),
+            _ => None,
         })
     }
 

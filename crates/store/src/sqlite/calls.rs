@@ -76,11 +76,12 @@ impl<S: Sql> CallTable for SqliteStore<S> {
                     ),
                     [room.into(), user.into(), last_forgotten(now).into()],
                 ),
-                // As logs of one person in one room never touch, it is also the one that was over last.
+                // As logs of one person in one room never touch, the last that began is the last that ended.
                 statement(
                     select_calls!(
                         "FROM call_participants p JOIN call_logs c ON c.id = p.call_id
-                         WHERE p.room_id = ?1 AND p.user_id = ?2 ORDER BY p.start_time DESC LIMIT 1"
+                         WHERE p.room_id = ?1 AND p.user_id = ?2 AND c.kept_by_room = 1
+                         ORDER BY p.start_time DESC LIMIT 1"
                     ),
                     [room.into(), user.into()],
                 ),

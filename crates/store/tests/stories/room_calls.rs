@@ -17,7 +17,7 @@ impl World {
 
     async fn room_reports(&mut self, log: &CallLog) -> Option<CallLog> {
         let write = self.ids.call_log(at(0));
-        self.store.record_room_call(write, log, self.now).await.unwrap()
+        self.store.record_room_call(write, log, self.now).await.unwrap().map(|call| call.log)
     }
 }
 
@@ -121,6 +121,52 @@ pub async fn a_redial_within_a_minute_is_the_same_call(store: Arc<dyn Store>) {
     assert_eq!(world.room_reports(&later).await, Some(later), "a minute later it is another one");
 }
 
+pub async fn a_report_that_joins_two_kept_logs_says_which_is_no_more(store: Arc<dyn Store>) {
+    let mut world = World::new(store);
+    let (ann, bob) = (world.registers("ann").await, world.registers("bob").await);
+    let (cat, dan) = (world.registers("cat").await, world.registers("dan").await);
+    let room = world.room_of(&[ann, bob, cat, dan]).await;
+    let first = world.kept(room, &[ann, bob], 1_000, Some(1_100));
+    let second = world.kept(room, &[cat, dan], 1_130, None);
+    for log in [&first, &second] {
+        assert_eq!(world.room_reports(log).await.as_ref(), Some(log), "nobody is in both");
+    }
+    // Ann comes to the second call, and so it is the first one that goes on.
+    let third = CallLog { participants: vec![cat, dan, ann], ..second.clone() };
+    let write = world.ids.call_log(at(0));
+    let call = world.store.record_room_call(write, &third, world.now).await.unwrap().unwrap();
+    assert_eq!((call.log.id, call.joined, times(&call.log)), (first.id, vec![second.id], (at(1_000), None)));
+}
+
+pub async fn only_what_the_room_ended_is_answered_as_it_is(store: Arc<dyn Store>) {
+    let mut world = World::new(store);
+    let (ann, bob) = (world.registers("ann").await, world.registers("bob").await);
+    let room = world.room_of(&[ann, bob]).await;
+    let kept = world.kept(room, &[ann, bob], 1_000, Some(1_100));
+    world.room_reports(&kept).await.unwrap();
+    world.now = at(1_220);
+    let own = world.call(room, [ann, bob], 1_170, Some(1_180));
+    super::created(world.reports(&own).await);
+    assert_eq!(world.ends(room, bob, 1_220).await, Ended::AsItIs(kept), "a client's later one is not meant");
+}
+
+pub async fn a_client_cannot_join_two_kept_calls_by_naming_people(store: Arc<dyn Store>) {
+    let mut world = World::new(store);
+    let (ann, bob) = (world.registers("ann").await, world.registers("bob").await);
+    let (cat, dan) = (world.registers("cat").await, world.registers("dan").await);
+    let room = world.room_of(&[ann, bob, cat, dan]).await;
+    let first = world.kept(room, &[ann, bob], 1_000, Some(1_100));
+    let second = world.kept(room, &[cat, dan], 1_120, Some(1_200));
+    for log in [&first, &second] {
+        world.room_reports(log).await.unwrap();
+    }
+    let call = world.call(room, [ann, bob], 1_000, Some(1_100));
+    let named = Call { participants: vec![ann, bob, cat], ..call };
+    assert_eq!(merged(world.reports(&named).await), first, "cat was in the other one");
+    assert_eq!(world.calls_of(dan).await.len(), 1);
+    assert_eq!(world.calls_of(ann).await.len(), 1);
+}
+
 pub async fn a_room_tells_of_people_who_are_gone(store: Arc<dyn Store>) {
     let mut world = World::new(store);
     let (ann, bob, cat) =
@@ -140,6 +186,16 @@ pub async fn a_room_tells_of_people_who_are_gone(store: Arc<dyn Store>) {
     let seen = world.calls_of(bob).await.remove(0);
     assert_eq!(seen.caller.map(|person| person.id), Some(bob), "who was removed took part");
     assert_eq!(seen.receiver, None, "whose account is gone has no name");
+    for user in [ann, bob] {
+        world.store.delete_user(user).await.unwrap();
+    }
+    let late = CallLog {
+        id: world.ids.call_log(at(0)),
+        start: at(2_000),
+        state: CallState::Over { at: at(2_100) },
+        ..log.clone()
+    };
+    assert_eq!(world.room_reports(&late).await.as_ref(), Some(&late), "with nobody left who has an account");
     let elsewhere = CallLog { room: RoomId::from_random([99; 16]), ..log };
     assert_eq!(world.room_reports(&elsewhere).await, None);
 }

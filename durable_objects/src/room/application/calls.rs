@@ -1,8 +1,9 @@
 //! The calls that the room keeps: what the keeper wants done.
 
 use zetra_domain::{CallLog, CallLogId, Timestamp};
-use zetra_signalling::{CallEffect, EndedEffect, RoomEvent};
+use zetra_signalling::{CallEffect, EndedEffect, Reported, RoomEvent};
 use zetra_socketio::Effect;
+use zetra_store::RoomCall;
 
 use super::{Out, RoomApplication, RoomCommand, restore::of_room};
 
@@ -31,46 +32,62 @@ impl RoomApplication {
         Some(of_room(self.id, &self.ended_calls.stored(call)?))
     }
 
-    /// What became of a report: the log as the database has it, or nothing of a room that is not there. `Err`:
+    /// What became of a report: the call as the database has it, or nothing of a room that is not there. `Err`:
     /// it was not taken.
     pub fn call_reported(
         &mut self,
         report: &CallReport,
-        recorded: Result<Option<CallLog>, NotTaken>,
+        recorded: Result<Option<RoomCall>, NotTaken>,
         now: i64,
     ) -> Out<'static> {
-        let effects = self.calls.reported(report.log.id, report.revision, recorded.is_ok(), now);
-        let mut out = self.keep_calls(effects, now);
-        if let (true, Ok(Some(log))) = (self.settings.has_webhook, recorded) {
-            let effects = self.ended_calls.recorded(&log);
-            out.extend(self.keep_ended_calls(effects, now));
+        let Reported { effects, is_current } =
+            self.calls.reported(report.log.id, report.revision, recorded.is_ok(), now);
+        let mut out = Vec::new();
+        self.command_calls(effects, now, &mut out);
+        if let (true, true, Ok(Some(call))) = (self.settings.has_webhook, is_current, recorded) {
+            let effects = self.ended_calls.recorded(&call.log, &call.joined);
+            self.command_ended_calls(effects, now, &mut out);
         }
-        out
+        self.announce_calls(now, &mut out);
+        self.saved(now, out)
     }
 
     pub(super) fn tick_calls(&mut self, now: i64) -> Out<'static> {
-        let effects = self.calls.tick(now);
-        let mut out = self.keep_calls(effects, now);
-        let calls = &self.calls;
-        let effects = self.ended_calls.tick(now, |before, people| calls.owes_one_of(before, people));
-        out.extend(self.keep_ended_calls(effects, now));
-        out
+        let (effects, mut out) = (self.calls.tick(now), Vec::new());
+        self.command_calls(effects, now, &mut out);
+        self.announce_calls(now, &mut out);
+        self.saved(now, out)
     }
 
-    pub(super) fn keep_ended_calls(&mut self, effects: Vec<EndedEffect>, now: i64) -> Out<'static> {
+    /// What was stored and cannot be read goes.
+    pub(super) fn restored_calls(
+        &mut self,
+        unreadable: (Vec<CallEffect>, Vec<EndedEffect>),
+        now: i64,
+    ) -> Out<'static> {
         let mut out = Vec::new();
+        self.command_calls(unreadable.0, now, &mut out);
+        self.command_ended_calls(unreadable.1, now, &mut out);
+        // A call that runs with nobody there any more is over, and what is owed is told.
+        let effects = self.observe_calls(now);
+        self.command_calls(effects, now, &mut out);
+        self.saved(now, out)
+    }
+
+    fn announce_calls(&mut self, now: i64, out: &mut Out<'_>) {
+        let calls = &self.calls;
+        let effects = self.ended_calls.tick(now, |before| calls.goes_on(before));
+        self.command_ended_calls(effects, now, out);
+    }
+
+    fn command_ended_calls(&mut self, effects: Vec<EndedEffect>, now: i64, out: &mut Out<'_>) {
         for effect in effects {
             match effect {
                 EndedEffect::Store(call) => out.push(Effect::Command(RoomCommand::StoreEndedCall(call))),
                 EndedEffect::Forget(call) => out.push(Effect::Command(RoomCommand::ForgetEndedCall(call))),
-                EndedEffect::Announce(log) => self.happened(&RoomEvent::CallEnded(log), now, &mut out),
+                EndedEffect::Announce(log) => self.happened(&RoomEvent::CallEnded(log), now, out),
             }
         }
-        if !out.is_empty() {
-            self.save(now, &mut out);
-            out.push(Effect::Reschedule);
-        }
-        out
     }
 
     /// Who is present has changed.
@@ -80,14 +97,11 @@ impl RoomApplication {
     }
 
     /// As what the room does: what has to be stored is, and nothing where nothing is left.
-    pub(super) fn keep_calls(&mut self, effects: Vec<CallEffect>, now: i64) -> Out<'static> {
-        let mut out = Vec::new();
-        if effects.is_empty() {
-            return out;
+    pub(super) fn saved(&mut self, now: i64, mut out: Out<'static>) -> Out<'static> {
+        if !out.is_empty() {
+            self.save(now, &mut out);
+            out.push(Effect::Reschedule);
         }
-        self.command_calls(effects, now, &mut out);
-        self.save(now, &mut out);
-        out.push(Effect::Reschedule);
         out
     }
 

@@ -125,11 +125,7 @@ impl RoomApplication {
             has_storage,
         };
         application.unsettled = application.perform(effects, now);
-        // A call that runs with nobody there any more is over.
-        let mut effects = unreadable;
-        effects.extend(application.observe_calls(now));
-        let mut out = application.keep_calls(effects, now);
-        out.extend(application.keep_ended_calls(unreadable_ended, now));
+        let out = application.restored_calls((unreadable, unreadable_ended), now);
         application.unsettled.extend(out);
         application
     }

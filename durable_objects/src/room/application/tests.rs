@@ -9,6 +9,7 @@ use zetra_socketio::{
     Limits, SocketIo,
     engine::{Action, LinkId, Message, Method, Opening, Protocol, Query, Reception, Server, Settings},
 };
+use zetra_store::RoomCall;
 
 use super::*;
 use crate::{
@@ -50,7 +51,7 @@ struct Line {
     call_rows: usize,
     webhook_rows: usize,
     /// What is on its way to the webhook.
-    posts: Vec<(u64, String)>,
+    posts: Vec<(u64, u32, String)>,
     alarm: Option<i64>,
     delivered: Vec<(String, Delivery)>,
     /// Questions to the store that were not answered yet.
@@ -221,10 +222,10 @@ impl Line {
             self.records_calls();
         }
         let now = self.now;
-        for (number, body) in std::mem::take(&mut self.posts) {
+        for (number, attempt, body) in std::mem::take(&mut self.posts) {
             let taken = self.webhook_is_up;
             self.posted.extend(taken.then_some(body));
-            self.act(|room| room.message_answered(number, taken, now));
+            self.act(|room| room.message_answered(number, attempt, taken, now));
         }
     }
 
@@ -234,7 +235,7 @@ impl Line {
         for report in std::mem::take(&mut self.reports) {
             let answer = if self.database_is_up {
                 self.recorded.insert(report.log.id, report.log.clone());
-                Ok(Some(report.log.clone()))
+                Ok(Some(RoomCall { log: report.log.clone(), joined: Vec::new() }))
             } else {
                 Err(NotTaken)
             };
@@ -315,9 +316,9 @@ impl Line {
                 assert!(self.messages.remove(&number).is_some(), "the message was stored");
                 self.webhook_rows += 1;
             }
-            RoomCommand::PostMessage(number) => {
+            RoomCommand::PostMessage { number, attempt } => {
                 let body = self.application().message(number).unwrap().body.clone();
-                self.posts.push((number, body));
+                self.posts.push((number, attempt, body));
             }
             RoomCommand::DeleteAll => self.delete_all(),
             RoomCommand::Deliver { session, delivery } => self.delivered.push((session, delivery)),

@@ -17,32 +17,26 @@ impl RoomApplication {
     }
 
     /// Whether the webhook took a message.
-    pub fn message_answered(&mut self, number: u64, taken: bool, now: i64) -> Out<'static> {
-        let effects = self.webhook.answered(number, taken, now);
-        self.queue_messages(effects, now)
+    pub fn message_answered(&mut self, number: u64, attempt: u32, taken: bool, now: i64) -> Out<'static> {
+        let effects = self.webhook.answered(number, attempt, taken, now);
+        self.saved(now, effects.into_iter().map(command).collect())
     }
 
     pub(super) fn tick_webhook(&mut self, now: i64) -> Out<'static> {
         let effects = self.webhook.tick(now);
-        self.queue_messages(effects, now)
+        self.saved(now, effects.into_iter().map(command).collect())
     }
 
     pub(super) fn happened(&mut self, event: &RoomEvent, now: i64, out: &mut Out<'_>) {
         if self.settings.has_webhook {
-            let id = format!("msg_{}", (self.settings.new_id)());
+            let id = match event {
+                // A room ends once: a host who asks again is the same message again.
+                RoomEvent::Ended { .. } => format!("msg_ended_{}", self.id.compact()),
+                _ => format!("msg_{}", (self.settings.new_id)()),
+            };
             out.extend(self.webhook.push(event, id, now).into_iter().map(command));
             out.push(Effect::Reschedule);
         }
-    }
-
-    fn queue_messages(&mut self, effects: Vec<WebhookEffect>, now: i64) -> Out<'static> {
-        if effects.is_empty() {
-            return Vec::new();
-        }
-        let mut out: Out<'static> = effects.into_iter().map(command).collect();
-        self.save(now, &mut out);
-        out.push(Effect::Reschedule);
-        out
     }
 }
 
@@ -50,6 +44,6 @@ pub(super) fn command<'a>(effect: WebhookEffect) -> Effect<'a, RoomCommand> {
     Effect::Command(match effect {
         WebhookEffect::Store(number) => RoomCommand::StoreMessage(number),
         WebhookEffect::Forget(number) => RoomCommand::ForgetMessage(number),
-        WebhookEffect::Post(number) => RoomCommand::PostMessage(number),
+        WebhookEffect::Post { number, attempt } => RoomCommand::PostMessage { number, attempt },
     })
 }

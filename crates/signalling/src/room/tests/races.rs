@@ -14,7 +14,7 @@ use zetra_domain::{
 use zetra_store::{MemoryStore, NewUser, RoomChanged, Store};
 
 use super::{LIMITS, NOW, room_id};
-use crate::{AckBody, Credential, DisconnectReason, Effect, HostAction, Outgoing, PeerId, Room};
+use crate::{AckBody, Credential, DisconnectReason, Effect, HostAction, Outgoing, PeerId, Refusal, Room};
 
 const SEEDS: u64 = 500;
 const HOST: usize = 0;
@@ -56,6 +56,7 @@ struct Race {
     /// What the host did and the room was not told yet.
     tellings: Vec<HostAction>,
     views: BTreeMap<PeerId, View>,
+    refusals: Vec<Refusal>,
 }
 
 impl Race {
@@ -72,6 +73,7 @@ impl Race {
             questions: Vec::new(),
             tellings: Vec::new(),
             views: BTreeMap::new(),
+            refusals: Vec::new(),
         };
         for number in 0..race.users.len() {
             let user = User {
@@ -206,6 +208,7 @@ impl Race {
                     self.questions.push(Question { peer, user, ack, answer: None });
                 }
                 Effect::Emit { to, event } => to.iter().for_each(|peer| self.hears(*peer, &event)),
+                Effect::Ack { body: AckBody::Refused(refusal), .. } => self.refusals.push(refusal),
                 Effect::Ack { peer, body: AckBody::Joined(users), .. } => {
                     assert_eq!(self.views[&peer].others, users.into_iter().collect(), "as it heard");
                 }
@@ -283,9 +286,13 @@ fn a_join_and_a_removal_that_is_taken_back() {
     let host =
         [Act::Change(RoomChange::Remove(user)), Act::Change(RoomChange::Readmit(user)), Act::Register(1)];
     let joins = [Act::Connect(1, 1), Act::Join(1)];
-    // Who is refused because of what was taken back asks once more, and then is in.
     let again = [Act::Connect(2, 1), Act::Join(2)];
-    race(&[1], &[], &[&joins, &host, &again], |_| {});
+    race(&[1], &[], &[&joins, &host, &again], |race| {
+        let told = race.views.values().any(|view| view.was_removed);
+        let refused = [Refusal::Removed, Refusal::NotParticipant];
+        let is_refused = race.refusals.iter().any(|refusal| refused.contains(refusal));
+        assert!(race.is_present(1) || told || is_refused, "who is not in was told why");
+    });
 }
 
 #[test]

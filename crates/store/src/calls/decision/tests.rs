@@ -199,3 +199,63 @@ proptest! {
         prop_assert_eq!(first.0.len(), 1);
     }
 }
+
+/// What is said of a call that the room kept, in seconds after the room was made: it ran from 1,000 to 1,500.
+#[derive(Clone, Debug)]
+enum Said {
+    /// As the room had it: begun, with one more person, over. Told again, or late, it does no harm.
+    ByRoom(usize),
+    ByClient(Told),
+}
+
+fn said_of_the_call() -> impl Strategy<Value = Said> {
+    // Somebody in common with the room's call, and less than a minute from it.
+    let people = prop_oneof![Just(vec![0, 1]), Just(vec![1, 3]), Just(vec![2, 0, 4])];
+    let post = (people, 941..1_560_i64, proptest::option::of(0..500_i64));
+    prop_oneof![
+        2 => (0..3_usize).prop_map(Said::ByRoom),
+        2 => post.prop_map(|(people, start, length)| {
+            Said::ByClient(Told::Call { people, start, end: length.map(|length| start + length) })
+        }),
+        1 => (0..PEOPLE, 900..2_000_i64).prop_map(|(person, end)| Said::ByClient(Told::End { person, end })),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn what_a_room_and_clients_say_of_one_call_is_one_log_with_the_rooms_times(
+        mut said in prop::collection::vec(said_of_the_call(), 0..12),
+        at_last: prop::sample::Index,
+    ) {
+        let now = at(2_100);
+        let mut world = World::new();
+        let id = world.ids.call_log(now);
+        let by_room = |world: &World, stage: usize| {
+            let participants = world.people[..if stage == 0 { 2 } else { 3 }].to_vec();
+            let [caller, receiver] = [participants[0], participants[1]];
+            let (start, end) = (at(1_000), (stage == 2).then(|| at(1_500)));
+            let call = Call { room: world.room.id, caller, receiver, participants, start, end };
+            CallLog { kept_by_room: true, ..CallLog::new(id, call) }
+        };
+        // The room tells its end for certain, before or after whatever clients say.
+        said.insert(at_last.index(said.len() + 1), Said::ByRoom(2));
+        for one in &said {
+            match one {
+                Said::ByRoom(stage) => {
+                    let change = join(by_room(&world, *stage), world.logs.clone(), now);
+                    world.logs.retain(|log| log.id != change.log.id && !change.removed.contains(&log.id));
+                    world.logs.push(change.log);
+                }
+                Said::ByClient(told) => world.hears(told, now),
+            }
+        }
+        let logs = world.logs(now);
+        prop_assert_eq!(logs.len(), 1, "{:?}", logs);
+        let log = &logs[0];
+        prop_assert!(log.kept_by_room);
+        prop_assert_eq!((log.start, log.end()), (at(1_000), Some(at(1_500))));
+        prop_assert!(world.people[..3].iter().all(|user| log.participants.contains(user)));
+    }
+}

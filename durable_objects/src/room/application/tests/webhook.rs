@@ -72,13 +72,13 @@ fn a_redial_is_announced_once_with_its_own_end() {
     let bob = line.enters(1);
     let report = line.reports.pop().unwrap();
     let (now, open) = (line.now, zetra_domain::CallLog { state: report.log.state, ..first.clone() });
-    line.act(|room| room.call_reported(&report, Ok(Some(open)), now));
+    line.act(|room| room.call_reported(&report, Ok(Some(RoomCall { log: open, joined: vec![] })), now));
     line.lives(&[ann, bob], 60_000);
     assert!(line.told().iter().all(|told| told != "call.ended"), "it goes on");
     line.closes(bob, Some(1001));
     let report = line.reports.pop().unwrap();
     let (now, over) = (line.now, zetra_domain::CallLog { state: report.log.state, ..first });
-    line.act(|room| room.call_reported(&report, Ok(Some(over)), now));
+    line.act(|room| room.call_reported(&report, Ok(Some(RoomCall { log: over, joined: vec![] })), now));
     line.lives(&[ann], 62_000);
     let ended = line.told().into_iter().filter(|told| told == "call.ended").count();
     assert_eq!(ended, 1);
@@ -125,4 +125,11 @@ fn the_end_of_a_room_is_told_with_who_ended_it() {
     let (by, now) = (line.users[0], line.now);
     line.act(|room| room.host_acts(HostAction::End { by }, now));
     assert_eq!(line.told(), ["participant.left room_ended", "room.ended ended_by_host"]);
+    line.webhook_is_up = false;
+    let ids = [(); 2].map(|()| {
+        line.act(|room| room.host_acts(HostAction::End { by }, now));
+        let number = *line.messages.keys().last().unwrap();
+        line.application().message(number).unwrap().id.clone()
+    });
+    assert_eq!(ids[0], ids[1], "who asks again says the same again");
 }
