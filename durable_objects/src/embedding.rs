@@ -6,15 +6,14 @@ use serde::de::DeserializeOwned;
 use wasm_bindgen::{JsError, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use worker::Env;
-use zetra_domain::{Admission, RoomId, Timestamp, UserId};
+use zetra_domain::{Admission, RoomId, UserId};
 use zetra_runtime::{Config, ConfigError, Database, Variables, variable};
 use zetra_socketio::engine::{Limits, Settings, Timing};
-use zetra_store::{RoomCall, Store};
+use zetra_store::Store;
 
 use crate::{
     authenticator::{Authenticator, Verification},
     clients::NAME_HEADER,
-    room::{CallReport, NotTaken},
 };
 
 /// The configuration, or what is wrong with it, in words for the operator.
@@ -83,33 +82,7 @@ pub(crate) async fn admission(env: &Env, room: RoomId, user: UserId) -> Option<A
     admission.inspect_err(|error| tracing::error!(%error, "the store failed")).ok()
 }
 
-/// What the store makes of what a room tells of a call.
-pub(crate) async fn record_call(
-    env: &Env,
-    report: &CallReport,
-    now: i64,
-) -> Result<Option<RoomCall>, NotTaken> {
-    let store = open(env).map_err(|_| NotTaken)?;
-    let log = &report.log;
-    match store.record_room_call(report.write, log, Timestamp::from_millis(now)).await {
-        Ok(Some(taken)) => {
-            let (id, people) = (taken.log.id, taken.log.participants.len());
-            let over = taken.log.end().is_some();
-            tracing::info!(room = %log.room, call = %id, people, over, "a call");
-            Ok(Some(taken))
-        }
-        Ok(None) => {
-            tracing::error!(room = %log.room, call = %log.id, "a call of a room that is not there");
-            Ok(None)
-        }
-        Err(error) => {
-            tracing::error!(%error, room = %log.room, call = %log.id, "a call is not recorded yet");
-            Err(NotTaken)
-        }
-    }
-}
-
-fn open(env: &Env) -> Result<Arc<dyn Store>, ConfigError> {
+pub(crate) fn open(env: &Env) -> Result<Arc<dyn Store>, ConfigError> {
     Database::of(env)
         .and_then(|database| database.open(env))
         .inspect_err(|error| tracing::error!(%error, "the store cannot be opened"))

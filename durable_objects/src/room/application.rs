@@ -5,13 +5,13 @@
 //! at all. Decisions never await: what needs the store is a command, answered through
 //! [`RoomApplication::verified`], [`RoomApplication::admitted`] and [`RoomApplication::call_reported`].
 //!
-//! Invariants: what survives is in [`RoomApplication::stored`], [`RoomApplication::stored_call`], the parts of
-//! the log and what is kept of the sockets; nothing is stored before somebody has joined, nor when nobody is left; a peer is
+//! Invariants: what survives is in [`RoomApplication::stored`], the parts of the log and what is kept of the
+//! sockets; nothing is stored before somebody has joined, nor when nobody is left; a peer is
 //! reached in one way at a time; every event of the room goes through one place, which gives it its
 //! offset and keeps it.
 
 use vecmap::VecMap;
-use zetra_domain::{Admission, CallLogId, Claims, ObjectIds, RoomId, UserId};
+use zetra_domain::{Admission, Claims, ObjectIds, RoomId, UserId};
 use zetra_runtime::GuestLimits;
 use zetra_signalling::{
     CallKeeper, Credential, DisconnectReason, EndedCalls, HostAction, Peer, PeerId, Revocation, Room,
@@ -22,7 +22,7 @@ use zetra_socketio::{
     engine::{Departure, Mark},
 };
 
-use self::member::{Address, Guest, LostMember, Member, Stored};
+use self::member::{Address, Guest, LostMember, Member};
 use crate::{
     authenticator::{Authenticator, Handshake, Introduction, Recovery, Verification},
     exchange::Delivery,
@@ -34,12 +34,14 @@ mod guests;
 mod member;
 mod recovery;
 mod restore;
+mod rows;
 mod session;
 mod webhook;
 
 pub use calls::{CallReport, NotTaken};
 pub use member::KeptMember;
 pub use restore::StoredRoom;
+pub use rows::Row;
 
 type RoomEffect<'a> = zetra_signalling::Effect<'a>;
 type Out<'a> = Effects<'a, RoomCommand>;
@@ -72,25 +74,12 @@ pub enum RoomCommand {
         user: UserId,
         ack: Option<u64>,
     },
-    /// Store [`RoomApplication::stored`].
-    Store(PeerId),
-    /// Delete what was stored of the peer.
-    Forget(PeerId),
+    /// Store [`RoomApplication::stored`] of it.
+    Store(Row),
+    Forget(Row),
     Save(Saving),
-    /// Store [`RoomApplication::stored_call`].
-    StoreCall(CallLogId),
-    /// Delete what was stored of the call.
-    ForgetCall(CallLogId),
     /// Report it to the database, then call [`RoomApplication::call_reported`].
     ReportCall(Box<CallReport>),
-    /// Store [`RoomApplication::stored_ended_call`].
-    StoreEndedCall(CallLogId),
-    /// Delete what was stored of the call that is over.
-    ForgetEndedCall(CallLogId),
-    /// Store [`RoomApplication::stored_message`].
-    StoreMessage(u64),
-    /// Delete what was stored of the message.
-    ForgetMessage(u64),
     /// Post [`RoomApplication::message`] to the webhook, then call [`RoomApplication::message_answered`].
     PostMessage {
         number: u64,
@@ -109,15 +98,7 @@ impl RoomCommand {
     /// Whether all that it does is undone where everything is deleted.
     fn is_about_storage(&self) -> bool {
         match self {
-            Self::Store(_)
-            | Self::Forget(_)
-            | Self::Save(_)
-            | Self::StoreCall(_)
-            | Self::ForgetCall(_)
-            | Self::StoreEndedCall(_)
-            | Self::ForgetEndedCall(_)
-            | Self::StoreMessage(_)
-            | Self::ForgetMessage(_) => true,
+            Self::Store(_) | Self::Forget(_) | Self::Save(_) => true,
             Self::Verify { .. }
             | Self::Lookup { .. }
             | Self::ReportCall(_)
@@ -169,14 +150,6 @@ pub struct RoomApplication {
 impl RoomApplication {
     pub fn id(&self) -> RoomId {
         self.id
-    }
-
-    /// What has to be stored of a peer.
-    pub fn stored(&self, peer: PeerId) -> Option<String> {
-        let member = self.members.get(&peer).zip(self.room.peer(peer));
-        let member = member.map(|(member, machine)| Stored::Member(member.clone(), machine.clone()));
-        let stored = member.or_else(|| self.lost.get(&peer).cloned().map(Stored::Lost));
-        stored?.to_json(self.id)
     }
 
     /// What had to be stored of a peer could not be: its connection ends, as nobody could put it right

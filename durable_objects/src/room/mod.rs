@@ -1,9 +1,8 @@
 //! One room: the shell around its [`RoomApplication`].
 //!
 //! Its object sleeps between events. What it must remember is in its WebSockets' attachments and in
-//! its storage: `peer:<id>` each member, `log:<number>` the parts of the recovery log, `call:<id>` each call of
-//! which the database does not know everything or which runs; where there is a webhook, `ended:<id>` each call
-//! that may be dialled again and `message:<number>` what the webhook is to be told. Nothing is stored
+//! its storage: a [`Row`] for each member, for each call of which the database does not know everything, and for
+//! what the webhook is to be told; `log:<number>`, the parts of the recovery log. Nothing is stored
 //! while nobody is in the room or may come back to it.
 
 use std::{cell::Cell, rc::Rc, str::FromStr};
@@ -16,22 +15,19 @@ use zetra_socketio_object::{Storage, Task, new_id, now, random};
 
 use crate::{
     clients::SessionClient,
-    embedding::{admission, authenticator, record_call, room_limits, verification},
+    embedding::{admission, authenticator, room_limits, verification},
     exchange::{Batch, Delivery, Mailboxes},
 };
 
 pub use application::{
-    Asker, CallReport, KeptMember, NotTaken, RoomApplication, RoomCommand, RoomSettings, StoredRoom,
+    Asker, CallReport, KeptMember, NotTaken, RoomApplication, RoomCommand, RoomSettings, Row, StoredRoom,
 };
 
 mod application;
+mod recording;
 mod webhook;
 
-const PEER: &str = "peer:";
 const LOG: &str = "log:";
-const CALL: &str = "call:";
-const ENDED_CALL: &str = "ended:";
-const MESSAGE: &str = "message:";
 /// Version 1 stored the room's id here.
 const ROOM: &str = "room";
 const LOG_LIMITS: LogLimits = LogLimits { max_events: 512, max_bytes: 1_000_000, max_total_bytes: 4_000_000 };
@@ -98,13 +94,14 @@ pub(crate) fn perform<O: RoomObject>(
 ) -> Option<Task> {
     let storage = object.storage();
     match command {
-        RoomCommand::Store(peer) => {
-            let done = storage.put(&format!("{PEER}{peer}"), &room.stored(peer)?);
+        RoomCommand::Store(row) => {
+            let done = storage.put(&row.to_string(), &room.stored(row)?);
+            let Row::Peer(peer) = row else { return None };
             (!done)
                 .then(|| -> Task { Box::pin(async move { object.act(|room| room.not_stored(peer, now())) }) })
         }
-        RoomCommand::Forget(peer) => {
-            storage.delete(&format!("{PEER}{peer}"));
+        RoomCommand::Forget(row) => {
+            storage.delete(&row.to_string());
             None
         }
         RoomCommand::Save(saving) => {
@@ -120,35 +117,10 @@ pub(crate) fn perform<O: RoomObject>(
             let (shell, id) = (Rc::clone(shell), room.id());
             begins.then(|| -> Task { Box::pin(deliver(object, shell, id, session)) })
         }
-        RoomCommand::StoreCall(call) => {
-            // What fails is told in the log: the call is then lost only if the object is.
-            storage.put(&format!("{CALL}{call}"), &room.stored_call(call)?);
-            None
-        }
-        RoomCommand::ForgetCall(call) => {
-            storage.delete(&format!("{CALL}{call}"));
-            None
-        }
         RoomCommand::ReportCall(report) => Some(Box::pin(async move {
-            let recorded = record_call(object.env(), &report, now()).await;
+            let recorded = recording::record(object.env(), &report, now()).await;
             object.act(|room| room.call_reported(&report, recorded, now()));
         })),
-        RoomCommand::StoreEndedCall(call) => {
-            storage.put(&format!("{ENDED_CALL}{call}"), &room.stored_ended_call(call)?);
-            None
-        }
-        RoomCommand::ForgetEndedCall(call) => {
-            storage.delete(&format!("{ENDED_CALL}{call}"));
-            None
-        }
-        RoomCommand::StoreMessage(number) => {
-            storage.put(&format!("{MESSAGE}{number}"), &room.stored_message(number)?);
-            None
-        }
-        RoomCommand::ForgetMessage(number) => {
-            storage.delete(&format!("{MESSAGE}{number}"));
-            None
-        }
         RoomCommand::PostMessage { number, attempt } => {
             let message = room.message(number)?.clone();
             Some(Box::pin(async move {
@@ -174,11 +146,11 @@ pub(crate) fn perform<O: RoomObject>(
 }
 
 fn stored_room(storage: &Storage) -> StoredRoom {
-    let members = named(storage, PEER);
+    let members = named(storage, Row::PEERS);
     let log = named(storage, LOG);
-    let calls = named(storage, CALL);
-    let ended_calls = named(storage, ENDED_CALL);
-    let messages = named(storage, MESSAGE);
+    let calls = named(storage, Row::CALLS);
+    let ended_calls = named(storage, Row::ENDED_CALLS);
+    let messages = named(storage, Row::MESSAGES);
     let id = storage.get(ROOM).and_then(|id| id.parse().ok());
     StoredRoom { members, log, calls, ended_calls, messages, id }
 }

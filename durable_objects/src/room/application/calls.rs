@@ -5,7 +5,7 @@ use zetra_signalling::{CallEffect, EndedEffect, Reported, RoomEvent};
 use zetra_socketio::Effect;
 use zetra_store::RoomCall;
 
-use super::{Out, RoomApplication, RoomCommand, restore::of_room};
+use super::{Out, RoomApplication, RoomCommand, Row};
 
 /// A call as the database is to know it.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,16 +22,6 @@ pub struct CallReport {
 pub struct NotTaken;
 
 impl RoomApplication {
-    /// What has to be stored of a call.
-    pub fn stored_call(&self, call: CallLogId) -> Option<String> {
-        Some(of_room(self.id, &self.calls.stored(call)?))
-    }
-
-    /// What has to be stored of a call that is over.
-    pub fn stored_ended_call(&self, call: CallLogId) -> Option<String> {
-        Some(of_room(self.id, &self.ended_calls.stored(call)?))
-    }
-
     /// What became of a report: the call as the database has it, or nothing of a room that is not there. `Err`:
     /// it was not taken.
     pub fn call_reported(
@@ -83,8 +73,12 @@ impl RoomApplication {
     fn command_ended_calls(&mut self, effects: Vec<EndedEffect>, now: i64, out: &mut Out<'_>) {
         for effect in effects {
             match effect {
-                EndedEffect::Store(call) => out.push(Effect::Command(RoomCommand::StoreEndedCall(call))),
-                EndedEffect::Forget(call) => out.push(Effect::Command(RoomCommand::ForgetEndedCall(call))),
+                EndedEffect::Store(call) => {
+                    out.push(Effect::Command(RoomCommand::Store(Row::EndedCall(call))))
+                }
+                EndedEffect::Forget(call) => {
+                    out.push(Effect::Command(RoomCommand::Forget(Row::EndedCall(call))))
+                }
                 EndedEffect::Announce(log) => self.happened(&RoomEvent::CallEnded(log), now, out),
             }
         }
@@ -108,8 +102,8 @@ impl RoomApplication {
     pub(super) fn command_calls(&mut self, effects: Vec<CallEffect>, now: i64, out: &mut Out<'_>) {
         for effect in effects {
             let command = match effect {
-                CallEffect::Store(call) => RoomCommand::StoreCall(call),
-                CallEffect::Forget(call) => RoomCommand::ForgetCall(call),
+                CallEffect::Store(call) => RoomCommand::Store(Row::Call(call)),
+                CallEffect::Forget(call) => RoomCommand::Forget(Row::Call(call)),
                 CallEffect::Report(call) => {
                     let Some((log, revision)) = self.calls.log(call) else { continue };
                     let write = self.settings.object_ids.call_log(Timestamp::from_millis(now));

@@ -4,7 +4,7 @@ use zetra_signalling::{DisconnectReason, Outgoing, Peer, PeerId, Refusal};
 use zetra_socketio::{Application, Effect, Log, ack, engine::Mark};
 
 use super::{
-    Out, RoomApplication, RoomCommand, RoomEffect, deliver,
+    Out, RoomApplication, RoomCommand, RoomEffect, Row, deliver,
     member::{Address, LostMember},
 };
 use crate::{exchange::Delivery, offset};
@@ -49,7 +49,7 @@ impl RoomApplication {
                     presence_changed = true;
                     self.log_end(peer, "left the room");
                     if self.members.get(&peer).is_some_and(|member| member.stored) {
-                        out.push(Effect::Command(RoomCommand::Forget(peer)));
+                        out.push(Effect::Command(RoomCommand::Forget(Row::Peer(peer))));
                     }
                     forgotten.push(peer);
                 }
@@ -60,7 +60,7 @@ impl RoomApplication {
                     let (has_token, back_by) = (credential.user().is_some(), now + self.settings.rejoin);
                     if let Some(pid) = pid {
                         self.lost.insert(peer, LostMember { pid, user, has_token, back_by });
-                        out.push(Effect::Command(RoomCommand::Store(peer)));
+                        out.push(Effect::Command(RoomCommand::Store(Row::Peer(peer))));
                     }
                     forgotten.push(peer);
                 }
@@ -112,9 +112,9 @@ impl RoomApplication {
         let Some(member) = self.members.get_mut(&peer) else { return };
         let was_stored = std::mem::replace(&mut member.stored, joined);
         if joined {
-            out.push(Effect::Command(RoomCommand::Store(peer)));
+            out.push(Effect::Command(RoomCommand::Store(Row::Peer(peer))));
         } else if was_stored {
-            out.push(Effect::Command(RoomCommand::Forget(peer)));
+            out.push(Effect::Command(RoomCommand::Forget(Row::Peer(peer))));
         }
         if was_stored != joined {
             self.keep(peer, out);
@@ -148,8 +148,9 @@ impl RoomApplication {
 
     fn forget_one_lost(&mut self, peer: PeerId, out: &mut Out<'_>) {
         self.lost.remove(&peer);
-        out.retain(|effect| !matches!(effect, Effect::Command(RoomCommand::Store(of)) if *of == peer));
-        out.push(Effect::Command(RoomCommand::Forget(peer)));
+        let row = Row::Peer(peer);
+        out.retain(|effect| !matches!(effect, Effect::Command(RoomCommand::Store(of)) if *of == row));
+        out.push(Effect::Command(RoomCommand::Forget(Row::Peer(peer))));
     }
 
     /// Tells the store what it has to know, or to forget everything.

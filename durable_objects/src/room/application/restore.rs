@@ -6,8 +6,9 @@ use zetra_signalling::{CallKeeper, EndedCalls, Peer, PeerId, Room, WebhookQueue}
 use zetra_socketio::{Effect, Log, Restored, SocketId};
 
 use super::{
-    RoomApplication, RoomCommand, RoomSettings,
+    RoomApplication, RoomCommand, RoomSettings, Row,
     member::{Address, Guest, KeptMember, Member, Stored},
+    rows::without_room,
     webhook,
 };
 use crate::offset;
@@ -66,7 +67,7 @@ impl RoomApplication {
                 }
                 None => {
                     tracing::error!(peer, "a stored member cannot be read");
-                    unsettled.push(Effect::Command(RoomCommand::Forget(peer)));
+                    unsettled.push(Effect::Command(RoomCommand::Forget(Row::Peer(peer))));
                 }
             }
         }
@@ -129,21 +130,6 @@ impl RoomApplication {
         application.unsettled.extend(out);
         application
     }
-}
-
-/// As it is stored, with its room: whom an alarm wakes does not know which room it is.
-pub(super) fn of_room(room: RoomId, text: &str) -> String {
-    format!("{room} {text}")
-}
-
-/// Takes the room away again. What has none cannot be read by anybody.
-fn without_room<K>(rows: Vec<(K, String)>, id: &mut Option<RoomId>) -> Vec<(K, String)> {
-    let mut read = |text: String| {
-        let (room, text) = text.split_once(' ')?;
-        *id = id.or(room.parse().ok());
-        Some(text.to_owned())
-    };
-    rows.into_iter().map(|(key, text)| (key, read(text).unwrap_or_default())).collect()
 }
 
 /// Whether the socket's member is one.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use secrecy::SecretString;
-use zetra_domain::{HonouredTokens, Membership, ObjectIds, Timestamp, TokenKey};
+use zetra_domain::{CallLogId, HonouredTokens, Membership, ObjectIds, Timestamp, TokenKey};
 use zetra_runtime::SocketAuth;
 use zetra_socketio::{
     Limits, SocketIo,
@@ -274,48 +274,32 @@ impl Line {
 
     fn command(&mut self, command: RoomCommand) {
         match command {
-            RoomCommand::Store(peer) => {
-                let stored = self.application().stored(peer);
-                self.stored.extend(stored.map(|json| (peer, json)));
-                self.rows += 1;
+            RoomCommand::Store(row) => {
+                let Some(text) = self.application().stored(row) else { return };
+                match row {
+                    Row::Peer(peer) => drop(self.stored.insert(peer, text)),
+                    Row::Call(call) => drop(self.calls.insert(call, text)),
+                    Row::EndedCall(call) => drop(self.ended_calls.insert(call, text)),
+                    Row::Message(number) => drop(self.messages.insert(number, text)),
+                }
+                self.counts(row);
             }
-            RoomCommand::Forget(peer) => {
-                assert!(self.stored.remove(&peer).is_some(), "peer {peer} was stored");
-                self.rows += 1;
+            RoomCommand::Forget(row) => {
+                let was_stored = match row {
+                    Row::Peer(peer) => self.stored.remove(&peer),
+                    Row::Call(call) => self.calls.remove(&call),
+                    Row::EndedCall(call) => self.ended_calls.remove(&call),
+                    Row::Message(number) => self.messages.remove(&number),
+                };
+                assert!(was_stored.is_some(), "{row} was stored");
+                self.counts(row);
             }
             RoomCommand::Save(Saving { parts, obsolete, .. }) => {
                 self.rows += parts.len() + obsolete.len();
                 self.log.extend(parts.into_iter().enumerate());
                 obsolete.iter().for_each(|part| drop(self.log.remove(part)));
             }
-            RoomCommand::StoreCall(call) => {
-                let stored = self.application().stored_call(call);
-                self.calls.extend(stored.map(|json| (call, json)));
-                self.call_rows += 1;
-            }
-            RoomCommand::ForgetCall(call) => {
-                assert!(self.calls.remove(&call).is_some(), "the call was stored");
-                self.call_rows += 1;
-            }
             RoomCommand::ReportCall(report) => self.reports.push(*report),
-            RoomCommand::StoreEndedCall(call) => {
-                let stored = self.application().stored_ended_call(call);
-                self.ended_calls.extend(stored.map(|json| (call, json)));
-                self.webhook_rows += 1;
-            }
-            RoomCommand::ForgetEndedCall(call) => {
-                assert!(self.ended_calls.remove(&call).is_some(), "the call was stored");
-                self.webhook_rows += 1;
-            }
-            RoomCommand::StoreMessage(number) => {
-                let stored = self.application().stored_message(number);
-                self.messages.extend(stored.map(|json| (number, json)));
-                self.webhook_rows += 1;
-            }
-            RoomCommand::ForgetMessage(number) => {
-                assert!(self.messages.remove(&number).is_some(), "the message was stored");
-                self.webhook_rows += 1;
-            }
             RoomCommand::PostMessage { number, attempt } => {
                 let body = self.application().message(number).unwrap().body.clone();
                 self.posts.push((number, attempt, body));
@@ -324,6 +308,14 @@ impl Line {
             RoomCommand::Deliver { session, delivery } => self.delivered.push((session, delivery)),
             question @ (RoomCommand::Verify { .. } | RoomCommand::Lookup { .. }) => self.open.push(question),
         }
+    }
+
+    fn counts(&mut self, row: Row) {
+        *match row {
+            Row::Peer(_) => &mut self.rows,
+            Row::Call(_) => &mut self.call_rows,
+            Row::EndedCall(_) | Row::Message(_) => &mut self.webhook_rows,
+        } += 1;
     }
 
     /// The store answers everything it was asked.

@@ -3,14 +3,9 @@
 use zetra_signalling::{RoomEvent, WebhookEffect, WebhookMessage};
 use zetra_socketio::Effect;
 
-use super::{Out, RoomApplication, RoomCommand, restore::of_room};
+use super::{Out, RoomApplication, RoomCommand, Row};
 
 impl RoomApplication {
-    /// What has to be stored of a message.
-    pub fn stored_message(&self, number: u64) -> Option<String> {
-        Some(of_room(self.id, &self.webhook.stored(number)?))
-    }
-
     /// What is to be posted.
     pub fn message(&self, number: u64) -> Option<&WebhookMessage> {
         self.webhook.message(number)
@@ -42,8 +37,8 @@ impl RoomApplication {
 
 pub(super) fn command<'a>(effect: WebhookEffect) -> Effect<'a, RoomCommand> {
     Effect::Command(match effect {
-        WebhookEffect::Store(number) => RoomCommand::StoreMessage(number),
-        WebhookEffect::Forget(number) => RoomCommand::ForgetMessage(number),
+        WebhookEffect::Store(number) => RoomCommand::Store(Row::Message(number)),
+        WebhookEffect::Forget(number) => RoomCommand::Forget(Row::Message(number)),
         WebhookEffect::Post { number, attempt } => RoomCommand::PostMessage { number, attempt },
     })
 }
