@@ -94,21 +94,6 @@ pub enum RoomCommand {
     },
 }
 
-impl RoomCommand {
-    /// Whether all that it does is undone where everything is deleted.
-    fn is_about_storage(&self) -> bool {
-        match self {
-            Self::Store(_) | Self::Forget(_) | Self::Save(_) => true,
-            Self::Verify { .. }
-            | Self::Lookup { .. }
-            | Self::ReportCall(_)
-            | Self::PostMessage { .. }
-            | Self::DeleteAll
-            | Self::Deliver { .. } => false,
-        }
-    }
-}
-
 /// Who waits for the store's word on a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asker {

@@ -74,10 +74,10 @@ impl RoomApplication {
         for effect in effects {
             match effect {
                 EndedEffect::Store(call) => {
-                    out.push(Effect::Command(RoomCommand::Store(Row::EndedCall(call))))
+                    out.push(Effect::Command(RoomCommand::Store(Row::EndedCall(call))));
                 }
                 EndedEffect::Forget(call) => {
-                    out.push(Effect::Command(RoomCommand::Forget(Row::EndedCall(call))))
+                    out.push(Effect::Command(RoomCommand::Forget(Row::EndedCall(call))));
                 }
                 EndedEffect::Announce(log) => self.happened(&RoomEvent::CallEnded(log), now, out),
             }

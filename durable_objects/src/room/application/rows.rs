@@ -6,7 +6,7 @@ use std::fmt;
 use zetra_domain::{CallLogId, RoomId};
 use zetra_signalling::{Peer, PeerId};
 
-use super::{RoomApplication, member::Stored};
+use super::{RoomApplication, RoomCommand, member::Stored};
 
 /// A row of the object's storage. As text it is the row's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,21 @@ impl fmt::Display for Row {
             Self::Call(call) => write!(f, "{}{call}", Self::CALLS),
             Self::EndedCall(call) => write!(f, "{}{call}", Self::ENDED_CALLS),
             Self::Message(number) => write!(f, "{}{number}", Self::MESSAGES),
+        }
+    }
+}
+
+impl RoomCommand {
+    /// Whether all that it does is undone where everything is deleted.
+    pub(super) fn is_about_storage(&self) -> bool {
+        match self {
+            Self::Store(_) | Self::Forget(_) | Self::Save(_) => true,
+            Self::Verify { .. }
+            | Self::Lookup { .. }
+            | Self::ReportCall(_)
+            | Self::PostMessage { .. }
+            | Self::DeleteAll
+            | Self::Deliver { .. } => false,
         }
     }
 }
