@@ -95,6 +95,18 @@ describe("a database of the Node backend", () => {
     stranger.close();
   });
 
+  test("its rooms have a host, the first participant, though nobody wrote that down", async () => {
+    const change = (who, method, path, body) => call(server, method, `/api/room/${ROOM}${path}`, { token: who.token, body });
+    assert.equal((await change(bob, "PUT", "", { name: "mine" })).json.code, "not_host");
+    const named = await change(ann, "PUT", "", { name: "Stand-up" });
+    assert.deepEqual([named.status, named.json.room.name, named.json.room.host], [200, "Stand-up", ann.id.toHexString()]);
+    const kicked = await change(ann, "POST", "/kick", { userId: bob.id.toHexString() });
+    assert.deepEqual([kicked.status, kicked.json.room.participants], [200, [ann.id.toHexString()]]);
+    assert.equal((await call(server, "POST", `/api/room/join/${ROOM}`, { token: bob.token })).json.code, "removed");
+    assert.equal((await change(ann, "POST", "/readmit", { userId: bob.id.toHexString() })).status, 200);
+    assert.equal((await call(server, "POST", `/api/room/join/${ROOM}`, { token: bob.token })).status, 200);
+  });
+
   test("what is written is what the Node backend would have written", async () => {
     const body = { username: "newcomer", email: "new@example.com", password: "Sup3rSecret" };
     const { json } = await call(server, "POST", "/api/auth/register", { body });
