@@ -147,6 +147,23 @@ for (const way of Object.values(WAYS)) describe(`a host, ${way.name}`, () => {
     }
   });
 
+  test("clicks of two tabs of the host at once, and a leave in the middle of the end, come to one thing", async () => {
+    const { people, room, clients, close } = await gathering(3);
+    const [ann, bob] = people;
+    const kicks = await Promise.all([kick(server, ann, room, bob), kick(server, ann, room, bob)]);
+    assert.deepEqual(kicks.map(({ status }) => status).toSorted(), [200, 404]);
+    await clients[1].next("removed");
+    assert.deepEqual(await clients[2].next("user-disconnected"), [bob.id, "removed"]);
+    const end = () => host(server, ann, "DELETE", room);
+    const [left, ...ends] = await Promise.all([clients[2].ask("leave-room"), end(), end()]);
+    assert.deepEqual(ends.map(({ status }) => status).toSorted(), [200, 404]);
+    await clients[0].next("room-ended");
+    assert.ok(left.ok || left.error.code === "not_in_room", JSON.stringify(left));
+    assert.deepEqual(await online(server, room, ann), []);
+    assert.equal((await clients[2].ask("join-room", room)).error.code, "room_not_found");
+    close();
+  });
+
   test("of a join and a removal, a lock or the end at once, what the store says last holds", async () => {
     for (let run = 0; run < RACES; run += 1) {
       const [ann, bob] = [await person(server), await person(server)];
