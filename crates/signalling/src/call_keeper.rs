@@ -296,13 +296,13 @@ impl CallKeeper {
         }
     }
 
-    /// Reports what is owed, the oldest first, unless a report is on its way or has just failed.
+    /// Reports what is owed, the oldest first but after those that have not failed, unless a report is on its way or has just failed.
     fn report_next(&mut self, now: i64) -> Option<CallEffect> {
         if self.reporting.is_some() || self.retry_at > now {
             return None;
         }
         let owed = self.calls.iter().filter(|(_, call)| call.owed);
-        let (id, call) = owed.min_by_key(|(_, call)| call.start)?;
+        let (id, call) = owed.min_by_key(|(_, call)| (call.failed, call.start))?;
         self.reporting = Some(Reporting { call: *id, revision: call.revision, until: now + ANSWER_MS });
         Some(CallEffect::Report(*id))
     }

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use vecmap::VecMap;
-use zetra_domain::{CallLog, CallLogId, RoomId, limits};
+use zetra_domain::{CallLog, CallLogId, RoomId, UserId, limits};
 
 const VERSION: u32 = 1;
 
@@ -25,6 +25,8 @@ pub struct EndedCalls(VecMap<CallLogId, EndedCall>);
 struct EndedCall {
     v: u32,
     log: String,
+    people: Vec<UserId>,
+    start: i64,
     end: i64,
 }
 
@@ -52,16 +54,28 @@ impl EndedCalls {
         serde_json::to_string(self.0.get(&id)?).ok()
     }
 
-    /// The database has the log so, over, or open again; and no longer those that were joined to it.
+    /// The database has the log so, over, or open again; and no longer those that were joined to it. The answer
+    /// that named those may have been lost: what lies within the log, with somebody in common, is one of them, as
+    /// no two logs of a room with somebody in common touch.
     pub fn recorded(&mut self, log: &CallLog, joined: &[CallLogId]) -> Vec<EndedEffect> {
+        let within = |call: &EndedCall| {
+            let in_common = call.people.iter().any(|user| log.participants.contains(user));
+            let is_before = log.end().is_none_or(|end| call.end <= end.millis());
+            in_common && log.start.millis() <= call.start && is_before
+        };
+        let is_gone = |id: &CallLogId, call: &EndedCall| {
+            let is_open_again = *id == log.id && log.end().is_none();
+            joined.contains(id) || is_open_again || (*id != log.id && within(call))
+        };
+        let gone: Vec<CallLogId> =
+            self.0.iter().filter(|(id, call)| is_gone(id, call)).map(|(id, _)| *id).collect();
         let mut effects = Vec::new();
-        let gone = joined.iter().chain(log.end().is_none().then_some(&log.id));
         for id in gone {
-            effects.extend(self.0.remove(id).map(|_| EndedEffect::Forget(*id)));
+            self.0.remove(&id);
+            effects.push(EndedEffect::Forget(id));
         }
-        if let Some(end) = log.end() {
-            let text = serde_json::to_string(log).unwrap_or_default();
-            self.0.insert(log.id, EndedCall { v: VERSION, log: text, end: end.millis() });
+        if let Some(call) = EndedCall::of(log) {
+            self.0.insert(log.id, call);
             effects.push(EndedEffect::Store(log.id));
         }
         effects
@@ -89,6 +103,13 @@ impl EndedCalls {
 }
 
 impl EndedCall {
+    /// `None` of one that is open.
+    fn of(log: &CallLog) -> Option<Self> {
+        let (start, end) = (log.start.millis(), log.end()?.millis());
+        let text = serde_json::to_string(log).unwrap_or_default();
+        Some(Self { v: VERSION, log: text, people: log.participants.clone(), start, end })
+    }
+
     fn due(&self) -> i64 {
         self.end + limits::SAME_CALL_GAP_MS
     }
@@ -155,14 +176,19 @@ mod tests {
     }
 
     #[test]
-    fn what_was_joined_to_another_is_not_announced() {
+    fn what_was_joined_to_another_is_not_announced_whether_that_was_told_or_not() {
         let mut ids = ObjectIds::new([5; 8]);
-        let (mut ended, first) = (EndedCalls::default(), log(&mut ids, 1_000));
+        let first = log(&mut ids, 1_000);
         let second = CallLog { id: ids.call_log(first.start), ..first.clone() };
-        ended.recorded(&first, &[]);
-        ended.recorded(&second, &[]);
-        let effects = ended.recorded(&first, &[second.id]);
-        assert_eq!(effects, [EndedEffect::Forget(second.id), EndedEffect::Store(first.id)]);
-        assert_eq!(ended.tick(61_000, |_| false).len(), 2);
+        let strangers = log(&mut ids, 900);
+        for joined in [vec![second.id], vec![]] {
+            let mut ended = EndedCalls::default();
+            for log in [&first, &second, &strangers] {
+                ended.0.insert(log.id, EndedCall::of(log).unwrap());
+            }
+            let effects = ended.recorded(&first, &joined);
+            assert_eq!(effects, [EndedEffect::Forget(second.id), EndedEffect::Store(first.id)]);
+            assert_eq!(ended.tick(61_000, |_| false).len(), 4, "the first, and that of others");
+        }
     }
 }

@@ -123,10 +123,12 @@ export class Call extends EventTarget {
   }
 
   async #change(what, body) {
-    this.#changes += 1;
+    const own = (this.#changes += 1);
     try {
       const { room } = await api.post(`/api/room/${this.roomId}/${what}`, body);
-      this.room = { ...this.room, ...room };
+      // Of two at once the server says what came of them.
+      if (own === this.#changes) this.room = { ...this.room, ...room };
+      else this.names.ask();
     } finally {
       this.#changes += 1;
     }

@@ -61,6 +61,7 @@ export function hostPanel(call) {
   }, `${name} may join again.`);
 
   const update = () => {
+    const wasAtSomebody = people.contains(document.activeElement);
     lock.textContent = call.room?.locked ? "Unlock the room" : "Lock the room";
     const here = [...call.people.keys()].map((id) => [id, call.names.of(id), "Remove", remove]);
     const gone = removed.entries().filter(([id]) => !call.people.has(id)).map(([id, name]) => [id, name, "Readmit", readmit]);
@@ -78,6 +79,8 @@ export function hostPanel(call) {
       people.append(rows.get(id).element);
     }
     nobody.hidden = wanted.length > 0;
+    // Whose row went from under the focus stays in the dialog.
+    if (wasAtSomebody && !people.contains(document.activeElement)) close.focus();
   };
 
   return {
