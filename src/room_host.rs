@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
+use axum::{Json, extract::FromRequestParts};
+use http::request::Parts;
 use serde::Serialize;
 use zetra_domain::{Fields, Invalid, Room, RoomChange, RoomId, RoomName, UserId};
 use zetra_signalling::HostAction;
@@ -26,64 +27,51 @@ pub struct Changed {
 
 type Answer = Result<Json<Changed>, ApiError>;
 
-pub async fn end(
-    State(app): State<Arc<App>>,
+/// The caller and the room of the path. Whether it is the caller's is asked by [`HostRequest::change`].
+pub struct HostRequest {
+    app: Arc<App>,
     caller: Caller,
-    RoomPath(room): RoomPath,
-    _: UnusedBody,
-) -> Answer {
-    change(&app, &caller, room, RoomChange::End, "Room ended successfully").await
+    room: RoomId,
 }
 
-pub async fn rename(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    RoomPath(room): RoomPath,
-    JsonBody(body): JsonBody,
-) -> Answer {
+impl FromRequestParts<Arc<App>> for HostRequest {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
+        let caller = Caller::from_request_parts(parts, app).await?;
+        let RoomPath(room) = RoomPath::from_request_parts(parts, app).await?;
+        Ok(Self { app: Arc::clone(app), caller, room })
+    }
+}
+
+pub async fn end(request: HostRequest, _: UnusedBody) -> Answer {
+    request.change(RoomChange::End, "Room ended successfully").await
+}
+
+pub async fn rename(request: HostRequest, JsonBody(body): JsonBody) -> Answer {
     let name = body.text("name")?.map(RoomName::parse).transpose()?;
-    change(&app, &caller, room, RoomChange::Rename(name), "Room updated successfully").await
+    request.change(RoomChange::Rename(name), "Room updated successfully").await
 }
 
-pub async fn kick(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    RoomPath(room): RoomPath,
-    JsonBody(body): JsonBody,
-) -> Answer {
+pub async fn kick(request: HostRequest, JsonBody(body): JsonBody) -> Answer {
     let user = named(&body)?;
-    if user == caller.id() {
+    if user == request.caller.id() {
         return Err(Invalid::field("userId", "You cannot remove yourself").into());
     }
-    change(&app, &caller, room, RoomChange::Remove(user), "User removed successfully").await
+    request.change(RoomChange::Remove(user), "User removed successfully").await
 }
 
-pub async fn readmit(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    RoomPath(room): RoomPath,
-    JsonBody(body): JsonBody,
-) -> Answer {
+pub async fn readmit(request: HostRequest, JsonBody(body): JsonBody) -> Answer {
     let user = named(&body)?;
-    change(&app, &caller, room, RoomChange::Readmit(user), "User readmitted successfully").await
+    request.change(RoomChange::Readmit(user), "User readmitted successfully").await
 }
 
-pub async fn lock(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    RoomPath(room): RoomPath,
-    _: UnusedBody,
-) -> Answer {
-    change(&app, &caller, room, RoomChange::Lock, "Room locked successfully").await
+pub async fn lock(request: HostRequest, _: UnusedBody) -> Answer {
+    request.change(RoomChange::Lock, "Room locked successfully").await
 }
 
-pub async fn unlock(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    RoomPath(room): RoomPath,
-    _: UnusedBody,
-) -> Answer {
-    change(&app, &caller, room, RoomChange::Unlock, "Room unlocked successfully").await
+pub async fn unlock(request: HostRequest, _: UnusedBody) -> Answer {
+    request.change(RoomChange::Unlock, "Room unlocked successfully").await
 }
 
 fn named(body: &Fields) -> Result<UserId, Invalid> {
@@ -91,45 +79,44 @@ fn named(body: &Fields) -> Result<UserId, Invalid> {
     user.parse().map_err(|_| Invalid::field("userId", "Invalid user ID"))
 }
 
-async fn change(
-    app: &App,
-    caller: &Caller,
-    room: RoomId,
-    change: RoomChange,
-    message: &'static str,
-) -> Answer {
-    let by = caller.id();
-    let changed = app.store().change_room(room, by, &change).await?;
-    let action = match (&change, &changed) {
-        (_, RoomChanged::NotHost) => None,
-        // Where it was so already the one who made it so may have failed to tell.
-        (RoomChange::End, RoomChanged::Changed(_)) => Some(HostAction::End { by }),
-        (RoomChange::End, RoomChanged::NotFound) => {
-            has_ended(app, room, by).await?.then_some(HostAction::End { by })
+impl HostRequest {
+    async fn change(self, change: RoomChange, message: &'static str) -> Answer {
+        let Self { app, caller, room } = self;
+        let by = caller.id();
+        let changed = app.store().change_room(room, by, &change).await?;
+        let action = match (&change, &changed) {
+            (_, RoomChanged::NotHost) => None,
+            // Where it was so already the one who made it so may have failed to tell.
+            (RoomChange::End, RoomChanged::Changed(_)) => Some(HostAction::End { by }),
+            (RoomChange::End, RoomChanged::NotFound) => {
+                has_ended(&app, room, by).await?.then_some(HostAction::End { by })
+            }
+            (RoomChange::Remove(user), RoomChanged::Changed(_)) => {
+                Some(HostAction::Remove { user: *user, by })
+            }
+            (RoomChange::Remove(user), RoomChanged::NotConcerned) => {
+                let admission = app.store().admission(room, *user).await?;
+                let is_removed = admission.membership == Membership::Removed;
+                is_removed.then_some(HostAction::Remove { user: *user, by })
+            }
+            // The rest concerns nobody who is in, and whoever comes is told by the store.
+            _ => None,
+        };
+        if let Some(action) = action {
+            app.services.rooms.host_acts(room, action).await?;
         }
-        (RoomChange::Remove(user), RoomChanged::Changed(_)) => Some(HostAction::Remove { user: *user, by }),
-        (RoomChange::Remove(user), RoomChanged::NotConcerned) => {
-            let admission = app.store().admission(room, *user).await?;
-            let is_removed = admission.membership == Membership::Removed;
-            is_removed.then_some(HostAction::Remove { user: *user, by })
+        match changed {
+            RoomChanged::Changed(changed) => {
+                tracing::info!(%room, host = %by, ?change, "a room was changed by its host");
+                Ok(Json(Changed { message, room: changed }))
+            }
+            RoomChanged::NotFound => Err(ApiError::RoomNotFound("Room not found or inactive")),
+            RoomChanged::NotHost => Err(ApiError::NotHost),
+            RoomChanged::NotConcerned => Err(ApiError::UserNotFound(match change {
+                RoomChange::Readmit(_) => "User was not removed from this room",
+                _ => "User is not in this room",
+            })),
         }
-        // The rest concerns nobody who is in, and whoever comes is told by the store.
-        _ => None,
-    };
-    if let Some(action) = action {
-        app.services.rooms.host_acts(room, action).await?;
-    }
-    match changed {
-        RoomChanged::Changed(changed) => {
-            tracing::info!(%room, host = %by, ?change, "a room was changed by its host");
-            Ok(Json(Changed { message, room: changed }))
-        }
-        RoomChanged::NotFound => Err(ApiError::RoomNotFound("Room not found or inactive")),
-        RoomChanged::NotHost => Err(ApiError::NotHost),
-        RoomChanged::NotConcerned => Err(ApiError::UserNotFound(match change {
-            RoomChange::Readmit(_) => "User was not removed from this room",
-            _ => "User is not in this room",
-        })),
     }
 }
 
