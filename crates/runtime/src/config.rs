@@ -8,7 +8,7 @@ use zetra_signalling::EventRate;
 
 use crate::{
     database::Database,
-    loopback::is_loopback,
+    loopback::{authority, is_loopback},
     session_ids::SessionIds,
     variables::{ConfigError, Variables},
 };
@@ -213,9 +213,8 @@ fn webhook(variables: Variables<'_>) -> Result<Option<Webhook>, ConfigError> {
         (Some(url), Some(secret)) => (url, secret),
         _ => return Err(ConfigError::new("WEBHOOK_URL and WEBHOOK_SECRET need each other")),
     };
-    let authority = |rest: &str| rest.split(['/', '?', '#']).next().unwrap_or_default().to_owned();
     let plain = url.strip_prefix("http://").map(authority);
-    if !url.starts_with("https://") && !plain.is_some_and(|authority| is_loopback(&authority)) {
+    if !url.starts_with("https://") && !plain.is_some_and(is_loopback) {
         return Err(ConfigError::new("WEBHOOK_URL must begin with https://, or with http:// on loopback"));
     }
     let secret = WebhookSecret::parse(secret.expose_secret()).ok_or_else(|| {

@@ -1,5 +1,10 @@
 //! Which addresses are on this machine.
 
+/// The host, with a port where there is one, of what follows a URL's scheme.
+pub(crate) fn authority(rest: &str) -> &str {
+    rest.split(['/', '?', '#']).next().unwrap_or_default()
+}
+
 /// `authority` is a URL's host, with or without a port.
 pub(crate) fn is_loopback(authority: &str) -> bool {
     let host = match authority.rsplit_once(':') {

@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 use zetra_store::DataSource;
 
 use crate::{
-    loopback::is_loopback,
+    loopback::{authority, is_loopback},
     variables::{ConfigError, Variables},
 };
 
@@ -77,7 +77,7 @@ fn base_url(uri: &str) -> Result<String, ConfigError> {
         (_, Some(rest)) => (false, rest),
         _ => return problem("must be the base URL of a Data API, https://…/data/v1"),
     };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let authority = authority(rest);
     if authority.is_empty() || authority.contains('@') || rest.contains(['?', '#']) {
         return problem("must be a host and a path: no user, no query (the key belongs into MONGO_API_KEY)");
     }

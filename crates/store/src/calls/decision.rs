@@ -56,8 +56,8 @@ pub(crate) fn report(
 /// Joins a report with every log of its call, and with every log that is of the same call then.
 ///
 /// Those that the room keeps come before others, as their times are the call's: what clients say of it
-/// cannot make one call of two. Then the earliest first: a report without an end belongs to the call that it falls into, and only if there is
-/// none to the next one.
+/// cannot make one call of two. Then the earliest first: a report without an end belongs to the call that it
+/// falls into, and only if there is none to the next one.
 pub(crate) fn join(report: CallLog, logs: impl IntoIterator<Item = CallLog>, now: Timestamp) -> Change {
     let mut others: Vec<CallLog> = logs.into_iter().map(|log| log.as_of(now)).collect();
     others.sort_by_key(|log| (!log.kept_by_room, log.start, log.id));
