@@ -1,7 +1,30 @@
 //! How long to wait before something is tried again.
 
+use serde::{Deserialize, Serialize};
+
 const FIRST_MS: i64 = 5_000;
 const LONGEST_MS: i64 = 60 * 60 * 1_000;
+
+/// How somebody has answered of late.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Backoff {
+    /// Attempts that failed, one after the other.
+    pub failed: u32,
+    /// When to try again, in milliseconds since the epoch.
+    pub retry_at: i64,
+}
+
+impl Backoff {
+    /// After one more attempt.
+    #[must_use]
+    pub fn after(self, taken: bool, now: i64) -> Self {
+        if taken {
+            return Self::default();
+        }
+        let failed = self.failed.saturating_add(1);
+        Self { failed, retry_at: now + pause(failed) }
+    }
+}
 
 /// Milliseconds after so many failures: twice as long after each, an hour at most.
 pub(crate) fn pause(failures: u32) -> i64 {

@@ -17,7 +17,10 @@ use serde::{Deserialize, Serialize};
 use vecmap::VecMap;
 use zetra_domain::{CallLog, CallLogId, CallState, RoomId, Timestamp, UserId, limits};
 
-use crate::pause;
+use crate::{
+    backoff::Backoff,
+    versioned::{self, Versioned},
+};
 
 const VERSION: u32 = 1;
 /// A call that runs is reported again before the database would take it for one that was forgotten.
@@ -53,9 +56,7 @@ pub struct CallKeeper {
     /// Since when fewer than two are connected, while a call runs.
     alone_since: Option<i64>,
     reporting: Option<Reporting>,
-    /// Reports that failed, one after the other, and when to try again.
-    failed: u32,
-    retry_at: i64,
+    backoff: Backoff,
 }
 
 /// The report that is on its way.
@@ -86,11 +87,8 @@ struct KeptCall {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     alone_since: Option<i64>,
     owed: bool,
-    /// Of the last report, if it failed.
-    #[serde(default)]
-    failed: u32,
-    #[serde(default)]
-    retry_at: i64,
+    /// Of the last report.
+    backoff: Backoff,
     /// Counts the changes.
     #[serde(skip)]
     revision: u32,
@@ -112,26 +110,18 @@ impl CallKeeper {
         people: &[Presence],
         now: i64,
     ) -> (Self, Vec<CallEffect>) {
-        let (mut calls, mut effects) = (VecMap::new(), Vec::new());
-        for (id, text) in stored {
-            match serde_json::from_str::<KeptCall>(&text) {
-                Ok(call) if call.v == VERSION => drop(calls.insert(id, call)),
-                _ => {
-                    tracing::error!(%room, call = %id, "a stored call cannot be read");
-                    effects.push(CallEffect::Forget(id));
-                }
-            }
-        }
-        let failed = calls.values().map(|call: &KeptCall| call.failed).max().unwrap_or(0);
-        let retry_at = calls.values().map(|call| call.retry_at).max().unwrap_or(0);
-        let mut keeper = Self { room, calls, alone_since: None, reporting: None, failed, retry_at };
+        let (calls, unreadable) = versioned::read::<_, KeptCall>(room, stored);
+        let backoff =
+            calls.iter().map(|(_, call)| call.backoff).max_by_key(|of| of.retry_at).unwrap_or_default();
+        let calls = calls.into_iter().collect();
+        let mut keeper = Self { room, calls, alone_since: None, reporting: None, backoff };
         let connected = people.iter().filter(|person| person.lost_at.is_none()).count();
         if let Some(call) = keeper.running().and_then(|id| keeper.calls.get(&id))
             && connected < 2
         {
             keeper.alone_since = call.alone_since.or(Some(second_last_seen(people, now)));
         }
-        (keeper, effects)
+        (keeper, unreadable.into_iter().map(CallEffect::Forget).collect())
     }
 
     /// Whether there is nothing to be stored.
@@ -185,8 +175,7 @@ impl CallKeeper {
                 state: State::Running { since: now },
                 alone_since: None,
                 owed: true,
-                failed: 0,
-                retry_at: 0,
+                backoff: Backoff::default(),
                 revision: 0,
             };
             self.calls.insert(id, call);
@@ -202,7 +191,7 @@ impl CallKeeper {
         let renewals = self.calls.values().filter_map(|call| self.renewal_of(call));
         let report = match self.reporting {
             Some(reporting) => Some(reporting.until),
-            None => self.calls.values().any(|call| call.owed).then_some(self.retry_at),
+            None => self.calls.values().any(|call| call.owed).then_some(self.backoff.retry_at),
         };
         renewals.chain(report).min()
     }
@@ -232,10 +221,9 @@ impl CallKeeper {
             return Reported { effects: Vec::new(), is_current: false };
         }
         let mut effects = Vec::new();
-        self.failed = if taken { 0 } else { self.failed.saturating_add(1) };
-        self.retry_at = if taken { 0 } else { now + pause(self.failed) };
+        self.backoff = self.backoff.after(taken, now);
         if let Some(call) = self.calls.get_mut(&id) {
-            (call.failed, call.retry_at) = (self.failed, self.retry_at);
+            call.backoff = self.backoff;
             if taken && call.revision == revision {
                 call.owed = false;
             }
@@ -298,11 +286,11 @@ impl CallKeeper {
 
     /// Reports what is owed, the oldest first but after those that have not failed, unless a report is on its way or has just failed.
     fn report_next(&mut self, now: i64) -> Option<CallEffect> {
-        if self.reporting.is_some() || self.retry_at > now {
+        if self.reporting.is_some() || self.backoff.retry_at > now {
             return None;
         }
         let owed = self.calls.iter().filter(|(_, call)| call.owed);
-        let (id, call) = owed.min_by_key(|(_, call)| (call.failed, call.start))?;
+        let (id, call) = owed.min_by_key(|(_, call)| (call.backoff.failed, call.start))?;
         self.reporting = Some(Reporting { call: *id, revision: call.revision, until: now + ANSWER_MS });
         Some(CallEffect::Report(*id))
     }
@@ -320,6 +308,12 @@ impl CallKeeper {
             self.calls.remove(&id);
             effects.push(CallEffect::Forget(id));
         }
+    }
+}
+
+impl Versioned for KeptCall {
+    fn is_current(&self) -> bool {
+        self.v == VERSION
     }
 }
 

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use vecmap::VecMap;
 use zetra_domain::{CallLog, CallLogId, RoomId, UserId, limits};
 
+use crate::versioned::{self, Versioned};
+
 const VERSION: u32 = 1;
 
 /// What follows, to be performed in order.
@@ -33,17 +35,8 @@ struct EndedCall {
 impl EndedCalls {
     /// As it was stored. What cannot be read is forgotten: those are the effects.
     pub fn restore(room: RoomId, stored: Vec<(CallLogId, String)>) -> (Self, Vec<EndedEffect>) {
-        let (mut calls, mut effects) = (VecMap::new(), Vec::new());
-        for (id, text) in stored {
-            match serde_json::from_str::<EndedCall>(&text) {
-                Ok(call) if call.v == VERSION => drop(calls.insert(id, call)),
-                _ => {
-                    tracing::error!(%room, call = %id, "a stored call cannot be read");
-                    effects.push(EndedEffect::Forget(id));
-                }
-            }
-        }
-        (Self(calls), effects)
+        let (calls, unreadable) = versioned::read(room, stored);
+        (Self(calls.into_iter().collect()), unreadable.into_iter().map(EndedEffect::Forget).collect())
     }
 
     pub fn is_empty(&self) -> bool {
@@ -99,6 +92,12 @@ impl EndedCalls {
             effects.push(EndedEffect::Forget(id));
         }
         effects
+    }
+}
+
+impl Versioned for EndedCall {
+    fn is_current(&self) -> bool {
+        self.v == VERSION
     }
 }
 

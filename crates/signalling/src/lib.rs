@@ -22,6 +22,7 @@ mod reason;
 mod refusal;
 mod room;
 mod text;
+mod versioned;
 mod webhook_queue;
 
 pub use call_keeper::{CallEffect, CallKeeper, Presence, Reported};
@@ -34,5 +35,3 @@ pub use reason::{DisconnectReason, HostAction};
 pub use refusal::Refusal;
 pub use room::{Effect, Limits, PeerId, Room};
 pub use webhook_queue::{RoomEvent, WebhookEffect, WebhookMessage, WebhookQueue};
-
-use backoff::pause;

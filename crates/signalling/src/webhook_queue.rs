@@ -9,7 +9,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use zetra_domain::{RoomId, Timestamp, UserId};
 
-use crate::{DisconnectReason, pause};
+use crate::{
+    DisconnectReason,
+    backoff::Backoff,
+    versioned::{self, Versioned},
+};
 
 const VERSION: u32 = 1;
 /// Milliseconds after which a message that nobody takes is given up.
@@ -59,9 +63,8 @@ pub struct WebhookMessage {
     pub id: String,
     pub body: String,
     made_at: i64,
-    /// Of the queue, when this was first in it.
-    failed: u32,
-    retry_at: i64,
+    /// Of the receiver, when this was first in the queue.
+    backoff: Backoff,
 }
 
 #[derive(Debug)]
@@ -72,28 +75,19 @@ pub struct WebhookQueue {
     /// The attempt that is on its way, and until when its answer is awaited.
     posting: Option<(u32, i64)>,
     attempts: u32,
-    /// Attempts that failed, one after the other, and when to try again.
-    failed: u32,
-    retry_at: i64,
+    backoff: Backoff,
 }
 
 impl WebhookQueue {
     /// As it was stored. What cannot be read is forgotten: those are the effects.
     pub fn restore(room: RoomId, stored: Vec<(u64, String)>) -> (Self, Vec<WebhookEffect>) {
-        let (mut waiting, mut effects) = (BTreeMap::new(), Vec::new());
-        for (number, text) in stored {
-            match serde_json::from_str::<WebhookMessage>(&text) {
-                Ok(message) if message.v == VERSION => drop(waiting.insert(number, message)),
-                _ => {
-                    tracing::error!(%room, "a stored webhook message cannot be read");
-                    effects.push(WebhookEffect::Forget(number));
-                }
-            }
-        }
+        let (waiting, unreadable) = versioned::read::<_, WebhookMessage>(room, stored);
+        let waiting: BTreeMap<_, _> = waiting.into_iter().collect();
         let next = waiting.keys().next_back().map_or(0, |last| last + 1);
-        let failed = waiting.values().map(|message: &WebhookMessage| message.failed).max().unwrap_or(0);
-        let retry_at = waiting.values().map(|message| message.retry_at).max().unwrap_or(0);
-        (Self { room, waiting, next, posting: None, attempts: 0, failed, retry_at }, effects)
+        let backoff =
+            waiting.values().map(|message| message.backoff).max_by_key(|of| of.retry_at).unwrap_or_default();
+        let queue = Self { room, waiting, next, posting: None, attempts: 0, backoff };
+        (queue, unreadable.into_iter().map(WebhookEffect::Forget).collect())
     }
 
     pub fn is_empty(&self) -> bool {
@@ -112,7 +106,7 @@ impl WebhookQueue {
     pub fn push(&mut self, event: &RoomEvent, id: String, now: i64) -> Vec<WebhookEffect> {
         let (number, body) = (self.next, body(self.room, event, now));
         self.next += 1;
-        let message = WebhookMessage { v: VERSION, id, body, made_at: now, failed: 0, retry_at: 0 };
+        let message = WebhookMessage { v: VERSION, id, body, made_at: now, backoff: Backoff::default() };
         self.waiting.insert(number, message);
         let mut effects = vec![WebhookEffect::Store(number)];
         while self.waiting.len() > MAX_WAITING {
@@ -126,7 +120,7 @@ impl WebhookQueue {
 
     /// When [`WebhookQueue::tick`] wants to be called next, in milliseconds since the epoch.
     pub fn next_deadline(&self) -> Option<i64> {
-        let until = self.posting.map_or(self.retry_at, |(_, until)| until);
+        let until = self.posting.map_or(self.backoff.retry_at, |(_, until)| until);
         (!self.waiting.is_empty()).then_some(until)
     }
 
@@ -141,15 +135,14 @@ impl WebhookQueue {
         if self.posting.take_if(|(awaited, _)| *awaited == attempt).is_none() {
             return Vec::new();
         }
-        self.failed = if taken { 0 } else { self.failed.saturating_add(1) };
-        self.retry_at = if taken { 0 } else { now + pause(self.failed) };
+        self.backoff = self.backoff.after(taken, now);
         let mut effects = Vec::new();
         if taken {
             effects.extend(self.waiting.remove(&number).map(|_| WebhookEffect::Forget(number)));
         } else {
             effects.extend(self.give_up_the_old(now));
             if let Some((first, message)) = self.waiting.iter_mut().next() {
-                (message.failed, message.retry_at) = (self.failed, self.retry_at);
+                message.backoff = self.backoff;
                 effects.push(WebhookEffect::Store(*first));
             }
         }
@@ -159,7 +152,7 @@ impl WebhookQueue {
 
     fn post_first(&mut self, now: i64) -> Option<WebhookEffect> {
         let number = *self.waiting.keys().next()?;
-        if self.posting.is_some() || self.retry_at > now {
+        if self.posting.is_some() || self.backoff.retry_at > now {
             return None;
         }
         self.attempts = self.attempts.wrapping_add(1);
@@ -177,6 +170,12 @@ impl WebhookQueue {
             effects.push(WebhookEffect::Forget(number));
         }
         effects
+    }
+}
+
+impl Versioned for WebhookMessage {
+    fn is_current(&self) -> bool {
+        self.v == VERSION
     }
 }
 
