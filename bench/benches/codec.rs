@@ -5,13 +5,17 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use zetra_domain::{Admission, HonouredTokens, Membership, ObjectIds, RoomId, Timestamp, TokenKey};
+use zetra_domain::{
+    Admission, HonouredTokens, Membership, ObjectIds, RoomId, SigningSecret, Timestamp, TokenKey,
+};
 use zetra_durable_objects::{Asker, Authenticator, RoomApplication, RoomSettings, StoredRoom, Verification};
 use zetra_runtime::{GuestLimits, SocketAuth};
-use zetra_signalling::{EventRate, Limits};
+use zetra_signalling::{EventRate, Limits, PeerId};
 use zetra_socketio::{
-    Emission, LogLimits, SocketIo, ack,
-    engine::{Action, Frame, LinkId, Message, Method, Opening, Query, Reception, Server, Settings},
+    Emission, LogLimits, SocketId, SocketIo, ack,
+    engine::{
+        Action, Frame, LinkId, Message, Method, Opening, Query, Reception, RequestId, Server, Settings,
+    },
     packet::Packet,
 };
 
@@ -89,10 +93,12 @@ fn relay(c: &mut Criterion) {
 
 /// Two people in a room, and their links.
 fn room_of_two() -> (Server<SocketIo<RoomApplication>>, [LinkId; 2]) {
-    let key = || TokenKey::new(&"0123456789abcdef0123456789abcdef".to_owned().into()).unwrap();
+    let secret = SigningSecret::new("0123456789abcdef0123456789abcdef".to_owned().into()).unwrap();
+    let key = || TokenKey::new(&secret);
+    let key = TokenKey::new(&secret);
     let limits = Limits { max_present: 64, hold: 10_000, rate: EventRate::default() };
     let log = LogLimits { max_events: 512, max_bytes: 1_000_000, max_total_bytes: 4_000_000 };
-    let authenticator = Authenticator { token_key: key(), socket_auth: SocketAuth::Required };
+    let authenticator = Authenticator { token_key: key.clone(), socket_auth: SocketAuth::Required };
     let guests = GuestLimits { per_address: 32, per_user: 4, total: 256 };
     let settings = RoomSettings {
         authenticator,
@@ -114,20 +120,20 @@ fn room_of_two() -> (Server<SocketIo<RoomApplication>>, [LinkId; 2]) {
     let query = Query::parse([("transport", "websocket"), ("EIO", "4")]);
     let links = [0, 1].map(|socket| {
         let user = ids.user(Timestamp::from_millis(0));
-        let token = key().issue(user, "somebody", 0, [0; 9], Timestamp::from_millis(0));
+        let token = key.issue(user, "somebody", 0, [0; 9], Timestamp::from_millis(0));
         let opening = Some(Opening { sid: "sid", handshake: "{}" });
-        let (reception, _) = room.request(0, &query, Method::Upgrade, false, opening, 0);
+        let (reception, _) = room.request(RequestId(0), &query, Method::Upgrade, false, opening, 0);
         let Reception::WebSocket(link) = reception else { panic!("no WebSocket") };
         room.receive_text(link, &format!(r#"40{{"token":"{token}"}}"#), 0);
         let tokens = HonouredTokens { version: 0, kept: None };
         let known = Verification::Account(tokens.clone());
         room.act(0, |protocol, out| {
-            protocol.act(0, out, |app| app.verified(Asker::Socket(socket), known, 0));
+            protocol.act(0, out, |app| app.verified(Asker::Socket(SocketId(socket)), known, 0));
         });
         let admission = Admission { membership: Membership::Participant, tokens: Some(tokens) };
         room.receive_text(link, &format!(r#"42["join-room","{ROOM}"]"#), 0);
         room.act(0, |protocol, out| {
-            protocol.act(0, out, |app| app.admitted(socket, user, None, Some(admission), 0));
+            protocol.act(0, out, |app| app.admitted(PeerId(socket), user, None, Some(admission), 0));
         });
         link
     });

@@ -3,6 +3,9 @@
 //! A peer whose connection was lost is *held* until a deadline: it counts as present, events still
 //! go to it (the embedder keeps them), and nobody is told before the deadline passes.
 
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
 use vecmap::VecMap;
 use zetra_domain::{RoomId, UserId};
 
@@ -16,7 +19,15 @@ mod presence;
 mod relay;
 
 /// Names a peer; the embedder's choice. A peer that recovers keeps its name.
-pub type PeerId = u32;
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PeerId(pub u32);
+
+impl fmt::Display for PeerId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

@@ -196,7 +196,7 @@ impl<E: Embedding> Object<E> {
         let mut unattached = Vec::new();
         for action in actions {
             match action {
-                Action::Send { to, message } => live.send(&to, &message, source),
+                Action::Send { to, message } => live.send(to, &message, source),
                 Action::Close { link, code } => live.close(link, code),
                 Action::Respond { request, response } => live.respond(request, response),
                 Action::Attach(link) => unattached.extend((!live.attach(link)).then_some(link)),
@@ -270,12 +270,12 @@ impl<E: Embedding> Object<E> {
         self.storage.assume_alarm(attachments.iter().map(Attachment::next_beat).min(), now());
         let server = Server::restore(settings, attachments, |kept| self.embedding.protocol(self, kept));
         let requests = VecMap::new();
-        Live { server, links, port, requests, next_request: 0, dangling: false }
+        Live { server, links, port, requests, next_request: RequestId(0), dangling: false }
     }
 }
 
 impl<P: Protocol> Live<P> {
-    fn send(&mut self, to: &[LinkId], message: &Message<'_>, source: Option<Source<'_>>) {
+    fn send(&mut self, to: Vec<LinkId>, message: &Message<'_>, source: Option<Source<'_>>) {
         match message {
             Message::Text(frame) => self.port.send(frame, source, to),
             Message::Binary(bytes) => self.port.send_bytes(bytes, to),

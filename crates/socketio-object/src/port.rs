@@ -38,10 +38,10 @@ extern "C" {
     fn new() -> JsPort;
 
     #[wasm_bindgen(method, js_class = "Port")]
-    fn add(this: &JsPort, link: LinkId, socket: &Socket);
+    fn add(this: &JsPort, link: u32, socket: &Socket);
 
     #[wasm_bindgen(method, js_class = "Port")]
-    fn remove(this: &JsPort, link: LinkId);
+    fn remove(this: &JsPort, link: u32);
 
     #[wasm_bindgen(method, js_class = "Port")]
     fn link(this: &JsPort, socket: &Socket) -> f64;
@@ -60,14 +60,14 @@ extern "C" {
         before: u32,
         number: f64,
         after: u32,
-        links: &[LinkId],
+        links: &[u32],
     );
 
     #[wasm_bindgen(method, js_class = "Port", js_name = send)]
-    fn send_text(this: &JsPort, text: &str, links: &[LinkId]);
+    fn send_text(this: &JsPort, text: &str, links: &[u32]);
 
     #[wasm_bindgen(method, js_class = "Port", js_name = send)]
-    fn send_bytes(this: &JsPort, bytes: &[u8], links: &[LinkId]);
+    fn send_bytes(this: &JsPort, bytes: &[u8], links: &[u32]);
 }
 
 /// The WebSockets of one object, by their links.
@@ -112,32 +112,33 @@ impl Port {
     }
 
     pub fn add(&self, link: LinkId, socket: &Socket) {
-        self.js.add(link, socket);
+        self.js.add(link.0, socket);
     }
 
     pub fn remove(&self, link: LinkId) {
-        self.js.remove(link);
+        self.js.remove(link.0);
     }
 
     pub fn link(&self, socket: &Socket) -> Option<LinkId> {
         let link = self.js.link(socket);
         // Every link is a whole number from 0 to 2^32 - 1.
-        (link >= 0.0).then_some(link as LinkId)
+        (link >= 0.0).then_some(LinkId(link as u32))
     }
 
-    pub fn send(&mut self, frame: &Frame<'_>, source: Option<Source<'_>>, links: &[LinkId]) {
+    pub fn send(&mut self, frame: &Frame<'_>, source: Option<Source<'_>>, links: Vec<LinkId>) {
+        let links = numbers(links);
         let source = source.filter(|_| frame.relayed.len() >= WORTH_CUTTING);
-        if source.and_then(|source| self.relay(frame, source, links)).is_none() {
-            self.js.send_text(&frame.text(), links);
+        if source.and_then(|source| self.relay(frame, source, &links)).is_none() {
+            self.js.send_text(&frame.text(), &links);
         }
     }
 
-    pub fn send_bytes(&self, bytes: &[u8], links: &[LinkId]) {
-        self.js.send_bytes(bytes, links);
+    pub fn send_bytes(&self, bytes: &[u8], links: Vec<LinkId>) {
+        self.js.send_bytes(bytes, &numbers(links));
     }
 
     /// `None` where the frame does not relay a slice of the source, or its tail has no number.
-    fn relay(&mut self, frame: &Frame<'_>, source: Source<'_>, links: &[LinkId]) -> Option<()> {
+    fn relay(&mut self, frame: &Frame<'_>, source: Source<'_>, links: &[u32]) -> Option<()> {
         let start = (frame.relayed.as_ptr() as usize).checked_sub(source.frame.as_ptr() as usize)?;
         let end = start + frame.relayed.len();
         source.frame.get(start..end)?;
@@ -161,6 +162,11 @@ impl Port {
         self.parts.insert(part.to_owned(), id);
         id
     }
+}
+
+/// Reuses the memory: this happens for every frame.
+fn numbers(links: Vec<LinkId>) -> Vec<u32> {
+    links.into_iter().map(|link| link.0).collect()
 }
 
 /// The last number in the text, which differs each time, and what is around it.

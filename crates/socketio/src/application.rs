@@ -5,10 +5,10 @@ use std::{borrow::Cow, rc::Rc};
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::engine::{Departure, Frame, Mark};
-
-/// A client in one namespace, from its CONNECT on. Never used for another one.
-pub type SocketId = u32;
+use crate::{
+    SocketId,
+    engine::{Departure, Frame, Mark},
+};
 
 pub trait Application: Sized {
     /// What the application wants done by its embedder.

@@ -21,14 +21,16 @@ mod binary;
 mod client;
 mod encode;
 pub mod engine;
+mod id;
 pub mod packet;
 mod recovery;
 mod socket_io;
 
-pub use application::{Application, Connect, Effect, Effects, Emission, Event, SocketId};
+pub use application::{Application, Connect, Effect, Effects, Emission, Event};
 pub use binary::Attachments;
 pub use client::Limits;
 pub use encode::ack;
+pub use id::{ReceiverId, SocketId};
 pub use packet::{Packet, PacketError, PacketType, RESERVED_EVENTS};
-pub use recovery::{Log, LogLimits, ReceiverId, Restored, Saving};
+pub use recovery::{Log, LogLimits, Restored, Saving};
 pub use socket_io::{Kept, SocketIo};

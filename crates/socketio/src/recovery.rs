@@ -17,14 +17,11 @@ use std::collections::VecDeque;
 
 use vecmap::VecMap;
 
-use crate::engine::Mark;
+use crate::{ReceiverId, engine::Mark};
 
 mod stored;
 
 pub use stored::Saving;
-
-/// Who is to receive an event; the embedder's choice.
-pub type ReceiverId = u32;
 
 /// A burst is over when nothing was said for this time. An object sleeps after ten seconds of
 /// silence; the burst must be saved before.
@@ -123,7 +120,7 @@ impl Log {
         self.bytes
     }
 
-    pub fn append(&mut self, to: &[ReceiverId], frame: String, now: i64) {
+    pub fn append(&mut self, to: impl Iterator<Item = ReceiverId> + Clone, frame: String, now: i64) {
         match &mut self.state {
             State::Burst { last_event, .. } => *last_event = now,
             State::Calm { .. } => {
@@ -131,10 +128,10 @@ impl Log {
                 self.save(vec![stored::burst(&self.tag)], true);
             }
         }
-        let entry = Entry { number: self.next, to: to.to_vec(), frame };
+        let entry = Entry { number: self.next, to: to.clone().collect(), frame };
         self.next += 1;
         self.take(entry);
-        to.iter().for_each(|to| self.bound(*to));
+        to.for_each(|to| self.bound(to));
         while self.bytes > self.limits.max_total_bytes {
             self.drop_front();
         }

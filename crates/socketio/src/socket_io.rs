@@ -71,7 +71,7 @@ impl<A: Application> SocketIo<A> {
             connections.insert(key, Connection::new(client, handshake));
             of_application.extend(kept);
         }
-        let next_socket = sockets.keys().max().map_or(0, |last| last + 1);
+        let next_socket = SocketId(sockets.keys().max().map_or(0, |last| last.0 + 1));
         let application = application(of_application);
         Self { limits, application, connections, sockets, connecting: VecMap::new(), next_socket }
     }
@@ -176,7 +176,7 @@ impl<A: Application> SocketIo<A> {
         }
         let Some(connection) = self.connections.get(&key) else { return Vec::new() };
         let socket = self.next_socket;
-        self.next_socket = self.next_socket.wrapping_add(1);
+        self.next_socket = SocketId(socket.0.wrapping_add(1));
         self.sockets.insert(socket, key);
         self.connecting.insert(socket, namespace.to_owned());
         let handshake = &connection.handshake;

@@ -191,7 +191,7 @@ impl RoomApplication {
         let replaced = was.filter(|was| self.room.peer(*was).is_none());
         let detached = replaced.map(|was| self.detach(was)).unwrap_or_default();
         let joined = self.room.peer(peer).is_some_and(Peer::is_joined);
-        tracing::info!(connection, room = %self.id, peer, %user, joined, "asked to join");
+        tracing::info!(connection, room = %self.id, peer = peer.0, %user, joined, "asked to join");
         let mut out = detached;
         out.extend(self.perform(effects, now));
         if joined {
@@ -243,7 +243,7 @@ impl RoomApplication {
     fn disconnect(&mut self, peer: PeerId, departure: Departure, now: i64) -> Out<'static> {
         if let Some(member) = self.members.get_mut(&peer) {
             member.address = Address::Nowhere;
-            tracing::info!(connection = member.connection, room = %self.id, peer, ?departure, "disconnected");
+            tracing::info!(connection = member.connection, room = %self.id, peer = peer.0, ?departure, "disconnected");
         }
         let effects = match departure {
             Departure::Left => self.room.depart(peer, DisconnectReason::Left),
@@ -268,7 +268,7 @@ impl RoomApplication {
 
     fn new_peer(&mut self, member: Member) -> PeerId {
         let peer = self.next_peer;
-        self.next_peer = self.next_peer.wrapping_add(1);
+        self.next_peer = PeerId(peer.0.wrapping_add(1));
         self.members.insert(peer, member);
         peer
     }

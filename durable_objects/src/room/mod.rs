@@ -10,6 +10,7 @@ use std::{cell::Cell, rc::Rc, str::FromStr};
 use worker::Env;
 use zetra_domain::{ObjectIds, RoomId};
 use zetra_runtime::{Config, Webhook};
+use zetra_signalling::PeerId;
 use zetra_socketio::{Effects, LogLimits, Saving, SocketId};
 use zetra_socketio_object::{Storage, Task, new_id, now, random};
 
@@ -146,7 +147,7 @@ pub(crate) fn perform<O: RoomObject>(
 }
 
 fn stored_room(storage: &Storage) -> StoredRoom {
-    let members = named(storage, Row::PEERS);
+    let members = named(storage, Row::PEERS).into_iter().map(|(peer, text)| (PeerId(peer), text)).collect();
     let log = named(storage, LOG);
     let calls = named(storage, Row::CALLS);
     let ended_calls = named(storage, Row::ENDED_CALLS);

@@ -36,7 +36,7 @@ mod stored;
 pub use stored::KeptGuest;
 
 /// The client, as the lobby names it.
-const GUEST: PeerId = 0;
+const GUEST: PeerId = PeerId(0);
 /// How long another object may take to answer; judged at the first heartbeat after that.
 const PATIENCE_MS: i64 = 15_000;
 

@@ -54,7 +54,7 @@ impl Story {
     }
 
     /// A connection with a token of the user of that number, whose name is `user-<number>`.
-    fn connects(&mut self, peer: PeerId, user: usize) {
+    fn connects(&mut self, peer: u32, user: usize) {
         let claims = zetra_domain::Claims {
             user: self.users[user],
             username: format!("user-{user}"),
@@ -62,30 +62,30 @@ impl Story {
             expires_at: Timestamp::from_millis(NOW + 3_600_000),
             fingerprint: TokenFingerprint::stored(format!("token-{peer}")),
         };
-        let effect = self.room.connect(peer, Credential::Token(claims));
+        let effect = self.room.connect(PeerId(peer), Credential::Token(claims));
         self.perform(vec![effect]);
     }
 
-    fn connects_without_token(&mut self, peer: PeerId) {
-        let effect = self.room.connect(peer, Credential::None);
+    fn connects_without_token(&mut self, peer: u32) {
+        let effect = self.room.connect(PeerId(peer), Credential::None);
         self.perform(vec![effect]);
     }
 
-    fn joins(&mut self, peer: PeerId, user: usize) {
+    fn joins(&mut self, peer: u32, user: usize) {
         let user = self.users[user];
         self.says(peer, "join-room", &format!("[\"{}\",\"{user}\"]", room_id()), None);
     }
 
     /// Connects and joins, and forgets what was said about it.
-    fn enters(&mut self, peer: PeerId, user: usize) {
+    fn enters(&mut self, peer: u32, user: usize) {
         self.connects(peer, user);
         self.joins(peer, user);
         self.said.clear();
     }
 
-    fn says(&mut self, peer: PeerId, name: &str, arguments: &str, ack: Option<u64>) {
+    fn says(&mut self, peer: u32, name: &str, arguments: &str, ack: Option<u64>) {
         let arguments = zetra_json::elements(arguments).unwrap();
-        let effects = self.room.event(peer, &format!("\"{name}\""), &arguments, ack, self.now);
+        let effects = self.room.event(PeerId(peer), &format!("\"{name}\""), &arguments, ack, self.now);
         self.perform(effects);
     }
 
@@ -134,13 +134,13 @@ impl Story {
         named.fold(text.to_owned(), |text, (number, id)| text.replace(&id.to_string(), &format!("u{number}")))
     }
 
-    fn loses(&mut self, peer: PeerId) {
-        let effects = self.room.lose(peer, self.now);
+    fn loses(&mut self, peer: u32) {
+        let effects = self.room.lose(PeerId(peer), self.now);
         self.perform(effects);
     }
 
-    fn departs(&mut self, peer: PeerId) {
-        let effects = self.room.depart(peer, DisconnectReason::Left);
+    fn departs(&mut self, peer: u32) {
+        let effects = self.room.depart(PeerId(peer), DisconnectReason::Left);
         self.perform(effects);
     }
 
@@ -160,7 +160,8 @@ impl Story {
         std::mem::take(&mut self.said)
     }
 
-    fn recovers(&mut self, peer: PeerId) {
+    fn recovers(&mut self, peer: u32) {
+        let peer = PeerId(peer);
         let credential = self.room.peer(peer).unwrap().credential().clone();
         let effect = self.room.recover(peer, credential);
         self.perform(vec![effect]);
@@ -338,7 +339,7 @@ fn a_goodbye_is_told_at_once_a_loss_after_the_hold() {
     assert_eq!(story.room.online().len(), 2, "held members are present");
     story.waits(1);
     assert_eq!(story.heard(), ["3 < user-disconnected \"u1\",\"lost\""]);
-    assert_eq!(story.expired, [2], "the goodbye was none of these");
+    assert_eq!(story.expired, [PeerId(2)], "the goodbye was none of these");
 }
 
 #[test]
@@ -346,7 +347,7 @@ fn who_comes_back_in_its_own_place_leaves_it_first() {
     let mut story = Story::new();
     (1..=2).for_each(|peer| story.enters(peer, peer as usize - 1));
     story.loses(1);
-    story.in_place_of = Some(1);
+    story.in_place_of = Some(PeerId(1));
     story.connects(3, 0);
     story.joins(3, 0);
     assert_eq!(
@@ -366,7 +367,7 @@ fn who_comes_back_in_its_own_place_leaves_it_first() {
     story.connects_without_token(5);
     story.joins(5, 2);
     assert!(story.heard()[0].contains("already_in_room"), "a tokenless one replaces nobody");
-    story.in_place_of = Some(4);
+    story.in_place_of = Some(PeerId(4));
     story.joins(5, 2);
     assert!(story.heard()[0].contains("user-disconnected"), "but itself");
 }
@@ -415,7 +416,7 @@ fn who_is_held_when_removed_has_nothing_to_come_back_to() {
     let (by, user) = (story.users[0], story.users[1]);
     story.host_acts(HostAction::Remove { user, by });
     assert_eq!(story.heard()[1..], [r#"1 < user-disconnected "u1","removed""#]);
-    assert!(story.room.peer(2).is_none() && !story.stored.contains_key(&2));
+    assert!(story.room.peer(PeerId(2)).is_none() && !story.stored.contains_key(&PeerId(2)));
 }
 
 #[test]
@@ -432,7 +433,7 @@ fn an_ended_room_is_left_by_everybody_who_is_told_of_everybody() {
         assert!(heard.contains(&line), "{line} in {heard:?}");
     }
     assert_eq!(story.room.online(), []);
-    assert!(story.room.peer(3).is_none(), "who was held has nothing to come back to");
+    assert!(story.room.peer(PeerId(3)).is_none(), "who was held has nothing to come back to");
     story.says(1, "chat-message", &in_room("\"hi\""), None);
     assert!(story.heard()[0].contains("not_in_room"));
 }
@@ -613,13 +614,13 @@ fn an_unknown_event_with_an_ack_is_answered() {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Connect(PeerId, usize),
-    Join(PeerId, usize),
-    Leave(PeerId),
-    Chat(PeerId),
-    Media(PeerId, bool),
-    Lose(PeerId),
-    Depart(PeerId),
+    Connect(u32, usize),
+    Join(u32, usize),
+    Leave(u32),
+    Chat(u32),
+    Media(u32, bool),
+    Lose(u32),
+    Depart(u32),
     Wait(i64),
     Delete(usize),
 }
@@ -643,7 +644,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 fn take(story: &mut Story, step: Step) {
     match step {
         Step::Connect(peer, user) => {
-            if story.room.peer(peer).is_none() {
+            if story.room.peer(PeerId(peer)).is_none() {
                 story.connects(peer, user);
             }
         }
@@ -666,7 +667,7 @@ fn take(story: &mut Story, step: Step) {
 }
 
 /// Everything of a room but the order numbers to come and the rates, which sleep forgives.
-fn state(room: &Room) -> impl PartialEq + std::fmt::Debug + use<> {
+fn state(room: &Room) -> impl PartialEq + fmt::Debug + use<> {
     let mut peers: Vec<_> = room
         .peers
         .iter()

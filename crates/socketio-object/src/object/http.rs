@@ -29,7 +29,7 @@ impl<E: Embedding> Object<E> {
         let opening = sid.as_deref().map(|sid| Opening { sid, handshake: &handshake });
         let (answer, body) = self.with_live(|live| {
             let id = live.next_request;
-            live.next_request = live.next_request.wrapping_add(1);
+            live.next_request = RequestId(id.0.wrapping_add(1));
             let (reception, actions) = live.server.request(id, &query, method, octets, opening, now());
             match reception {
                 Reception::Refused => (refuse(), None),

@@ -18,7 +18,7 @@ fn opened() -> Client {
 fn joined() -> Client {
     let mut client = opened();
     assert!(matches!(says(&mut client, "0"), Ok(Received::Connect { namespace: "/", auth: None })));
-    client.join("/".to_owned(), 7);
+    client.join("/".to_owned(), SocketId(7));
     client
 }
 
@@ -33,7 +33,8 @@ fn refusal(mut client: Client, message: &str) -> Option<Fatal> {
 #[test]
 fn a_client_connects_and_sends_events() {
     let mut client = joined();
-    let Ok(Received::Event { socket: 7, id: Some(7), elements }) = says(&mut client, r#"27["x",{"a": 1}]"#)
+    let Ok(Received::Event { socket: SocketId(7), id: Some(7), elements }) =
+        says(&mut client, r#"27["x",{"a": 1}]"#)
     else {
         panic!("no event")
     };
@@ -62,7 +63,7 @@ fn packets_outside_a_joined_namespace_are_fatal() {
     }
     assert_eq!(refusal(joined(), "0"), Some(Fatal::Namespace), "a second CONNECT");
     let mut left = joined();
-    assert!(matches!(says(&mut left, "1"), Ok(Received::Disconnect(7))));
+    assert!(matches!(says(&mut left, "1"), Ok(Received::Disconnect(SocketId(7)))));
     assert_eq!(refusal(left, r#"2["x"]"#), Some(Fatal::Namespace), "an event after leaving");
 }
 
@@ -78,7 +79,7 @@ fn a_binary_event_arrives_whole() {
         panic!("not complete")
     };
     assert_eq!((text.as_str(), attachments), (announcement, vec![b"a".to_vec(), b"b".to_vec()]));
-    assert!(matches!(client.read_complete(&text), Ok(Received::Event { socket: 7, .. })));
+    assert!(matches!(client.read_complete(&text), Ok(Received::Event { socket: SocketId(7), .. })));
     assert_eq!(client.receive_binary(b"c".to_vec(), LIMITS).err(), Some(Fatal::UnexpectedBinary));
 }
 
@@ -104,18 +105,18 @@ fn attachments_that_never_come_and_a_missing_connect_have_their_deadlines() {
 #[test]
 fn an_ack_counts_once_and_only_where_one_was_asked_for() {
     let mut client = joined();
-    client.expect_ack(7, 3, LIMITS);
+    client.expect_ack(SocketId(7), 3, LIMITS);
     for ignored in ["3[]", "34[]"] {
         assert!(matches!(says(&mut client, ignored), Ok(Received::Nothing)), "{ignored}");
     }
-    assert!(matches!(says(&mut client, "33[1]"), Ok(Received::Ack { socket: 7, id: 3, .. })));
+    assert!(matches!(says(&mut client, "33[1]"), Ok(Received::Ack { socket: SocketId(7), id: 3, .. })));
     assert!(matches!(says(&mut client, "33[1]"), Ok(Received::Nothing)), "a second time");
 }
 
 #[test]
 fn a_client_survives_hibernation() {
     let mut client = joined();
-    client.expect_ack(7, 1, LIMITS);
+    client.expect_ack(SocketId(7), 1, LIMITS);
     let stored = serde_json::to_string(&client.kept()).unwrap();
     let mut restored: Client = serde_json::from_str(&stored).unwrap();
     assert!(says(&mut restored, r#"2["x"]"#).is_ok(), "still in its namespace");

@@ -11,10 +11,11 @@ mod request;
 mod server;
 mod transport;
 
+pub use crate::id::{LinkId, RequestId, SessionKey};
 pub use outgoing::{Frame, Message};
-pub use protocol::{Departure, Mark, Outbox, Output, Protocol, SessionKey, Violation};
+pub use protocol::{Departure, Mark, Outbox, Output, Protocol, Violation};
 pub use request::{Method, Query, RequestError, Route, TransportName};
-pub use server::{Action, Attachment, LinkId, Opening, Reception, RequestId, Response, Server, Settings};
+pub use server::{Action, Attachment, Opening, Reception, Response, Server, Settings};
 
 /// Durations of the protocol, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,10 +2,7 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::Message;
-
-/// Names a session towards its protocol.
-pub type SessionKey = u32;
+use super::{Message, SessionKey};
 
 /// How much had been said to a session at some time; grows.
 pub type Mark = u64;

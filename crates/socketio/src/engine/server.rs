@@ -14,7 +14,8 @@
 use vecmap::VecMap;
 
 use super::{
-    Departure, Limits, Mark, Message, Method, Outbox, Output, Protocol, RequestError, SessionKey, Timing,
+    Departure, Limits, LinkId, Mark, Message, Method, Outbox, Output, Protocol, RequestError, RequestId,
+    SessionKey, Timing,
     heartbeat::Due,
     transport::{Polling, Transport},
 };
@@ -28,11 +29,6 @@ mod websocket;
 
 pub use attachment::Attachment;
 use session::Session;
-
-/// Names a WebSocket towards the embedder.
-pub type LinkId = u32;
-/// Names an HTTP request; the embedder's choice.
-pub type RequestId = u32;
 
 const PING: &str = "2";
 const NOOP: &str = "6";
@@ -106,7 +102,7 @@ pub struct Server<P: Protocol> {
     links: VecMap<LinkId, SessionKey>,
     /// Requests whose bodies are being read.
     posts: VecMap<RequestId, SessionKey>,
-    next_id: u32,
+    next_number: u32,
     /// Something happened that may move the next deadline.
     deadline_moved: bool,
     /// Something was said to a session that polls.
@@ -125,10 +121,10 @@ impl<P: Protocol> Server<P> {
         protocol: impl FnOnce(Vec<(SessionKey, P::Kept)>) -> P,
     ) -> Self {
         let (mut sessions, mut links, mut kept) = (VecMap::new(), VecMap::new(), Vec::new());
-        let mut next_id = 0;
+        let mut next_number = 0;
         for attachment in attachments {
             let Attachment { link, key, sid, heartbeat, admitted, kept: of_protocol, .. } = attachment;
-            next_id = next_id.max(link + 1).max(key + 1);
+            next_number = next_number.max(link.0 + 1).max(key.0 + 1);
             let transport = Transport::WebSocket(link);
             sessions.insert(key, Session { admitted, ..Session::new(sid, transport, heartbeat) });
             links.insert(link, key);
@@ -141,7 +137,7 @@ impl<P: Protocol> Server<P> {
             sessions,
             links,
             posts: VecMap::new(),
-            next_id,
+            next_number,
             deadline_moved: true,
             unflushed: false,
             unasked: Vec::new(),
@@ -348,10 +344,18 @@ impl<P: Protocol> Server<P> {
         }
     }
 
-    fn new_id(&mut self) -> u32 {
-        let id = self.next_id;
-        self.next_id = self.next_id.wrapping_add(1);
-        id
+    fn new_link(&mut self) -> LinkId {
+        LinkId(self.new_number())
+    }
+
+    fn new_key(&mut self) -> SessionKey {
+        SessionKey(self.new_number())
+    }
+
+    fn new_number(&mut self) -> u32 {
+        let number = self.next_number;
+        self.next_number = self.next_number.wrapping_add(1);
+        number
     }
 }
 

@@ -4,6 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 
+const ANN: ReceiverId = ReceiverId(1);
+const BOB: ReceiverId = ReceiverId(2);
+
 const LIMITS: LogLimits = LogLimits { max_events: 8, max_bytes: 1_000, max_total_bytes: 1_500 };
 
 /// A log, a store that keeps what it is told, and three receivers.
@@ -24,7 +27,7 @@ impl Story {
     /// Says something and gives its offset.
     fn says(&mut self, to: &[ReceiverId], text: &str) -> String {
         let offset = self.log.next_offset();
-        self.log.append(to, text.to_owned(), self.now);
+        self.log.append(to.iter().copied(), text.to_owned(), self.now);
         self.saves();
         offset
     }
@@ -58,7 +61,7 @@ impl Story {
         let parts = self.store.clone().into_iter().collect();
         let (log, restored) =
             Log::restore(format!("log{}", self.logs), LIMITS, 1_000 * u64::from(self.logs), parts, |id| {
-                id < 3
+                id < ReceiverId(3)
             });
         self.log = log;
         restored
@@ -72,100 +75,100 @@ fn texts(missed: Option<Vec<String>>) -> Vec<String> {
 #[test]
 fn who_returns_gets_what_it_missed_in_order_and_nothing_of_others() {
     let mut story = Story::new();
-    let first = story.says(&[1, 2], "one");
-    story.says(&[2], "two");
-    story.says(&[1], "three");
-    let last = story.says(&[1, 2], "four");
-    assert_eq!(texts(story.log.missed(1, &first)), ["three", "four"]);
-    assert_eq!(texts(story.log.missed(2, &first)), ["two", "four"]);
-    assert_eq!(texts(story.log.missed(1, &last)), Vec::<String>::new());
+    let first = story.says(&[ANN, BOB], "one");
+    story.says(&[BOB], "two");
+    story.says(&[ANN], "three");
+    let last = story.says(&[ANN, BOB], "four");
+    assert_eq!(texts(story.log.missed(ANN, &first)), ["three", "four"]);
+    assert_eq!(texts(story.log.missed(BOB, &first)), ["two", "four"]);
+    assert_eq!(texts(story.log.missed(ANN, &last)), Vec::<String>::new());
 }
 
 #[test]
 fn offsets_that_were_never_given_recover_nothing() {
     let mut story = Story::new();
-    story.says(&[1], "one");
+    story.says(&[ANN], "one");
     for offset in ["", "log0", "log0.", "log0.2", "log0.x", "log1.1", "log0.-1", "log0.99999999999999999999"]
     {
-        assert_eq!(story.log.missed(1, offset), None, "{offset}");
+        assert_eq!(story.log.missed(ANN, offset), None, "{offset}");
     }
 }
 
 #[test]
 fn what_has_arrived_is_not_kept_and_cannot_be_asked_for_again() {
     let mut story = Story::new();
-    let first = story.says(&[1, 2], "one");
-    let second = story.says(&[1, 2], "two");
-    story.acknowledges(1, story.log.mark());
-    assert_eq!(texts(story.log.missed(1, &second)), Vec::<String>::new());
-    assert_eq!(story.log.missed(1, &first), None, "it has two");
-    assert_eq!(texts(story.log.missed(2, &first)), ["two"]);
-    story.acknowledges(2, 1);
+    let first = story.says(&[ANN, BOB], "one");
+    let second = story.says(&[ANN, BOB], "two");
+    story.acknowledges(ANN, story.log.mark());
+    assert_eq!(texts(story.log.missed(ANN, &second)), Vec::<String>::new());
+    assert_eq!(story.log.missed(ANN, &first), None, "it has two");
+    assert_eq!(texts(story.log.missed(BOB, &first)), ["two"]);
+    story.acknowledges(BOB, 1);
     assert_eq!(story.log.bytes(), 3, "what arrived at everybody is gone");
-    story.acknowledges(2, 2);
+    story.acknowledges(BOB, 2);
     assert_eq!((story.log.entries.len(), story.log.bytes()), (0, 0));
 }
 
 #[test]
 fn the_oldest_goes_first_and_then_recovery_fails_for_those_whom_it_was_for() {
     let mut story = Story::new();
-    let first = story.says(&[1, 2], "old");
+    let first = story.says(&[ANN, BOB], "old");
     for number in 0..8 {
-        story.says(&[1], &number.to_string());
+        story.says(&[ANN], &number.to_string());
     }
-    assert_eq!(texts(story.log.missed(1, &first)).len(), 8, "eight events may wait");
-    story.says(&[1], "8");
-    assert_eq!(story.log.missed(1, &first), None, "event “0” was dropped");
-    assert_eq!(texts(story.log.missed(2, &first)), Vec::<String>::new(), "it was not for the other");
-    story.says(&[2], &"x".repeat(990));
-    let kept = story.says(&[2], "y");
-    assert_eq!(texts(story.log.missed(2, &first)).len(), 2);
-    story.says(&[2], &"z".repeat(20));
-    assert_eq!(story.log.missed(2, &first), None, "a thousand bytes may wait");
-    assert_eq!(texts(story.log.missed(2, &kept)).len(), 1);
+    assert_eq!(texts(story.log.missed(ANN, &first)).len(), 8, "eight events may wait");
+    story.says(&[ANN], "8");
+    assert_eq!(story.log.missed(ANN, &first), None, "event “0” was dropped");
+    assert_eq!(texts(story.log.missed(BOB, &first)), Vec::<String>::new(), "it was not for the other");
+    story.says(&[BOB], &"x".repeat(990));
+    let kept = story.says(&[BOB], "y");
+    assert_eq!(texts(story.log.missed(BOB, &first)).len(), 2);
+    story.says(&[BOB], &"z".repeat(20));
+    assert_eq!(story.log.missed(BOB, &first), None, "a thousand bytes may wait");
+    assert_eq!(texts(story.log.missed(BOB, &kept)).len(), 1);
 }
 
 #[test]
 fn all_receivers_together_are_bounded() {
     let mut story = Story::new();
-    let first = story.says(&[0, 1, 2], "old");
+    let first = story.says(&[ReceiverId(0), ANN, BOB], "old");
     for receiver in 0..3 {
-        story.says(&[receiver], &"x".repeat(600));
+        story.says(&[ReceiverId(receiver)], &"x".repeat(600));
     }
-    assert_eq!(story.log.missed(0, &first), None, "1,500 bytes may wait");
-    assert_eq!(texts(story.log.missed(1, &first)).len(), 1);
+    assert_eq!(story.log.missed(ReceiverId(0), &first), None, "1,500 bytes may wait");
+    assert_eq!(texts(story.log.missed(ANN, &first)).len(), 1);
     assert!(story.log.bytes() <= 1_500);
 }
 
 #[test]
 fn a_burst_is_saved_five_seconds_after_its_last_event() {
     let mut story = Story::new();
-    let first = story.says(&[1, 2], "one");
+    let first = story.says(&[ANN, BOB], "one");
     story.waits(4_999);
-    story.says(&[1], "two");
+    story.says(&[ANN], "two");
     story.waits(4_999);
     assert_eq!(story.restarts(), Restored::InBurst);
-    assert_eq!(story.log.missed(1, &first), None, "nobody knows what was said");
-    let first = story.says(&[1, 2], "three");
-    story.says(&[1], "four");
+    assert_eq!(story.log.missed(ANN, &first), None, "nobody knows what was said");
+    let first = story.says(&[ANN, BOB], "three");
+    story.says(&[ANN], "four");
     story.waits(5_000);
     assert_eq!(story.restarts(), Restored::Whole);
-    assert_eq!(texts(story.log.missed(1, &first)), ["four"]);
-    let after = story.says(&[1], "five");
-    assert_eq!(texts(story.log.missed(1, &first)), ["four", "five"], "{after} follows");
+    assert_eq!(texts(story.log.missed(ANN, &first)), ["four"]);
+    let after = story.says(&[ANN], "five");
+    assert_eq!(texts(story.log.missed(ANN, &first)), ["four", "five"], "{after} follows");
 }
 
 #[test]
 fn a_burst_costs_two_writes_and_one_more_when_everything_has_arrived() {
     let mut story = Story::new();
     for number in 0..1_000 {
-        story.says(&[1, 2], &number.to_string());
+        story.says(&[ANN, BOB], &number.to_string());
         story.waits(10);
-        story.acknowledges(1, story.log.mark());
+        story.acknowledges(ANN, story.log.mark());
     }
     story.waits(5_000);
     assert_eq!(story.writes, 2);
-    story.acknowledges(2, story.log.mark());
+    story.acknowledges(BOB, story.log.mark());
     assert_eq!(story.writes, 3);
     let text = story.store.values().cloned().collect::<String>();
     assert!(!text.contains("999"), "nothing that was said rests there: {text}");
@@ -178,7 +181,7 @@ fn steady_talk_is_looked_at_every_five_seconds_at_most() {
     let mut looks = 0;
     let mut deadline = None;
     for _ in 0..6_000 {
-        story.says(&[1], "x");
+        story.says(&[ANN], "x");
         story.waits(10);
         looks += usize::from(std::mem::replace(&mut deadline, story.log.next_deadline()) != deadline);
     }
@@ -190,17 +193,17 @@ fn what_does_not_fit_into_one_part_is_stored_in_several() {
     const WIDE: LogLimits = LogLimits { max_events: 512, max_bytes: 1 << 20, max_total_bytes: 4 << 20 };
     let mut story = Story::new();
     story.log = Log::new("log0".to_owned(), WIDE, 1);
-    let first = story.says(&[1], "first");
+    let first = story.says(&[ANN], "first");
     let large = ["é\n".repeat(200_000), "b".repeat(300_000)];
-    large.iter().for_each(|text| drop(story.says(&[1], text)));
+    large.iter().for_each(|text| drop(story.says(&[ANN], text)));
     story.waits(5_000);
     assert_eq!(story.store.len(), 2);
     let parts = story.store.clone().into_iter().collect();
     let (log, _) = Log::restore("log1".to_owned(), WIDE, 9, parts, |_| true);
-    assert_eq!(texts(log.missed(1, &first)), large);
+    assert_eq!(texts(log.missed(ANN, &first)), large);
     let half: Vec<_> = story.store.clone().into_iter().take(1).collect();
     assert_eq!(Log::restore("log1".to_owned(), WIDE, 9, half, |_| true).1, Restored::Unreadable);
-    story.acknowledges(1, story.log.mark());
+    story.acknowledges(ANN, story.log.mark());
     assert_eq!(story.store.len(), 1);
 }
 
@@ -223,13 +226,13 @@ fn what_cannot_be_read_or_is_of_another_version_is_no_log() {
 #[test]
 fn who_is_forgotten_leaves_nothing() {
     let mut story = Story::new();
-    let first = story.says(&[1], "one");
-    story.says(&[1, 2], "two");
-    story.log.forget(1);
+    let first = story.says(&[ANN], "one");
+    story.says(&[ANN, BOB], "two");
+    story.log.forget(ANN);
     assert_eq!(story.log.entries.len(), 1);
-    assert_eq!(texts(story.log.missed(2, &first)), ["two"]);
+    assert_eq!(texts(story.log.missed(BOB, &first)), ["two"]);
     story.waits(5_000);
-    story.says(&[7], "to somebody of whom nobody knows after the sleep");
+    story.says(&[ReceiverId(7)], "to somebody of whom nobody knows after the sleep");
     story.waits(5_000);
     story.restarts();
     assert_eq!((story.log.entries.len(), story.log.receivers.len()), (1, 1));
@@ -264,12 +267,12 @@ proptest! {
             match what {
                 // To everybody, or to one.
                 0..=3 => {
-                    let to: Vec<ReceiverId> = if what == 0 { vec![0, 1, 2] } else { vec![whom] };
+                    let to: Vec<ReceiverId> = if what == 0 { vec![ReceiverId(0), ANN, BOB] } else { vec![ReceiverId(whom)] };
                     let text = format!("{number}{}", "x".repeat(wait as usize % 300));
                     let offset = story.says(&to, &text);
                     prop_assert!(offsets.insert(offset.clone()), "{offset} twice");
                     for to in to {
-                        let client = &mut clients[to as usize];
+                        let client = &mut clients[to.0 as usize];
                         client.said.push((offset.clone(), text.clone()));
                         client.has += usize::from(!client.lost);
                         client.has = if client.lost { client.has } else { client.said.len() };
@@ -287,7 +290,7 @@ proptest! {
                 4 | 5 => {
                     let client = &mut clients[whom as usize];
                     if !client.lost {
-                        story.acknowledges(whom, story.log.mark());
+                        story.acknowledges(ReceiverId(whom), story.log.mark());
                         client.acknowledged = client.said.len();
                         client.may_fail = false;
                     }
@@ -300,12 +303,12 @@ proptest! {
                     };
                     let missed: Vec<String> =
                         client.said[client.has..].iter().map(|(_, text)| text.clone()).collect();
-                    match story.log.missed(whom, offset) {
+                    match story.log.missed(ReceiverId(whom), offset) {
                         Some(frames) => prop_assert_eq!(frames, missed),
                         None => {
                             prop_assert!(client.may_fail, "refused for nothing");
                             // It comes anew, as a receiver that has missed nothing.
-                            story.log.forget(whom);
+                            story.log.forget(ReceiverId(whom));
                             story.saves();
                             *client = Client::default();
                         }
@@ -314,7 +317,7 @@ proptest! {
                     client.has = client.said.len();
                 }
                 8 => {
-                    story.log.forget(whom);
+                    story.log.forget(ReceiverId(whom));
                     story.saves();
                     clients[whom as usize] = Client::default();
                 }

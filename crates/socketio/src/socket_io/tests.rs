@@ -3,8 +3,8 @@
 use super::*;
 use crate::{Application, Emission, engine::Frame};
 
-const A: SessionKey = 1;
-const B: SessionKey = 2;
+const A: SessionKey = SessionKey(1);
+const B: SessionKey = SessionKey(2);
 
 /// The event's name is the order, its arguments are what is sent along.
 #[derive(Default)]
@@ -79,7 +79,7 @@ impl Application for Obedient {
     }
 
     fn mark(&self, socket: SocketId) -> Mark {
-        10 + Mark::from(socket)
+        10 + Mark::from(socket.0)
     }
 
     fn arrived(&mut self, socket: SocketId, mark: Mark, _now: i64) -> Effects<'static, String> {
@@ -211,13 +211,13 @@ fn what_is_said_while_a_client_waits_is_handled_later_in_order() {
     assert_eq!(story.says(r#"2["back",1]"#), Vec::<String>::new());
     story.says(r#"51-["back",{"_placeholder":true,"num":0}]"#);
     story.sends(&[1]);
-    let accept = Effect::Accept { socket: 0, sid: "s".to_owned(), pid: Some("p".to_owned()) };
-    let heard = story.acts(vec![accept, Effect::Resume(0)]);
+    let accept = Effect::Accept { socket: SocketId(0), sid: "s".to_owned(), pid: Some("p".to_owned()) };
+    let heard = story.acts(vec![accept, Effect::Resume(SocketId(0))]);
     assert_eq!(heard[2..4], [r#"40{"sid":"s","pid":"p"}"#, r#"42["back",1]"#]);
     assert_eq!(heard.last().unwrap(), "[1]");
     story.says(r#"2["wait"]"#);
     story.says("2[");
-    assert_eq!(story.acts(vec![Effect::Resume(0)]), ["(failed)"], "broken ones too");
+    assert_eq!(story.acts(vec![Effect::Resume(SocketId(0))]), ["(failed)"], "broken ones too");
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn what_arrived_at_a_client_arrived_at_each_of_its_sockets() {
 fn who_waited_and_was_refused_may_ask_again() {
     let mut story = Story::new();
     story.says(r#"0{"wait":1}"#);
-    let refuse = Effect::Refuse { socket: 0, error: r#"{"message":"no"}"#.to_owned() };
+    let refuse = Effect::Refuse { socket: SocketId(0), error: r#"{"message":"no"}"#.to_owned() };
     assert_eq!(story.acts(vec![refuse]), [r#"44{"message":"no"}"#]);
     assert_eq!(story.says("0")[2], r#"40{"sid":"s1"}"#);
 }
@@ -281,7 +281,7 @@ fn clients_survive_a_sleep() {
     let kept = serde_json::to_string(&story.0.kept(A).unwrap()).unwrap();
     let kept = vec![(A, serde_json::from_str(&kept).unwrap())];
     let mut woken = Story(SocketIo::restore(Limits::default(), kept, |sockets| {
-        assert_eq!(sockets, [(0, "kept of 0".to_owned()), (1, "kept of 1".to_owned())]);
+        assert_eq!(sockets, [(SocketId(0), "kept of 0".to_owned()), (SocketId(1), "kept of 1".to_owned())]);
         Obedient::default()
     }));
     assert_eq!(woken.says(r#"2/custom,["back"]"#), [r#"42/custom,["back"]"#]);
@@ -294,7 +294,10 @@ fn clients_survive_a_sleep() {
 fn commands_and_made_frames_pass_through() {
     let mut story = Story::connected();
     let frames = vec!["42[1]".to_owned(), "42[2]".to_owned()];
-    let effects =
-        vec![Effect::Command("do".to_owned()), Effect::Replay { socket: 0, frames }, Effect::Abandon(0)];
+    let effects = vec![
+        Effect::Command("do".to_owned()),
+        Effect::Replay { socket: SocketId(0), frames },
+        Effect::Abandon(SocketId(0)),
+    ];
     assert_eq!(story.acts(effects), ["do", "42[1]", "42[2]", "(abandoned)"]);
 }

@@ -1,7 +1,7 @@
 //! What follows from the room machine's effects: who is told, what is logged, what is stored.
 
 use zetra_signalling::{DisconnectReason, Outgoing, Peer, PeerId, Refusal};
-use zetra_socketio::{Application, Effect, Log, ack, engine::Mark};
+use zetra_socketio::{Application, Effect, Log, ReceiverId, ack, engine::Mark};
 
 use super::{
     Out, RoomApplication, RoomCommand, RoomEffect, Row, deliver,
@@ -80,7 +80,7 @@ impl RoomApplication {
             self.dismiss_guest(peer, &mut out, &mut forgotten);
         }
         for peer in forgotten {
-            self.log.forget(peer);
+            self.log.forget(receiver(peer));
             self.members.remove(&peer);
             let socket = self.sockets.iter().find(|(_, of)| **of == peer).map(|(socket, _)| *socket);
             socket.map(|socket| self.sockets.remove(&socket));
@@ -98,7 +98,7 @@ impl RoomApplication {
 
     fn log_end(&self, peer: PeerId, what: &str) {
         if let Some(member) = self.members.get(&peer).filter(|member| member.stored) {
-            tracing::info!(connection = member.connection, room = %self.id, peer, "{what}");
+            tracing::info!(connection = member.connection, room = %self.id, peer = peer.0, "{what}");
         }
     }
 
@@ -107,7 +107,7 @@ impl RoomApplication {
         let joined = self.room.peer(peer).is_some_and(Peer::is_joined);
         if !joined {
             self.log_end(peer, "left the room");
-            self.log.forget(peer);
+            self.log.forget(receiver(peer));
         }
         let Some(member) = self.members.get_mut(&peer) else { return };
         let was_stored = std::mem::replace(&mut member.stored, joined);
@@ -207,7 +207,7 @@ impl RoomApplication {
                 sessions.iter().map(|name| deliver(name, Delivery::Frame { mark, frame: frame.clone() })),
             );
             if is_kept {
-                self.log.append(to, frame, now);
+                self.log.append(to.iter().copied().map(receiver), frame, now);
             }
         }
         if !sockets.is_empty() {
@@ -218,4 +218,9 @@ impl RoomApplication {
     fn address(&self, peer: PeerId) -> Option<&Address> {
         self.members.get(&peer).map(|member| &member.address)
     }
+}
+
+/// The log knows peers as receivers.
+pub(super) fn receiver(peer: PeerId) -> ReceiverId {
+    ReceiverId(peer.0)
 }

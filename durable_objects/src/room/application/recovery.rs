@@ -7,6 +7,7 @@ use zetra_socketio::{Effect, SocketId, engine::Mark};
 
 use super::{
     Out, RoomApplication, deliver,
+    emission::receiver,
     member::{Address, Member},
 };
 use crate::{
@@ -108,7 +109,7 @@ impl RoomApplication {
     fn rejoin(&mut self, peer: PeerId, was: PeerId, user: UserId, now: i64) -> Out<'static> {
         let Some(member) = self.members.get_mut(&peer) else { return Vec::new() };
         member.was = Some(was);
-        tracing::info!(connection = member.connection, room = %self.id, peer, was, "not recovered, joins again");
+        tracing::info!(connection = member.connection, room = %self.id, peer = peer.0, was = was.0, "not recovered, joins again");
         let effect = self.room.look_up(peer, user, None);
         self.perform(effect.into_iter().collect(), now)
     }
@@ -122,7 +123,7 @@ impl RoomApplication {
         if let Some((&peer, member)) = self.members.iter().find(|(_, member)| is_known(&member.pid)) {
             let known = self.room.peer(peer).filter(|known| known.credential().user() == credential.user());
             let Some(user) = known.and_then(|known| known.user()) else { return Returning::New };
-            return match self.log.missed(peer, &recovery.offset) {
+            return match self.log.missed(receiver(peer), &recovery.offset) {
                 Some(frames) => {
                     let (sid, pid) = (member.sid.clone(), member.pid.clone());
                     Returning::Recovered { peer, sid, pid, frames }
@@ -146,7 +147,7 @@ impl RoomApplication {
     ) -> Out<'static> {
         let mut out = self.detach(peer);
         if let Some(member) = self.members.get_mut(&peer) {
-            tracing::info!(connection, before = member.connection, room = %self.id, peer, "recovered");
+            tracing::info!(connection, before = member.connection, room = %self.id, peer = peer.0, "recovered");
             if let Address::Here(socket) = address {
                 self.sockets.insert(socket, peer);
             }
@@ -202,7 +203,7 @@ impl RoomApplication {
 
     /// What was said to the peer up to the mark has arrived.
     pub(super) fn arrived_at(&mut self, peer: PeerId, mark: Mark, now: i64) -> Out<'static> {
-        self.log.acknowledge(peer, mark);
+        self.log.acknowledge(receiver(peer), mark);
         self.perform(Vec::new(), now)
     }
 }

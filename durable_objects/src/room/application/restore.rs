@@ -3,7 +3,7 @@
 use vecmap::VecMap;
 use zetra_domain::{CallLogId, RoomId};
 use zetra_signalling::{CallKeeper, EndedCalls, Peer, PeerId, Room, WebhookQueue};
-use zetra_socketio::{Effect, Log, Restored, SocketId};
+use zetra_socketio::{Effect, Log, ReceiverId, Restored, SocketId};
 
 use super::{
     RoomApplication, RoomCommand, RoomSettings, Row,
@@ -54,7 +54,7 @@ impl RoomApplication {
         let ended_calls = without_room(stored.ended_calls, &mut id);
         let messages = without_room(stored.messages, &mut id);
         for (peer, text) in stored.members {
-            next_peer = next_peer.max(peer + 1);
+            next_peer = next_peer.max(peer.0 + 1);
             match Stored::from_json(&text) {
                 Some((room, Stored::Member(member, machine))) => {
                     id = id.or(room);
@@ -66,19 +66,19 @@ impl RoomApplication {
                     lost.insert(peer, member);
                 }
                 None => {
-                    tracing::error!(peer, "a stored member cannot be read");
+                    tracing::error!(peer = peer.0, "a stored member cannot be read");
                     unsettled.push(Effect::Command(RoomCommand::Forget(Row::Peer(peer))));
                 }
             }
         }
         let mut sockets = VecMap::new();
         for (socket, kept) in connected {
-            next_peer = next_peer.max(kept.peer + 1);
+            next_peer = next_peer.max(kept.peer.0 + 1);
             let known = kept.is_readable() && reach(&mut members, &mut peers, socket, &kept);
             if known {
                 sockets.insert(socket, kept.peer);
             } else {
-                tracing::error!(peer = kept.peer, "what was kept of a connection cannot be used");
+                tracing::error!(peer = kept.peer.0, "what was kept of a connection cannot be used");
                 unsettled.push(Effect::Abandon(socket));
             }
         }
@@ -87,7 +87,9 @@ impl RoomApplication {
         let is_member = |peer: &PeerId| peers.get(peer).is_some_and(Peer::is_joined);
         let tag = offset::tag(id, &(settings.new_id)());
         let (log, restored) =
-            Log::restore(tag, settings.log, offset::first_mark(now), stored.log, |peer| is_member(&peer));
+            Log::restore(tag, settings.log, offset::first_mark(now), stored.log, |ReceiverId(peer)| {
+                is_member(&PeerId(peer))
+            });
         match restored {
             Restored::Nothing | Restored::Whole => {}
             Restored::InBurst => tracing::warn!(room = %id, "the object was lost during a burst"),
@@ -121,7 +123,7 @@ impl RoomApplication {
             calls,
             ended_calls,
             webhook,
-            next_peer,
+            next_peer: PeerId(next_peer),
             unsettled,
             has_storage,
         };

@@ -7,7 +7,9 @@ use zetra_domain::{CallLogId, HonouredTokens, Membership, ObjectIds, Timestamp, 
 use zetra_runtime::SocketAuth;
 use zetra_socketio::{
     Limits, SocketIo,
-    engine::{Action, LinkId, Message, Method, Opening, Protocol, Query, Reception, Server, Settings},
+    engine::{
+        Action, LinkId, Message, Method, Opening, Protocol, Query, Reception, RequestId, Server, Settings,
+    },
 };
 use zetra_store::RoomCall;
 
@@ -168,7 +170,7 @@ impl Line {
         let query = Query::parse([("transport", "websocket"), ("EIO", "4")]);
         let opening = Opening { sid: "sid", handshake: &handshake };
         let (reception, actions) =
-            self.server.request(0, &query, Method::Upgrade, false, Some(opening), self.now);
+            self.server.request(RequestId(0), &query, Method::Upgrade, false, Some(opening), self.now);
         self.perform(actions);
         let Reception::WebSocket(link) = reception else { return None };
         self.heard(link);
@@ -651,7 +653,7 @@ fn who_joins_nothing_is_few() {
     line.says(second, &connect);
     line.answer_all();
     assert!(line.heard(second)[0].starts_with("40{"));
-    assert_eq!(line.opens_from("b", None), Some(second + 2), "five altogether");
+    assert_eq!(line.opens_from("b", None), Some(LinkId(second.0 + 2)), "five altogether");
     assert_eq!(line.opens_from("c", None), None);
     line.closes(silent[1], None);
     let third = line.opens_from("c", None).unwrap();
@@ -929,7 +931,7 @@ fn rows_that_are_written() {
     // A handshake to a room that nobody has made, and a connection that joins nothing.
     let query = Query::parse([("transport", "polling"), ("EIO", "4")]);
     let opening = Opening { sid: "polling", handshake: "{}" };
-    let (_, actions) = line.server.request(9, &query, Method::Get, false, Some(opening), NOW);
+    let (_, actions) = line.server.request(RequestId(9), &query, Method::Get, false, Some(opening), NOW);
     line.perform(actions);
     assert_eq!(line.rows, 0, "a handshake");
     let mut line = Line::new(SocketAuth::Required);
@@ -974,11 +976,11 @@ fn what_an_earlier_version_stored_is_read() {
         let credential = serde_json::to_string(&line.credential(user)).unwrap();
         format!(r#"{{"i":{peer},"m":{member},"p":{{"c":{credential},"j":{joined},"r":{{"ahead":7}}}}}}"#)
     };
-    let stored = [(3, before(3, 0, r#"{"h":5}"#)), (4, before(4, 1, r#"{"s":"session"}"#))];
+    let stored = [(PeerId(3), before(3, 0, r#"{"h":5}"#)), (PeerId(4), before(4, 1, r#"{"s":"session"}"#))];
     line.stored.extend(stored);
     line.log.insert(1, r#"{"tag":"a","reserved":3,"floor":0,"floors":[],"entries":[]}"#.to_owned());
-    line.stored.insert(5, "nonsense".to_owned());
-    line.stored.insert(6, r#"{"v":99,"room":"x"}"#.to_owned());
+    line.stored.insert(PeerId(5), "nonsense".to_owned());
+    line.stored.insert(PeerId(6), r#"{"v":99,"room":"x"}"#.to_owned());
     line.crashes();
     assert_eq!(line.application().online(), [user, elsewhere]);
     let offset = format!("{}.a.1", room_id().compact());
@@ -986,7 +988,10 @@ fn what_an_earlier_version_stored_is_read() {
     rejoined(&mut line, again, "pid3", &[elsewhere]);
     let actions = line.server.tick(line.now);
     line.perform(actions);
-    assert!(!line.stored.contains_key(&5) && !line.stored.contains_key(&6), "what cannot be read goes");
+    assert!(
+        !line.stored.contains_key(&PeerId(5)) && !line.stored.contains_key(&PeerId(6)),
+        "what cannot be read goes"
+    );
 }
 
 #[test]
@@ -1012,13 +1017,13 @@ fn a_member_whose_sockets_number_is_somebody_elses_now_is_lost() {
     line.waits(5_000);
     // Ann's row is read with bob's number in it, as after two losses in a row.
     let bob = line.stored.keys().max().copied().unwrap();
-    let moved = line.stored[&0].replace(r#"{"h":0}"#, r#"{"h":1}"#);
-    assert_ne!(moved, line.stored[&0]);
-    line.stored.insert(0, moved);
+    let moved = line.stored[&PeerId(0)].replace(r#"{"h":0}"#, r#"{"h":1}"#);
+    assert_ne!(moved, line.stored[&PeerId(0)]);
+    line.stored.insert(PeerId(0), moved);
     line.attached.remove(&ann);
     line.sleeps();
     let held = |line: &Line, peer| line.application().room.peer(peer).unwrap().held_until().is_some();
-    assert_eq!((held(&line, 0), held(&line, bob)), (true, false));
+    assert_eq!((held(&line, PeerId(0)), held(&line, bob)), (true, false));
 }
 
 #[test]
@@ -1082,7 +1087,7 @@ fn a_member_that_could_not_be_stored_is_gone() {
     let mut line = Line::new(SocketAuth::Required);
     let (ann, bob, ..) = couple(&mut line);
     line.heard.clear();
-    line.act(|room| room.not_stored(0, NOW));
+    line.act(|room| room.not_stored(PeerId(0), NOW));
     assert_eq!(line.closed, [(ann, None)]);
     assert_eq!(line.events(bob), [format!(r#"42["user-disconnected","{}","lost"]"#, line.users[0])]);
 }
@@ -1261,7 +1266,7 @@ fn couple_offset(line: &mut Line, link: LinkId) -> (String, String) {
     let attachment = line.attached[&link].clone();
     let peer: PeerId = {
         let value: serde_json::Value = serde_json::from_str(&attachment).unwrap();
-        value["p"]["a"][0][1]["i"].as_u64().unwrap().try_into().unwrap()
+        PeerId(value["p"]["a"][0][1]["i"].as_u64().unwrap().try_into().unwrap())
     };
     let application = line.application();
     let number = application.log.mark();

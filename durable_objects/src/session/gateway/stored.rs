@@ -12,7 +12,8 @@ const VERSION: u32 = 2;
 /// A client that was let in.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Guest {
-    #[serde(skip)]
+    /// Given anew by [`KeptGuest::into_guest`].
+    #[serde(skip, default = "no_socket_yet")]
     pub socket: SocketId,
     /// The public id of its socket.
     #[serde(rename = "s")]
@@ -27,6 +28,10 @@ pub(super) struct Guest {
     /// What the log calls the connection.
     #[serde(rename = "l")]
     pub connection: String,
+}
+
+fn no_socket_yet() -> SocketId {
+    SocketId(0)
 }
 
 /// What is kept of the client's socket while the object sleeps.

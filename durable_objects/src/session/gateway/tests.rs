@@ -8,7 +8,7 @@ use super::*;
 use crate::{Verification, exchange::Delivery};
 
 const NOW: i64 = 1_700_000_000_000;
-const SOCKET: SocketId = 7;
+const SOCKET: SocketId = SocketId(7);
 
 struct Story {
     gateway: Gateway,

@@ -23,10 +23,10 @@ const HOST: usize = 0;
 enum Act {
     /// By REST: what it takes to be let in.
     Register(usize),
-    Connect(PeerId, usize),
-    Join(PeerId),
-    Leave(PeerId),
-    Lose(PeerId),
+    Connect(u32, usize),
+    Join(u32),
+    Leave(u32),
+    Lose(u32),
     Change(RoomChange),
 }
 
@@ -91,7 +91,7 @@ impl Race {
             race.act(Act::Register(*user));
         }
         for user in [HOST].iter().chain(present) {
-            let peer = 10 + *user as PeerId;
+            let peer = 10 + *user as u32;
             race.act(Act::Connect(peer, *user));
             race.act(Act::Join(peer));
             race.read(0);
@@ -114,7 +114,9 @@ impl Race {
         loop {
             let waits = |act: &Act| match act {
                 // A client that waits for an answer is not heard until it has it.
-                Act::Join(peer) | Act::Leave(peer) => self.questions.iter().any(|asked| asked.peer == *peer),
+                Act::Join(peer) | Act::Leave(peer) => {
+                    self.questions.iter().any(|asked| asked.peer == PeerId(*peer))
+                }
                 _ => false,
             };
             let ready = |(_, acts): &(usize, &VecDeque<Act>)| acts.front().is_some_and(|act| !waits(act));
@@ -160,19 +162,19 @@ impl Race {
                     expires_at: Timestamp::from_millis(NOW + 3_600_000),
                     fingerprint: TokenFingerprint::stored(format!("token-{peer}")),
                 };
-                self.views.insert(peer, View::default());
-                vec![self.room.connect(peer, Credential::Token(claims))]
+                self.views.insert(PeerId(peer), View::default());
+                vec![self.room.connect(PeerId(peer), Credential::Token(claims))]
             }
             Act::Join(peer) => {
                 let room = format!("\"{}\"", room_id());
-                let effects = self.room.event(peer, "\"join-room\"", &[&room], Some(1), NOW);
+                let effects = self.room.event(PeerId(peer), "\"join-room\"", &[&room], Some(1), NOW);
                 return self.perform(effects);
             }
             Act::Leave(peer) => {
-                self.views.insert(peer, View::default());
-                self.room.event(peer, "\"leave-room\"", &[], Some(1), NOW)
+                self.views.insert(PeerId(peer), View::default());
+                self.room.event(PeerId(peer), "\"leave-room\"", &[], Some(1), NOW)
             }
-            Act::Lose(peer) => self.room.lose(peer, NOW),
+            Act::Lose(peer) => self.room.lose(PeerId(peer), NOW),
             Act::Change(change) => {
                 let (room, host) = (room_id(), self.users[HOST]);
                 let changed = pollster::block_on(self.store.change_room(room, host, &change)).unwrap();
@@ -300,7 +302,7 @@ fn the_end_and_a_join() {
     let joins = [Act::Connect(1, 1), Act::Join(1)];
     race(&[1, 2], &[2], &[&joins, &[Act::Change(RoomChange::End)]], |race| {
         assert_eq!(race.room.online(), []);
-        assert!(race.views[&12].has_ended, "who was there was told");
+        assert!(race.views[&PeerId(12)].has_ended, "who was there was told");
     });
 }
 
@@ -320,8 +322,8 @@ fn two_clicks_of_the_host_and_the_end() {
     let end = Act::Change(RoomChange::End);
     race(&[1, 2], &[1, 2], &[from_ref(&remove), from_ref(&remove), from_ref(&end), from_ref(&end)], |race| {
         assert_eq!(race.room.online(), []);
-        assert!(race.views[&11].was_removed || race.views[&11].has_ended);
-        assert!(race.views[&12].has_ended && !race.views[&12].was_removed);
+        assert!(race.views[&PeerId(11)].was_removed || race.views[&PeerId(11)].has_ended);
+        assert!(race.views[&PeerId(12)].has_ended && !race.views[&PeerId(12)].was_removed);
     });
 }
 
@@ -331,7 +333,7 @@ fn a_leave_or_a_loss_and_the_end() {
     let loses = [Act::Lose(12)];
     race(&[1, 2], &[1, 2], &[&leaves, &loses, &[Act::Change(RoomChange::End)]], |race| {
         assert_eq!(race.room.online(), []);
-        assert!(race.room.peer(12).is_none(), "nothing is held for a room that is over");
+        assert!(race.room.peer(PeerId(12)).is_none(), "nothing is held for a room that is over");
     });
 }
 

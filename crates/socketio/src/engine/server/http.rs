@@ -124,7 +124,7 @@ impl<P: Protocol> Server<P> {
             r#"0{{"sid":"{}","upgrades":[{upgrades}],"pingInterval":{},"pingTimeout":{},"maxPayload":{}}}"#,
             opening.sid, timing.ping_interval, timing.ping_timeout, limits.max_payload
         );
-        let key = self.new_id();
+        let key = self.new_key();
         self.deadline_moved = true;
         let (transport, reception) = match transport {
             TransportName::Polling => {
@@ -133,7 +133,7 @@ impl<P: Protocol> Server<P> {
             }
             TransportName::WebSocket => {
                 self.protocol.open(key, opening.handshake, now);
-                let link = self.new_id();
+                let link = self.new_link();
                 self.links.insert(link, key);
                 (Transport::WebSocket(link), Reception::WebSocket(link))
             }

@@ -143,7 +143,7 @@ impl Line {
         Self {
             server: Server::restore(SETTINGS, Vec::new(), |_| Echo::default()),
             now: 0,
-            next_request: 0,
+            next_request: RequestId(0),
             answered: BTreeMap::new(),
             heard: Vec::new(),
             attached: BTreeMap::new(),
@@ -165,7 +165,7 @@ impl Line {
 
     fn request(&mut self, query: &str, method: Method, octets: bool) -> (RequestId, Reception) {
         let id = self.next_request;
-        self.next_request += 1;
+        self.next_request = RequestId(self.next_request.0 + 1);
         let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
         let opening = Some(Opening { sid: SID, handshake: "" });
         let (reception, actions) =
@@ -681,7 +681,7 @@ fn a_client_that_reads_nothing_is_asked_and_then_ended() {
     assert_eq!(line.says(link, &large).len(), 1, "it is given five seconds");
     line.now = 5_001;
     assert_eq!(line.says(link, &large).last(), Some(&format!("{link} closed None")));
-    assert_eq!(line.closed(), [(0, Departure::Overloaded)]);
+    assert_eq!(line.closed(), [(SessionKey(0), Departure::Overloaded)]);
 }
 
 #[test]
@@ -703,7 +703,7 @@ fn of_what_is_on_the_way_to_all_the_slowest_ends() {
     assert_eq!(line.closed(), [], "one has answered");
     line.says(links[0], &large);
     line.says(links[0], &large);
-    assert_eq!(line.closed(), [(8, Departure::Overloaded)], "the one with the most");
+    assert_eq!(line.closed(), [(SessionKey(8), Departure::Overloaded)], "the one with the most");
 }
 
 #[test]
@@ -723,7 +723,8 @@ fn of_all_together_the_greediest_ends() {
         let query = Query::parse([("transport", "polling"), ("EIO", "4")]);
         let sid = number.to_string();
         let opening = Some(Opening { sid: &sid, handshake: "" });
-        let (_, actions) = line.server.request(1_000 + number, &query, Method::Get, false, opening, 0);
+        let (_, actions) =
+            line.server.request(RequestId(1_000 + number), &query, Method::Get, false, opening, 0);
         line.perform(actions);
         line.posts(&queries[number as usize], "4admit");
     }
@@ -733,7 +734,7 @@ fn of_all_together_the_greediest_ends() {
     }
     assert_eq!(line.closed(), [], "7,900,000 wait");
     line.posts(&queries[1], &format!("4{}", "x".repeat(200_000)));
-    assert_eq!(line.closed(), [(1, Departure::Overloaded)]);
+    assert_eq!(line.closed(), [(SessionKey(1), Departure::Overloaded)]);
     assert!(line.server.held() <= LIMITS.max_held);
     let (id, _) = line.request(&queries[0], Method::Get, false);
     assert!(line.answer(id).starts_with("200 4xxx"), "the others go on");

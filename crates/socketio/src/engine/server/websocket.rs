@@ -73,7 +73,7 @@ impl<P: Protocol> Server<P> {
 
     /// A WebSocket for a session that there is. A second one does the first no harm.
     pub(super) fn probe(&mut self, key: SessionKey, now: i64) -> Reception {
-        let link = self.new_id();
+        let link = self.new_link();
         let until = now + self.settings.timing.upgrade_timeout;
         match self.polling(key).filter(|polling| polling.probe.is_none() && polling.closing.is_none()) {
             Some(polling) => {

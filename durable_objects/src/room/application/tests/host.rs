@@ -32,7 +32,7 @@ fn who_is_removed_is_told_and_nothing_of_it_stays() {
     assert!(!offset.is_empty(), "the room said it");
     let gone = format!(r#"42["user-disconnected","{}","removed"]"#, line.users[1]);
     assert_eq!(line.events(ann), [gone]);
-    assert_eq!(line.stored.keys().copied().collect::<Vec<_>>(), [0]);
+    assert_eq!(line.stored.keys().copied().collect::<Vec<_>>(), [PeerId(0)]);
     line.sleeps();
     line.says(bob, &format!(r#"42["offer","{}",1]"#, room_id()));
     assert!(line.events(bob)[0].contains("not_in_room"), "after a sleep too");
