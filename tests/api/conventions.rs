@@ -3,7 +3,7 @@
 use axum::body::Body;
 use http::Request;
 use serde_json::{Value, json};
-use zetra_domain::TokenKey;
+use zetra_domain::{SigningSecret, TokenKey};
 
 use super::support::{PASSWORD, SECRET, TestApp, now};
 
@@ -69,7 +69,7 @@ fn request_ids_are_taken_if_plain_and_made_otherwise() {
 fn authorization_headers_are_told_apart() {
     let app = TestApp::new();
     let ann = app.registers("ann");
-    let key = TokenKey::new(&SECRET.into()).unwrap();
+    let key = TokenKey::new(&SigningSecret::new(SECRET.into()).unwrap());
     let expired = key.issue(ann.id.parse().unwrap(), "ann", 0, [0; 9], now().plus_millis(-8 * 86_400_000));
     let send = |value: &str| {
         let request = Request::get("/api/user/profile").header("authorization", value);

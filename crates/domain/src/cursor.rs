@@ -6,9 +6,8 @@
 use std::{fmt::Display, str::FromStr};
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use secrecy::SecretString;
 
-use crate::{CallLogId, DerivedKey, Invalid, RoomId, Timestamp};
+use crate::{CallLogId, DerivedKey, Invalid, RoomId, SigningSecret, Timestamp};
 
 /// Bytes of a seal. Guessing one takes 2^63 requests on average.
 const TAG: usize = 8;
@@ -42,7 +41,7 @@ impl CursorId for CallLogId {
 pub struct CursorKey(DerivedKey);
 
 impl CursorKey {
-    pub fn new(secret: &SecretString) -> Self {
+    pub fn new(secret: &SigningSecret) -> Self {
         Self(DerivedKey::new(secret, LABEL))
     }
 
@@ -78,13 +77,19 @@ fn sealed<K: CursorId>(plain: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::SecretString;
+
     use super::*;
     use crate::ObjectIds;
 
     const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_123);
 
     fn key() -> CursorKey {
-        CursorKey::new(&SecretString::from("0123456789abcdef0123456789abcdef"))
+        key_of("0123456789abcdef0123456789abcdef")
+    }
+
+    fn key_of(secret: &str) -> CursorKey {
+        CursorKey::new(&SigningSecret::new(SecretString::from(secret)).unwrap())
     }
 
     fn of_calls() -> Cursor<CallLogId> {
@@ -130,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_cursor_of_another_secret_is_refused() {
-        let strangers = CursorKey::new(&SecretString::from("another secret of more than 32 bytes"));
+        let strangers = key_of("another secret of more than 32 bytes");
         refuses::<CallLogId>(&key(), &strangers.seal(&of_calls()));
     }
 

@@ -1,36 +1,42 @@
 //! Keys for purposes of our own, derived from the one secret an operator sets.
 //!
 //! `HMAC-SHA256(secret, label)` is the key, `HMAC-SHA256(key, message)` cut short is a tag. Each purpose has
-//! its own label, so that no tag of one is good for another. The key shows in no `Debug`.
+//! its own label, so that no tag of one is good for another. While the secret is being rotated, tags of the
+//! previous one are good too. The keys show in no `Debug`.
 
 use std::fmt;
 
 use hmac::{Hmac, Mac};
-use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 
+use crate::SigningSecret;
+
 #[derive(Clone)]
-pub struct DerivedKey(Hmac<Sha256>);
+pub struct DerivedKey {
+    current: Hmac<Sha256>,
+    previous: Option<Hmac<Sha256>>,
+}
 
 impl DerivedKey {
-    pub fn new(secret: &SecretString, label: &str) -> Self {
-        let derived =
-            keyed(secret.expose_secret().as_bytes()).chain_update(label.as_bytes()).finalize().into_bytes();
-        Self(keyed(&derived))
+    pub fn new(secret: &SigningSecret, label: &str) -> Self {
+        let derive = |secret| keyed(&keyed(secret).chain_update(label.as_bytes()).finalize().into_bytes());
+        Self { current: derive(secret.current()), previous: secret.previous().map(derive) }
     }
 
-    /// The first `N` of 32 bytes.
+    /// The first `N` of 32 bytes, by the current secret.
     pub fn tag<const N: usize>(&self, message: &[u8]) -> [u8; N] {
         const { assert!(N <= 32, "SHA-256 has 32 bytes") };
-        let mac = self.0.clone().chain_update(message).finalize().into_bytes();
+        let mac = self.current.clone().chain_update(message).finalize().into_bytes();
         let mut tag = [0; N];
         tag.iter_mut().zip(mac).for_each(|(to, from)| *to = from);
         tag
     }
 
-    /// Whether `tag` is the message's, in a time that does not tell how much of it is right.
+    /// Whether `tag` is the message's, by either secret, in a time that does not tell how much of it is right.
     pub fn is_tag_of<const N: usize>(&self, tag: &[u8; N], message: &[u8]) -> bool {
-        self.0.clone().chain_update(message).verify_truncated_left(tag).is_ok()
+        let is_tag_by =
+            |key: &Hmac<Sha256>| key.clone().chain_update(message).verify_truncated_left(tag).is_ok();
+        is_tag_by(&self.current) || self.previous.as_ref().is_some_and(is_tag_by)
     }
 }
 
@@ -47,17 +53,33 @@ fn keyed(key: &[u8]) -> Hmac<Sha256> {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::SecretString;
+
     use super::*;
+
+    fn secret(text: &str) -> SigningSecret {
+        SigningSecret::new(SecretString::from(text.repeat(32))).unwrap()
+    }
+
+    #[test]
+    fn a_tag_of_the_previous_secret_is_good_and_none_is_made() {
+        let before = DerivedKey::new(&secret("a"), "one");
+        let rotated = secret("b").rotated_from(SecretString::from("a".repeat(32))).unwrap();
+        let rotated = DerivedKey::new(&rotated, "one");
+        assert!(rotated.is_tag_of(&before.tag::<8>(b"message"), b"message"));
+        assert!(!before.is_tag_of(&rotated.tag::<8>(b"message"), b"message"));
+        assert!(!rotated.is_tag_of(&DerivedKey::new(&secret("c"), "one").tag::<8>(b"message"), b"message"));
+    }
 
     #[test]
     fn a_tag_is_good_for_its_secret_its_label_and_its_message_only() {
-        let secret = SecretString::from("0123456789abcdef0123456789abcdef");
+        let secret = secret("a");
         let key = DerivedKey::new(&secret, "one");
         let tag = key.tag::<8>(b"message");
         assert!(key.is_tag_of(&tag, b"message"));
         assert!(!key.is_tag_of(&tag, b"massage"));
         assert!(!DerivedKey::new(&secret, "two").is_tag_of(&tag, b"message"));
-        assert!(!DerivedKey::new(&SecretString::from("another"), "one").is_tag_of(&tag, b"message"));
-        assert!(!format!("{key:?}").contains("0123"));
+        assert!(!DerivedKey::new(&self::secret("b"), "one").is_tag_of(&tag, b"message"));
+        assert!(!format!("{key:?}").contains("aaa"));
     }
 }

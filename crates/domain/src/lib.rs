@@ -19,6 +19,7 @@ mod page;
 mod password_hash;
 mod rate_limit;
 mod room;
+mod signing_secret;
 mod timestamp;
 mod token;
 mod webhook_secret;
@@ -38,6 +39,7 @@ pub use rate_limit::{
     Standing,
 };
 pub use room::{Participant, Room, RoomChange, RoomName, RoomWithPeople};
+pub use signing_secret::{ShortSecret, SigningSecret};
 pub use timestamp::Timestamp;
 pub use token::{Claims, HonouredTokens, TokenError, TokenFingerprint, TokenKey};
 pub use webhook_secret::WebhookSecret;

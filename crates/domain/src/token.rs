@@ -9,13 +9,12 @@ use jwt_compact::{
     AlgorithmExt, Claims as JwtClaims, Header, TimeOptions, UntrustedToken, ValidationError,
     alg::{Hs256, Hs256Key},
 };
-use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use thiserror::Error;
 
-use crate::{Timestamp, UserId, limits};
+use crate::{SigningSecret, Timestamp, UserId, limits};
 
 const ISSUER: &str = "zetra-api";
 /// Longer than any token of ours; checked before anything is decoded.
@@ -106,18 +105,17 @@ struct CustomClaims {
     jti: Option<String>,
 }
 
-/// The key that signs and checks tokens. Its bytes show in no `Debug`.
+/// The key that signs and checks tokens, and the one before it, which only checks them. Their bytes show in
+/// no `Debug`.
 #[derive(Clone)]
-pub struct TokenKey(Hs256Key);
+pub struct TokenKey {
+    current: Hs256Key,
+    previous: Option<Hs256Key>,
+}
 
 impl TokenKey {
-    /// The shortest secret that is accepted, in bytes (RFC 7518, 3.2).
-    pub const MIN_BYTES: usize = 32;
-
-    /// `None` for a secret that is too short.
-    pub fn new(secret: &SecretString) -> Option<Self> {
-        let bytes = secret.expose_secret().as_bytes();
-        (bytes.len() >= Self::MIN_BYTES).then(|| Self(Hs256Key::new(bytes)))
+    pub fn new(secret: &SigningSecret) -> Self {
+        Self { current: Hs256Key::new(secret.current()), previous: secret.previous().map(Hs256Key::new) }
     }
 
     /// A token for `user` that is good for seven days from `now`. `nonce` is random: no two tokens are
@@ -140,7 +138,7 @@ impl TokenKey {
         let claims = JwtClaims::new(custom)
             .set_duration_and_issuance(&time_options(now), Duration::days(limits::TOKEN_DAYS));
         Hs256
-            .token(&Header::empty().with_token_type("JWT"), &claims, &self.0)
+            .token(&Header::empty().with_token_type("JWT"), &claims, &self.current)
             // Serialising strings and numbers to JSON cannot fail, and HMAC takes any key.
             .expect("these claims always serialise")
     }
@@ -154,8 +152,9 @@ impl TokenKey {
         if untrusted.header().other_fields.has_critical {
             return Err(TokenError::Invalid);
         }
-        let checked =
-            Hs256.validator::<CustomClaims>(&self.0).validate(&untrusted).map_err(|_| TokenError::Invalid)?;
+        let validate = |key| Hs256.validator::<CustomClaims>(key).validate(&untrusted).ok();
+        let checked = validate(&self.current).or_else(|| self.previous.as_ref().and_then(validate));
+        let checked = checked.ok_or(TokenError::Invalid)?;
         let claims = checked.claims();
         if claims.custom.iss != ISSUER {
             return Err(TokenError::Invalid);
@@ -186,6 +185,8 @@ fn time_options(now: Timestamp) -> TimeOptions<impl Fn() -> chrono::DateTime<chr
 
 #[cfg(test)]
 mod tests {
+    use secrecy::SecretString;
+
     use super::*;
     use crate::ObjectIds;
 
@@ -193,7 +194,11 @@ mod tests {
     const DAY: i64 = 86_400_000;
 
     fn key() -> TokenKey {
-        TokenKey::new(&SecretString::from("0123456789abcdef0123456789abcdef")).unwrap()
+        TokenKey::new(&secret("0123456789abcdef0123456789abcdef"))
+    }
+
+    fn secret(text: &str) -> SigningSecret {
+        SigningSecret::new(SecretString::from(text)).unwrap()
     }
 
     fn user() -> UserId {
@@ -204,7 +209,7 @@ mod tests {
     fn forged(header: &str, payload: &str) -> String {
         let encode = |text: &str| Base64UrlUnpadded::encode_string(text.as_bytes());
         let signed = format!("{}.{}", encode(header), encode(payload));
-        let signature = jwt_compact::Algorithm::sign(&Hs256, &key().0, signed.as_bytes());
+        let signature = jwt_compact::Algorithm::sign(&Hs256, &key().current, signed.as_bytes());
         format!(
             "{signed}.{}",
             Base64UrlUnpadded::encode_string(&jwt_compact::AlgorithmSignature::as_bytes(&signature))
@@ -222,6 +227,22 @@ mod tests {
         assert_eq!((claims.user, claims.username.as_str(), claims.version), (user(), "ann", 4));
         assert_eq!(claims.expires_at, NOW.plus_millis(7 * DAY));
         assert_eq!(key().verify(&token, NOW.plus_millis(7 * DAY + 1)), Err(TokenError::Expired));
+    }
+
+    #[test]
+    fn a_token_of_the_previous_secret_is_good_until_it_expires_and_none_is_issued() {
+        let token = key().issue(user(), "ann", 4, [0; 9], NOW);
+        let next = secret("another secret of more than 32 bytes");
+        let old = SecretString::from("0123456789abcdef0123456789abcdef");
+        let rotated = TokenKey::new(&next.clone().rotated_from(old).unwrap());
+        let of = |key: &TokenKey, token: &str| key.verify(token, NOW).map(|claims| claims.user);
+        assert_eq!(of(&rotated, &token), Ok(user()));
+        assert_eq!(rotated.verify(&token, NOW.plus_millis(7 * DAY + 1)), Err(TokenError::Expired));
+        let renewed = rotated.issue(user(), "ann", 4, [0; 9], NOW);
+        let after = TokenKey::new(&next);
+        assert_eq!(of(&after, &renewed), Ok(user()));
+        assert_eq!(of(&after, &token), Err(TokenError::Invalid));
+        assert_eq!(of(&key(), &renewed), Err(TokenError::Invalid));
     }
 
     #[test]
@@ -283,7 +304,7 @@ mod tests {
         {
             assert_eq!(key().verify(wrong, NOW), Err(TokenError::Invalid), "{wrong}");
         }
-        let other = TokenKey::new(&SecretString::from("x".repeat(32))).unwrap();
+        let other = TokenKey::new(&secret(&"x".repeat(32)));
         assert_eq!(other.verify(&token, NOW), Err(TokenError::Invalid));
     }
 
@@ -297,10 +318,5 @@ mod tests {
         assert!(!honoured(2, None));
         assert!(honoured(2, Some(&claims.fingerprint)));
         assert!(!honoured(2, Some(&TokenFingerprint::of("another"))));
-    }
-
-    #[test]
-    fn short_secrets_are_refused() {
-        assert!(TokenKey::new(&SecretString::from("x".repeat(31))).is_none());
     }
 }

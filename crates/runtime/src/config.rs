@@ -3,7 +3,7 @@
 //! Secrets are wrapped: they show in no `Debug`.
 
 use secrecy::{ExposeSecret, SecretString};
-use zetra_domain::{AuthLimits, CursorKey, HourlyLimits, TokenKey, WebhookSecret};
+use zetra_domain::{AuthLimits, CursorKey, HourlyLimits, SigningSecret, TokenKey, WebhookSecret};
 use zetra_signalling::EventRate;
 
 use crate::{
@@ -98,9 +98,9 @@ impl Config {
     }
 
     pub fn read(variables: Variables<'_>) -> Result<Self, ConfigError> {
-        let secret = jwt_secret(variables)?;
+        let secret = signing_secret(variables)?;
         Ok(Self {
-            token_key: token_key(&secret)?,
+            token_key: TokenKey::new(&secret),
             session_ids: SessionIds::new(&secret),
             cursor_key: CursorKey::new(&secret),
             database: Database::read(variables)?,
@@ -150,18 +150,18 @@ pub struct GuestLimits {
 const DEFAULT_ORIGINS: &str = "http://localhost:3000,http://localhost:4000";
 const TURN_API_URL: &str = "https://rtc.live.cloudflare.com/v1/turn";
 
-fn jwt_secret(variables: Variables<'_>) -> Result<SecretString, ConfigError> {
-    variables.untrimmed_secret("JWT_SECRET").ok_or_else(|| {
+fn signing_secret(variables: Variables<'_>) -> Result<SigningSecret, ConfigError> {
+    let current = variables.untrimmed_secret("JWT_SECRET").ok_or_else(|| {
         ConfigError::new(
             "JWT_SECRET is not set: put at least 32 random bytes into it (locally into .dev.vars)",
         )
-    })
-}
-
-fn token_key(secret: &SecretString) -> Result<TokenKey, ConfigError> {
-    TokenKey::new(secret).ok_or_else(|| {
-        ConfigError::new(format!("JWT_SECRET is too short: it needs at least {} bytes", TokenKey::MIN_BYTES))
-    })
+    })?;
+    let named = |name: &'static str| move |short| ConfigError::new(format!("{name} is {short}"));
+    let secret = SigningSecret::new(current).map_err(named("JWT_SECRET"))?;
+    match variables.untrimmed_secret("JWT_SECRET_PREVIOUS") {
+        Some(previous) => secret.rotated_from(previous).map_err(named("JWT_SECRET_PREVIOUS")),
+        None => Ok(secret),
+    }
 }
 
 fn auth_limits(variables: Variables<'_>) -> Result<AuthLimits, ConfigError> {
@@ -267,6 +267,7 @@ mod tests {
     fn unusable_values_name_their_variable() {
         for (name, value) in [
             ("JWT_SECRET", "short"),
+            ("JWT_SECRET_PREVIOUS", "short"),
             ("MONGO_URI", "mongodb://localhost"),
             ("WEBHOOK_URL", "https://hooks.example.com"),
             ("WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),

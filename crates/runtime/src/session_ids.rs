@@ -6,8 +6,7 @@
 //! without a room has none. The key is derived from `JWT_SECRET`.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use secrecy::SecretString;
-use zetra_domain::{DerivedKey, RoomId};
+use zetra_domain::{DerivedKey, RoomId, SigningSecret};
 
 const NONCE: usize = 8;
 const TAG: usize = 7;
@@ -17,7 +16,7 @@ const LABEL: &str = "zetra engine.io session ids";
 pub struct SessionIds(DerivedKey);
 
 impl SessionIds {
-    pub fn new(secret: &SecretString) -> Self {
+    pub fn new(secret: &SigningSecret) -> Self {
         Self(DerivedKey::new(secret, LABEL))
     }
 
@@ -42,24 +41,30 @@ fn scoped(nonce: &[u8], room: Option<RoomId>) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::SecretString;
+
     use super::*;
+
+    fn ids_of(secret: &str) -> SessionIds {
+        SessionIds::new(&SigningSecret::new(SecretString::from(secret)).unwrap())
+    }
 
     #[test]
     fn an_id_is_good_for_its_room_and_its_secret_only() {
-        let ids = SessionIds::new(&SecretString::from("0123456789abcdef0123456789abcdef"));
+        let ids = ids_of("0123456789abcdef0123456789abcdef");
         let (room, other) = (RoomId::from_random([1; 16]), RoomId::from_random([2; 16]));
         let sid = ids.issue(Some(room), [7; 8]);
         assert_eq!(sid.len(), 20);
         assert!(ids.is_ours(Some(room), &sid));
         assert!(!ids.is_ours(Some(other), &sid) && !ids.is_ours(None, &sid));
-        let strangers = SessionIds::new(&SecretString::from("another secret of more than 32 bytes"));
+        let strangers = ids_of("another secret of more than 32 bytes");
         assert!(!strangers.is_ours(Some(room), &sid));
         assert_ne!(ids.issue(None, [7; 8]), ids.issue(None, [8; 8]));
     }
 
     #[test]
     fn what_is_made_up_is_refused() {
-        let ids = SessionIds::new(&SecretString::from("0123456789abcdef0123456789abcdef"));
+        let ids = ids_of("0123456789abcdef0123456789abcdef");
         let sid = ids.issue(None, [7; 8]);
         let flipped = sid.replacen(&sid[..1], if sid.starts_with('A') { "B" } else { "A" }, 1);
         for made_up in ["", "x", "__proto__", &flipped, &sid[..19], &format!("{sid}A"), &"€".repeat(20)] {

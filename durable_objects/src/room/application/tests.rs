@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use secrecy::SecretString;
-use zetra_domain::{CallLogId, HonouredTokens, Membership, ObjectIds, Timestamp, TokenKey};
+use zetra_domain::{CallLogId, HonouredTokens, Membership, ObjectIds, SigningSecret, Timestamp, TokenKey};
 use zetra_runtime::SocketAuth;
 use zetra_socketio::{
     Limits, SocketIo,
@@ -67,7 +67,8 @@ struct Line {
 }
 
 fn key() -> TokenKey {
-    TokenKey::new(&SecretString::from("0123456789abcdef0123456789abcdef")).unwrap()
+    let secret = SecretString::from("0123456789abcdef0123456789abcdef");
+    TokenKey::new(&SigningSecret::new(secret).unwrap())
 }
 
 fn room_id() -> RoomId {

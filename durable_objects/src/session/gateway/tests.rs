@@ -1,7 +1,7 @@
 //! One client without a room, told by effects.
 
 use secrecy::SecretString;
-use zetra_domain::{HonouredTokens, ObjectIds, Timestamp, TokenKey};
+use zetra_domain::{HonouredTokens, ObjectIds, SigningSecret, Timestamp, TokenKey};
 use zetra_runtime::SocketAuth;
 
 use super::*;
@@ -18,7 +18,8 @@ struct Story {
 }
 
 fn key() -> TokenKey {
-    TokenKey::new(&SecretString::from("0123456789abcdef0123456789abcdef")).unwrap()
+    let secret = SecretString::from("0123456789abcdef0123456789abcdef");
+    TokenKey::new(&SigningSecret::new(secret).unwrap())
 }
 
 fn settings() -> GatewaySettings {
