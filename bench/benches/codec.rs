@@ -94,7 +94,6 @@ fn relay(c: &mut Criterion) {
 /// Two people in a room, and their links.
 fn room_of_two() -> (Server<SocketIo<RoomApplication>>, [LinkId; 2]) {
     let secret = SigningSecret::new("0123456789abcdef0123456789abcdef".to_owned().into()).unwrap();
-    let key = || TokenKey::new(&secret);
     let key = TokenKey::new(&secret);
     let limits = Limits { max_present: 64, hold: 10_000, rate: EventRate::default() };
     let log = LogLimits { max_events: 512, max_bytes: 1_000_000, max_total_bytes: 4_000_000 };
