@@ -7,6 +7,9 @@ import { Listener, polled, within } from "./support/patience.mjs";
 import { Program } from "./support/program.mjs";
 import { ROOT, freePort, startExample } from "./support/server.mjs";
 
+/** What cannot be awaited: that a room falls asleep. Shorter than a heartbeat, which would wake it. */
+const HIBERNATION_MS = 19_000;
+
 /** Somebody in a room, who keeps what it hears. */
 class Person extends Listener {
   constructor(server, room, auth, options = {}) {
@@ -88,6 +91,15 @@ describe("the chat example", () => {
     await bob.hears("message", "ann", "welcome back");
     await bob.say("thanks");
     await ann.hears("message", "bob", "thanks");
+  });
+
+  test("an object that has slept knows who is in the room", async () => {
+    const [ann, bob] = [await enter("sleep", "ann"), await enter("sleep", "bob")];
+    await new Promise((resolve) => setTimeout(resolve, HIBERNATION_MS));
+    await bob.say("awake?");
+    await ann.hears("message", "bob", "awake?");
+    bob.socket.close();
+    await ann.hears("left", "bob");
   });
 
   test("clients come back after the server has crashed", async () => {

@@ -46,7 +46,8 @@ pub trait Embedding: Sized + 'static {
     fn settings(&self) -> Settings;
 
     /// The protocol as it is after a start or a sleep; `kept` is what was kept of its sessions that
-    /// are still open. It may read the object's [`storage`](Object::storage), and nothing else of it.
+    /// are still open. It may use the object's [`storage`](Object::storage) and
+    /// [`embedding`](Object::embedding), and nothing else of it.
     fn protocol(
         &self,
         object: &Object<Self>,

@@ -8,8 +8,8 @@
 //!                → Application    what it is all for
 //! ```
 //!
-//! Sources: github.com/socketio/socket.io, `docs/engine.io-protocol/v4.md` and
-//! `docs/socket.io-protocol/v5.md`. Where the official packages are laxer than their specification
+//! Sources: github.com/socketio/socket.io, `docs/engine.io-protocol/v4-current.md` and
+//! `docs/socket.io-protocol/v5-current.md`. Where the official packages are laxer than their specification
 //! we take the strict reading; each such place says so.
 
 #![warn(missing_docs)]

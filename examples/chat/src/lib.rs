@@ -24,25 +24,24 @@ impl Application for Chat {
     type Kept = String;
 
     fn connect(&mut self, connect: Connect<'_>, _now: i64) -> Effects<'static, Infallible> {
-        let auth: Value = connect.auth.and_then(|auth| serde_json::from_str(auth).ok()).unwrap_or_default();
-        let (socket, name) = (connect.socket, &auth["name"]);
-        if !name.as_str().is_some_and(|name| (1..=100).contains(&name.len())) {
+        let Connect { socket, auth, .. } = connect;
+        let auth: Value = auth.and_then(|auth| serde_json::from_str(auth).ok()).unwrap_or_default();
+        let name = auth.get("name").and_then(Value::as_str).filter(|name| (1..=100).contains(&name.len()));
+        let Some(name) = name.map(|name| Value::from(name).to_string()) else {
             let error = r#"{"message":"auth needs a name of 1 to 100 bytes: io(url, { auth: { name } })"}"#;
             return vec![Effect::Refuse { socket, error: error.to_owned() }];
-        }
-        self.0.push((socket, name.to_string()));
-        vec![Effect::Accept { socket, sid: new_id(), pid: None }, self.to_all("joined", name.to_string())]
+        };
+        self.0.push((socket, name.clone()));
+        vec![Effect::Accept { socket, sid: new_id(), pid: None }, self.to_all("joined", name)]
     }
 
     fn event<'a>(&mut self, socket: SocketId, event: Event<'a>, _now: i64) -> Effects<'a, Infallible> {
+        let (r#""message""#, [text], Some(name)) = (event.name, &*event.arguments, self.kept(socket)) else {
+            return Vec::new();
+        };
+        let message = self.to_all("message", format!("{name},{text}"));
         let ack = |id| Effect::Ack { socket, id, arguments: "true".to_owned(), attachments: Vec::new() };
-        match (event.name, &*event.arguments, self.kept(socket)) {
-            (r#""message""#, [text], Some(name)) => {
-                let message = self.to_all("message", format!("{name},{text}"));
-                [message].into_iter().chain(event.ack.map(ack)).collect()
-            }
-            _ => Vec::new(),
-        }
+        [message].into_iter().chain(event.ack.map(ack)).collect()
     }
 
     fn disconnected(&mut self, socket: SocketId, _: Departure, _now: i64) -> Effects<'static, Infallible> {

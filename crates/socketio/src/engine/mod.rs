@@ -16,8 +16,8 @@ pub use protocol::{Departure, Mark, Outbox, Output, Protocol, SessionKey, Violat
 pub use request::{Method, Query, RequestError, Route, TransportName};
 pub use server::{Action, Attachment, LinkId, Opening, Reception, RequestId, Response, Server, Settings};
 
-/// Durations of the protocol, in milliseconds (Engine.IO v4, "Handshake" and "Heartbeat"). The defaults are
-/// those of the official server.
+/// Durations of the protocol, in milliseconds (Engine.IO v4, "Handshake" and "Heartbeat"). The default intervals
+/// and timeouts of ping and upgrade are those of the official server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
     /// From one ping of the server to the next.

@@ -16,8 +16,8 @@ impl<P: Protocol> Server<P> {
     /// A request to the Engine.IO path, its body not read yet: a handshake, a poll, a POST or the upgrade to
     /// WebSocket.
     ///
-    /// `id` is the embedder's name for it, `octets` says whether its `Content-Type` is
-    /// `application/octet-stream`, which ends the session as in the reference. Without an `opening` no new
+    /// `id` is the embedder's name for it. `octets` says whether its `Content-Type` is
+    /// `application/octet-stream`: a POST of that ends the session, as in the reference. Without an `opening` no new
     /// session is opened (400, `Bad request`).
     pub fn request(
         &mut self,
