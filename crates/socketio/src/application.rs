@@ -7,7 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::engine::{Departure, Frame, Mark};
 
-/// Names a client in one namespace, from its CONNECT on. Never used for another one.
+/// A client in one namespace, from its CONNECT on. Never used for another one.
 pub type SocketId = u32;
 
 /// A Socket.IO server's own part: it decides who may come in and what follows from what they say.
@@ -73,7 +73,7 @@ pub trait Application: Sized {
     }
 
     /// The socket is gone. It may have been accepted or still be waiting for an answer to its CONNECT. This
-    /// is called once for each socket and never after [`Effect::Refuse`].
+    /// is called at most once for each socket, and not after [`Effect::Refuse`] or [`Effect::Disconnect`].
     fn disconnected(
         &mut self,
         socket: SocketId,
