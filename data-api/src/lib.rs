@@ -1,10 +1,6 @@
-//! MongoDB's Data API (v1) in front of any MongoDB: axum on one side, the official driver on the other.
+#![doc = include_str!("../README.md")]
 //!
-//! It is what an operator runs beside Atlas or an own MongoDB so that Zetra's Worker, which can only
-//! speak HTTP, can keep its data there. It knows nothing of Zetra but the indexes that it makes when
-//! asked. The contract is the hosted service's, which ended on 2025-09-30.
-//!
-//! Invariants
+//! # Invariants
 //! 1. Nothing is read of a request, beyond its head, before its key is known.
 //! 2. No key, connection string, filter or document is ever logged.
 //! 3. An answer tells what the database did: a write that was refused is never a 2xx.
@@ -12,6 +8,8 @@
 //!    here and in the database.
 //! 5. What a request's body, what becomes of it, and its answer take is held of one sum before it is taken.
 //! 6. Each request has one line in the log and one place in the metrics, whatever becomes of it.
+
+#![warn(missing_docs)]
 
 mod action;
 mod answer;

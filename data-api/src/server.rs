@@ -33,18 +33,35 @@ use crate::{
 /// Why the server cannot run, and what to do about it.
 #[derive(Debug, Error)]
 pub enum StartError {
+    /// Neither `keys_file` nor the variable names a key.
     #[error("there is no API key: give --keys-file, or set DATA_API_KEYS to `NAME KEY` (see --help)")]
     NoKeys,
+    /// A line of the API keys cannot be used; the message says which and why, without the key.
     #[error("{0}")]
     Keys(#[from] KeysError),
+    /// A file cannot be read, or is no PEM file.
     #[error("{file}: {error}")]
-    File { file: String, error: io::Error },
+    File {
+        /// Its path; of a certificate and its key both.
+        file: String,
+        /// Why.
+        error: io::Error,
+    },
+    /// The connection string cannot be used. The message never quotes it.
     #[error("MONGODB_URI: {0}")]
     Uri(String),
+    /// An index cannot be made; the message says which and why, without a document.
     #[error(transparent)]
     Indexes(#[from] IndexError),
+    /// The address is taken, or is none of this machine's.
     #[error("cannot listen on {address}: {error}")]
-    Listen { address: SocketAddr, error: io::Error },
+    Listen {
+        /// `Options::listen`.
+        address: SocketAddr,
+        /// Why.
+        error: io::Error,
+    },
+    /// Serving failed after a good start.
     #[error("the server ended: {0}")]
     Ended(#[from] io::Error),
 }
@@ -58,7 +75,7 @@ const FIRST_REQUEST: Duration = Duration::from_secs(15);
 /// A client that has asked once, and keeps its connection for the next time.
 const NEXT_REQUEST: Duration = Duration::from_secs(75);
 
-/// A server that listens and waits to be run.
+/// A server that listens and waits to be run. Connections that come meanwhile wait too.
 pub struct Server {
     app: Arc<App>,
     listener: TcpListener,
@@ -68,7 +85,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// Reads keys and certificates, makes indexes, listens.
+    /// Reads keys and certificates, makes indexes, listens. `keys_variable` is the value of `DATA_API_KEYS`, which
+    /// counts where `Options::keys_file` is not given. Only for the indexes it waits for the database: a minute and
+    /// more, until it gives up.
+    ///
+    /// # Errors
+    /// Each [`StartError`] but `Ended`.
     pub async fn start(options: Options, keys_variable: Option<String>) -> Result<Self, StartError> {
         let keys = keys(&options, keys_variable)?;
         let client = client(&options).await?;
@@ -108,11 +130,19 @@ impl Server {
         Ok(Self { app: Arc::new(app), listener, tls, max_concurrent: options.max_concurrent, grace })
     }
 
+    /// Where it listens: with port 0 in `Options::listen` the one that it was given.
+    ///
+    /// # Errors
+    /// The system's.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
-    /// Serves until `stop`, then finishes.
+    /// Serves until `stop`, then refuses new connections, finishes what is under way within
+    /// `Options::shutdown_grace` seconds and closes the connections to the database.
+    ///
+    /// # Errors
+    /// [`StartError::Ended`].
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), StartError> {
         let Self { app, listener, tls, max_concurrent, grace } = self;
         let handle = Handle::new();

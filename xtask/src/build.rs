@@ -30,6 +30,12 @@ const CONFORMANCE: Worker = Worker {
     folder: "tests/conformance",
     sources: &["tests/conformance/src", "tests/conformance/Cargo.toml"],
 };
+const CHAT: Worker = Worker {
+    name: "the chat example",
+    package: "zetra-example-chat",
+    folder: "examples/chat",
+    sources: &["examples/chat/src", "examples/chat/Cargo.toml", "examples/chat/index.html"],
+};
 /// What workerd is known to take; as worker-build itself has it.
 const FEATURES: [&str; 7] = [
     "--enable-mutable-globals",
@@ -71,6 +77,10 @@ fn site() -> Result<()> {
 
 pub fn conformance() -> Result<()> {
     build(&CONFORMANCE)
+}
+
+pub fn chat() -> Result<()> {
+    build(&CHAT)
 }
 
 fn build(worker: &Worker) -> Result<()> {

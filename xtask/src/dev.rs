@@ -4,6 +4,7 @@ use std::{
     io::{Read, Write},
     net::{Ipv4Addr, TcpListener, TcpStream},
     os::unix::process::CommandExt,
+    path::PathBuf,
     process::Child,
     time::Duration,
 };
@@ -27,23 +28,44 @@ const STOP: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(100);
 
 pub fn run() -> Result<()> {
+    let state = workspace::state_dir();
+    let served =
+        Served { command: "dev", build: build::run, config: "wrangler.toml", state, probe: "/health" };
+    serve(&served, announce)
+}
+
+/// A Worker that is served until Ctrl-C.
+pub struct Served {
+    /// What follows `cargo xtask`.
+    pub command: &'static str,
+    pub build: fn() -> Result<()>,
+    /// Its `wrangler.toml`.
+    pub config: &'static str,
+    /// Where the runtime keeps what the Worker stores.
+    pub state: PathBuf,
+    /// The path whose answer says that it is there.
+    pub probe: &'static str,
+}
+
+/// Builds it and serves it on loopback; `announce` is given the port and the body of the probe's answer.
+pub fn serve(served: &Served, announce: impl FnOnce(u16, &str)) -> Result<()> {
     let port = workspace::port()?;
     catch_stop_signals()?;
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| {
-        format!("port {port} cannot be used ({error}). End what runs there, or choose another: PORT=4001 cargo xtask dev")
+        format!("port {port} cannot be used ({error}). End what runs there, or choose another: PORT=4001 cargo xtask {}", served.command)
     })?;
-    build::run()?;
-    let mut server = start(port)?;
-    let outcome = serve(&mut server, port);
+    (served.build)()?;
+    let mut server = start(served, port)?;
+    let outcome = watch(&mut server, port, served.probe, announce);
     stop(&mut server);
     outcome
 }
 
-fn start(port: u16) -> Result<Child> {
+fn start(served: &Served, port: u16) -> Result<Child> {
     let mut wrangler = command(workspace::node_bin("node"), &[]);
     wrangler.arg(workspace::path("node_modules/wrangler/bin/wrangler.js"));
-    wrangler.args(["dev", "--ip", "127.0.0.1", "--port", &port.to_string()]);
-    wrangler.args(["--show-interactive-dev-session", "false", "--persist-to"]).arg(workspace::state_dir());
+    wrangler.args(["dev", "--config", served.config, "--ip", "127.0.0.1", "--port", &port.to_string()]);
+    wrangler.args(["--show-interactive-dev-session", "false", "--persist-to"]).arg(&served.state);
     wrangler.env("WRANGLER_SEND_METRICS", "false").env("WRANGLER_HIDE_BANNER", "true");
     // Where a request came from in the world is nothing a laptop has to ask the network for.
     wrangler.env("CLOUDFLARE_CF_FETCH_ENABLED", "false");
@@ -52,14 +74,14 @@ fn start(port: u16) -> Result<Child> {
     wrangler.spawn().map_err(|error| format!("cannot start wrangler: {error}"))
 }
 
-fn serve(server: &mut Child, port: u16) -> Result<()> {
+fn watch(server: &mut Child, port: u16, probe: &str, announce: impl FnOnce(u16, &str)) -> Result<()> {
     // What wrangler prints is its progress.
     let step = Step::begin("starting the runtime");
     let begun = progress::now();
     while goes_on(server)? {
-        if let Some(health) = health(port) {
+        if let Some(answer) = answer(port, probe) {
             step.done("");
-            announce(port, &health);
+            announce(port, &answer);
             break;
         }
         if begun.elapsed() > START {
@@ -106,11 +128,11 @@ fn mongo_uri() -> Option<String> {
     })
 }
 
-/// The body of `/health` once it answers at all.
-fn health(port: u16) -> Option<String> {
+/// The body of the answer at `path`, once there is any.
+fn answer(port: u16, path: &str) -> Option<String> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
-    stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     answer.split_once("\r\n\r\n").map(|(_, body)| body.trim().to_owned()).filter(|body| !body.is_empty())

@@ -8,6 +8,7 @@ mod data_api;
 mod deploy;
 mod dev;
 mod error;
+mod example;
 mod mongodb;
 mod process;
 mod progress;
@@ -28,6 +29,7 @@ cargo xtask <command>
            time, and the way to MongoDB (all, or one of: codec relay login mongodb)
   webhook  print what webhooks post, signature checked, to try them out on http://127.0.0.1:4010
   conformance  serve the fixture of the official Socket.IO suites on http://localhost:3000
+  example chat  build and serve the chat of examples/chat on http://localhost:4000 (PORT), until Ctrl-C
   mongodb  serve a MongoDB-compatible database for trying, with the Data API in front
   screenshots  take pictures of the client's pages into docs/screenshots
   deploy   deploy to Cloudflare: database, migrations, secret, Worker
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         ["build"] => build::run(),
         ["bench", rest @ ..] => bench::run(rest),
         ["conformance"] => conformance::run(),
+        ["example", rest @ ..] => example::run(rest),
         ["webhook"] => webhook::run(),
         ["mongodb"] => data_api::run(),
         ["screenshots"] => browser::screenshots(),

@@ -30,6 +30,10 @@ pub fn run() -> Result<()> {
     heading("clippy");
     let clippy = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
     run_shown(cargo(&clippy), "Mend what clippy names.")?;
+    heading("documentation");
+    let mut documentation = cargo(&["doc", "--workspace", "--no-deps", "--quiet"]);
+    documentation.env("RUSTDOCFLAGS", "-D warnings");
+    run_shown(documentation, "Correct the documentation that rustdoc names.")?;
     heading("native tests");
     let database = TestDatabase::open()?;
     let mut native = cargo(&["test", "--workspace", "--quiet"]);
@@ -38,6 +42,7 @@ pub fn run() -> Result<()> {
     heading("the Workers");
     build::run()?;
     build::conformance()?;
+    build::chat()?;
     heading("tests on workerd with the real client");
     let mut totals = Totals::default();
     let mut variables = database.variables().to_vec();

@@ -9,9 +9,10 @@ use wasm_bindgen_futures::JsFuture;
 
 #[wasm_bindgen]
 extern "C" {
-    /// `DurableObjectState`
+    /// `DurableObjectState`, the constructor's first argument.
     pub type ObjectState;
 
+    /// The object's own storage; its class must be one of `new_sqlite_classes`.
     #[wasm_bindgen(method, getter)]
     pub fn storage(this: &ObjectState) -> ObjectStorage;
 
@@ -19,6 +20,7 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = acceptWebSocket)]
     pub fn accept_web_socket(this: &ObjectState, socket: &Socket) -> Result<(), JsValue>;
 
+    /// The sockets that were accepted, those that are closing included; an array of [`Socket`].
     #[wasm_bindgen(method, js_name = getWebSockets)]
     pub fn web_sockets(this: &ObjectState) -> Array;
 
@@ -30,9 +32,10 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub fn abort(this: &ObjectState, reason: &str) -> Result<(), JsValue>;
 
-    /// `DurableObjectStorage`
+    /// `DurableObjectStorage`, of an object with SQLite.
     pub type ObjectStorage;
 
+    /// The synchronous keys and values.
     #[wasm_bindgen(method, getter)]
     pub fn kv(this: &ObjectStorage) -> KeyValues;
 
@@ -60,9 +63,11 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub fn get(this: &KeyValues, key: &str) -> Result<JsValue, JsValue>;
 
+    /// Key and value together have at most 2 MB.
     #[wasm_bindgen(method, catch)]
     pub fn put(this: &KeyValues, key: &str, value: &str) -> Result<(), JsValue>;
 
+    /// Whether there was something.
     #[wasm_bindgen(method, catch)]
     pub fn delete(this: &KeyValues, key: &str) -> Result<bool, JsValue>;
 
@@ -73,16 +78,19 @@ extern "C" {
     /// The server's end of a `WebSocket`.
     pub type Socket;
 
+    /// Closes it without a code.
     #[wasm_bindgen(method, catch)]
     pub fn close(this: &Socket) -> Result<(), JsValue>;
 
+    /// Closes it with a code (RFC 6455, 7.4).
     #[wasm_bindgen(method, catch, js_name = close)]
     pub fn close_with_code(this: &Socket, code: u16) -> Result<(), JsValue>;
 
+    /// Keeps a text with the socket while the object sleeps; throws past 16,384 bytes.
     #[wasm_bindgen(method, catch, js_name = serializeAttachment)]
     pub fn serialize_attachment(this: &Socket, value: &str) -> Result<(), JsValue>;
 
-    /// A string, or `null`.
+    /// What was kept: a string, or `null`.
     #[wasm_bindgen(method, catch, js_name = deserializeAttachment)]
     pub fn deserialize_attachment(this: &Socket) -> Result<JsValue, JsValue>;
 
@@ -95,7 +103,11 @@ extern "C" {
 }
 
 impl ObjectStorage {
-    /// Deletes everything, the alarm too, so that the object costs nothing any more.
+    /// Deletes everything, the alarm too (with a compatibility date of 2026-02-24 or later), so that the object
+    /// costs nothing any more.
+    ///
+    /// # Errors
+    /// What the runtime throws.
     pub async fn delete_all(&self) -> Result<(), JsValue> {
         JsFuture::from(self.delete_all_promise()?).await.map(|_| ())
     }
@@ -104,15 +116,26 @@ impl ObjectStorage {
 /// What is sent does not wait until these are durable. They take effect in order, at once for whoever
 /// reads, and the object is kept until they are done: there is nothing to wait for.
 impl ObjectStorage {
-    /// `time` in milliseconds since the epoch.
+    /// Sets the one alarm. `time` in milliseconds since the Unix epoch.
+    ///
+    /// # Errors
+    /// What the runtime throws.
     pub fn set_alarm(&self, time: f64) -> Result<(), JsValue> {
         self.set_alarm_with(time, &unconfirmed()).map(drop)
     }
 
+    /// Stores a value.
+    ///
+    /// # Errors
+    /// What the runtime throws.
     pub fn put_unconfirmed(&self, key: &str, value: &str) -> Result<(), JsValue> {
         self.put_with(key, value, &unconfirmed()).map(drop)
     }
 
+    /// Deletes a value.
+    ///
+    /// # Errors
+    /// What the runtime throws.
     pub fn delete_unconfirmed(&self, key: &str) -> Result<(), JsValue> {
         self.delete_with(key, &unconfirmed()).map(drop)
     }
@@ -132,6 +155,9 @@ fn unconfirmed() -> JsValue {
 
 impl KeyValues {
     /// An iterable of `[key, value]`, of the keys that begin so.
+    ///
+    /// # Errors
+    /// What the runtime throws.
     pub fn list(&self, prefix: &str) -> Result<JsValue, JsValue> {
         let options = Object::new();
         // A fresh object takes any property.

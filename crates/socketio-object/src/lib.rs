@@ -1,4 +1,6 @@
-//! A Socket.IO server as a Durable Object: the shell around [`zetra_socketio`].
+#![doc = include_str!("../README.md")]
+//!
+//! # How it is made
 //!
 //! [`Object`] accepts WebSockets and requests, gives what they bring to an [`engine::Server`] and
 //! performs what follows; what the server is for is the [`Embedding`]'s. It is written against
@@ -10,40 +12,52 @@
 //!
 //! [`engine::Server`]: zetra_socketio::engine::Server
 
+#![warn(missing_docs)]
+
 pub mod bindings;
 mod body;
 mod budget;
+mod forward;
 mod object;
 mod port;
+mod standalone;
 mod storage;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
+/// The version whose `Request` and `Response` an [`Object`] takes and gives.
+pub use web_sys;
 
+pub use forward::forward;
 pub use object::{Answering, Embedding, HANDSHAKE_HEADER, Object, SESSION_HEADER, Task};
+pub use standalone::Standalone;
 pub use storage::Storage;
 
-/// The runtime's handlers of an object `struct $object(Rc<Object<…>>)`, all but its `fetch`: what is
-/// exported to JavaScript cannot be generic.
+/// The runtime's handlers of an object `struct $object(Rc<Object<…>>)`, all but its constructor and its
+/// `fetch`: what is exported to JavaScript cannot be generic. `wasm_bindgen::prelude::*` has to be in scope.
 #[macro_export]
 macro_rules! handlers {
     ($object:ident) => {
         #[wasm_bindgen]
         impl $object {
+            /// See [`Object::web_socket_message`]($crate::Object::web_socket_message).
             #[wasm_bindgen(js_name = webSocketMessage)]
             pub fn web_socket_message(&self, socket: $crate::bindings::Socket, message: JsValue) {
                 self.0.web_socket_message(&socket, &message);
             }
 
+            /// See [`Object::web_socket_close`]($crate::Object::web_socket_close).
             #[wasm_bindgen(js_name = webSocketClose)]
             pub fn web_socket_close(&self, socket: $crate::bindings::Socket, code: u16) {
                 self.0.web_socket_close(&socket, code);
             }
 
+            /// See [`Object::web_socket_error`]($crate::Object::web_socket_error).
             #[wasm_bindgen(js_name = webSocketError)]
             pub fn web_socket_error(&self, socket: $crate::bindings::Socket) {
                 self.0.web_socket_error(&socket);
             }
 
+            /// See [`Object::alarm`]($crate::Object::alarm).
             pub fn alarm(&self) {
                 self.0.alarm();
             }
@@ -51,11 +65,47 @@ macro_rules! handlers {
     };
 }
 
-/// An id of twenty characters that nobody can guess.
+/// A Durable Object class of that name for an application that asks nothing of its object (see
+/// [`Standalone`]): `standalone!(ChatRoom, Chat, Chat::restore)` exports a class `ChatRoom` to JavaScript, for
+/// `class_name` in `wrangler.toml`. The last argument is [`Standalone::restore`]. `wasm_bindgen::prelude::*` has
+/// to be in scope, and `wasm-bindgen` a dependency.
+#[macro_export]
+macro_rules! standalone {
+    ($object:ident, $application:ty, $restore:expr) => {
+        /// The Durable Object class.
+        #[wasm_bindgen]
+        pub struct $object(::std::rc::Rc<$crate::Object<$crate::Standalone<$application>>>);
+
+        $crate::handlers!($object);
+
+        #[wasm_bindgen]
+        impl $object {
+            /// The runtime makes the object when it is needed.
+            #[wasm_bindgen(constructor)]
+            pub fn new(state: $crate::bindings::ObjectState) -> Self {
+                Self($crate::Object::new(state, $crate::Standalone::new($restore)))
+            }
+
+            /// See [`Object::serve`]($crate::Object::serve).
+            pub async fn fetch(
+                &self,
+                request: $crate::web_sys::Request,
+            ) -> ::std::result::Result<$crate::web_sys::Response, JsValue> {
+                ::std::rc::Rc::clone(&self.0).serve(request).await
+            }
+        }
+    };
+}
+
+/// An id of twenty characters that nobody can guess: 120 random bits in base64url.
 pub fn new_id() -> String {
     Base64UrlUnpadded::encode_string(&random::<15>())
 }
 
+/// Random bytes, for secrets too.
+///
+/// # Panics
+/// Where the runtime has no randomness, which does not happen on Workers.
 pub fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     // Without randomness nothing here is safe; the runtime always has it.

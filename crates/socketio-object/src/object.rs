@@ -26,29 +26,35 @@ use crate::{
 mod http;
 mod websocket;
 
-/// The id that a new session gets.
+/// The header of the id that a new session gets. The Worker sets it on every request that may open one, and
+/// never lets a client's own through; [`forward`](crate::forward) does both.
 pub const SESSION_HEADER: &str = "x-session-id";
-/// What the protocol is told of the request that opens a session.
+/// The header of what the protocol is told of the request that opens a session, its `handshake`. The Worker
+/// sets it, and never lets a client's own through.
 pub const HANDSHAKE_HEADER: &str = "x-handshake";
 
 /// Something that takes a while. It may use the object, but never holds on to its state.
 pub type Task = Pin<Box<dyn Future<Output = ()>>>;
 
-/// What an object is for.
+/// What an object is for: its protocol, and how to perform the protocol's commands. For an application without
+/// commands there is [`Standalone`](crate::Standalone).
 pub trait Embedding: Sized + 'static {
+    /// What is spoken inside of the Engine.IO sessions; [`SocketIo`](zetra_socketio::SocketIo) for Socket.IO.
     type Protocol: Protocol;
 
+    /// Durations and limits of the sessions. Asked again after every turn, so it should be cheap.
     fn settings(&self) -> Settings;
 
     /// The protocol as it is after a start or a sleep; `kept` is what was kept of its sessions that
-    /// are still open.
+    /// are still open. It may use the object's [`storage`](Object::storage) and
+    /// [`embedding`](Object::embedding), and nothing else of it.
     fn protocol(
         &self,
         object: &Object<Self>,
         kept: Vec<(SessionKey, <Self::Protocol as Protocol>::Kept)>,
     ) -> Self::Protocol;
 
-    /// Bytes that it holds for clients.
+    /// Bytes that it holds for clients, besides those that the protocol knows of.
     fn held(&self) -> usize {
         0
     }
@@ -61,6 +67,12 @@ pub trait Embedding: Sized + 'static {
     ) -> Option<Task>;
 }
 
+/// A Durable Object that serves Engine.IO: what the runtime brings goes to an
+/// [`engine::Server`](zetra_socketio::engine::Server), and what follows is performed.
+///
+/// It is held by the class that is exported to JavaScript, see [`handlers`](crate::handlers). Its methods that
+/// take an [`Rc`] of it may be called from a [`Task`], but not from within [`Embedding::perform`] or
+/// [`Embedding::protocol`], where its state is in use.
 pub struct Object<E: Embedding> {
     state: ObjectState,
     embedding: E,
@@ -97,37 +109,43 @@ struct Pending {
 type Actions<'a, E> = Vec<Action<'a, <<E as Embedding>::Protocol as Protocol>::Command>>;
 
 impl<E: Embedding> Object<E> {
+    /// For the class's constructor, with the state that the runtime gives it. Nothing is read before the first
+    /// event.
     pub fn new(state: ObjectState, embedding: E) -> Rc<Self> {
         let storage = Storage::new(state.storage());
         let (live, under_way, budget) = (RefCell::new(None), Cell::new(0), Budget::default());
         Rc::new(Self { state, embedding, live, storage, under_way, budget })
     }
 
+    /// What the object is for.
     pub fn embedding(&self) -> &E {
         &self.embedding
     }
 
+    /// The object's storage.
     pub fn storage(&self) -> &Storage {
         &self.storage
     }
 
-    /// Asks the protocol something.
+    /// Asks the protocol something, after waking it up if need be.
     pub fn query<T>(self: &Rc<Self>, query: impl FnOnce(&E::Protocol) -> T) -> T {
         self.with_live(|live| query(live.server.protocol()))
     }
 
-    /// Deletes everything that is stored, the alarm too.
+    /// Deletes everything that is stored, the alarm too. It goes on after the event that asked for it.
     pub fn delete_all(self: &Rc<Self>) {
         self.run(Box::pin(self.storage.delete_all()));
     }
 
-    /// While this is held somebody waits for the object's answer.
+    /// While this is held somebody waits for the object's answer, and its memory is not given up. For requests
+    /// that are not Engine.IO's, of other objects for instance.
     pub fn answering(self: &Rc<Self>) -> Answering<E> {
         self.under_way.update(|under_way| under_way + 1);
         Answering(Rc::clone(self))
     }
 
-    /// Lets the protocol act on something that came from elsewhere.
+    /// Lets the protocol act on something that came from elsewhere, the outcome of a [`Task`] for instance, and
+    /// performs what follows.
     pub fn act(
         self: &Rc<Self>,
         act: impl FnOnce(&mut E::Protocol, &mut Outbox<'static, <E::Protocol as Protocol>::Command>),
@@ -138,6 +156,7 @@ impl<E: Embedding> Object<E> {
         });
     }
 
+    /// The alarm that the object has set is due.
     pub fn alarm(self: &Rc<Self>) {
         self.with_live(|live| {
             self.storage.alarm_fired();
@@ -307,7 +326,7 @@ impl<P: Protocol> Live<P> {
     }
 }
 
-/// Somebody waits for the object's answer.
+/// Somebody waits for the object's answer. See [`Object::answering`].
 pub struct Answering<E: Embedding>(Rc<Object<E>>);
 
 impl<E: Embedding> Drop for Answering<E> {

@@ -11,6 +11,8 @@ use wasm_bindgen_futures::JsFuture;
 
 use crate::bindings::{KeyValues, ObjectStorage, then};
 
+/// The storage of one object, as strings by key. A failure is logged; it does not stop the object. The alarm is
+/// the object's own.
 pub struct Storage {
     storage: ObjectStorage,
     values: KeyValues,
@@ -26,6 +28,7 @@ impl Storage {
         Self { storage, values, alarm: Cell::new(None), used: Cell::new(false) }
     }
 
+    /// What is stored under the key.
     pub fn get(&self, key: &str) -> Option<String> {
         let value = self.values.get(key).unwrap_or_else(|error| {
             log("read", &error);
@@ -52,19 +55,20 @@ impl Storage {
         read
     }
 
-    /// Nothing is sent before this is durable. False where it failed.
+    /// Stores a value; nothing is sent before this is durable. Key and value together have at most 2 MB. False
+    /// where it failed.
     pub fn put(&self, key: &str, value: &str) -> bool {
         self.used.set(true);
         done("written", self.values.put(key, value))
     }
 
-    /// What is sent does not wait for this.
+    /// Stores a value; what is sent does not wait for this. False where it failed.
     pub fn put_unconfirmed(&self, key: &str, value: &str) -> bool {
         self.used.set(true);
         done("written", self.storage.put_unconfirmed(key, value))
     }
 
-    /// What is sent does not wait for this.
+    /// Deletes a value; what is sent does not wait for this. False where it failed.
     pub fn delete(&self, key: &str) -> bool {
         done("deleted", self.storage.delete_unconfirmed(key))
     }

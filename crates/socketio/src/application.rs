@@ -10,35 +10,70 @@ use crate::{
     engine::{Departure, Frame, Mark},
 };
 
+/// A Socket.IO server's own part: it decides who may come in and what follows from what they say.
+///
+/// [`SocketIo`](crate::SocketIo) calls the methods one after the other and performs the returned
+/// [`Effects`] in order. `now` is the time in milliseconds since the Unix epoch. Two rules make an
+/// application that survives hibernation:
+///
+/// - it has no state but what [`kept`](Application::kept) returns for its sockets and what its embedder
+///   stores, since the server may be dropped after any call and rebuilt by
+///   [`SocketIo::restore`](crate::SocketIo::restore);
+/// - it never waits: what takes a while is a [`Effect::Command`] whose outcome comes back through
+///   [`SocketIo::act`](crate::SocketIo::act).
+///
+/// The methods with a default are for applications that do more than answer: only the main namespace is
+/// served, everybody may open a connection, no deadline is set and nothing is held or stored.
 pub trait Application: Sized {
-    /// What the application wants done by its embedder.
+    /// What the application wants done by its embedder; `std::convert::Infallible` where it wants nothing.
     type Command;
-    /// What it keeps of a socket while the server sleeps.
+    /// What it keeps of a socket while the server sleeps. In a Durable Object this lies in the WebSocket's
+    /// attachment, together with some hundred bytes of the server's own: keep it small.
     type Kept: Serialize + DeserializeOwned;
 
-    /// Whether there is such a namespace.
-    fn serves(&self, namespace: &str) -> bool;
+    /// Whether there is such a namespace; it begins with a slash. A CONNECT to another one is answered by
+    /// CONNECT_ERROR `Invalid namespace` (Socket.IO v5, "Connection to a namespace").
+    ///
+    /// By default only `/`, the main namespace.
+    fn serves(&self, namespace: &str) -> bool {
+        namespace == "/"
+    }
 
-    /// Whether one more client may come with that handshake. `unadmitted` are the handshakes of those
-    /// that no namespace has accepted yet.
-    fn may_open(&self, handshake: &str, unadmitted: &[&str]) -> bool;
+    /// Whether one more client may open a connection with that handshake, which is what the embedder said
+    /// of its request. `unadmitted` are the handshakes of those that no namespace has accepted yet, so an
+    /// application can bound how many strangers wait. `false` refuses the handshake with 503.
+    ///
+    /// By default everybody may.
+    fn may_open(&self, handshake: &str, unadmitted: &[&str]) -> bool {
+        let _ = (handshake, unadmitted);
+        true
+    }
 
     /// A client asks to join: answer with [`Effect::Accept`], [`Effect::Refuse`] or, if that takes a
     /// while, [`Effect::Wait`].
     fn connect(&mut self, connect: Connect<'_>, now: i64) -> Effects<'static, Self::Command>;
 
+    /// An event of a client that was accepted. If [`Event::ack`] is set, one [`Effect::Ack`] with that id
+    /// should answer it, now or later; the client waits for it.
     fn event<'a>(&mut self, socket: SocketId, event: Event<'a>, now: i64) -> Effects<'a, Self::Command>;
 
-    /// The client's answer to an [`Emission`] with an ack id; comes once for each at most.
+    /// The client's answer to an [`Emission`] with an ack id; it comes once for each at most. `arguments`
+    /// are JSON values, checked and not decoded.
+    ///
+    /// Does nothing by default, as an application that asks for no acks gets none.
     fn acknowledged(
         &mut self,
         socket: SocketId,
         id: u64,
         arguments: &[&str],
         now: i64,
-    ) -> Effects<'static, Self::Command>;
+    ) -> Effects<'static, Self::Command> {
+        let _ = (socket, id, arguments, now);
+        Vec::new()
+    }
 
-    /// The socket is gone; it may have been refused, accepted or waiting.
+    /// The socket is gone. It may have been accepted or still be waiting for an answer to its CONNECT. This
+    /// is called at most once for each socket, and not after [`Effect::Refuse`] or [`Effect::Disconnect`].
     fn disconnected(
         &mut self,
         socket: SocketId,
@@ -46,122 +81,197 @@ pub trait Application: Sized {
         now: i64,
     ) -> Effects<'static, Self::Command>;
 
-    /// All that was said to the socket so far.
-    fn mark(&self, socket: SocketId) -> Mark;
+    /// All that was said to the socket so far, as a number that grows. Comes back in
+    /// [`arrived`](Application::arrived).
+    ///
+    /// By default 0, for an application that does not care what has arrived.
+    fn mark(&self, socket: SocketId) -> Mark {
+        let _ = socket;
+        0
+    }
 
-    /// What was said to the socket up to the mark has arrived.
-    fn arrived(&mut self, socket: SocketId, mark: Mark, now: i64) -> Effects<'static, Self::Command>;
+    /// What was said to the socket up to the mark has arrived: a pong or a poll that came after it proves
+    /// it, since the transports keep the order.
+    ///
+    /// Does nothing by default.
+    fn arrived(&mut self, socket: SocketId, mark: Mark, now: i64) -> Effects<'static, Self::Command> {
+        let _ = (socket, mark, now);
+        Vec::new()
+    }
 
-    /// Does what is due.
-    fn tick(&mut self, now: i64) -> Effects<'static, Self::Command>;
+    /// Does what is due at `now`. May be called when nothing is.
+    ///
+    /// Does nothing by default.
+    fn tick(&mut self, now: i64) -> Effects<'static, Self::Command> {
+        let _ = now;
+        Vec::new()
+    }
 
-    /// When [`Application::tick`] wants to be called next.
-    fn next_deadline(&self) -> Option<i64>;
+    /// When [`Application::tick`] wants to be called next, in milliseconds since the Unix epoch.
+    ///
+    /// Never by default.
+    fn next_deadline(&self) -> Option<i64> {
+        None
+    }
 
+    /// What has to survive a sleep of the server for this socket. After a change emit [`Effect::Keep`]; with
+    /// [`Effect::Accept`] that happens by itself. `None` for a socket that is not accepted.
     fn kept(&self, socket: SocketId) -> Option<Self::Kept>;
 
     /// What the log calls a connection with that handshake. Nothing secret.
-    fn label(&self, handshake: &str) -> String;
+    ///
+    /// By default empty.
+    fn label(&self, handshake: &str) -> String {
+        let _ = handshake;
+        String::new()
+    }
 
-    /// Bytes that it holds for its clients.
-    fn held(&self) -> usize;
+    /// Bytes that it holds for its clients, which count towards
+    /// [`Limits::max_held`](crate::engine::Limits::max_held).
+    ///
+    /// By default 0.
+    fn held(&self) -> usize {
+        0
+    }
 
-    /// Whether something must outlive the sockets.
-    fn needs_storage(&self) -> bool;
+    /// Whether something that is stored must outlive the sockets. While it is false and nobody is connected,
+    /// the embedder may delete everything that it stores.
+    ///
+    /// By default false.
+    fn needs_storage(&self) -> bool {
+        false
+    }
 }
 
+/// A CONNECT packet (Socket.IO v5, "Connection to a namespace").
 #[derive(Clone, Copy, Debug)]
 pub struct Connect<'a> {
+    /// The name that the client has from now on, whether it is accepted or not.
     pub socket: SocketId,
+    /// One that [`Application::serves`]; `/` is the main namespace.
     pub namespace: &'a str,
-    /// The payload of the CONNECT packet: a JSON object.
+    /// The packet's payload, a JSON object: what the client was given as `auth`.
     pub auth: Option<&'a str>,
-    /// What the embedder said of the request that opened the session.
+    /// What the embedder said of the request that opened the connection.
     pub handshake: &'a str,
 }
 
 /// An event as it came: JSON, checked and not decoded.
 #[derive(Debug)]
 pub struct Event<'a> {
-    /// A string literal or a number.
+    /// A JSON string literal, quotes included, or a number.
     pub name: &'a str,
-    /// Binary arguments are still placeholders.
+    /// JSON values. A binary argument is a placeholder, `{"_placeholder":true,"num":0}`, that points to one of
+    /// `attachments`.
     pub arguments: Vec<&'a str>,
+    /// The id under which the client waits for an [`Effect::Ack`].
     pub ack: Option<u64>,
+    /// The binary arguments, in the order of their placeholders' numbers.
     pub attachments: Vec<Vec<u8>>,
 }
 
+/// What follows from a call, in the order in which it is to be performed.
 pub type Effects<'a, C> = Vec<Effect<'a, C>>;
 
-/// To be performed in order.
+/// One thing that an [`Application`] wants to happen. An effect for a socket that is gone does nothing.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Effect<'a, C> {
-    /// The client is in. `sid` is its public id, `pid` the secret by which it recovers.
+    /// The client is in: CONNECT goes back to it.
     Accept {
+        /// [`Connect::socket`].
         socket: SocketId,
+        /// Its public id, `socket.id` at the client: unique, of characters that JSON does not escape.
         sid: String,
+        /// The secret by which it recovers its state, where the application has connection state recovery;
+        /// of characters that JSON does not escape.
         pid: Option<String>,
     },
-    /// `error` is an object with a `message`. The client waits no longer, and may ask again.
+    /// The client is not let in: CONNECT_ERROR goes back to it, `connect_error` at the client. It may ask
+    /// again on the same connection.
     Refuse {
+        /// [`Connect::socket`].
         socket: SocketId,
+        /// A JSON object with a `message` and, if there is more to say, `data`.
         error: String,
     },
-    /// To sockets of one namespace.
+    /// An event for clients.
     Emit {
+        /// Sockets of one namespace.
         to: Vec<SocketId>,
+        /// The event.
         emission: Emission<'a>,
     },
-    /// Answers an event; `arguments` are JSON, joined by commas.
+    /// The answer to an event.
     Ack {
+        /// The socket that the event came from.
         socket: SocketId,
+        /// [`Event::ack`].
         id: u64,
+        /// JSON values joined by commas; placeholders for binary ones.
         arguments: String,
+        /// The binary arguments, in the order of their placeholders' numbers.
         attachments: Vec<Rc<[u8]>>,
     },
-    /// Frames that were made before, as [`Emission::frame`] makes them.
+    /// Frames that were made before, for a client that recovers its state.
     Replay {
+        /// A socket that was just accepted.
         socket: SocketId,
+        /// In order, as [`Emission::frame`] makes them; without attachments.
         frames: Vec<String>,
     },
-    /// Until [`Effect::Resume`] what the client says is kept for later, in order and bounded.
+    /// Until [`Effect::Resume`] what the client says is kept for later, in order. More than 256 messages or
+    /// 1,000,000 bytes of it end the session.
     Wait(SocketId),
+    /// What was kept since [`Effect::Wait`] is handled now.
     Resume(SocketId),
-    /// The client is told that it is disconnected; with `close` its session ends too.
+    /// The client is told that it is disconnected (DISCONNECT).
     Disconnect {
+        /// The socket; it is gone, and [`Application::disconnected`] is not called for it.
         socket: SocketId,
+        /// Whether its whole session ends too, with all its namespaces.
         close: bool,
     },
-    /// [`Application::kept`] changed.
+    /// What [`Application::kept`] returns for this socket changed.
     Keep(SocketId),
     /// [`Application::next_deadline`] came nearer while an event was handled.
     Reschedule,
     /// The session ends without a word, as if the connection had been lost.
     Abandon(SocketId),
+    /// Something for the embedder.
     Command(C),
 }
 
 /// An event for clients.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Emission<'a> {
+    /// The event's name as it stands between the quotes of a JSON string: escaped where JSON wants that.
     pub name: Cow<'a, str>,
-    /// JSON values joined by commas, the middle part relayed as it came.
+    /// JSON values joined by commas; the middle part is relayed as it came. [`Frame::whole`] makes one of a
+    /// string.
     pub arguments: Frame<'a>,
+    /// Binary arguments, in the order of the numbers of their placeholders in `arguments`.
     pub attachments: Vec<Rc<[u8]>>,
-    /// Asks for an ack; the id must be new for each of the sockets.
+    /// Asks for an ack, which comes as [`Application::acknowledged`]. The id must be new for each of the
+    /// sockets.
     pub ack: Option<u64>,
     /// Dropped where the transport is not ready to take it at once.
     pub volatile: bool,
 }
 
 impl<'a> Emission<'a> {
+    /// An event of that name with `arguments`, JSON values joined by commas. It asks for no ack.
+    pub fn new(name: impl Into<Cow<'a, str>>, arguments: String) -> Self {
+        Self { name: name.into(), arguments: Frame::whole(arguments), ..Self::default() }
+    }
+
+    /// The same, with the borrowed parts copied.
     pub fn into_owned(self) -> Emission<'static> {
         let Self { name, arguments, attachments, ack, volatile } = self;
         let (name, arguments) = (Cow::Owned(name.into_owned()), Frame::whole(arguments.text()));
         Emission { name, arguments, attachments, ack, volatile }
     }
 
-    /// The Engine.IO message: `42["name",arguments]` in the main namespace.
+    /// The Engine.IO message: `42["name",arguments]` in the main namespace (Socket.IO v5, "Packet encoding").
     pub fn frame(&self, namespace: &str) -> Frame<'a> {
         let Frame { head, relayed, tail } = &self.arguments;
         let attachments = self.attachments.len();
@@ -185,6 +295,7 @@ impl<'a, C> Effect<'a, C> {
         self.convert(command, |emission| emission)
     }
 
+    /// The same, with the borrowed parts copied.
     pub fn into_owned(self) -> Effect<'static, C> {
         self.convert(|command| command, Emission::into_owned)
     }

@@ -17,6 +17,8 @@ pub struct Attachments {
 }
 
 impl Attachments {
+    /// Begins with `packet`, which was decoded from `text` and announces `packet.attachments` binary frames.
+    ///
     /// # Errors
     /// [`PacketError::Attachments`] beyond `max`, [`PacketError::Placeholder`] where the payload
     /// points to an attachment that was not announced.

@@ -18,13 +18,15 @@ use crate::{
     packet::{Packet, PacketError, PacketType, Payload},
 };
 
-/// What a client may cost. Durations are in milliseconds.
+/// What one client may cost Socket.IO. Durations are in milliseconds. A client that exceeds a limit has
+/// broken the protocol and its session ends, except where a field says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// From the open packet to the first namespace joined.
     pub connect_timeout: i64,
     /// From the announcement of a binary packet to its last attachment.
     pub attachments_timeout: i64,
+    /// Attachments of one packet.
     pub max_attachments: usize,
     /// Bytes of the attachments of one packet.
     pub max_attachment_bytes: usize,

@@ -21,7 +21,9 @@ pub(crate) fn disconnect(namespace: &str) -> String {
     format!("41{prefix}{end}")
 }
 
-/// ACK; `arguments` are JSON values joined by commas.
+/// ACK to a client as an Engine.IO message, `43[arguments]` in the main namespace (Socket.IO v5,
+/// "Acknowledgement"). `arguments` are JSON values joined by commas, `attachments` is how many binary frames
+/// follow.
 pub fn ack(namespace: &str, id: u64, arguments: &str, attachments: usize) -> String {
     let (prefix, end) = prefix(namespace);
     match attachments {

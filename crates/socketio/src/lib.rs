@@ -1,10 +1,6 @@
-//! Engine.IO v4 and Socket.IO v5, without I/O.
+#![doc = include_str!("../README.md")]
 //!
-//! Requests and frames go in, what is to be done comes out; time and ids are arguments. The crate
-//! knows no socket, no room and no user: an [`Application`] says what clients are told, an embedder
-//! owns the connections. Payloads are never turned into a document tree: an argument is a slice of
-//! the JSON text in which it came, checked to be JSON and otherwise as it was sent (white space,
-//! number spelling, key order, repeated keys, lone surrogates).
+//! # Layers
 //!
 //! ```text
 //! embedder → engine::Server   sessions, transports, heartbeat
@@ -12,9 +8,11 @@
 //!                → Application    what it is all for
 //! ```
 //!
-//! Sources: github.com/socketio/socket.io, `docs/engine.io-protocol/v4.md` and
-//! `docs/socket.io-protocol/v5.md`. Where the official packages are laxer than their specification
+//! Sources: github.com/socketio/socket.io, `docs/engine.io-protocol/v4-current.md` and
+//! `docs/socket.io-protocol/v5-current.md`. Where the official packages are laxer than their specification
 //! we take the strict reading; each such place says so.
+
+#![warn(missing_docs)]
 
 mod application;
 mod binary;

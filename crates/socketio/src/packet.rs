@@ -14,14 +14,22 @@ pub const RESERVED_EVENTS: [&str; 6] =
 /// The largest ack id: beyond it JavaScript's numbers are no longer exact.
 const ACK_ID_MAX: u64 = (1 << 53) - 1;
 
+/// What a packet is for (Socket.IO v5, "Packet types").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PacketType {
+    /// 0: asks to join a namespace, and says that one is in.
     Connect,
+    /// 1: leaves a namespace.
     Disconnect,
+    /// 2: an event without binary arguments.
     Event,
+    /// 3: answers an event.
     Ack,
+    /// 4: refuses a CONNECT. Only a server sends it.
     ConnectError,
+    /// 5: an event; binary frames follow.
     BinaryEvent,
+    /// 6: answers an event; binary frames follow.
     BinaryAck,
 }
 
@@ -41,6 +49,7 @@ impl PacketType {
         Self::ALL.get(usize::from(index)).copied()
     }
 
+    /// The digit that stands for it on the wire.
     pub fn digit(self) -> char {
         match self {
             Self::Connect => '0',
@@ -53,6 +62,7 @@ impl PacketType {
         }
     }
 
+    /// Whether binary frames follow it.
     pub fn is_binary(self) -> bool {
         matches!(self, Self::BinaryEvent | Self::BinaryAck)
     }
@@ -61,18 +71,23 @@ impl PacketType {
 /// A packet, borrowed from the frame in which it came.
 #[derive(Clone, Debug)]
 pub struct Packet<'a> {
+    /// What it is for.
     pub kind: PacketType,
     /// `/` for the main namespace.
     pub namespace: &'a str,
+    /// Of an event the id under which an ack is expected, of an ack the id of what it answers; at most
+    /// 2^53 - 1.
     pub id: Option<u64>,
     /// Binary frames that follow; at least 1 for the binary types, 0 for the others.
     pub attachments: usize,
+    /// What it brings.
     pub payload: Payload<'a>,
 }
 
 /// The JSON part of a packet. Its shape is checked, its content is not looked at.
 #[derive(Clone, Debug)]
 pub enum Payload<'a> {
+    /// There is none: DISCONNECT, and a CONNECT without credentials.
     None,
     /// CONNECT and CONNECT_ERROR: an object (or, for the latter, a string).
     Value(&'a str),
@@ -83,26 +98,39 @@ pub enum Payload<'a> {
 /// Why a packet was refused. All of these are fatal for the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum PacketError {
+    /// There is not even a type.
     #[error("empty packet")]
     Empty,
+    /// The first character is none of `0` to `6`.
     #[error("unknown packet type")]
     UnknownType,
+    /// The number of attachments is missing, zero, no plain decimal number, or more than allowed; or the
+    /// attachments are larger than allowed.
     #[error("illegal number of attachments")]
     Attachments,
+    /// The ack id is larger than 2^53 - 1.
     #[error("illegal ack id")]
     AckId,
+    /// The payload is not JSON, or nested too deeply for a binary packet.
     #[error("payload is not JSON")]
     Json,
+    /// It is JSON, but no object or array where the type wants one, or there where the type has none.
     #[error("payload has the wrong shape for its packet type")]
     Shape,
+    /// The event's name is missing, neither a string nor a number, or one of [`RESERVED_EVENTS`].
     #[error("reserved or malformed event name")]
     EventName,
+    /// A placeholder's `num` is not below the number of attachments.
     #[error("placeholder points to no attachment")]
     Placeholder,
 }
 
 impl<'a> Packet<'a> {
-    /// Reads one packet, without the Engine.IO `4` before it.
+    /// Reads one packet, without the Engine.IO `4` before it. Takes one pass and no recursion, whatever the
+    /// payload.
+    ///
+    /// # Errors
+    /// The first [`PacketError`] from the left.
     pub fn decode(text: &'a str) -> Result<Self, PacketError> {
         let (first, rest) = text.split_at_checked(1).ok_or(match text {
             "" => PacketError::Empty,

@@ -27,16 +27,25 @@ pub use stored::Saving;
 /// silence; the burst must be saved before.
 const CALM_MS: i64 = 5_000;
 
+/// How much a [`Log`] keeps. Past a limit the oldest events go, and a receiver that might have missed one of
+/// them does not recover.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogLimits {
-    /// Per receiver.
+    /// Events kept for one receiver.
     pub max_events: usize,
-    /// Per receiver.
+    /// Bytes of the frames kept for one receiver.
     pub max_bytes: usize,
-    /// Of all frames together.
+    /// Bytes of all frames together.
     pub max_total_bytes: usize,
 }
 
+/// The events that are not known to have arrived, and who is to receive them.
+///
+/// An application appends the frame of each [`Emission`](crate::Emission), with
+/// [`next_offset`](Log::next_offset) as its last argument; acknowledges what has
+/// [arrived](crate::Application::arrived); and replays what a client that comes back has
+/// [missed](Log::missed). After each of these it gives what [`take_saving`](Log::take_saving) returns to its
+/// store.
 #[derive(Debug)]
 pub struct Log {
     limits: LogLimits,
@@ -80,7 +89,9 @@ struct Receiver {
 /// What the store knew of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Restored {
+    /// Nothing: the log is new.
     Nothing,
+    /// All of it.
     Whole,
     /// It was lost during a burst.
     InBurst,
@@ -120,6 +131,8 @@ impl Log {
         self.bytes
     }
 
+    /// Keeps an event for its receivers. `frame` is the Engine.IO message, as
+    /// [`Emission::frame`](crate::Emission::frame) makes it; `now` in milliseconds since the Unix epoch.
     pub fn append(&mut self, to: impl Iterator<Item = ReceiverId> + Clone, frame: String, now: i64) {
         match &mut self.state {
             State::Burst { last_event, .. } => *last_event = now,
@@ -150,7 +163,8 @@ impl Log {
         self.save_if_emptied();
     }
 
-    /// What the receiver missed after the event of that offset; `None` where that is not known.
+    /// The frames that the receiver missed after the event of that offset, in order; `None` where that is not
+    /// known: the offset is of another log, or something has been given up since.
     pub fn missed(&self, receiver: ReceiverId, offset: &str) -> Option<Vec<String>> {
         let number: Mark = offset.strip_prefix(self.tag.as_str())?.strip_prefix('.')?.parse().ok()?;
         let floor = self.receivers.get(&receiver).map_or(0, |receiver| receiver.floor);
@@ -162,12 +176,12 @@ impl Log {
         Some(missed.map(|entry| entry.frame.clone()).collect())
     }
 
-    /// What the store has to be told now.
+    /// What the store has to be told now, if anything.
     pub fn take_saving(&mut self) -> Option<Saving> {
         self.saving.take()
     }
 
-    /// When [`Log::tick`] wants to be called.
+    /// When [`Log::tick`] wants to be called, in milliseconds since the Unix epoch.
     pub fn next_deadline(&self) -> Option<i64> {
         match self.state {
             State::Burst { check_at, .. } => Some(check_at),

@@ -21,6 +21,7 @@ mod performing;
 const BACKLOG_MESSAGES: usize = 256;
 const BACKLOG_BYTES: usize = 1_000_000;
 
+/// The Socket.IO v5 protocol inside of an [`engine::Server`](crate::engine::Server), for one application.
 pub struct SocketIo<A: Application> {
     limits: Limits,
     application: A,
@@ -59,7 +60,8 @@ enum Postponed {
 type Out<'a, A> = Outbox<'a, <A as Application>::Command>;
 
 impl<A: Application> SocketIo<A> {
-    /// `application` gets what was kept of the sockets that are still connected.
+    /// The server as it was before a sleep. `kept` is what was kept of the sessions that are still open, none at
+    /// the first start; `application` makes the application from what was kept of its sockets.
     pub fn restore(
         limits: Limits,
         kept: Vec<(SessionKey, Kept<A::Kept>)>,
@@ -76,11 +78,13 @@ impl<A: Application> SocketIo<A> {
         Self { limits, application, connections, sockets, connecting: VecMap::new(), next_socket }
     }
 
+    /// What the server is for.
     pub fn application(&self) -> &A {
         &self.application
     }
 
-    /// Lets the application act on something that came from elsewhere.
+    /// Lets the application act on something that came from elsewhere, the outcome of a command for instance,
+    /// and performs what follows. `out` is what [`Server::act`](crate::engine::Server::act) lends.
     pub fn act<'a>(
         &mut self,
         now: i64,

@@ -9,7 +9,8 @@ mod socket_fixture;
 mod variables;
 
 use worker::{Context, Env, Request, Response, Result, Url, event};
-use zetra_socketio_object::{SESSION_HEADER, new_id};
+use zetra_socketio::engine::Opening;
+use zetra_socketio_object::{forward, new_id};
 
 pub use engine_fixture::EngineFixture;
 pub use socket_fixture::SocketFixture;
@@ -28,9 +29,8 @@ async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response
         _ => return Response::error("Not Found", 404),
     };
     let name = session(&url).unwrap_or_else(new_id);
-    let request = Request::from(web_sys::Request::new_with_request(request.inner())?);
-    request.headers().set(SESSION_HEADER, &name)?;
-    let mut response = objects.get_by_name(&name)?.fetch_with_request(request).await?;
+    let opening = Opening { sid: &name, handshake: "" };
+    let mut response = forward(request, &objects.get_by_name(&name)?, opening).await?;
     if response.status_code() != 101 {
         response = response.cloned()?;
         response.headers_mut().set("access-control-allow-origin", "*")?;

@@ -41,6 +41,11 @@ export async function startConformance(variables = {}, port = 0) {
   return server;
 }
 
+/** Starts one of `examples/`. */
+export async function startExample(name) {
+  return start(join(ROOT, "examples", name), {});
+}
+
 async function start(worker, variables, { directPort = 0, disk = tmpdir() } = {}) {
   const folder = mkdtempSync(join(disk, "zetra-"));
   const server = new Server({ worker, port: await freePort(), directPort, folder, variables });

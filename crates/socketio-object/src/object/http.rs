@@ -16,7 +16,12 @@ use crate::{
 };
 
 impl<E: Embedding> Object<E> {
-    /// A request to the Engine.IO path.
+    /// A request to the Engine.IO path, with [`SESSION_HEADER`] and [`HANDSHAKE_HEADER`] where it may open a
+    /// session. The answer comes when there is one: a poll waits for what the server has to say. It has no
+    /// CORS headers; they are the Worker's to add.
+    ///
+    /// # Errors
+    /// What the runtime throws. Whatever is wrong with the request itself is answered.
     pub async fn serve(self: Rc<Self>, request: Request) -> Result<web_sys::Response, JsValue> {
         let url = Url::new(&request.url())?;
         let query = Query::decode(url.search().trim_start_matches('?'));

@@ -15,6 +15,7 @@ use crate::{
 };
 
 impl<E: Embedding> Object<E> {
+    /// A message came: a string or an `ArrayBuffer`.
     pub fn web_socket_message(self: &Rc<Self>, socket: &Socket, message: &JsValue) {
         self.with_link(socket, |live, link| {
             port::receive(message, |incoming| match incoming {
@@ -28,6 +29,7 @@ impl<E: Embedding> Object<E> {
         });
     }
 
+    /// A WebSocket was closed, by the client or by the network (1006).
     pub fn web_socket_close(self: &Rc<Self>, socket: &Socket, code: u16) {
         self.closed(socket, Some(code));
         // Completes the closing handshake where the runtime has not done so already.
@@ -35,6 +37,7 @@ impl<E: Embedding> Object<E> {
         self.release_dangling();
     }
 
+    /// A WebSocket broke.
     pub fn web_socket_error(self: &Rc<Self>, socket: &Socket) {
         self.closed(socket, None);
     }

@@ -17,10 +17,13 @@ pub use protocol::{Departure, Mark, Outbox, Output, Protocol, Violation};
 pub use request::{Method, Query, RequestError, Route, TransportName};
 pub use server::{Action, Attachment, Opening, Reception, Response, Server, Settings};
 
-/// Durations of the protocol, in milliseconds.
+/// Durations of the protocol, in milliseconds (Engine.IO v4, "Handshake" and "Heartbeat"). The default intervals
+/// and timeouts of ping and upgrade are those of the official server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
+    /// From one ping of the server to the next.
     pub ping_interval: i64,
+    /// From a ping to the pong; judged at beats.
     pub ping_timeout: i64,
     /// From the WebSocket that probes to the packet that completes the upgrade; judged at beats.
     pub upgrade_timeout: i64,
@@ -34,6 +37,7 @@ impl Default for Timing {
     }
 }
 
+/// What clients may cost Engine.IO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of one frame or request body, told to the client as `maxPayload`.

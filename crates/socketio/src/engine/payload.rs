@@ -5,12 +5,15 @@
 
 use base64ct::{Base64, Encoding};
 
+/// Stands between the packets of a payload.
 pub const SEPARATOR: char = '\u{1e}';
 
 /// A packet of a payload.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Part<'a> {
+    /// A text packet, its type first.
     Text(&'a str),
+    /// A binary message, decoded.
     Binary(Vec<u8>),
 }
 

@@ -7,7 +7,8 @@ use super::{Message, SessionKey};
 /// How much had been said to a session at some time; grows.
 pub type Mark = u64;
 
-/// Messages of sessions go in, what follows comes out through the [`Outbox`], in order.
+/// A protocol inside of Engine.IO. Messages of sessions go in, what follows comes out through the [`Outbox`],
+/// in order. Times are milliseconds since the Unix epoch.
 pub trait Protocol: Sized {
     /// What the protocol wants done outside of its sessions.
     type Command;
@@ -22,6 +23,10 @@ pub trait Protocol: Sized {
     /// polls is not told before its client has come back.
     fn open(&mut self, session: SessionKey, handshake: &str, now: i64);
 
+    /// A text message of the session, without Engine.IO's `4`.
+    ///
+    /// # Errors
+    /// [`Violation`] ends the session as [`Departure::Ended`].
     fn text<'a>(
         &mut self,
         session: SessionKey,
@@ -30,6 +35,10 @@ pub trait Protocol: Sized {
         out: &mut Outbox<'a, Self::Command>,
     ) -> Result<(), Violation>;
 
+    /// A binary message of the session.
+    ///
+    /// # Errors
+    /// [`Violation`] ends the session as [`Departure::Ended`].
     fn binary(
         &mut self,
         session: SessionKey,
@@ -56,28 +65,36 @@ pub trait Protocol: Sized {
     /// Does what is due.
     fn tick(&mut self, now: i64, out: &mut Outbox<'_, Self::Command>);
 
-    /// When [`Protocol::tick`] wants to be called next.
+    /// When [`Protocol::tick`] wants to be called next, in milliseconds since the Unix epoch.
     fn next_deadline(&self) -> Option<i64>;
 
+    /// What has to survive a sleep of the server; `None` for a session that is none of the protocol's.
     fn kept(&self, session: SessionKey) -> Option<Self::Kept>;
 
     /// What the log calls the session.
     fn label(&self, session: SessionKey) -> String;
 
-    /// Bytes that are held for the session, and for all together.
+    /// Bytes that are held for the session.
     fn held_for(&self, session: SessionKey) -> usize;
+
+    /// Bytes that are held for all sessions together.
     fn held(&self) -> usize;
 
     /// Whether something must outlive the sessions.
     fn needs_storage(&self) -> bool;
 }
 
+/// What a protocol wants done, in order.
 pub type Outbox<'a, C> = Vec<Output<'a, C>>;
 
+/// One thing that a [`Protocol`] wants to happen. For a session that is gone it does nothing.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Output<'a, C> {
+    /// A message for sessions.
     Send {
+        /// The sessions.
         to: Vec<SessionKey>,
+        /// The message.
         message: Message<'a>,
         /// Dropped where the transport is not ready to take it at once.
         volatile: bool,
@@ -86,7 +103,9 @@ pub enum Output<'a, C> {
     Close(SessionKey),
     /// Whether the protocol has let the client in: then it may send larger messages.
     Admit {
+        /// The session.
         session: SessionKey,
+        /// False at first: [`Limits::max_unadmitted`](super::Limits::max_unadmitted) holds.
         admitted: bool,
     },
     /// The session broke its protocol or ran out of time: it ends at once.
@@ -98,10 +117,12 @@ pub enum Output<'a, C> {
     /// [`Protocol::next_deadline`] came nearer while a message was handled; anywhere else it is asked
     /// for anyway.
     Reschedule,
+    /// Something for the embedder.
     Command(C),
 }
 
 impl<C> Output<'_, C> {
+    /// The same, with the borrowed parts copied.
     pub fn into_owned(self) -> Output<'static, C> {
         match self {
             Self::Send { to, message, volatile } => {

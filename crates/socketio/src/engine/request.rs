@@ -14,19 +14,25 @@ pub struct Query {
     pub room_id: Option<String>,
 }
 
+/// What a request names as its `transport` (Engine.IO v4, "Transports").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransportName {
+    /// HTTP long-polling.
     Polling,
+    /// WebSocket.
     WebSocket,
 }
 
 /// The part of a request that is not its query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
+    /// GET without an upgrade.
     Get,
     /// GET with `Upgrade: websocket`.
     Upgrade,
+    /// POST.
     Post,
+    /// Any other.
     Other,
 }
 
@@ -36,22 +42,34 @@ pub enum Route<'a> {
     /// A handshake: a new session over this transport.
     Open(TransportName),
     /// A request of the session of that id, if it is one.
-    Session { sid: &'a str, transport: TransportName },
+    Session {
+        /// The session id, as it came.
+        sid: &'a str,
+        /// The transport that the request names.
+        transport: TransportName,
+    },
 }
 
 /// Refusals, with Engine.IO's own codes and texts: `{"code":0,"message":"Transport unknown"}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error, Serialize)]
 #[error("{message}")]
 pub struct RequestError {
+    /// The reference's number.
     pub code: u8,
+    /// The reference's text.
     pub message: &'static str,
 }
 
 impl RequestError {
+    /// `transport` is missing, or neither `polling` nor `websocket`.
     pub const TRANSPORT_UNKNOWN: Self = Self { code: 0, message: "Transport unknown" };
+    /// There is no session of that `sid`, or no longer.
     pub const SESSION_UNKNOWN: Self = Self { code: 1, message: "Session ID unknown" };
+    /// A handshake is a GET.
     pub const BAD_METHOD: Self = Self { code: 2, message: "Bad handshake method" };
+    /// The transport does not fit the request, or the session.
     pub const BAD_REQUEST: Self = Self { code: 3, message: "Bad request" };
+    /// `EIO` is not 4.
     pub const UNSUPPORTED_VERSION: Self = Self { code: 5, message: "Unsupported protocol version" };
 
     /// Content type and body of the 400 that tells it: JSON, or for an upgrade the bare message.
@@ -68,7 +86,7 @@ impl RequestError {
 }
 
 impl Method {
-    /// `name` is HTTP's, `is_upgrade` tells of `Upgrade: websocket`.
+    /// The method of that name in HTTP; `is_upgrade` says whether there is a header `Upgrade: websocket`.
     pub fn of(name: &str, is_upgrade: bool) -> Self {
         match name {
             "GET" if is_upgrade => Self::Upgrade,
@@ -86,7 +104,7 @@ impl Query {
         Self::parse(pairs.iter().map(|(key, value)| (key.as_ref(), value.as_ref())))
     }
 
-    /// `pairs` are decoded.
+    /// The query of pairs that are decoded already.
     pub fn parse<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut query = Self::default();
         for (key, value) in pairs {
@@ -104,7 +122,10 @@ impl Query {
         query
     }
 
-    /// `is_ours` tells whether a session id can be one that this server gave.
+    /// What the request wants. `is_ours` says whether a session id can be one that this server gave.
+    ///
+    /// # Errors
+    /// The first [`RequestError`] in the reference's order.
     pub fn route(&self, method: Method, is_ours: impl Fn(&str) -> bool) -> Result<Route<'_>, RequestError> {
         let transport = match self.transport.as_deref() {
             Some("polling") => TransportName::Polling,

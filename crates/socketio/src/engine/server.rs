@@ -32,26 +32,38 @@ use session::Session;
 
 const PING: &str = "2";
 const NOOP: &str = "6";
+
+/// How a server behaves.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Settings {
+    /// Durations.
     pub timing: Timing,
+    /// What clients may cost.
     pub limits: Limits,
 }
 
-/// To be performed in order.
+/// What the embedder has to do; a list of them is to be performed in order.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Action<'a, C> {
+    /// A WebSocket message goes out.
     Send {
+        /// The WebSockets that get it.
         to: Vec<LinkId>,
+        /// One text or binary frame.
         message: Message<'a>,
     },
-    /// Close with a status, or without one.
+    /// A WebSocket is closed. [`Server::closed`] need not be called for it, and does no harm.
     Close {
+        /// The WebSocket.
         link: LinkId,
+        /// The close code (RFC 6455, 7.4), or none.
         code: Option<u16>,
     },
+    /// A request is answered.
     Respond {
+        /// The request, as it was given to [`Server::request`].
         request: RequestId,
+        /// The answer.
         response: Response,
     },
     /// Store [`Server::attachment`] with the WebSocket.
@@ -60,6 +72,7 @@ pub enum Action<'a, C> {
     Command(C),
 }
 
+/// An answer to a request. A body that caches must not keep: send it with `Cache-Control: no-store`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Response {
     /// 200 with packets, as `text/plain; charset=UTF-8`.
@@ -86,7 +99,8 @@ pub struct Opening<'a> {
 pub enum Reception {
     /// It is answered by [`Action::Respond`], now or later.
     Http,
-    /// Its body is wanted: call [`Server::post`] or [`Server::post_too_large`].
+    /// Its body is wanted: call [`Server::post`], or [`Server::post_refused`] where it is larger than
+    /// [`Server::max_body`].
     Body,
     /// Accept the WebSocket under this name before performing the actions.
     WebSocket(LinkId),
@@ -94,6 +108,12 @@ pub enum Reception {
     Refused,
 }
 
+/// The Engine.IO sessions of one server, and the protocol that is spoken in them.
+///
+/// The embedder calls [`request`](Server::request) for each HTTP request and WebSocket handshake, the
+/// `receive_*` methods for frames, [`closed`](Server::closed) and [`aborted`](Server::aborted) for what ends,
+/// and [`tick`](Server::tick) at [`next_deadline`](Server::next_deadline); it performs the [`Action`]s that
+/// each returns. `now` is the time in milliseconds since the Unix epoch.
 pub struct Server<P: Protocol> {
     settings: Settings,
     protocol: P,
@@ -114,7 +134,8 @@ pub struct Server<P: Protocol> {
 type Actions<'a, P> = Vec<Action<'a, <P as Protocol>::Command>>;
 
 impl<P: Protocol> Server<P> {
-    /// The server as its attachments tell it. `protocol` gets what was kept of its sessions.
+    /// The server as it was before a sleep. `attachments` are those of its open WebSockets, none at the first
+    /// start; `protocol` makes the protocol from what was kept of its sessions.
     pub fn restore(
         settings: Settings,
         attachments: Vec<Attachment<P::Kept>>,
@@ -144,6 +165,7 @@ impl<P: Protocol> Server<P> {
         }
     }
 
+    /// The protocol that is spoken in the sessions.
     pub fn protocol(&self) -> &P {
         &self.protocol
     }
@@ -214,7 +236,8 @@ impl<P: Protocol> Server<P> {
         actions
     }
 
-    /// The next deadline, if it may have moved since the last call.
+    /// When [`Server::tick`] wants to be called, in milliseconds since the Unix epoch; `None` where nothing is
+    /// due, or where the deadline has not moved since the last call.
     pub fn next_deadline(&mut self) -> Option<i64> {
         if !std::mem::take(&mut self.deadline_moved) {
             return None;
@@ -223,6 +246,8 @@ impl<P: Protocol> Server<P> {
         sessions.chain(self.protocol.next_deadline()).min()
     }
 
+    /// What has to be stored with the WebSocket for [`Server::restore`]; `None` for one that only probes an
+    /// upgrade, or that the server does not know.
     pub fn attachment(&self, link: LinkId) -> Option<Attachment<P::Kept>> {
         let key = *self.links.get(&link)?;
         let session = self.sessions.get(&key)?;

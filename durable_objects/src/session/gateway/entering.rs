@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl Gateway {
-    /// The store's word on the user of [`GatewayCommand::Verify`].
+    /// The store's word on the user of [`GatewayCommand::Verify`](super::GatewayCommand::Verify).
     pub fn verified(&mut self, socket: SocketId, verification: Verification, now: i64) -> Out<'static> {
         match std::mem::replace(&mut self.state, State::Empty) {
             State::Verifying { socket: asker, claims, recovery, connection, .. } if asker == socket => {

@@ -27,16 +27,18 @@ pub struct Attachment<K> {
 }
 
 impl<K> Attachment<K> {
+    /// The WebSocket that it was stored with.
     pub fn link(&self) -> LinkId {
         self.link
     }
 
-    /// Another version is of a connection that did not survive the change of versions.
+    /// Whether it was written by a version of this crate that this one understands. If not, close the
+    /// WebSocket: its client connects anew.
     pub fn is_readable(&self) -> bool {
         self.version == VERSION
     }
 
-    /// When its session is pinged next, in milliseconds since the epoch.
+    /// When its session is pinged next, in milliseconds since the Unix epoch.
     pub fn next_beat(&self) -> i64 {
         self.heartbeat.next_beat()
     }

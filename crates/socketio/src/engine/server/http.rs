@@ -13,7 +13,12 @@ use crate::engine::{
 const RELEASE_MS: i64 = 100;
 
 impl<P: Protocol> Server<P> {
-    /// A request, its body not read yet. `octets` tells of `Content-Type: application/octet-stream`.
+    /// A request to the Engine.IO path, its body not read yet: a handshake, a poll, a POST or the upgrade to
+    /// WebSocket.
+    ///
+    /// `id` is the embedder's name for it. `octets` says whether its `Content-Type` is
+    /// `application/octet-stream`: a POST of that ends the session, as in the reference. Without an `opening` no new
+    /// session is opened (400, `Bad request`).
     pub fn request(
         &mut self,
         id: RequestId,
@@ -48,7 +53,8 @@ impl<P: Protocol> Server<P> {
         (reception, actions)
     }
 
-    /// The body of a request that was received as [`Reception::Body`].
+    /// The body of a request that was received as [`Reception::Body`]: packets in the form of
+    /// [`payload`](crate::engine::payload).
     pub fn post<'a>(&mut self, id: RequestId, body: &'a str, now: i64) -> Actions<'a, P> {
         let mut actions = Vec::new();
         if let Some(key) = self.end_post(id) {
@@ -71,7 +77,7 @@ impl<P: Protocol> Server<P> {
         actions
     }
 
-    /// Bytes of the largest body that this request may bring.
+    /// Bytes of the largest body that this request may bring; 0 for a request without a body.
     pub fn max_body(&self, id: RequestId) -> usize {
         self.posts.get(&id).map_or(0, |key| self.max_message(*key))
     }
@@ -87,7 +93,8 @@ impl<P: Protocol> Server<P> {
         actions
     }
 
-    /// The body is larger than [`Server::max_body`], or no text: the session stays as it was.
+    /// The body is larger than [`Server::max_body`], or no text: the request is answered with that HTTP status,
+    /// 413 for instance, and the session stays as it was.
     pub fn post_refused(&mut self, id: RequestId, status: u16) -> Actions<'static, P> {
         let known = self.end_post(id).is_some();
         let response = Response::Empty(status);

@@ -26,6 +26,7 @@ impl<P: Protocol> Server<P> {
         actions
     }
 
+    /// A binary frame.
     pub fn receive_binary(&mut self, link: LinkId, frame: Vec<u8>, now: i64) -> Actions<'static, P> {
         let mut actions = Vec::new();
         let Some(key) = self.links.get(&link).copied() else { return actions };
@@ -40,7 +41,7 @@ impl<P: Protocol> Server<P> {
         actions
     }
 
-    /// Bytes of the largest frame that may come on this link.
+    /// Bytes of the largest frame that may come on this link; 0 for one that the server does not know.
     pub fn max_frame(&self, link: LinkId) -> usize {
         self.links.get(&link).map_or(0, |key| self.max_message(*key))
     }
