@@ -4,7 +4,9 @@
 # Put TLS in front of it (a reverse proxy, a Cloudflare tunnel), or mount a certificate and give
 # --tls-cert and --tls-key.
 
-FROM rust:1.91-bookworm AS build
+FROM rust:1.95.0-bookworm AS build
+# The image's own compiler: rust-toolchain.toml would have rustup fetch what the server does not need.
+ENV RUSTUP_TOOLCHAIN=1.95.0
 WORKDIR /src
 COPY . .
 RUN cargo build --locked --profile server --package zetra-data-api

@@ -1,7 +1,7 @@
-//! What the code reads of its environment is what `wrangler.toml` documents.
+//! What the code reads of its environment is what `wrangler.toml` and `docs/deploy.md` tell.
 
 #[test]
-fn every_variable_that_is_read_stands_in_wrangler_toml_or_is_a_secret() {
+fn every_variable_that_is_read_stands_in_wrangler_toml_and_is_told_in_the_docs() {
     let sources = [
         include_str!("../crates/runtime/src/config.rs"),
         include_str!("../crates/runtime/src/database.rs"),
@@ -10,6 +10,7 @@ fn every_variable_that_is_read_stands_in_wrangler_toml_or_is_a_secret() {
     let source: String =
         sources.into_iter().filter_map(|source| source.split("#[cfg(test)]").next()).collect();
     let wrangler = include_str!("../wrangler.toml");
+    let documents = include_str!("../docs/deploy.md");
     let quoted = source.split('"').skip(1).step_by(2);
     let is_name = |text: &&str| {
         text.len() > 5 && text.contains('_') && text.chars().all(|c| c.is_ascii_uppercase() || c == '_')
@@ -18,6 +19,8 @@ fn every_variable_that_is_read_stands_in_wrangler_toml_or_is_a_secret() {
     for name in quoted.filter(is_name) {
         names += 1;
         assert!(wrangler.contains(name), "{name} is read but not in wrangler.toml");
+        let row = format!("| `{name}` |");
+        assert!(documents.contains(&row), "{name} is read but not in the table of docs/deploy.md");
     }
     assert!(names > 25, "the names were not found: {names}");
 }
