@@ -19,6 +19,7 @@ use crate::{
 };
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SignedIn {
     message: &'static str,
     token: String,
@@ -26,6 +27,7 @@ pub struct SignedIn {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = SignedInUser))]
 struct Me {
     id: UserId,
     username: Username,
@@ -33,11 +35,19 @@ struct Me {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PasswordChanged {
     message: &'static str,
     token: String,
 }
 
+/// Register
+#[cfg_attr(feature = "openapi", utoipa::path(
+    post, path = "/api/auth/register", operation_id = "register", tag = "auth",
+    request_body = crate::openapi::Registration,
+    responses((status = 201, description = "Registered, and signed in.", body = SignedIn)),
+    extensions(("x-rate-limit" = json!("auth")), ("x-errors" = json!(["email_taken", "username_taken"]))),
+))]
 pub async fn register(
     State(app): State<Arc<App>>,
     attempts: Attempts,
@@ -59,6 +69,15 @@ pub async fn register(
     Ok((StatusCode::CREATED, Json(SignedIn::new(&app, "User registered successfully", new.user, 0))))
 }
 
+/// Sign in
+///
+/// An unknown email and a wrong password get the same answer, in the same time.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    post, path = "/api/auth/login", operation_id = "login", tag = "auth",
+    request_body = crate::openapi::Login,
+    responses((status = 200, description = "Signed in.", body = SignedIn)),
+    extensions(("x-rate-limit" = json!("auth")), ("x-errors" = json!(["invalid_credentials"]))),
+))]
 pub async fn login(
     State(app): State<Arc<App>>,
     attempts: Attempts,
@@ -81,6 +100,16 @@ pub async fn login(
     Ok(Json(SignedIn::new(&app, "Login successful", account.user, account.tokens.version)))
 }
 
+/// Change the password
+///
+/// Every other token of the user stops working.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    post, path = "/api/auth/change-password", operation_id = "changePassword", tag = "auth",
+    security(("token" = [])),
+    request_body = crate::openapi::PasswordChange,
+    responses((status = 200, description = "Changed. `token` is a new one.", body = PasswordChanged)),
+    extensions(("x-rate-limit" = json!("auth")), ("x-errors" = json!(["wrong_password"]))),
+))]
 pub async fn change_password(
     State(app): State<Arc<App>>,
     attempts: Attempts,

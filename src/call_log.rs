@@ -18,19 +18,30 @@ use crate::{
 };
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = CallLogShown))]
 pub struct One {
     #[serde(rename = "callLog")]
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::CallLog))]
     call_log: CallLog,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = CallLogPage))]
 pub struct Listed {
     #[serde(rename = "callLogs")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<crate::openapi::ListedCallLog>))]
     call_logs: Vec<CallLog<Option<Person>>>,
     #[serde(rename = "nextCursor")]
     next_cursor: Option<String>,
 }
 
+/// List call logs
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/api/call-logs", operation_id = "listCallLogs", tag = "call-logs",
+    security(("token" = [])),
+    params(crate::openapi::Page),
+    responses((status = 200, description = "A page of the calls in which the caller took part, newest start first.", body = Listed)),
+))]
 pub async fn list(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -42,7 +53,16 @@ pub async fn list(
     Ok(Json(Listed { call_logs: page.items, next_cursor }))
 }
 
-/// 201 with a new log, 200 with the log of the same call where there is one.
+/// Record a call
+///
+/// Rooms keep the logs of their calls by themselves; a report joins the log of the same call.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    post, path = "/api/call-logs", operation_id = "recordCall", tag = "call-logs",
+    security(("token" = [])),
+    request_body = crate::openapi::CallReport,
+    responses((status = 201, description = "A new log.", body = One), (status = 200, description = "The log of the same call, which had one already.", body = One)),
+    extensions(("x-errors" = json!(["room_not_found", "not_in_call", "rate_limited"]))),
+))]
 pub async fn create(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -63,6 +83,15 @@ pub async fn create(
     }
 }
 
+/// End a call
+#[cfg_attr(feature = "openapi", utoipa::path(
+    put, path = "/api/call-logs/{roomId}/end", operation_id = "endCall", tag = "call-logs",
+    security(("token" = [])),
+    params(("roomId" = RoomId, Path, description = "A room, by its UUID.")),
+    request_body = Option<crate::openapi::CallEnd>,
+    responses((status = 200, description = "The log. One that the room itself keeps is returned as it is.", body = One)),
+    extensions(("x-errors" = json!(["call_log_not_found", "not_in_call"]))),
+))]
 pub async fn end(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -79,6 +108,12 @@ pub async fn end(
     }
 }
 
+/// Get call statistics
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/api/call-logs/stats", operation_id = "getCallStats", tag = "call-logs",
+    security(("token" = [])),
+    responses((status = 200, description = "Sums over the caller's calls. Durations are in seconds.", body = CallStats)),
+))]
 pub async fn stats(
     State(app): State<Arc<App>>,
     caller: Caller,

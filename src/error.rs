@@ -161,7 +161,7 @@ impl ApiError {
         response
     }
 
-    fn body(&self, request_id: &str) -> Map<String, Value> {
+    pub fn body(&self, request_id: &str) -> Map<String, Value> {
         let mut body = Map::new();
         body.insert("error".to_owned(), self.to_string().into());
         body.insert("code".to_owned(), self.code().into());

@@ -17,6 +17,7 @@ use crate::{extract::UnusedBody, ports::Platform, state::App};
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 struct Health {
     status: &'static str,
     message: String,
@@ -28,7 +29,16 @@ struct Health {
     version: &'static str,
 }
 
+/// Check the health of the service
+///
 /// Asks the database for real.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/health", operation_id = "getHealth", tag = "service",
+    responses(
+        (status = 200, description = "The service is well.", body = Health),
+        (status = 503, description = "The database or the configuration is not usable; `message` says why.", body = Health),
+    ),
+))]
 pub async fn health(State(app): State<Arc<App>>, _: UnusedBody) -> Response {
     match app.store().ping().await {
         Ok(()) => healthy(app.services.platform).into_response(),
@@ -44,7 +54,16 @@ pub async fn misconfigured(reason: String, platform: Platform) -> Response {
     unhealthy(platform, reason)
 }
 
-/// What this is, to a program; to a browser the client.
+/// Get the index
+///
+/// A program gets JSON, a browser the web client.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/", operation_id = "getIndex", tag = "service",
+    responses(
+        (status = 200, description = "What this service is.", body = crate::openapi::Index),
+        (status = 307, description = "To `/app/`, for a client that accepts `text/html`."),
+    ),
+))]
 pub async fn index(State(app): State<Arc<App>>, headers: HeaderMap, _: UnusedBody) -> Response {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     let vary = [(header::VARY, "Accept")];

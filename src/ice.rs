@@ -29,13 +29,23 @@ const CANDIDATE_POOL_SIZE: u8 = 4;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct IceServers {
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<crate::openapi::IceServer>))]
     ice_servers: Vec<Value>,
     ice_candidate_pool_size: u8,
     ttl: i64,
     expires_at: Timestamp,
 }
 
+/// Get ICE servers
+///
+/// STUN for anybody; TURN, where the operator has set it up, with a token.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/api/ice-servers", operation_id = "getIceServers", tag = "ice",
+    security((), ("token" = [])),
+    responses((status = 200, description = "For `new RTCPeerConnection(…)`, as it is.", body = IceServers)),
+))]
 pub async fn ice_servers(
     State(app): State<Arc<App>>,
     MaybeCaller(caller): MaybeCaller,

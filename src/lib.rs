@@ -7,6 +7,8 @@ mod error;
 mod extract;
 mod health;
 mod ice;
+#[cfg(feature = "openapi")]
+pub mod openapi;
 pub mod ports;
 mod relays;
 mod request;

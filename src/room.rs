@@ -16,6 +16,7 @@ use crate::{
 };
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = RoomCreated))]
 pub struct Created {
     message: &'static str,
     #[serde(rename = "roomId")]
@@ -24,17 +25,20 @@ pub struct Created {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = RoomJoined))]
 pub struct Joined {
     message: &'static str,
     room: Room,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = RoomShown))]
 pub struct Shown {
     room: WithPresence,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = RoomWithPresence))]
 struct WithPresence {
     #[serde(flatten)]
     room: RoomWithPeople,
@@ -42,12 +46,21 @@ struct WithPresence {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = RoomPage))]
 pub struct Listed {
     rooms: Vec<Room>,
     #[serde(rename = "nextCursor")]
     next_cursor: Option<String>,
 }
 
+/// Create a room
+#[cfg_attr(feature = "openapi", utoipa::path(
+    post, path = "/api/room/create", operation_id = "createRoom", tag = "room",
+    security(("token" = [])),
+    request_body = Option<crate::openapi::NewRoom>,
+    responses((status = 201, description = "Created. The caller is its host.", body = Created)),
+    extensions(("x-errors" = json!(["rate_limited"]))),
+))]
 pub async fn create(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -61,6 +74,16 @@ pub async fn create(
     Ok((StatusCode::CREATED, Json(Created { message: "Room created successfully", room_id: room.id, room })))
 }
 
+/// Join a room
+///
+/// Joining twice is the same as joining once. A participant may then enter the room over Socket.IO.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    post, path = "/api/room/join/{roomId}", operation_id = "joinRoom", tag = "room",
+    security(("token" = [])),
+    params(("roomId" = RoomId, Path, description = "A room, by its UUID.")),
+    responses((status = 200, description = "The caller is a participant.", body = Joined)),
+    extensions(("x-errors" = json!(["room_not_found", "removed", "room_locked", "room_full"]))),
+))]
 pub async fn join(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -76,6 +99,16 @@ pub async fn join(
     }
 }
 
+/// Get a room
+///
+/// Rooms that have ended, too.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/api/room/{roomId}", operation_id = "getRoom", tag = "room",
+    security(("token" = [])),
+    params(("roomId" = RoomId, Path, description = "A room, by its UUID.")),
+    responses((status = 200, description = "The room, and who is in it now.", body = Shown)),
+    extensions(("x-errors" = json!(["room_not_found", "not_participant"]))),
+))]
 pub async fn show(
     State(app): State<Arc<App>>,
     RoomAsParticipant(found): RoomAsParticipant,
@@ -86,6 +119,13 @@ pub async fn show(
     Ok(Json(Shown { room: WithPresence { room: found, online } }))
 }
 
+/// List the caller's rooms
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/api/room", operation_id = "listRooms", tag = "room",
+    security(("token" = [])),
+    params(crate::openapi::Page),
+    responses((status = 200, description = "A page of the caller's rooms, newest first.", body = Listed)),
+))]
 pub async fn list(
     State(app): State<Arc<App>>,
     caller: Caller,

@@ -20,6 +20,7 @@ use crate::{
 };
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = RoomChanged))]
 pub struct Changed {
     message: &'static str,
     room: Room,
@@ -44,15 +45,43 @@ impl FromRequestParts<Arc<App>> for HostRequest {
     }
 }
 
+/// End a room
+#[cfg_attr(feature = "openapi", utoipa::path(
+    delete, path = "/api/room/{roomId}", operation_id = "endRoom", tag = "host",
+    security(("token" = [])),
+    params(("roomId" = RoomId, Path, description = "A room, by its UUID.")),
+    responses((status = 200, description = "Ended, for everybody in it.", body = Changed)),
+    extensions(("x-errors" = json!(["room_not_found", "not_host"]))),
+))]
 pub async fn end(request: HostRequest, _: UnusedBody) -> Answer {
     request.change(RoomChange::End, "Room ended successfully").await
 }
 
+/// Name a room
+///
+/// `null` removes the name.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    put, path = "/api/room/{roomId}", operation_id = "renameRoom", tag = "host",
+    security(("token" = [])),
+    params(("roomId" = RoomId, Path, description = "A room, by its UUID.")),
+    request_body = crate::openapi::RoomRenaming,
+    responses((status = 200, description = "Renamed.", body = Changed)),
+    extensions(("x-errors" = json!(["room_not_found", "not_host"]))),
+))]
 pub async fn rename(request: HostRequest, JsonBody(body): JsonBody) -> Answer {
     let name = body.text("name")?.map(RoomName::parse).transpose()?;
     request.change(RoomChange::Rename(name), "Room updated successfully").await
 }
 
+/// Remove a participant
+#[cfg_attr(feature = "openapi", utoipa::path(
+    post, path = "/api/room/{roomId}/kick", operation_id = "removeUser", tag = "host",
+    security(("token" = [])),
+    params(("roomId" = RoomId, Path, description = "A room, by its UUID.")),
+    request_body = crate::openapi::UserOfRoom,
+    responses((status = 200, description = "Removed, from the call too. It stays out until it is readmitted.", body = Changed)),
+    extensions(("x-errors" = json!(["room_not_found", "user_not_found", "not_host"]))),
+))]
 pub async fn kick(request: HostRequest, JsonBody(body): JsonBody) -> Answer {
     let user = named(&body)?;
     if user == request.caller.id() {
@@ -61,15 +90,40 @@ pub async fn kick(request: HostRequest, JsonBody(body): JsonBody) -> Answer {
     request.change(RoomChange::Remove(user), "User removed successfully").await
 }
 
+/// Readmit a removed user
+#[cfg_attr(feature = "openapi", utoipa::path(
+    post, path = "/api/room/{roomId}/readmit", operation_id = "readmitUser", tag = "host",
+    security(("token" = [])),
+    params(("roomId" = RoomId, Path, description = "A room, by its UUID.")),
+    request_body = crate::openapi::UserOfRoom,
+    responses((status = 200, description = "The user may join again.", body = Changed)),
+    extensions(("x-errors" = json!(["room_not_found", "user_not_found", "not_host"]))),
+))]
 pub async fn readmit(request: HostRequest, JsonBody(body): JsonBody) -> Answer {
     let user = named(&body)?;
     request.change(RoomChange::Readmit(user), "User readmitted successfully").await
 }
 
+/// Lock a room
+#[cfg_attr(feature = "openapi", utoipa::path(
+    post, path = "/api/room/{roomId}/lock", operation_id = "lockRoom", tag = "host",
+    security(("token" = [])),
+    params(("roomId" = RoomId, Path, description = "A room, by its UUID.")),
+    responses((status = 200, description = "Nobody but its participants may join.", body = Changed)),
+    extensions(("x-errors" = json!(["room_not_found", "not_host"]))),
+))]
 pub async fn lock(request: HostRequest, _: UnusedBody) -> Answer {
     request.change(RoomChange::Lock, "Room locked successfully").await
 }
 
+/// Unlock a room
+#[cfg_attr(feature = "openapi", utoipa::path(
+    post, path = "/api/room/{roomId}/unlock", operation_id = "unlockRoom", tag = "host",
+    security(("token" = [])),
+    params(("roomId" = RoomId, Path, description = "A room, by its UUID.")),
+    responses((status = 200, description = "Anybody with its link may join.", body = Changed)),
+    extensions(("x-errors" = json!(["room_not_found", "not_host"]))),
+))]
 pub async fn unlock(request: HostRequest, _: UnusedBody) -> Answer {
     request.change(RoomChange::Unlock, "Room unlocked successfully").await
 }

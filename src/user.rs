@@ -16,21 +16,38 @@ use crate::{
 };
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Profile {
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     message: Option<&'static str>,
     user: User,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = AccountDeleted))]
 pub struct Deleted {
     message: &'static str,
 }
 
+/// Get the profile
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/api/user/profile", operation_id = "getProfile", tag = "user",
+    security(("token" = [])),
+    responses((status = 200, description = "The caller.", body = Profile)),
+))]
 pub async fn profile(caller: Caller, _: UnusedBody) -> Json<Profile> {
     Json(Profile { message: None, user: caller.account.user })
 }
 
+/// Change the username or the email address
+#[cfg_attr(feature = "openapi", utoipa::path(
+    put, path = "/api/user/profile", operation_id = "updateProfile", tag = "user",
+    security(("token" = [])),
+    request_body = crate::openapi::ProfileUpdate,
+    responses((status = 200, description = "The caller as it is now.", body = Profile)),
+    extensions(("x-rate-limit" = json!("auth")), ("x-errors" = json!(["username_taken", "email_taken"]))),
+))]
 pub async fn update_profile(
     State(app): State<Arc<App>>,
     attempts: Attempts,
@@ -56,6 +73,17 @@ pub async fn update_profile(
     Ok(Json(Profile { message: Some("Profile updated successfully"), user }))
 }
 
+/// Delete the account
+///
+/// The user leaves every room. A room it hosted passes to its oldest other participant, and ends where there
+/// is none. In the call logs of others its name becomes `null`.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    delete, path = "/api/user/account", operation_id = "deleteAccount", tag = "user",
+    security(("token" = [])),
+    request_body = crate::openapi::AccountDeletion,
+    responses((status = 200, description = "Deleted.", body = Deleted)),
+    extensions(("x-rate-limit" = json!("auth")), ("x-errors" = json!(["wrong_password"]))),
+))]
 pub async fn delete_account(
     State(app): State<Arc<App>>,
     attempts: Attempts,

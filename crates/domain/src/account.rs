@@ -9,6 +9,7 @@ use crate::{Invalid, Timestamp, UserId, limits};
 
 /// A user as others may see it: no hash, no token version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct User {
     pub id: UserId,
     pub username: Username,

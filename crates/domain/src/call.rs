@@ -136,6 +136,7 @@ pub struct CallLog<P = UserId> {
 
 /// A person in a list of calls.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Person {
     #[serde(rename = "_id")]
     pub id: UserId,

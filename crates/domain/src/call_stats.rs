@@ -5,6 +5,7 @@ use serde::Serialize;
 /// `{totalCalls, completedCalls, activeCalls, totalDuration, averageDuration}`, durations in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CallStats {
     pub total_calls: i64,
     pub completed_calls: i64,

@@ -19,6 +19,8 @@ mod page;
 mod password_hash;
 mod rate_limit;
 mod room;
+#[cfg(feature = "openapi")]
+mod schema;
 mod signing_secret;
 mod timestamp;
 mod token;

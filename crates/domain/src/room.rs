@@ -6,6 +6,7 @@ use crate::{Invalid, RoomId, Timestamp, UserId, Username, limits};
 
 /// `{roomId, name, host, participants, active, locked, createdAt}`, everywhere in this shape.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Room {
     #[serde(rename = "roomId")]
     pub id: RoomId,
@@ -21,6 +22,7 @@ pub struct Room {
 
 /// A room with its participants by name, in their order; who has no account any more is left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RoomWithPeople {
     #[serde(flatten)]
     pub room: Room,
@@ -29,6 +31,7 @@ pub struct RoomWithPeople {
 
 /// A participant by name, `{id, username}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Participant {
     pub id: UserId,
     pub username: Username,

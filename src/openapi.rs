@@ -1,0 +1,98 @@
+//! The API described as OpenAPI 3.1, from the handlers themselves. No part of this is in the Worker.
+//!
+//! Beside each handler stands what is its own: its path, its body, its answers, and in `x-errors` the codes of
+//! its errors. What follows from how requests are handled, the same for all of them, is added here:
+//! the errors of tokens, bodies and limits, the error responses themselves, and the headers.
+
+use serde_json::Value;
+use utoipa::{
+    Modify, OpenApi,
+    openapi::{
+        OpenApi as Document,
+        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    },
+};
+
+mod error_catalogue;
+mod requests;
+mod responses;
+mod schemas;
+
+pub use requests::{
+    AccountDeletion, CallEnd, CallReport, Login, NewRoom, Page, PasswordChange, ProfileUpdate, Registration,
+    RoomRenaming, UserOfRoom,
+};
+pub use schemas::{CallLog, IceServer, Index, ListedCallLog};
+
+use crate::{auth, call_log, health, ice, room, room_host, user};
+
+/// The document. `cargo xtask openapi` writes it to `web/static/openapi.json`.
+pub fn document() -> Value {
+    let mut document = serde_json::to_value(Zetra::openapi()).expect("a document is JSON");
+    responses::complete(&mut document);
+    document
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Zetra",
+        description = "The backend of a video-call app: accounts, rooms, call logs and ICE servers.\n\n\
+            Calls themselves are signalled over Socket.IO at `/socket.io/`: see [the events](/docs/events).\n\n\
+            Every error is `{error, code, requestId}`. `code` is stable; `error` is for people and may change. \
+            `requestId` is that of the `X-Request-Id` header and of the server's log lines.",
+        license(name = "Apache-2.0 OR MIT", identifier = "Apache-2.0 OR MIT"),
+    ),
+    servers((url = "/", description = "This server")),
+    paths(
+        health::index,
+        health::health,
+        auth::register,
+        auth::login,
+        auth::change_password,
+        user::profile,
+        user::update_profile,
+        user::delete_account,
+        room::create,
+        room::list,
+        room::join,
+        room::show,
+        room_host::rename,
+        room_host::end,
+        room_host::kick,
+        room_host::readmit,
+        room_host::lock,
+        room_host::unlock,
+        call_log::list,
+        call_log::create,
+        call_log::end,
+        call_log::stats,
+        ice::ice_servers,
+    ),
+    components(schemas(schemas::Error, schemas::FieldError)),
+    tags(
+        (name = "auth", description = "Register, sign in, change the password."),
+        (name = "user", description = "The caller's own profile and account."),
+        (name = "room", description = "Rooms, and who may enter them."),
+        (name = "host", description = "What only a room's host may do. It works at once on those in the call."),
+        (name = "call-logs", description = "Who called whom, when and for how long."),
+        (name = "ice", description = "How two browsers find each other (RFC 8445, RFC 8656)."),
+        (name = "service", description = "What this is and whether it is well."),
+    ),
+    modifiers(&Token),
+)]
+struct Zetra;
+
+/// `Authorization: Bearer <token>`
+struct Token;
+
+impl Modify for Token {
+    fn modify(&self, document: &mut Document) {
+        let token = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .description(Some("The `token` of register, login or change-password. It is good for 7 days."));
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("token", SecurityScheme::Http(token.build()));
+    }
+}

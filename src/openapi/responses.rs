@@ -1,0 +1,151 @@
+//! What every operation answers besides its own: errors by their codes, and headers.
+//!
+//! Works on the document as JSON, in which all of it can be said.
+
+use serde_json::{Map, Value, json};
+
+use super::error_catalogue::errors;
+use crate::error::ApiError;
+
+/// Of every operation: the body is held to its rules whether it is used or not.
+const ALWAYS: [&str; 7] = [
+    "invalid_input",
+    "malformed_json",
+    "body_too_large",
+    "unsupported_media_type",
+    "internal",
+    "misconfigured",
+    "store_unavailable",
+];
+/// Of every operation that looks at a token.
+const WITH_TOKEN: [&str; 4] = ["token_missing", "token_malformed", "token_expired", "token_invalid"];
+
+const ERRORS: &str = "x-errors";
+const RATE_LIMIT: &str = "x-rate-limit";
+
+/// Adds them all, and takes `x-errors` and `x-rate-limit` away.
+pub(super) fn complete(document: &mut Value) {
+    for operation in operations(document) {
+        let limited = operation.remove(RATE_LIMIT).is_some();
+        let codes = codes_of(operation, limited);
+        let responses = member(operation, "responses");
+        for (status, errors) in by_status(&codes) {
+            let own = responses.remove(&status);
+            responses.insert(status, error_response(&errors, own));
+        }
+        for (status, response) in responses.iter_mut() {
+            let headers = member(object(response), "headers");
+            headers.insert("X-Request-Id".to_owned(), header("RequestId"));
+            if limited {
+                headers.insert("RateLimit".to_owned(), header("RateLimit"));
+                headers.insert("RateLimit-Policy".to_owned(), header("RateLimitPolicy"));
+            }
+            if matches!(status.as_str(), "429" | "503") {
+                headers.insert("Retry-After".to_owned(), header("RetryAfter"));
+            }
+        }
+    }
+    let components = member(object(document), "components");
+    components.insert("headers".to_owned(), headers());
+    let codes: Vec<&str> = errors().iter().map(ApiError::code).collect();
+    components["schemas"]["Error"]["properties"]["code"]["enum"] = json!(unique(codes));
+}
+
+fn codes_of(operation: &mut Map<String, Value>, limited: bool) -> Vec<String> {
+    let own = operation.remove(ERRORS);
+    let own = own.iter().filter_map(Value::as_array).flatten().filter_map(Value::as_str);
+    let secured = operation.get("security").is_some();
+    let implied = ALWAYS.into_iter().chain(WITH_TOKEN.into_iter().filter(|_| secured));
+    let limited = limited.then_some("rate_limited");
+    own.chain(implied).chain(limited).map(str::to_owned).collect()
+}
+
+/// The errors of these codes, under their statuses.
+fn by_status(codes: &[String]) -> Vec<(String, Vec<ApiError>)> {
+    let known = errors();
+    let unknown = codes.iter().find(|code| known.iter().all(|error| error.code() != code.as_str()));
+    assert_eq!(unknown, None, "x-errors names a code that no error has");
+    let mut statuses: Vec<(String, Vec<ApiError>)> = Vec::new();
+    for error in known.into_iter().filter(|error| codes.iter().any(|code| code == error.code())) {
+        let status = error.status().as_u16().to_string();
+        match statuses.iter_mut().find(|(known, _)| *known == status) {
+            Some((_, errors)) => errors.push(error),
+            None => statuses.push((status, vec![error])),
+        }
+    }
+    statuses
+}
+
+/// `own` is what the operation itself answers with that status: `/health` has a 503 with a body of its own.
+fn error_response(errors: &[ApiError], own: Option<Value>) -> Value {
+    let codes = unique(errors.iter().map(ApiError::code).collect());
+    let narrowed = json!({ "properties": { "code": { "enum": codes } } });
+    let mut schema = json!({ "allOf": [{ "$ref": "#/components/schemas/Error" }, narrowed] });
+    let mut examples = Map::new();
+    for error in errors {
+        let body = error.body("5f0c1a2b3c4d5e6f70818283");
+        examples.entry(error.code()).or_insert(json!({ "summary": error.to_string(), "value": body }));
+    }
+    let mut description = codes.iter().map(|code| format!("`{code}`")).collect::<Vec<_>>().join(", ");
+    if let Some(own) = own {
+        schema = json!({ "anyOf": [own["content"]["application/json"]["schema"], schema] });
+        description = format!("{} Else {description}.", own["description"].as_str().unwrap_or_default());
+    }
+    json!({
+        "description": description,
+        "content": { "application/json": { "schema": schema, "examples": examples } },
+    })
+}
+
+fn headers() -> Value {
+    let text = |description: &str, example: &str| {
+        json!({ "description": description, "schema": { "type": "string" }, "example": example })
+    };
+    let limit = "draft-ietf-httpapi-ratelimit-headers";
+    json!({
+        "RequestId": {
+            "description": "Names the request: the client's own `X-Request-Id` where it sent one of 1 to 64 of \
+                `A-Z a-z 0-9 . _ -`.",
+            "schema": { "type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$" },
+        },
+        "RateLimit": text(
+            &format!("What is left (`r`) until when (`t`, seconds) of the tightest limit ({limit})."),
+            "\"account-failures\";r=4;t=840",
+        ),
+        "RateLimitPolicy": text(
+            &format!("That limit (`q`) and its window (`w`, seconds) ({limit})."),
+            "\"account-failures\";q=5;w=900",
+        ),
+        "RetryAfter": {
+            "description": "Seconds until another try makes sense (RFC 9110, 10.2.3).",
+            "schema": { "type": "integer", "minimum": 0 },
+        },
+    })
+}
+
+fn header(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/headers/{name}") })
+}
+
+fn operations(document: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>> {
+    let paths = member(object(document), "paths");
+    paths.values_mut().flat_map(|path| object(path).values_mut()).map(object)
+}
+
+fn member<'a>(value: &'a mut Map<String, Value>, name: &str) -> &'a mut Map<String, Value> {
+    object(value.entry(name).or_insert_with(|| json!({})))
+}
+
+fn object(value: &mut Value) -> &mut Map<String, Value> {
+    value.as_object_mut().expect("the members of a document that are asked for are objects")
+}
+
+fn unique(codes: Vec<&'static str>) -> Vec<&'static str> {
+    let mut unique = Vec::new();
+    for code in codes {
+        if !unique.contains(&code) {
+            unique.push(code);
+        }
+    }
+    unique
+}
