@@ -15,6 +15,7 @@ mod setup;
 mod test;
 mod webhook;
 mod workspace;
+mod wrangler;
 
 use std::{io::Write, process::ExitCode};
 
@@ -30,8 +31,8 @@ cargo xtask <command>
   conformance  serve the fixture of the official Socket.IO suites on http://localhost:3000
   mongodb  serve a MongoDB-compatible database for trying, with the Data API in front
   screenshots  take pictures of the client's pages into docs/screenshots
-  deploy   deploy to Cloudflare: database, migrations, secret, Worker
-           --dry-run  only build and show what would be uploaded
+  deploy   deploy to Cloudflare: database, migrations, secrets, Worker; then wait until it is well
+           (--dry-run, --env NAME; `cargo xtask deploy --help` says what it does and asks)
   setup    only install what is missing, and make .dev.vars
   help     this text
 
@@ -55,12 +56,14 @@ fn main() -> ExitCode {
         ["webhook"] => webhook::run(),
         ["mongodb"] => data_api::run(),
         ["screenshots"] => browser::screenshots(),
-        ["deploy"] => deploy::run(false),
-        ["deploy", "--dry-run"] => deploy::run(true),
+        ["deploy", "--help" | "-h"] => {
+            print(deploy::HELP);
+            Ok(())
+        }
+        ["deploy", rest @ ..] => deploy::run(rest),
         ["setup"] => setup::run(),
         [] | ["help" | "--help" | "-h"] => {
-            // A reader that has seen enough is no failure.
-            let _ = writeln!(std::io::stdout(), "{HELP}");
+            print(HELP);
             Ok(())
         }
         [unknown, ..] => Err(format!("unknown command or option: {unknown}\n\n{HELP}")),
@@ -76,4 +79,9 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn print(text: &str) {
+    // A reader that has seen enough is no failure.
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
