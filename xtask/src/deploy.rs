@@ -36,7 +36,8 @@ Deploys the Worker to Cloudflare and waits until it is well:
   2. looks which secrets the configuration needs and which of them are missing:
        JWT_SECRET                                    always
        MONGO_API_KEY                                 where MONGO_URI is set
-       TURN_SERVER_CREDENTIAL or TURN_SHARED_SECRET  where TURN_SERVER_URL is set
+       TURN_SHARED_SECRET                            where TURN_SERVER_URL is set,
+       or TURN_SERVER_CREDENTIAL                     with TURN_SERVER_USERNAME
        TURN_KEY_API_TOKEN                            where TURN_KEY_ID is set
        WEBHOOK_SECRET                                where WEBHOOK_URL is set
      and asks for each of these, without showing what is typed. For JWT_SECRET it can make a random one.

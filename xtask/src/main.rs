@@ -4,6 +4,7 @@ mod bench;
 mod browser;
 mod build;
 mod conformance;
+mod cost;
 mod data_api;
 mod deploy;
 mod dev;
@@ -33,6 +34,8 @@ cargo xtask <command>
   screenshots  take pictures of the client's pages into docs/screenshots
   deploy   deploy to Cloudflare: database, migrations, secrets, Worker; then wait until it is well
            (--dry-run, --env NAME; `cargo xtask deploy --help` says what it does and asks)
+  cost     compute what a month of calls costs, on Cloudflare and on a rented machine
+           (--calls-per-day N, --people P, --minutes M; `cargo xtask cost --help`)
   setup    only install what is missing, and make .dev.vars
   help     this text
 
@@ -61,6 +64,11 @@ fn main() -> ExitCode {
             Ok(())
         }
         ["deploy", rest @ ..] => deploy::run(rest),
+        ["cost", "--help" | "-h"] => {
+            print(cost::HELP);
+            Ok(())
+        }
+        ["cost", rest @ ..] => cost::run(rest),
         ["setup"] => setup::run(),
         [] | ["help" | "--help" | "-h"] => {
             print(HELP);

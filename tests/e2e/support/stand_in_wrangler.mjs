@@ -25,7 +25,8 @@ const COMMANDS = {
       console.log(JSON.stringify(Object.keys(state.secrets).map((name) => ({ name, type: "secret_text" })), null, "  "));
       return 0;
     }
-    console.error(`✘ [ERROR] Worker "${state.worker}" not found.\n\nIf this is a new Worker, run \`wrangler deploy\` first to create it.`);
+    const environment = values.env ? ` (env: ${values.env})` : "";
+    console.error(`✘ [ERROR] Worker "${state.worker}"${environment} not found.\n\nIf this is a new Worker, run \`wrangler deploy\` first to create it.`);
     return 1;
   },
   "d1 list"() {

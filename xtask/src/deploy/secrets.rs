@@ -151,11 +151,14 @@ fn needed(configuration: &Configuration) -> Vec<Need> {
         }
     };
     need("MONGO_URI", "MONGO_API_KEY", None, "MONGO_URI is set: `Bearer ` and a key of the Data API server");
-    // Static credentials have a name.
-    let turn = ("TURN_SERVER_CREDENTIAL", "TURN_SHARED_SECRET");
+    // A static credential goes with a user name, which a shared secret does not need.
+    let shared = "TURN_SHARED_SECRET";
     match configuration.variable("TURN_SERVER_USERNAME") {
-        Some(_) => need("TURN_SERVER_URL", turn.0, Some(turn.1), "TURN_SERVER_URL and its USERNAME are set"),
-        None => need("TURN_SERVER_URL", turn.1, Some(turn.0), "TURN_SERVER_URL is set, without a USERNAME"),
+        Some(_) => {
+            let because = "TURN_SERVER_URL and TURN_SERVER_USERNAME are set";
+            need("TURN_SERVER_URL", "TURN_SERVER_CREDENTIAL", Some(shared), because);
+        }
+        None => need("TURN_SERVER_URL", shared, None, "TURN_SERVER_URL is set, TURN_SERVER_USERNAME is not"),
     }
     need("TURN_KEY_ID", "TURN_KEY_API_TOKEN", None, "TURN_KEY_ID is set");
     need("WEBHOOK_URL", "WEBHOOK_SECRET", None, "WEBHOOK_URL is set");
@@ -226,7 +229,7 @@ mod tests {
         let named = needs(json!({"TURN_SERVER_URL": "turn:t", "TURN_SERVER_USERNAME": "u"}));
         assert_eq!(named, "JWT_SECRET, TURN_SERVER_CREDENTIAL (or TURN_SHARED_SECRET)");
         let unnamed = needs(json!({"TURN_SERVER_URL": "turn:t"}));
-        assert_eq!(unnamed, "JWT_SECRET, TURN_SHARED_SECRET (or TURN_SERVER_CREDENTIAL)");
+        assert_eq!(unnamed, "JWT_SECRET, TURN_SHARED_SECRET");
     }
 
     #[test]
