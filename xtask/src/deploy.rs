@@ -54,7 +54,7 @@ Options
   --dry-run      build, and show what would be uploaded; needs no account
   --env NAME     an environment of the configuration, such as staging ([env.staging] in wrangler.toml): a Worker,
                  a database and secrets of its own
-  --config FILE  another configuration than wrangler.toml
+  --config FILE  another configuration than wrangler.toml, seen from the repository's root
   --wait SECONDS how long /health may take (60)
 
 Environment

@@ -27,9 +27,10 @@ const REQUEST_CPU_MS: f64 = 5.0;
 const HANDLER_SECONDS: f64 = 0.010;
 /// For how long a person's arrival keeps the room awake: until the upgrade the client polls, and the store is asked.
 const ARRIVAL_SECONDS: f64 = 2.0;
-/// How many calls a user makes in a month.
+/// How many calls a user makes, all in one month: the next one has others.
 const CALLS_PER_USER: f64 = 10.0;
-/// What an object stores of an account for 90 days after a sign-in: a SQLite database, about 12 KB empty.
+/// What an object stores of an account for 90 days after a sign-in: a SQLite database, about 12 KB empty
+/// (<https://developers.cloudflare.com/durable-objects/platform/pricing/>).
 const BYTES_PER_USER: f64 = 16_384.0;
 const MONTHS_PER_SIGN_IN: f64 = 3.0;
 /// For how long rooms and logs have been collected; nothing deletes them.
