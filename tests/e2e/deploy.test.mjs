@@ -1,5 +1,5 @@
-// `cargo xtask deploy` at a terminal and without one, with a stand-in for wrangler, as there is no account here; and
-// its dry run with the real one.
+// `cargo xtask deploy` at a terminal and without one, with a stand-in for wrangler, as there is no account here. What the
+// stand-in imitates of wrangler is tested in deploy_wrangler.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -233,59 +233,5 @@ describe("deploy with a stand-in for wrangler", () => {
     const { code, output } = await deploy("--env", "stagign");
     assert.equal(code, 1);
     assert.match(output, /has no environment stagign. It has staging/);
-  });
-});
-
-describe("deploy with the real wrangler", () => {
-  const env = { ...process.env, CI: "1", WRANGLER_SEND_METRICS: "false" };
-
-  for (const [options, name, database] of [
-    [["--dry-run"], "zetra", "zetra"],
-    [["--env", "staging", "--dry-run"], "zetra-staging", "zetra-staging"],
-  ]) test(`the dry run of ${name} needs no account and shows every binding`, async () => {
-    const { code, stdout, stderr } = await outputOf(["cargo", "xtask", "deploy", ...options], { cwd: ROOT, env });
-    const output = stdout + stderr;
-    assert.equal(code, 0, output);
-    for (const object of ["ROOM", "SESSION", "RATE_LIMIT", "REVOCATION_OUTBOX"]) assert.match(output, new RegExp(`env\\.${object} \\(`));
-    assert.match(output, new RegExp(`env\\.DB \\(${database}\\)`));
-    assert.match(output, /env\.NODE_ENV \("\(hidden\)"\)/, "what --var sets is hidden");
-    assert.match(output, /Secrets it needs: JWT_SECRET\n/);
-    assert.match(output, /--dry-run: exiting now/);
-    assert.doesNotMatch(output, /WARNING/);
-  });
-
-  // A server of our own instead of Cloudflare's API: what wrangler makes of its answers is what `deploy` reads, and what
-  // the stand-in imitates. The answers are those that wrangler's source expects.
-  test("wrangler knows the commands, and prints what deploy reads of it", async (t) => {
-    const home = mkdtempSync(join(tmpdir(), "zetra-home-"));
-    t.after(() => rmSync(home, { recursive: true, force: true }));
-    const paths = [];
-    const api = createServer((request, response) => {
-      const { pathname } = new URL(request.url, "http://api");
-      paths.push(pathname);
-      const answers = {
-        "/accounts/a/workers/scripts/zetra/secrets": { success: true, result: [{ name: "JWT_SECRET", type: "secret_text" }] },
-        "/accounts/a/d1/database": { success: true, result: [{ uuid: NEW_ID, name: "zetra" }] },
-      };
-      const notFound = { success: false, errors: [{ code: 10007, message: "This Worker does not exist on your account." }], result: null };
-      const answer = { errors: [], messages: [], ...(answers[pathname] ?? notFound) };
-      response.writeHead(answer.success ? 200 : 404, { "content-type": "application/json" }).end(JSON.stringify(answer));
-    }).listen(0, "127.0.0.1");
-    await once(api, "listening");
-    t.after(() => api.close());
-    // Whoever runs this, nothing reaches their account.
-    const account = { HOME: home, XDG_CONFIG_HOME: home, CLOUDFLARE_API_BASE_URL: `http://127.0.0.1:${api.address().port}`, CLOUDFLARE_API_TOKEN: "t", CLOUDFLARE_ACCOUNT_ID: "a" };
-    const wrangler = (...words) => outputOf([join(ROOT, "node_modules/.bin/node"), join(ROOT, "node_modules/wrangler/bin/wrangler.js"), ...words, "--config", "wrangler.toml"], { cwd: ROOT, env: { ...env, ...account } });
-
-    const secrets = await wrangler("secret", "list", "--format", "json", "--env=");
-    assert.equal(secrets.code, 0, secrets.stderr);
-    assert.deepEqual(JSON.parse(secrets.stdout).map(({ name }) => name), ["JWT_SECRET"]);
-    const missing = await wrangler("secret", "list", "--format", "json", "--env=staging");
-    assert.equal(missing.code, 1);
-    assert.match(missing.stdout + missing.stderr, /Worker "zetra-staging" \(env: staging\) not found/);
-    const databases = await wrangler("d1", "list", "--json", "--env=staging");
-    assert.equal(databases.code, 0, databases.stderr);
-    assert.deepEqual(JSON.parse(databases.stdout), [{ uuid: NEW_ID, name: "zetra" }]);
-    assert.ok(paths.includes("/accounts/a/workers/scripts/zetra-staging/secrets"), paths.join(" "));
   });
 });

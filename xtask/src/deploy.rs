@@ -1,7 +1,8 @@
 //! `cargo xtask deploy`: the Worker, its objects, its database and its secrets, on Cloudflare.
 //!
-//! What needs an account is written against the documentation, the help and the source of the pinned wrangler, and is
-//! tested with a stand-in that answers in its formats (`tests/e2e/deploy.test.mjs`). It was not run against Cloudflare.
+//! What needs an account is written against the help and the source of the pinned wrangler. It is tested with a stand-in
+//! for wrangler (`tests/e2e/deploy.test.mjs`), and what wrangler sends and prints with the real one before an API of ours
+//! (`tests/e2e/deploy_wrangler.test.mjs`). It was not run against Cloudflare.
 //!
 //! A secret is uploaded together with the version that needs it (`wrangler deploy --secrets-file`): `wrangler secret
 //! put` would put it into the version that is deployed, before the new one is there, and for a Worker that does not exist
