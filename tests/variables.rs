@@ -24,3 +24,22 @@ fn every_variable_that_is_read_stands_in_wrangler_toml_and_is_told_in_the_docs()
     }
     assert!(names > 25, "the names were not found: {names}");
 }
+
+#[test]
+fn staging_has_what_it_does_not_inherit() {
+    let wrangler = include_str!("../wrangler.toml");
+    let (top, staging) = wrangler.split_once("[[env.staging.d1_databases]]").unwrap();
+    let names = |text: &str, key: &str| -> Vec<String> {
+        let lines = text.lines().filter_map(|line| line.split_once(" = "));
+        lines.filter(|(name, _)| *name == key).map(|(_, value)| value.to_owned()).collect()
+    };
+    assert_eq!(names(top, "binding"), names(staging, "binding"));
+    assert_eq!(names(top, "class_name"), names(staging, "class_name"));
+    let variables = |text: &str, section: &str| -> Vec<String> {
+        let (_, lines) = text.split_once(section).unwrap();
+        let lines = lines.lines().skip(1).take_while(|line| !line.is_empty());
+        lines.filter_map(|line| Some(line.split_once(" = ")?.0.to_owned())).collect()
+    };
+    assert_eq!(variables(top, "\n[vars]"), variables(staging, "\n[env.staging.vars]"));
+    assert!(variables(top, "\n[vars]").len() > 25);
+}

@@ -17,9 +17,10 @@ use nix::{
 use crate::{
     build,
     error::Result,
-    process::{catch_stop_signals, command, is_stopping},
+    process::{catch_stop_signals, is_stopping},
     progress::{self, Step},
     setup, workspace,
+    wrangler::wrangler,
 };
 
 /// How long the runtime may take to start, and to end.
@@ -62,11 +63,10 @@ pub fn serve(served: &Served, announce: impl FnOnce(u16, &str)) -> Result<()> {
 }
 
 fn start(served: &Served, port: u16) -> Result<Child> {
-    let mut wrangler = command(workspace::node_bin("node"), &[]);
-    wrangler.arg(workspace::path("node_modules/wrangler/bin/wrangler.js"));
-    wrangler.args(["dev", "--config", served.config, "--ip", "127.0.0.1", "--port", &port.to_string()]);
+    let mut wrangler =
+        wrangler(&["dev", "--config", served.config, "--ip", "127.0.0.1", "--port", &port.to_string()]);
     wrangler.args(["--show-interactive-dev-session", "false", "--persist-to"]).arg(&served.state);
-    wrangler.env("WRANGLER_SEND_METRICS", "false").env("WRANGLER_HIDE_BANNER", "true");
+    wrangler.env("WRANGLER_HIDE_BANNER", "true");
     // Where a request came from in the world is nothing a laptop has to ask the network for.
     wrangler.env("CLOUDFLARE_CF_FETCH_ENABLED", "false");
     // A group of its own: Ctrl-C reaches only us, and we end the whole group.
@@ -120,11 +120,12 @@ fn announce(port: u16, health: &str) {
     println!("\n  Ctrl-C ends it; nothing that was answered is lost.\n");
 }
 
-/// `MONGO_URI` as wrangler will find it: a line of .dev.vars goes before one of wrangler.toml.
+/// `MONGO_URI` as wrangler will find it: a line of .dev.vars goes before one of wrangler.toml, of which the
+/// environments that can be deployed come last.
 fn mongo_uri() -> Option<String> {
     [".dev.vars", "wrangler.toml"].into_iter().find_map(|file| {
         let text = std::fs::read_to_string(workspace::path(file)).ok()?;
-        setup::variable_in(&text, "MONGO_URI")
+        setup::variable_in(text.split("\n[env.").next()?, "MONGO_URI")
     })
 }
 

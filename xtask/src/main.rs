@@ -4,6 +4,7 @@ mod bench;
 mod browser;
 mod build;
 mod conformance;
+mod cost;
 mod data_api;
 mod deploy;
 mod dev;
@@ -16,6 +17,7 @@ mod setup;
 mod test;
 mod webhook;
 mod workspace;
+mod wrangler;
 
 use std::{io::Write, process::ExitCode};
 
@@ -32,8 +34,10 @@ cargo xtask <command>
   example chat  build and serve the chat of examples/chat on http://localhost:4000 (PORT), until Ctrl-C
   mongodb  serve a MongoDB-compatible database for trying, with the Data API in front
   screenshots  take pictures of the client's pages into docs/screenshots
-  deploy   deploy to Cloudflare: database, migrations, secret, Worker
-           --dry-run  only build and show what would be uploaded
+  deploy   deploy to Cloudflare: database, migrations, secrets, Worker; then wait until it is well
+           (--dry-run, --env NAME; `cargo xtask deploy --help` says what it does and asks)
+  cost     compute what a month of calls costs, on Cloudflare and on a rented machine
+           (--calls-per-day N, --people P, --minutes M; `cargo xtask cost --help`)
   setup    only install what is missing, and make .dev.vars
   help     this text
 
@@ -58,12 +62,19 @@ fn main() -> ExitCode {
         ["webhook"] => webhook::run(),
         ["mongodb"] => data_api::run(),
         ["screenshots"] => browser::screenshots(),
-        ["deploy"] => deploy::run(false),
-        ["deploy", "--dry-run"] => deploy::run(true),
+        ["deploy", "--help" | "-h"] => {
+            print(deploy::HELP);
+            Ok(())
+        }
+        ["deploy", rest @ ..] => deploy::run(rest),
+        ["cost", "--help" | "-h"] => {
+            print(cost::HELP);
+            Ok(())
+        }
+        ["cost", rest @ ..] => cost::run(rest),
         ["setup"] => setup::run(),
         [] | ["help" | "--help" | "-h"] => {
-            // A reader that has seen enough is no failure.
-            let _ = writeln!(std::io::stdout(), "{HELP}");
+            print(HELP);
             Ok(())
         }
         [unknown, ..] => Err(format!("unknown command or option: {unknown}\n\n{HELP}")),
@@ -79,4 +90,9 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn print(text: &str) {
+    // A reader that has seen enough is no failure.
+    let _ = writeln!(std::io::stdout(), "{text}");
 }

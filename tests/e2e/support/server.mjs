@@ -42,13 +42,26 @@ export async function startConformance(variables = {}, port = 0) {
 }
 
 /** Starts one of `examples/`. */
-export async function startExample(name) {
-  return start(join(ROOT, "examples", name), {});
+export /**
+ * The product on D1, with a counter wherever Cloudflare has one: `server.counts()` gives the sums since the start,
+ * `server.databaseSize()` the bytes that D1 has at last told.
+ */
+export async function startCounted(variables = {}) {
+  const contents = readFileSync(join(ROOT, "tests/e2e/support/counted.mjs"), "utf8");
+  const server = await start(ROOT, { JWT_SECRET, ...variables }, { entry: { type: "ESModule", path: "worker/counted.mjs", contents } });
+  server.counts = () => {
+    const sums = {};
+    const lines = server.logged.filter((line) => line.startsWith('{"counted"')).map((line) => JSON.parse(line));
+    for (const { counted, by } of lines) sums[counted] = (sums[counted] ?? 0) + by;
+    return sums;
+  };
+  server.databaseSize = () => JSON.parse(server.logged.findLast((line) => line.startsWith('{"d1Bytes"'))).d1Bytes;
+  return server;
 }
 
-async function start(worker, variables, { directPort = 0, disk = tmpdir() } = {}) {
+async function start(worker, variables, { directPort = 0, disk = tmpdir(), entry } = {}) {
   const folder = mkdtempSync(join(disk, "zetra-"));
-  const server = new Server({ worker, port: await freePort(), directPort, folder, variables });
+  const server = new Server({ worker, port: await freePort(), directPort, folder, variables, entry });
   await server.start();
   return server;
 }
@@ -57,8 +70,8 @@ class Server {
   /** Hears the lines that the Worker logs; they may come later than the answer that they are about. */
   log = new Listener();
 
-  constructor({ worker, port, directPort, folder, variables }) {
-    Object.assign(this, { worker, port, directPort, folder, variables });
+  constructor({ worker, port, directPort, folder, variables, entry }) {
+    Object.assign(this, { worker, port, directPort, folder, variables, entry });
     this.url = `http://127.0.0.1:${port}`;
   }
 
@@ -74,6 +87,8 @@ class Server {
       bindings: { ...workerOptions.bindings, ...this.variables },
       rootPath: join(this.worker, "build"),
       modules: [
+        // The first one is the Worker.
+        ...(this.entry ? [this.entry] : []),
         { type: "ESModule", path: "worker/shim.mjs" },
         { type: "ESModule", path: "index.js" },
         { type: "CompiledWasm", path: "index_bg.wasm" },

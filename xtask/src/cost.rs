@@ -1,0 +1,93 @@
+//! `cargo xtask cost`: what a month of calls costs on Cloudflare, part by part, and on a rented virtual machine.
+//!
+//! It is arithmetic over three tables: what a call takes, which tests measure ([`counts`]), what each of that costs
+//! ([`prices`]), and what was assumed where nothing was measured ([`model`]). `docs/cost.md` explains it.
+
+mod counts;
+mod model;
+mod prices;
+mod report;
+mod svg;
+
+use std::path::Path;
+
+use counts::Counts;
+use model::Load;
+
+use crate::{error::Result, workspace};
+
+pub const HELP: &str = "\
+cargo xtask cost [options]
+
+Computes what a month of calls costs on Cloudflare's Workers Paid plan, part by part, and what the same calls take of a
+rented virtual machine with Node. docs/cost.md says how, and what is assumed.
+
+Options
+  --calls-per-day N  calls a day (1000)
+  --people P         people in each, 2 to 8 (3)
+  --minutes M        how long each lasts (20)
+  --turn PERCENT     of the connections between two people, how many go through Cloudflare's TURN service (none)
+  --svg FILE         draws it, too";
+
+pub fn run(arguments: &[&str]) -> Result<()> {
+    let (load, svg) = read(arguments)?;
+    let counts = Counts::read()?;
+    let month = model::month(&load, &counts)?;
+    print!("{}", report::text(&load, &month));
+    if let Some(file) = svg {
+        let path = workspace::root().join(file);
+        std::fs::write(&path, svg::picture(&load, &month))
+            .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn read<'a>(arguments: &[&'a str]) -> Result<(Load, Option<&'a Path>)> {
+    let mut load = Load::default();
+    let mut svg = None;
+    let mut arguments = arguments.iter();
+    while let Some(name) = arguments.next() {
+        let value = arguments.next().ok_or_else(|| format!("{name} needs a value\n\n{HELP}"));
+        let number = |least: u32, most: u32| {
+            let value = value.clone()?;
+            let number = value.parse().ok().filter(|number| (least..=most).contains(number));
+            number
+                .ok_or_else(|| format!("{name} must be a whole number from {least} to {most}, not {value:?}"))
+        };
+        match *name {
+            "--calls-per-day" => load.calls_per_day = number(1, 100_000_000)?,
+            "--people" => load.people = number(2, 8)?,
+            "--minutes" => load.minutes = number(1, 1_440)?,
+            "--turn" => load.turn_percent = number(0, 100)?,
+            "--svg" => svg = Some(Path::new(*value?)),
+            unknown => return Err(format!("unknown option: {unknown}\n\n{HELP}")),
+        }
+    }
+    Ok((load, svg))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_load_is_read_and_what_is_left_out_is_the_default() {
+        let (load, svg) = read(&["--people", "2", "--svg", "x.svg"]).unwrap();
+        assert_eq!((load.calls_per_day, load.people, load.minutes, load.turn_percent), (1_000, 2, 20, 0));
+        assert_eq!(svg, Some(Path::new("x.svg")));
+    }
+
+    #[test]
+    fn what_the_tables_cannot_answer_is_refused() {
+        for (arguments, reason) in [
+            (&["--people", "9"][..], "--people must be a whole number from 2 to 8"),
+            (&["--minutes", "0"], "--minutes must be"),
+            (&["--calls-per-day", "many"], "--calls-per-day must be"),
+            (&["--minutes"], "--minutes needs a value"),
+            (&["--price", "1"], "unknown option: --price"),
+        ] {
+            let error = read(arguments).err().unwrap();
+            assert!(error.starts_with(reason), "{error}");
+        }
+    }
+}

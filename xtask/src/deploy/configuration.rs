@@ -1,0 +1,65 @@
+//! What the wrangler configuration says of the chosen environment.
+
+use std::{path::PathBuf, process::Stdio};
+
+use serde_json::Value;
+
+use super::{Target, elements, text};
+use crate::{error::Result, process::command, workspace};
+
+/// The id in wrangler.toml of a database that was not created yet.
+const NO_DATABASE: &str = "00000000-0000-0000-0000-000000000000";
+/// The binding by which the Worker knows its database.
+pub const BINDING: &str = "DB";
+
+pub struct Configuration {
+    /// Of the Worker: an environment has one of its own.
+    pub name: String,
+    /// The file, as it was named.
+    pub file: PathBuf,
+    pub database: Option<Database>,
+    vars: Value,
+}
+
+pub struct Database {
+    pub name: String,
+    /// Nothing while it was not created.
+    pub id: Option<String>,
+}
+
+impl Configuration {
+    pub fn read(target: &Target) -> Result<Self> {
+        let mut node = command(workspace::node_bin("node"), &[]);
+        node.arg(workspace::path("xtask/configuration.mjs")).arg(&target.config).arg(&target.environment);
+        let output =
+            node.stdin(Stdio::null()).output().map_err(|error| format!("cannot start node: {error}"))?;
+        let printed = String::from_utf8_lossy(&output.stdout);
+        let json: Option<Value> = serde_json::from_str(&printed).ok().filter(|_| output.status.success());
+        let Some(json) = json else {
+            let said = String::from_utf8_lossy(&output.stderr);
+            return Err(format!("{} cannot be read: {}", target.config.display(), said.trim()));
+        };
+        let owned = |object: &Value, member: &str| text(object, member).unwrap_or_default().to_owned();
+        let mut databases = json.get("databases").map_or(&[][..], elements).iter();
+        let database = databases.find(|database| text(database, "binding") == Some(BINDING));
+        Ok(Self {
+            name: owned(&json, "name"),
+            file: target.config.clone(),
+            database: database.map(|database| Database {
+                name: owned(database, "database_name"),
+                id: Some(owned(database, "database_id")).filter(|id| !id.is_empty() && id != NO_DATABASE),
+            }),
+            vars: json.get("vars").cloned().unwrap_or_default(),
+        })
+    }
+
+    /// A variable of `[vars]`, or of the environment's; an empty one is none, as for the Worker.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        text(&self.vars, name).map(str::trim).filter(|value| !value.is_empty())
+    }
+
+    #[cfg(test)]
+    pub fn with_variables(vars: Value) -> Self {
+        Self { name: "zetra".to_owned(), file: "wrangler.toml".into(), database: None, vars }
+    }
+}

@@ -1,0 +1,242 @@
+//! Which secrets the configuration needs, which are missing, and asking for those.
+//!
+//! A secret is in no argument, no output and no error. It is in memory, and for the time of the upload in a file that
+//! only its owner may read: wrangler takes the secrets of a new version from a file, and its own stdin stays the
+//! terminal, as it may have to ask something too.
+
+use std::{
+    fs::{self, File},
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use serde_json::{Map, Value};
+
+use super::{Target, configuration::Configuration, elements, terminal, text};
+use crate::{error::Result, setup, workspace};
+
+/// As `TokenKey::MIN_BYTES` of crates/domain; the Worker judges, this only spares a vain deployment.
+const JWT_SECRET_BYTES: usize = 32;
+
+/// The names of all that the configuration needs, for people.
+pub fn names(configuration: &Configuration) -> String {
+    needed(configuration).iter().map(Need::names).collect::<Vec<_>>().join(", ")
+}
+
+/// What has to be uploaded with the Worker: given at the terminal.
+pub fn ask_for_missing(target: &Target, configuration: &Configuration) -> Result<Secrets> {
+    let set = already_set(target, configuration)?;
+    if set.iter().any(|name| name == "WEBHOOK_SECRET") && configuration.variable("WEBHOOK_URL").is_none() {
+        return Err(format!(
+            "the Worker {} has a WEBHOOK_SECRET, but no WEBHOOK_URL is configured, and would refuse to serve. Set \
+             WEBHOOK_URL in {}, or delete the secret: npx wrangler secret delete WEBHOOK_SECRET{}",
+            configuration.name,
+            configuration.file.display(),
+            options(target),
+        ));
+    }
+    let mut missing = needed(configuration);
+    missing.retain(|need| !need.is_met_by(&set));
+    if !missing.is_empty() && !terminal::is_there() {
+        return Err(list(&missing, target, configuration));
+    }
+    let mut given = Map::new();
+    for need in missing {
+        let value = need.ask(&configuration.name)?;
+        given.insert(need.name.to_owned(), Value::String(value));
+    }
+    Ok(Secrets(given))
+}
+
+/// Values by name. No `Debug`: they must not be printed.
+pub struct Secrets(Map<String, Value>);
+
+impl Secrets {
+    /// A file for `--secrets-file`, in JSON: in the other format, dotenv, wrangler would expand each `$`.
+    pub fn write(self) -> Result<Option<SecretsFile>> {
+        if self.0.is_empty() {
+            return Ok(None);
+        }
+        let path = workspace::path(&format!("target/secrets-{}.json", std::process::id()));
+        // One of an earlier process with this id, which was killed.
+        let _ = fs::remove_file(&path);
+        let failed = |error: std::io::Error| format!("cannot write {}: {error}", path.display());
+        let mut file =
+            File::options().write(true).create_new(true).mode(0o600).open(&path).map_err(failed)?;
+        // From here on it is deleted, whatever happens.
+        let guard = SecretsFile(path.clone());
+        file.write_all(Value::Object(self.0).to_string().as_bytes()).map_err(failed)?;
+        Ok(Some(guard))
+    }
+}
+
+/// Is deleted when it is dropped.
+pub struct SecretsFile(PathBuf);
+
+impl SecretsFile {
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for SecretsFile {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// A secret that the Worker must have.
+struct Need {
+    name: &'static str,
+    /// Another one that serves as well.
+    or: Option<&'static str>,
+    because: &'static str,
+}
+
+impl Need {
+    fn is_met_by(&self, set: &[String]) -> bool {
+        set.iter().any(|name| name == self.name || Some(name.as_str()) == self.or)
+    }
+
+    fn names(&self) -> String {
+        self.or.map_or_else(|| self.name.to_owned(), |or| format!("{} (or {or})", self.name))
+    }
+
+    /// Until the answer can be right.
+    fn ask(&self, worker: &str) -> Result<String> {
+        println!("\n{} is not set for the Worker {worker} ({}).", self.name, self.because);
+        let random = self.name == "JWT_SECRET";
+        let question = if random {
+            "Press Enter to make a random one, or paste yours (it is not shown):"
+        } else {
+            "Paste it (it is not shown):"
+        };
+        loop {
+            let value = terminal::ask_hidden(question)?;
+            if random && value.is_empty() {
+                println!("A random one is made.");
+                return Ok(setup::random_hex()? + &setup::random_hex()?);
+            }
+            match flaw(self.name, &value) {
+                None => return Ok(value),
+                Some(flaw) => println!("{flaw}"),
+            }
+        }
+    }
+}
+
+/// What is wrong with a value that the Worker would refuse; the value itself is not told.
+fn flaw(name: &str, value: &str) -> Option<&'static str> {
+    let webhook = || {
+        let base64 = value.strip_prefix("whsec_")?;
+        let is_base64 = base64.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte));
+        (is_base64 && (32..=88).contains(&base64.len())).then_some(())
+    };
+    match name {
+        _ if value.is_empty() => Some("Nothing was given. Ctrl-C ends this."),
+        "JWT_SECRET" if value.len() < JWT_SECRET_BYTES => Some("It needs at least 32 bytes."),
+        "WEBHOOK_SECRET" if webhook().is_none() => {
+            Some("It must be whsec_ and 24 to 64 random bytes in base64.")
+        }
+        _ => None,
+    }
+}
+
+fn needed(configuration: &Configuration) -> Vec<Need> {
+    let mut needs = vec![Need { name: "JWT_SECRET", or: None, because: "tokens are signed with it" }];
+    let mut need = |variable: &str, name, or, because| {
+        if configuration.variable(variable).is_some() {
+            needs.push(Need { name, or, because });
+        }
+    };
+    need("MONGO_URI", "MONGO_API_KEY", None, "MONGO_URI is set: `Bearer ` and a key of the Data API server");
+    // A static credential goes with a user name, which a shared secret does not need.
+    let shared = "TURN_SHARED_SECRET";
+    match configuration.variable("TURN_SERVER_USERNAME") {
+        Some(_) => {
+            let because = "TURN_SERVER_URL and TURN_SERVER_USERNAME are set";
+            need("TURN_SERVER_URL", "TURN_SERVER_CREDENTIAL", Some(shared), because);
+        }
+        None => need("TURN_SERVER_URL", shared, None, "TURN_SERVER_URL is set, TURN_SERVER_USERNAME is not"),
+    }
+    need("TURN_KEY_ID", "TURN_KEY_API_TOKEN", None, "TURN_KEY_ID is set");
+    need("WEBHOOK_URL", "WEBHOOK_SECRET", None, "WEBHOOK_URL is set");
+    needs
+}
+
+/// The names of what the Worker has; none where the Worker does not exist yet.
+fn already_set(target: &Target, configuration: &Configuration) -> Result<Vec<String>> {
+    let list = match target.answer(&["secret", "list", "--format", "json"]) {
+        Ok(list) => list,
+        Err(said)
+            if said.contains(&format!("Worker \"{}\"", configuration.name)) && said.contains("not found") =>
+        {
+            return Ok(Vec::new());
+        }
+        Err(said) => return Err(format!("the Worker's secrets cannot be listed:\n{said}")),
+    };
+    Ok(elements(&list).iter().filter_map(|secret| text(secret, "name")).map(str::to_owned).collect())
+}
+
+fn list(missing: &[Need], target: &Target, configuration: &Configuration) -> String {
+    let options = options(target);
+    let commands: Vec<_> = missing
+        .iter()
+        .map(|need| format!("  npx wrangler secret put {}{options}    # {}", need.name, need.because))
+        .collect();
+    format!(
+        "the Worker {} misses secrets, and nobody can be asked: there is no terminal. Set them, or run this at a \
+         terminal. Each command reads the value from its standard input, and makes an empty Worker first where there \
+         is none yet:\n\n{}\n\nA random JWT_SECRET: openssl rand -hex 32",
+        configuration.name,
+        commands.join("\n")
+    )
+}
+
+/// What names the target for wrangler.
+fn options(target: &Target) -> String {
+    let mut options = String::new();
+    if target.config != Path::new("wrangler.toml") {
+        options += &format!(" --config {}", target.config.display());
+    }
+    options
+        + " "
+        + &(if target.environment.is_empty() { "--env=\"\"".to_owned() } else { target.environment_option() })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn needs(vars: Value) -> String {
+        names(&Configuration::with_variables(vars))
+    }
+
+    #[test]
+    fn a_secret_is_needed_where_the_variable_that_goes_with_it_is_set() {
+        assert_eq!(needs(json!({})), "JWT_SECRET");
+        assert_eq!(needs(json!({"MONGO_URI": "", "WEBHOOK_URL": " ", "TURN_KEY_ID": ""})), "JWT_SECRET");
+        assert_eq!(needs(json!({"MONGO_URI": "https://d.example/data/v1"})), "JWT_SECRET, MONGO_API_KEY");
+        assert_eq!(needs(json!({"TURN_KEY_ID": "k"})), "JWT_SECRET, TURN_KEY_API_TOKEN");
+        assert_eq!(needs(json!({"WEBHOOK_URL": "https://w.example"})), "JWT_SECRET, WEBHOOK_SECRET");
+    }
+
+    #[test]
+    fn a_turn_server_with_a_user_name_has_a_credential_another_a_shared_secret() {
+        let named = needs(json!({"TURN_SERVER_URL": "turn:t", "TURN_SERVER_USERNAME": "u"}));
+        assert_eq!(named, "JWT_SECRET, TURN_SERVER_CREDENTIAL (or TURN_SHARED_SECRET)");
+        let unnamed = needs(json!({"TURN_SERVER_URL": "turn:t"}));
+        assert_eq!(unnamed, "JWT_SECRET, TURN_SHARED_SECRET");
+    }
+
+    #[test]
+    fn what_the_worker_would_refuse_is_asked_for_again() {
+        assert!(flaw("JWT_SECRET", "short").is_some() && flaw("JWT_SECRET", &"x".repeat(32)).is_none());
+        assert!(flaw("MONGO_API_KEY", "").is_some() && flaw("MONGO_API_KEY", "Bearer k").is_none());
+        assert!(flaw("WEBHOOK_SECRET", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").is_some());
+        assert!(flaw("WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").is_none());
+    }
+}

@@ -1,0 +1,84 @@
+//! Asking at the terminal for what nobody may see.
+
+use std::{
+    io::{IsTerminal, Write, stdin},
+    os::fd::AsFd,
+};
+
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr},
+    unistd::read,
+};
+
+use crate::{error::Result, process::is_stopping};
+
+/// How often Ctrl-C is looked for, in milliseconds.
+const POLL: u16 = 100;
+/// A terminal hands over a line of at most this many bytes (`N_TTY`'s canonical mode).
+const LINE: usize = 4_096;
+
+/// Whether somebody can be asked.
+pub fn is_there() -> bool {
+    stdin().is_terminal()
+}
+
+/// One line, without the white space around it. What is typed or pasted is not shown.
+pub fn ask_hidden(question: &str) -> Result<String> {
+    // First: what is pasted may come as soon as the question is there.
+    let hidden = Hidden::begin()?;
+    print!("{question} ");
+    // A terminal that is gone is noticed by the reading.
+    let _ = std::io::stdout().flush();
+    let line = line();
+    drop(hidden);
+    println!();
+    line
+}
+
+/// While it lives the terminal does not show what is typed.
+struct Hidden(Termios);
+
+impl Hidden {
+    fn begin() -> Result<Self> {
+        let before = tcgetattr(stdin()).map_err(|error| format!("this terminal cannot be used: {error}"))?;
+        let mut silent = before.clone();
+        silent.local_flags.remove(LocalFlags::ECHO);
+        tcsetattr(stdin(), SetArg::TCSANOW, &silent)
+            .map_err(|error| format!("this terminal cannot hide what is typed: {error}"))?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        // A terminal that is gone needs nothing restored.
+        let _ = tcsetattr(stdin(), SetArg::TCSANOW, &self.0);
+    }
+}
+
+/// Reads past std's buffer, which would hide from `poll` what it holds already.
+fn line() -> Result<String> {
+    let stdin = stdin();
+    let mut line = [0; LINE];
+    loop {
+        if is_stopping() {
+            return Err("stopped".to_owned());
+        }
+        let mut waiting = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut waiting, PollTimeout::from(POLL)) {
+            Ok(0) | Err(nix::Error::EINTR) => continue,
+            Ok(_) => {}
+            Err(error) => return Err(format!("the terminal is gone: {error}")),
+        }
+        let count = read(&stdin, &mut line).map_err(|error| format!("the terminal is gone: {error}"))?;
+        let text = line.get(..count).unwrap_or_default();
+        if text.is_empty() {
+            return Err("the terminal was closed".to_owned());
+        }
+        return match std::str::from_utf8(text) {
+            Ok(text) => Ok(text.trim().to_owned()),
+            Err(_) => Err("that was not UTF-8 text".to_owned()),
+        };
+    }
+}
