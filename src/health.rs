@@ -83,7 +83,7 @@ pub async fn index(State(app): State<Arc<App>>, headers: HeaderMap, _: UnusedBod
             "iceServers": "/api/ice-servers",
             "socket": app.config.socket_url.as_deref().unwrap_or("/socket.io/"),
         },
-        "documentation": "README.md",
+        "documentation": "/docs/",
     }));
     (vary, body).into_response()
 }

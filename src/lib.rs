@@ -3,6 +3,7 @@
 mod auth;
 mod call_log;
 mod cors;
+mod documents;
 mod error;
 mod extract;
 mod health;

@@ -24,9 +24,9 @@ pub use requests::{
 };
 pub use schemas::{CallLog, IceServer, Index, ListedCallLog};
 
-use crate::{auth, call_log, health, ice, room, room_host, user};
+use crate::{auth, call_log, documents, health, ice, room, room_host, user};
 
-/// The document. `cargo xtask openapi` writes it to `web/static/openapi.json`.
+/// The document. `cargo xtask api` writes it to `web/static/openapi.json`.
 pub fn document() -> Value {
     let mut document = serde_json::to_value(Zetra::openapi()).expect("a document is JSON");
     responses::complete(&mut document);
@@ -47,6 +47,8 @@ pub fn document() -> Value {
     paths(
         health::index,
         health::health,
+        documents::openapi,
+        documents::asyncapi,
         auth::register,
         auth::login,
         auth::change_password,

@@ -86,6 +86,13 @@ pub trait TurnCredentials: Send + Sync {
     async fn generate(&self, url: &str, api_token: &SecretString, ttl: i64) -> Result<Value, Unavailable>;
 }
 
+/// The files that are deployed with the Worker.
+#[async_trait]
+pub trait Assets: Send + Sync {
+    /// The file of that path, with its content type.
+    async fn file(&self, path: &str) -> Result<Response, Unavailable>;
+}
+
 /// Time and randomness.
 #[derive(Clone, Copy)]
 pub struct Platform {

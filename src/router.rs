@@ -15,8 +15,8 @@ use tower_service::Service;
 use zetra_runtime::ConfigError;
 
 use crate::{
-    auth, call_log, cors, error::ApiError, health, ice, ports::Platform, room, room_host, security_headers,
-    signal, state::App, telemetry, throttle, user,
+    auth, call_log, cors, documents, error::ApiError, health, ice, ports::Platform, room, room_host,
+    security_headers, signal, state::App, telemetry, throttle, user,
 };
 
 pub fn router(app: App) -> Router {
@@ -29,6 +29,8 @@ pub fn router(app: App) -> Router {
     let routes = Router::new()
         .route("/", get(health::index))
         .route("/health", get(health::health))
+        .route("/openapi.json", get(documents::openapi))
+        .route("/asyncapi.json", get(documents::asyncapi))
         .route("/api/auth/register", post(auth::register).route_layer(throttled()))
         .route("/api/auth/login", post(auth::login).route_layer(throttled()))
         .route("/api/auth/change-password", post(auth::change_password).route_layer(throttled()))

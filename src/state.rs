@@ -7,7 +7,7 @@ use zetra_runtime::Config;
 use zetra_store::Store;
 
 use crate::{
-    ports::{Limiter, Platform, Revocations, Rooms, TurnCredentials},
+    ports::{Assets, Limiter, Platform, Revocations, Rooms, TurnCredentials},
     relays::RelayCache,
 };
 
@@ -25,6 +25,7 @@ pub struct Services {
     pub revocations: Arc<dyn Revocations>,
     pub limiter: Arc<dyn Limiter>,
     pub turn: Arc<dyn TurnCredentials>,
+    pub assets: Arc<dyn Assets>,
     pub platform: Platform,
 }
 

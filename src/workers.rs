@@ -17,7 +17,7 @@ use zetra_runtime::{Config, Variables, variable};
 use zetra_signalling::HostAction;
 
 use crate::{
-    ports::{Connection, Limiter, Platform, Revocations, Rooms, TurnCredentials, Unavailable},
+    ports::{Assets, Connection, Limiter, Platform, Revocations, Rooms, TurnCredentials, Unavailable},
     router,
     state::{App, Services},
     telemetry,
@@ -58,6 +58,7 @@ fn build(env: &Env) -> Router {
         rooms: objects.clone(),
         revocations: objects.clone(),
         limiter: objects,
+        assets: Arc::new(StaticAssets(env.clone())),
         turn: Arc::new(CloudflareTurn),
         platform,
     };
@@ -175,6 +176,20 @@ impl Limiter for Objects {
 
     async fn forget(&self, account: &AccountKey, limits: AuthLimits) -> Result<(), Unavailable> {
         self.limits()?.forget(account, limits).into_send().await.map_err(unavailable)
+    }
+}
+
+/// `https://developers.cloudflare.com/workers/static-assets/binding/`
+struct StaticAssets(Env);
+
+#[async_trait]
+impl Assets for StaticAssets {
+    async fn file(&self, path: &str) -> Result<Response, Unavailable> {
+        let assets = self.0.assets("ASSETS").map_err(unavailable)?;
+        // The binding looks at the path alone.
+        let url = format!("https://assets.invalid{path}");
+        let fetched = async { assets.fetch(url, None).await.map_err(unavailable) };
+        Ok(fetched.into_send().await?.map(axum::body::Body::new))
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Works on the document as JSON, in which all of it can be said.
 
+#![allow(clippy::indexing_slicing, reason = "it runs when the document is made, and a test makes it")]
+
 use serde_json::{Map, Value, json};
 
 use super::error_catalogue::errors;
@@ -47,6 +49,7 @@ pub(super) fn complete(document: &mut Value) {
     }
     let components = member(object(document), "components");
     components.insert("headers".to_owned(), headers());
+    components.insert("examples".to_owned(), examples().into());
     let codes: Vec<&str> = errors().iter().map(ApiError::code).collect();
     components["schemas"]["Error"]["properties"]["code"]["enum"] = json!(unique(codes));
 }
@@ -82,9 +85,8 @@ fn error_response(errors: &[ApiError], own: Option<Value>) -> Value {
     let narrowed = json!({ "properties": { "code": { "enum": codes } } });
     let mut schema = json!({ "allOf": [{ "$ref": "#/components/schemas/Error" }, narrowed] });
     let mut examples = Map::new();
-    for error in errors {
-        let body = error.body("5f0c1a2b3c4d5e6f70818283");
-        examples.entry(error.code()).or_insert(json!({ "summary": error.to_string(), "value": body }));
+    for code in &codes {
+        examples.insert((*code).to_owned(), json!({ "$ref": format!("#/components/examples/{code}") }));
     }
     let mut description = codes.iter().map(|code| format!("`{code}`")).collect::<Vec<_>>().join(", ");
     if let Some(own) = own {
@@ -97,10 +99,18 @@ fn error_response(errors: &[ApiError], own: Option<Value>) -> Value {
     })
 }
 
+/// One body of each code.
+fn examples() -> Map<String, Value> {
+    let mut examples = Map::new();
+    for error in errors() {
+        let body = error.body("5f0c1a2b3c4d5e6f70818283");
+        examples.entry(error.code()).or_insert(json!({ "summary": error.to_string(), "value": body }));
+    }
+    examples
+}
+
 fn headers() -> Value {
-    let text = |description: &str, example: &str| {
-        json!({ "description": description, "schema": { "type": "string" }, "example": example })
-    };
+    let text = |description: &str, example: &str| json!({ "description": description, "schema": { "type": "string" }, "example": example });
     let limit = "draft-ietf-httpapi-ratelimit-headers";
     json!({
         "RequestId": {

@@ -100,6 +100,6 @@ pub struct Index {
     /// Where things are.
     endpoints: std::collections::BTreeMap<String, String>,
     /// Where this document is shown.
-    #[schema(example = "/docs")]
+    #[schema(example = "/docs/")]
     documentation: String,
 }

@@ -4,6 +4,7 @@
 mod auth;
 mod call_logs;
 mod conventions;
+mod document;
 mod hosts;
 mod ice;
 mod limits;

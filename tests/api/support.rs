@@ -19,7 +19,7 @@ use http_body_util::BodyExt;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use zetra::{
-    ports::{Connection, Limiter, Platform, Revocations, Rooms, TurnCredentials, Unavailable},
+    ports::{Assets, Connection, Limiter, Platform, Revocations, Rooms, TurnCredentials, Unavailable},
     router,
     state::{App, Services},
 };
@@ -67,6 +67,9 @@ struct MemoryLimiter {
 pub struct FakeTurn {
     pub asked: AtomicI64,
 }
+
+/// The files as they stand in the repository.
+struct Files;
 
 struct Broken;
 
@@ -122,6 +125,7 @@ impl TestApp {
             revocations: rooms.clone(),
             limiter: Arc::new(MemoryLimiter::default()),
             turn: turn.clone(),
+            assets: Arc::new(Files),
             platform: platform(),
         };
         Self { router: router::router(App::new(config, services)), store, rooms, turn }
@@ -329,6 +333,15 @@ impl Limiter for MemoryLimiter {
     async fn forget(&self, account: &AccountKey, _limits: AuthLimits) -> Result<(), Unavailable> {
         self.accounts.lock().unwrap().remove(account.as_str());
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Assets for Files {
+    async fn file(&self, path: &str) -> Result<Response, Unavailable> {
+        let file = format!("{}/web/static{path}", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(&file).map_err(|error| Unavailable(format!("{file}: {error}")))?;
+        Ok(([(http::header::CONTENT_TYPE, "application/json")], text).into_response())
     }
 }
 

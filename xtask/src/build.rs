@@ -65,6 +65,7 @@ fn site() -> Result<()> {
     };
     fs::create_dir_all(workspace::path(OUTPUT)).map_err(|error| format!("{OUTPUT}: {error}"))?;
     copy("_headers", "target/site/_headers")?;
+    copy("openapi.json", "target/site/openapi.json")?;
     copy("index.html", "target/site/app/index.html")?;
     copy("icon.svg", "target/site/app/icon.svg")?;
     let mut bundle = command(workspace::node_bin("esbuild"), &["web/src/app.js", "web/src/app.css"]);

@@ -1,5 +1,6 @@
 //! `cargo xtask`: set up, run, test, measure and deploy. Needs nothing but Rust (by rustup) and npm.
 
+mod api;
 mod bench;
 mod browser;
 mod build;
@@ -27,6 +28,7 @@ cargo xtask <command>
   dev      set everything up, build, serve http://localhost:4000 (PORT), until Ctrl-C
   test     set everything up, then every check and test; what CI runs
   build    build the Worker into build/ (does nothing when nothing changed)
+  api      write the files that describe the API: OpenAPI, AsyncAPI, TypeScript types
   bench    measure the codec, the relay side by side with the official server, what a login tells by its
            time, and the way to MongoDB (all, or one of: codec relay login mongodb)
   webhook  print what webhooks post, signature checked, to try them out on http://127.0.0.1:4010
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
         ["bench", rest @ ..] => bench::run(rest),
         ["conformance"] => conformance::run(),
         ["example", rest @ ..] => example::run(rest),
+        ["api"] => api::run(),
         ["webhook"] => webhook::run(),
         ["mongodb"] => data_api::run(),
         ["screenshots"] => browser::screenshots(),

@@ -1,2 +1,12 @@
-use std::io::Write;
-fn main() { let _ = std::io::stdout().write_all(serde_json::to_string_pretty(&zetra::openapi::document()).unwrap().as_bytes()); }
+//! Writes the files into the repository. Run by `cargo xtask api`.
+
+use std::path::Path;
+
+fn main() -> std::io::Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    for file in zetra_api_docs::files() {
+        std::fs::write(root.join(file.path), file.text)?;
+        println!("✓ {}", file.path);
+    }
+    Ok(())
+}

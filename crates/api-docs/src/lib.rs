@@ -1,0 +1,37 @@
+//! Zetra's API, described for programs: files that `cargo xtask api` writes and that are committed.
+//!
+//! | file | of |
+//! |---|---|
+//! | `web/static/openapi.json` | REST, from the handlers ([`zetra::openapi`]) |
+//!
+//! A test fails when a file is not what would be written now. Nothing of this is in the Worker.
+
+use serde_json::Value;
+
+/// A file to be written, by its path in the repository.
+pub struct File {
+    pub path: &'static str,
+    pub text: String,
+}
+
+pub fn files() -> Vec<File> {
+    vec![File { path: "web/static/openapi.json", text: json(&zetra::openapi::document()) }]
+}
+
+fn json(value: &Value) -> String {
+    format!("{value:#}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_are_what_would_be_written_now() {
+        for File { path, text } in files() {
+            let file = format!("{}/../../{path}", env!("CARGO_MANIFEST_DIR"));
+            let found = std::fs::read_to_string(&file).unwrap_or_default();
+            assert!(found == text, "{path} is stale: run `cargo xtask api`");
+        }
+    }
+}

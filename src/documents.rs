@@ -1,0 +1,26 @@
+//! `/openapi.json` and `/asyncapi.json`: the API, described for programs. `cargo xtask api` makes the files, and
+//! they come from here rather than straight from the assets, so that front ends elsewhere may read them (CORS).
+
+use std::sync::Arc;
+
+use axum::{extract::State, response::Response};
+
+use crate::{error::ApiError, extract::UnusedBody, state::App};
+
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/openapi.json", operation_id = "getOpenApi", tag = "service",
+    responses((status = 200, description = "OpenAPI 3.1.", body = serde_json::Value)),
+))]
+/// Get this document
+pub async fn openapi(State(app): State<Arc<App>>, _: UnusedBody) -> Result<Response, ApiError> {
+    Ok(app.services.assets.file("/openapi.json").await?)
+}
+
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/asyncapi.json", operation_id = "getAsyncApi", tag = "service",
+    responses((status = 200, description = "AsyncAPI 3.0.", body = serde_json::Value)),
+))]
+/// Get the description of the Socket.IO events
+pub async fn asyncapi(State(app): State<Arc<App>>, _: UnusedBody) -> Result<Response, ApiError> {
+    Ok(app.services.assets.file("/asyncapi.json").await?)
+}
