@@ -33,6 +33,11 @@ pub fn document() -> Value {
     document
 }
 
+/// The JSON Schema of a type that the API is made of.
+pub fn schema_of<T: utoipa::PartialSchema>() -> Value {
+    serde_json::to_value(T::schema()).expect("a schema is JSON")
+}
+
 #[derive(OpenApi)]
 #[openapi(
     info(

@@ -63,9 +63,15 @@ fn site() -> Result<()> {
         let (file, to) = (workspace::path(&format!("web/static/{file}")), workspace::path(to));
         fs::copy(&file, &to).map(|_| ()).map_err(|error| format!("{}: {error}", file.display()))
     };
-    fs::create_dir_all(workspace::path(OUTPUT)).map_err(|error| format!("{OUTPUT}: {error}"))?;
+    for folder in [OUTPUT, "target/site/docs/events"] {
+        fs::create_dir_all(workspace::path(folder)).map_err(|error| format!("{folder}: {error}"))?;
+    }
     copy("_headers", "target/site/_headers")?;
     copy("openapi.json", "target/site/openapi.json")?;
+    copy("asyncapi.json", "target/site/asyncapi.json")?;
+    for file in ["index.html", "events.css"] {
+        copy(&format!("docs/events/{file}"), &format!("target/site/docs/events/{file}"))?;
+    }
     copy("index.html", "target/site/app/index.html")?;
     copy("icon.svg", "target/site/app/icon.svg")?;
     let mut bundle = command(workspace::node_bin("esbuild"), &["web/src/app.js", "web/src/app.css"]);

@@ -3,10 +3,21 @@
 //! | file | of |
 //! |---|---|
 //! | `web/static/openapi.json` | REST, from the handlers ([`zetra::openapi`]) |
+//! | `web/static/asyncapi.json` | the Socket.IO events |
+//! | `web/static/docs/events/index.html` | the same, to be read |
+//! | `packages/client-types/socket.d.ts` | the same, as the maps that `socket.io-client` takes |
 //!
 //! A test fails when a file is not what would be written now. Nothing of this is in the Worker.
 
+#![allow(clippy::indexing_slicing, reason = "it only runs on a developer's machine, and tests run all of it")]
+
 use serde_json::Value;
+
+mod asyncapi;
+mod events;
+mod page;
+mod schemas;
+mod typescript;
 
 /// A file to be written, by its path in the repository.
 pub struct File {
@@ -15,7 +26,12 @@ pub struct File {
 }
 
 pub fn files() -> Vec<File> {
-    vec![File { path: "web/static/openapi.json", text: json(&zetra::openapi::document()) }]
+    vec![
+        File { path: "web/static/openapi.json", text: json(&zetra::openapi::document()) },
+        File { path: "web/static/asyncapi.json", text: json(&asyncapi::document()) },
+        File { path: "web/static/docs/events/index.html", text: page::html() },
+        File { path: "packages/client-types/socket.d.ts", text: typescript::types() },
+    ]
 }
 
 fn json(value: &Value) -> String {

@@ -1,4 +1,4 @@
-//! What a client says: events and their arguments, as contract section 4 lists them.
+//! What a client says: events and their arguments.
 //!
 //! Reading an event checks its shape and size, nothing else: whether it may be said is the room's to
 //! decide. Signalled values and chat texts stay slices of the JSON in which they came.
@@ -120,17 +120,22 @@ impl SignalKind {
     }
 }
 
-/// The names of the events a client may send, to tell them back in an `error`.
+/// The name as it is told back in an `error`.
 pub(crate) fn known_name(raw: &str) -> Option<&'static str> {
-    const NAMES: [&str; 7] =
-        ["join-room", "leave-room", "offer", "answer", "ice-candidate", "chat-message", "media-state"];
     let name = raw.strip_prefix('"')?.strip_suffix('"')?;
-    NAMES.into_iter().find(|known| *known == name)
+    ClientEvent::NAMES.into_iter().find(|known| *known == name)
 }
 
 impl<'a> ClientEvent<'a> {
-    /// Reads the arguments of the event called `name`, which must be a known one.
-    pub(crate) fn parse(name: &'static str, arguments: &[&'a str]) -> Result<Self, Refusal> {
+    /// The names of the events that a client may send.
+    pub const NAMES: [&'static str; 7] =
+        ["join-room", "leave-room", "offer", "answer", "ice-candidate", "chat-message", "media-state"];
+
+    /// Reads the arguments, JSON values, of the event called `name`.
+    ///
+    /// # Errors
+    /// The refusal of an event that has no such name, or not such arguments.
+    pub fn parse(name: &'static str, arguments: &[&'a str]) -> Result<Self, Refusal> {
         let arguments = Arguments(arguments);
         match name {
             "join-room" => join_room(arguments).map_err(|_| Refusal::InvalidRoomOrUser),

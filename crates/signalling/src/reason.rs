@@ -25,6 +25,19 @@ pub enum DisconnectReason {
 }
 
 impl DisconnectReason {
+    /// Every one there is.
+    pub const ALL: [Self; 9] = [
+        Self::Left,
+        Self::Lost,
+        Self::Replaced,
+        Self::Removed,
+        Self::RoomEnded,
+        Self::TokenExpired,
+        Self::TokenRevoked,
+        Self::AccountDeleted,
+        Self::Flooded,
+    ];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Left => "left",

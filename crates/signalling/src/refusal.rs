@@ -1,4 +1,4 @@
-//! Why an event was refused: the codes of contract section 4, each with a text for a person.
+//! Why an event was refused: stable codes, each with a text for a person.
 
 /// The reason, as `code` tells it on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,29 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Every one there is.
+    pub const ALL: [Self; 19] = [
+        Self::InvalidPayload,
+        Self::InvalidRoomOrUser,
+        Self::TooLarge,
+        Self::RoomNotFound,
+        Self::NotParticipant,
+        Self::RoomFull,
+        Self::RoomLocked,
+        Self::Removed,
+        Self::WrongRoom,
+        Self::NotInRoom,
+        Self::UserMismatch,
+        Self::AlreadyInRoom,
+        Self::PeerUnavailable,
+        Self::RateLimited,
+        Self::Replaced,
+        Self::TokenExpired,
+        Self::TokenRevoked,
+        Self::AccountDeleted,
+        Self::StoreUnavailable,
+    ];
+
     pub fn code(self) -> &'static str {
         match self {
             Self::InvalidPayload | Self::InvalidRoomOrUser => "invalid_payload",

@@ -1,3 +1,4 @@
+// @ts-check
 // A call: who is in the room, by Socket.IO, and a media connection to each of them.
 
 import { io } from "socket.io-client";
@@ -5,6 +6,9 @@ import { api } from "../api.js";
 import { listen } from "./incoming.js";
 import { Names } from "./names.js";
 import { Peer } from "./peer.js";
+
+/** @import { Socket } from "socket.io-client" */
+/** @import { ClientToServerEvents, DisconnectReason, JoinedAck, RefusedAck, SaidAck, ServerToClientEvents, components } from "@zetra/client-types" */
 
 const FIELD = { offer: "offer", answer: "answer", "ice-candidate": "candidate" };
 /** How long before they expire ICE servers are asked for again. */
@@ -19,7 +23,8 @@ const FINAL = new Map([
   ["account_deleted", "The account was deleted."],
   ["removed", "The host removed you from this room."],
 ]);
-/** Why somebody is gone, in words after their name. */
+/** Why somebody is gone, in words after their name.
+ * @type {Record<DisconnectReason, string>} */
 const REASONS = {
   left: "has left",
   lost: "has lost the connection",
@@ -42,8 +47,11 @@ export class Call extends EventTarget {
   people = new Map();
   /** `connecting`, `joined` or `reconnecting` */
   state = "connecting";
-  /** As the server has it: `{name, host, locked …}`, once it has told. */
+  /** As the server has it, once it has told.
+   * @type {components["schemas"]["RoomWithPresence"] | undefined} */
   room = undefined;
+  /** @type {Socket<ServerToClientEvents, ClientToServerEvents>} */
+  socket;
   #heard = new Set();
   #admitted = false;
   #over = false;
@@ -52,7 +60,10 @@ export class Call extends EventTarget {
 
   constructor({ roomId, session, media }) {
     super();
-    Object.assign(this, { roomId, media, me: session.user.id, token: session.token });
+    this.roomId = roomId;
+    this.media = media;
+    this.me = session.user.id;
+    this.token = session.token;
     const fetchPeople = async () => {
       const changes = this.#changes;
       const { room } = await api.get(`/api/room/${roomId}`);
@@ -89,6 +100,7 @@ export class Call extends EventTarget {
 
   /** Resolves when it was said; rejects with what the server has against it. */
   async say(text) {
+    /** @type {SaidAck | RefusedAck} */
     const answer = await this.socket.timeout(10_000).emitWithAck("chat-message", this.roomId, text);
     if (!answer.ok) throw new Error(answer.error.message);
   }
@@ -143,6 +155,7 @@ export class Call extends EventTarget {
     this.#admitted = false;
     for (const id of [...this.people.keys()]) this.#gone(id);
     try {
+      /** @type {JoinedAck | RefusedAck} */
       const answer = await this.socket.timeout(10_000).emitWithAck("join-room", this.roomId, this.me);
       if (!answer.ok) this.#end(answer.error.message);
     } catch {
@@ -246,7 +259,7 @@ export class Call extends EventTarget {
       if (this.#over) return;
       this.configuration = { iceServers };
       for (const { peer } of this.people.values()) peer.configure(this.configuration);
-      const left = new Date(expiresAt) - Date.now() - EARLY;
+      const left = Date.parse(expiresAt) - Date.now() - EARLY;
       this.timer = setTimeout(() => this.#askForIceServers(), Math.min(Math.max(left, SOONEST), LONGEST_TIMER));
     } catch {
       if (this.#over) return;

@@ -1,0 +1,2 @@
+export type { components, operations, paths } from "./rest.js";
+export type * from "./socket.js";
