@@ -46,9 +46,14 @@ pub(crate) enum Ask {
     Account(AuthLimits, AskAccount),
 }
 
+/// Of the stored form. Without a version it is 0, which reads the same.
+const VERSION: u32 = 1;
+
 /// A ledger with the limits that it was kept under, which tell its alarm when it is over.
 #[derive(Serialize, Deserialize)]
 struct Kept<L> {
+    #[serde(default)]
+    v: u32,
     ledger: L,
     limits: AuthLimits,
 }
@@ -135,7 +140,9 @@ impl RateLimit {
         });
         let before = over_at(ledger);
         let answer = change(ledger);
-        self.storage.kv().put(key, &serde_json::to_string(&Kept { ledger: &*ledger, limits })?)?;
+        self.storage
+            .kv()
+            .put(key, &serde_json::to_string(&Kept { v: VERSION, ledger: &*ledger, limits })?)?;
         if let Some(at) = over_at(ledger).filter(|at| Some(*at) != before) {
             self.storage.set_alarm(at as f64)?;
         }
@@ -143,12 +150,42 @@ impl RateLimit {
     }
 
     fn stored<L: DeserializeOwned>(&self, key: &str) -> Option<Kept<L>> {
-        serde_json::from_str(&self.storage.kv().get(key).ok()?.as_string()?).ok()
+        kept_ledger(&self.storage.kv().get(key).ok()?.as_string()?)
     }
 
     async fn forget(&self) -> worker::Result<()> {
         self.address.replace(None);
         self.account.replace(None);
         self.storage.delete_all().await.map_err(worker::Error::from)
+    }
+}
+
+/// What was stored. `None`, and an error in the log, for what a later version wrote or nobody can read: it counts
+/// from nothing then.
+fn kept_ledger<L: DeserializeOwned>(text: &str) -> Option<Kept<L>> {
+    let read = serde_json::from_str::<Kept<L>>(text);
+    let kept = read.inspect_err(|error| tracing::error!(%error, "a stored ledger cannot be read")).ok()?;
+    if kept.v > VERSION {
+        tracing::error!(version = kept.v, "a stored ledger of a later version cannot be read");
+        return None;
+    }
+    Some(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ledger_without_a_version_is_read_and_one_of_a_later_version_is_not() {
+        let mut ledger = AddressLedger::default();
+        ledger.attempt(AuthLimits::default(), 1_700_000_000_000);
+        let kept = Kept { v: VERSION, ledger: &ledger, limits: AuthLimits::default() };
+        let text = serde_json::to_string(&kept).unwrap();
+        let read = |text: &str| kept_ledger::<AddressLedger>(text).map(|kept| kept.ledger);
+        assert_eq!(read(&text), Some(ledger.clone()));
+        assert_eq!(read(&text.replacen(r#""v":1,"#, "", 1)), Some(ledger));
+        assert_eq!(read(&text.replacen(r#""v":1,"#, r#""v":2,"#, 1)), None);
+        assert_eq!(read("nonsense"), None);
     }
 }

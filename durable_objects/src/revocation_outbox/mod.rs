@@ -38,11 +38,7 @@ impl DurableObject for RevocationOutbox {
         let state: ObjectState = wasm_bindgen::JsValue::from(state._inner()).unchecked_into();
         let storage = state.storage();
         let stored = storage.kv().get(OUTBOX).ok().and_then(|stored| stored.as_string());
-        let read = |stored: String| {
-            let read = serde_json::from_str(&stored);
-            read.inspect_err(|error| tracing::error!(%error, "a stored outbox cannot be read")).ok()
-        };
-        let outbox = stored.and_then(read);
+        let outbox = stored.and_then(|stored| Outbox::from_json(&stored));
         Self { storage, env, outbox: RefCell::new(outbox) }
     }
 

@@ -12,6 +12,8 @@ const BATCH: usize = 40;
 const CHECK_AFTER_MS: i64 = 120_000;
 const FIRST_PAUSE_MS: i64 = 5_000;
 const LONGEST_PAUSE_MS: i64 = 300_000;
+/// Of the stored form. Without a version it is 0, which reads the same.
+const VERSION: u32 = 1;
 const GIVE_UP_AFTER_MS: i64 = limits::TOKEN_DAYS * 86_400_000;
 
 /// What the object is asked.
@@ -25,6 +27,8 @@ pub(crate) enum AskOutbox {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outbox {
+    #[serde(default)]
+    v: u32,
     pub user: UserId,
     /// Told next to told last.
     rooms: Vec<RoomId>,
@@ -37,7 +41,19 @@ pub struct Outbox {
 impl Outbox {
     /// The user is a participant of these rooms, and some tokens are about to die.
     pub fn new(user: UserId, rooms: Vec<RoomId>, now: i64) -> Self {
-        Self { user, rooms, announced_at: now, due: now + CHECK_AFTER_MS, failures: 0 }
+        Self { v: VERSION, user, rooms, announced_at: now, due: now + CHECK_AFTER_MS, failures: 0 }
+    }
+
+    /// What was stored. `None`, and an error in the log, for what another version wrote or nobody can read.
+    pub fn from_json(text: &str) -> Option<Self> {
+        let read = serde_json::from_str::<Self>(text)
+            .inspect_err(|error| tracing::error!(%error, "a stored outbox cannot be read"));
+        let outbox = read.ok()?;
+        if outbox.v > VERSION {
+            tracing::error!(version = outbox.v, "a stored outbox of a later version cannot be read");
+            return None;
+        }
+        Some(Self { v: VERSION, ..outbox })
     }
 
     /// Another change, before the rooms have learned of the one before.
@@ -147,5 +163,16 @@ mod tests {
         let mut all = first.and(Outbox::new(outbox(0).user, rooms(2), NOW + 5)).rooms;
         all.sort_unstable_by_key(ToString::to_string);
         assert_eq!(all.len(), 3);
+    }
+
+    #[test]
+    fn an_outbox_without_a_version_is_read_and_one_of_a_later_version_is_not() {
+        let user = ObjectIds::new([1; 8]).user(Timestamp::from_millis(NOW));
+        let outbox = Outbox::new(user, rooms(2), NOW);
+        let text = serde_json::to_string(&outbox).unwrap();
+        assert_eq!(Outbox::from_json(&text), Some(outbox.clone()));
+        assert_eq!(Outbox::from_json(&text.replacen(r#""v":1,"#, "", 1)), Some(outbox));
+        assert_eq!(Outbox::from_json(&text.replacen(r#""v":1,"#, r#""v":2,"#, 1)), None);
+        assert_eq!(Outbox::from_json("nonsense"), None);
     }
 }
