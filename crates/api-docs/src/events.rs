@@ -185,8 +185,8 @@ pub(crate) fn reference(name: &str) -> Value {
 
 /// An object with these members: name, schema, and whether it has to be there.
 pub(crate) fn object(members: &[(&str, Value, bool)]) -> Value {
-    let properties: serde_json::Map<String, Value> =
-        members.iter().map(|(name, schema, _)| ((*name).to_owned(), schema.clone())).collect();
+    let properties =
+        crate::by_name(members.iter().map(|(name, schema, _)| ((*name).to_owned(), schema.clone())));
     let required: Vec<&str> =
         members.iter().filter(|(.., required)| *required).map(|(name, ..)| *name).collect();
     json!({ "type": "object", "properties": properties, "required": required })

@@ -11,6 +11,8 @@
 
 #![allow(clippy::indexing_slicing, reason = "it only runs on a developer's machine, and tests run all of it")]
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 mod asyncapi;
@@ -35,7 +37,22 @@ pub fn files() -> Vec<File> {
 }
 
 fn json(value: &Value) -> String {
-    format!("{value:#}\n")
+    format!("{:#}\n", sorted(value))
+}
+
+/// With the members of objects by name: whether serde_json keeps their order depends on what else is built.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => by_name(members.iter().map(|(name, value)| (name.clone(), sorted(value)))),
+        Value::Array(items) => items.iter().map(sorted).collect(),
+        other => other.clone(),
+    }
+}
+
+/// An object with these members, by name.
+fn by_name(members: impl IntoIterator<Item = (String, Value)>) -> Value {
+    let members: BTreeMap<String, Value> = members.into_iter().collect();
+    Value::Object(members.into_iter().collect())
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The shapes that events are made of, as JSON Schemas by name.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 use zetra_domain::{RoomId, Timestamp, UserId};
 use zetra_signalling::{DisconnectReason, Refusal};
@@ -70,6 +72,7 @@ pub fn schemas() -> Map<String, Value> {
             ]),
         ),
     ];
+    let schemas: BTreeMap<_, _> = schemas.into_iter().collect();
     schemas.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
 }
 
