@@ -9,6 +9,16 @@ use super::support::TestApp;
 /// Not REST: Engine.IO's, whose events `asyncapi.json` describes.
 const UNDESCRIBED: &str = "/socket.io/";
 
+/// `GET /api/room/{roomId}` and the like: every operation of the API.
+pub fn operations() -> Vec<String> {
+    let document = document();
+    let paths = document["paths"].as_object().unwrap().iter();
+    let operations = paths.flat_map(|(path, methods)| {
+        methods.as_object().unwrap().keys().map(move |method| format!("{} {path}", method.to_uppercase()))
+    });
+    operations.collect()
+}
+
 fn document() -> Value {
     let text = include_str!("../../web/static/openapi.json");
     serde_json::from_str(text).unwrap()

@@ -2,6 +2,7 @@
 //! runs. Each store has a run of its own.
 
 mod auth;
+mod authorization;
 mod call_logs;
 mod conventions;
 mod document;

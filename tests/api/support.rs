@@ -4,7 +4,7 @@ use std::{
     cell::Cell,
     collections::BTreeMap,
     sync::{
-        Arc, Mutex,
+        Arc, LazyLock, Mutex,
         atomic::{AtomicI64, Ordering},
     },
 };
@@ -24,13 +24,13 @@ use zetra::{
     state::{App, Services},
 };
 use zetra_domain::{
-    AccountKey, AddressKey, Attempt, AuthLimits, Hourly, PasswordOutcome, RoomId, Settlement, Timestamp,
-    UserId,
+    AccountKey, AddressKey, Attempt, AuthLimits, Email, Hourly, ObjectIds, Password, PasswordHash,
+    PasswordOutcome, RoomId, Settlement, SigningSecret, Timestamp, TokenKey, User, UserId, Username,
 };
 use zetra_durable_objects::{AccountLedger, AddressLedger, HANDSHAKE_HEADER, SESSION_HEADER};
 use zetra_runtime::{Config, Variables};
 use zetra_signalling::HostAction;
-use zetra_store::{Row, Sql, SqlError, SqliteStore, Statement, Store};
+use zetra_store::{NewUser, Row, Sql, SqlError, SqliteStore, Statement, Store};
 
 pub const PASSWORD: &str = "Sup3rSecret";
 pub const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -182,6 +182,25 @@ impl TestApp {
         Someone { id: text(&answer.body["user"]["id"]), email, token: text(&answer.body["token"]) }
     }
 
+    /// The same without the work of a password's hash, which is made once: for stories of very many people.
+    pub fn enrolls(&self, name: &str) -> Someone {
+        static HASH: LazyLock<PasswordHash> =
+            LazyLock::new(|| PasswordHash::new(&Password::parse("password", PASSWORD).unwrap(), [7; 16]));
+        let id = ObjectIds::new(random()).user(now());
+        let email = format!("{name}@example.com");
+        let user = User {
+            id,
+            username: Username::parse(name).unwrap(),
+            email: Email::parse(&email).unwrap(),
+            created_at: now(),
+        };
+        let new = NewUser { user, password_hash: HASH.clone() };
+        pollster::block_on(self.store.insert_user(&new)).unwrap().unwrap();
+        let key = TokenKey::new(&SigningSecret::new(SECRET.into()).unwrap());
+        let token = key.issue(id, name, 0, random(), now());
+        Someone { id: id.to_string(), email, token }
+    }
+
     pub fn login(&self, address: &str, email: &str, password: &str) -> Answer {
         let body = json!({ "email": email, "password": password });
         self.call_from(address, "POST", "/api/auth/login", None, Some(body))
@@ -217,6 +236,12 @@ impl Answer {
         assert_eq!(self.status.as_u16(), status, "{}", self.body);
         self.body
     }
+}
+
+fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).unwrap();
+    bytes
 }
 
 /// Moves the clock on.
