@@ -1,6 +1,6 @@
 //! Which front ends may ask: the origins of `NEXT_PUBLIC_API_BASE_URL` (Fetch standard, CORS).
 //!
-//! Written out rather than taken from tower-http: the contract gives another origin no CORS header
+//! Written out rather than taken from tower-http: another origin gets no CORS header
 //! at all and its WebSocket upgrade a 403, and answers a preflight before the path is looked at.
 
 use std::sync::Arc;

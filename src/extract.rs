@@ -1,7 +1,7 @@
 //! Who asks, for what, with what: the parts of a request that handlers take.
 //!
 //! Authorisation is in these types: a handler that has a [`Caller`] has a checked one. They run in
-//! the order of the handler's arguments, which is the contract's: token, then body, then the rest.
+//! the order of the handler's arguments, which is the order of the checks: token, then body, then the rest.
 
 use std::sync::Arc;
 

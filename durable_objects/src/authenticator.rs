@@ -65,16 +65,36 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
+    /// Every one there is.
+    pub const ALL: [Self; 5] = [
+        Self::AuthRequired,
+        Self::TokenInvalid,
+        Self::TokenExpired,
+        Self::StoreUnavailable,
+        Self::TooManyConnections,
+    ];
+
     /// The payload of a CONNECT_ERROR packet.
     pub fn json(self) -> String {
-        let (message, code) = match self {
-            Self::AuthRequired => ("Authentication required", "auth_required"),
-            Self::TokenInvalid => ("Invalid authentication token", "token_invalid"),
-            Self::TokenExpired => ("Token has expired", "token_expired"),
-            Self::StoreUnavailable => ("Database unavailable", "store_unavailable"),
-            Self::TooManyConnections => ("Too many connections", "rate_limited"),
+        let message = match self {
+            Self::AuthRequired => "Authentication required",
+            Self::TokenInvalid => "Invalid authentication token",
+            Self::TokenExpired => "Token has expired",
+            Self::StoreUnavailable => "Database unavailable",
+            Self::TooManyConnections => "Too many connections",
         };
-        format!(r#"{{"message":"{message}","data":{{"code":"{code}"}}}}"#)
+        format!(r#"{{"message":"{message}","data":{{"code":"{}"}}}}"#, self.code())
+    }
+
+    /// `data.code` of the client's `connect_error`.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::AuthRequired => "auth_required",
+            Self::TokenInvalid => "token_invalid",
+            Self::TokenExpired => "token_expired",
+            Self::StoreUnavailable => "store_unavailable",
+            Self::TooManyConnections => "rate_limited",
+        }
     }
 }
 

@@ -23,7 +23,7 @@ mod room;
 mod session;
 mod shell;
 
-pub use authenticator::{Authenticator, Handshake, Introduction, Recovery, Verification};
+pub use authenticator::{Authenticator, ConnectError, Handshake, Introduction, Recovery, Verification};
 pub use exchange::{Delivery, FromSession};
 pub use objects::{Room, Session};
 pub use rate_limit::{AccountLedger, AddressLedger, RateLimit};

@@ -5,6 +5,8 @@ export type Ack<Answer> = (answer: Answer | RefusedAck) => void;
 
 export type Chat = { id: string; message: string; timestamp: Timestamp; userId: UserId; username: string };
 
+export type ConnectErrorCode = "auth_required" | "token_invalid" | "token_expired" | "store_unavailable" | "rate_limited";
+
 export type DisconnectReason = "left" | "lost" | "replaced" | "removed" | "room_ended" | "token_expired" | "token_revoked" | "account_deleted" | "flooded";
 
 export type DoneAck = { ok: true };
@@ -56,17 +58,17 @@ export interface ClientToServerEvents {
   /** Says something to everybody in the room, the sender included. With a token the name and the id are the token's, whatever the arguments. */
   "chat-message": (...args: [roomId: RoomId, message: string, username?: string, userId?: UserId] | [roomId: RoomId, message: string, ack: Ack<SaidAck>] | [roomId: RoomId, message: string, username: string, ack: Ack<SaidAck>] | [roomId: RoomId, message: string, username: string, userId: UserId, ack: Ack<SaidAck>]) => void;
 
-  /** Tells the others what one sends. What is absent stays as it was. */
+  /** Announces which media the client sends. Omitted members stay unchanged. Until then the others assume `audio` and `video`, no `screen`. */
   "media-state": (...args: [state: { audio?: boolean; roomId: RoomId; screen?: boolean; video?: boolean }] | [state: { audio?: boolean; roomId: RoomId; screen?: boolean; video?: boolean }, ack: Ack<DoneAck>]) => void;
 }
 
 /** What a client hears. */
 export interface ServerToClientEvents {
 
-  /** Somebody is in the room. */
+  /** A user joined, or was in the room before the newcomer. */
   "user-connected": (...args: [userId: UserId]) => void;
 
-  /** Somebody is no longer in the room, and why. */
+  /** A user left the room, and why. */
   "user-disconnected": (...args: [userId: UserId, reason: DisconnectReason]) => void;
 
   /** Who was in the room before the newcomer; an empty list in an empty room. */
@@ -84,7 +86,7 @@ export interface ServerToClientEvents {
   /** Somebody said something. */
   "chat-message": (...args: [chat: Chat]) => void;
 
-  /** What somebody sends. */
+  /** Which media somebody sends. */
   "media-state": (...args: [state: MediaState]) => void;
 
   /** The host ended the room; the socket leaves it. */

@@ -34,7 +34,7 @@ describe("asyncapi.json", () => {
       const clients = [host, guest, other];
       const unheard = new Set(Object.keys(asyncapi.channels.events.messages).filter((name) => name.startsWith("server-")));
       for (const client of clients) {
-        // It hears the offset, too, which the client.s own listener takes away.
+        // It hears the offset, too, which the client's own listener takes away.
         client.socket.prependAny((event, ...args) => {
           assertDescribed(`server-${event}`, args);
           unheard.delete(`server-${event}`);

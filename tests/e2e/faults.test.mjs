@@ -13,7 +13,7 @@ import { startServerOnMongodb } from "./support/server.mjs";
 
 const DUPLICATE = 'E11000 duplicate key error collection: zetra.users index: email_1 dup key: { email: "a@b.c" }';
 
-/** A clean refusal: the contract's body, and when to come back. */
+/** A clean refusal: an error body, and when to come back. */
 function unavailable({ status, json, headers }) {
   assert.deepEqual([status, json.code, json.error], [503, "store_unavailable", "Database unavailable"]);
   assert.ok(Number(headers.get("retry-after")) > 0);

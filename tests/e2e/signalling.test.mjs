@@ -228,7 +228,7 @@ for (const way of Object.values(WAYS)) describe(`signalling, ${way.name}`, () =>
     there.close();
   });
 
-  test("bad credentials are refused with the contract's texts", async () => {
+  test("bad credentials are refused, each with its text", async () => {
     const ann = await person(server);
     const room = await roomOf(server, ann);
     const now = Math.floor(Date.now() / 1000);

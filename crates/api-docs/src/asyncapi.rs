@@ -57,6 +57,7 @@ pub fn document() -> Value {
                 "pathname": "/socket.io/",
                 "protocol": "socketio",
                 "protocolVersion": "5",
+                "security": [{ "$ref": "#/components/securitySchemes/token" }],
                 "description": "`cargo xtask dev`: Socket.IO 5 over Engine.IO 4, by polling and by WebSocket.",
             },
         },
@@ -68,17 +69,29 @@ pub fn document() -> Value {
             },
         },
         "operations": operations,
-        "components": { "schemas": schemas() },
+        "components": {
+            "schemas": schemas(),
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "The token of register or login, as `auth.token` of the CONNECT packet or as an \
+                        `Authorization: Bearer` header of the handshake.",
+                },
+            },
+        },
     })
 }
 
 const DESCRIPTION: &str = "\
 What clients and the server say to each other over Socket.IO. `io(URL, {auth: {token}})` connects, with the token of \
 register or login; `query: {roomId}` names the room at once, which saves a hop.\n\n\
-Every event of a client may have an acknowledgement. A refused event answers it with `{ok: false, error}`; without \
-one, the server sends `error`. A refusal never closes the connection.\n\n\
-What a room says ends with one more argument, an offset, by which Socket.IO's connection state recovery asks for what \
-was missed.";
+Every client event may have an acknowledgement. A refused event answers it with `{ok: false, error}`; without one, the \
+server sends `error`. A refusal does not close the connection, except the tenth `rate_limited` in a row.\n\n\
+Every event from a room carries one more argument, an offset, with which Socket.IO's connection state recovery asks for \
+what was missed.\n\n\
+A refused connection is a `connect_error` whose `data.code` is one of `ConnectErrorCode`.";
 
 fn message(event: &Event) -> Value {
     let mut payloads: Vec<Value> = event.forms.iter().map(arguments).collect();

@@ -63,7 +63,8 @@ pub fn of_clients() -> Vec<Event> {
     });
     events.push(Event {
         name: "media-state",
-        summary: "Tells the others what one sends. What is absent stays as it was.",
+        summary: "Announces which media the client sends. Omitted members stay unchanged. Until then the others assume \
+            `audio` and `video`, no `screen`.",
         forms: vec![form(vec![required(
             "state",
             object(&[
@@ -82,10 +83,10 @@ pub fn of_the_server() -> Vec<Event> {
     let user = || required("userId", reference("UserId"));
     let heard = |name, summary, arguments| Event { name, summary, forms: vec![form(arguments)], ack: None };
     let mut events = vec![
-        heard("user-connected", "Somebody is in the room.", vec![user()]),
+        heard("user-connected", "A user joined, or was in the room before the newcomer.", vec![user()]),
         heard(
             "user-disconnected",
-            "Somebody is no longer in the room, and why.",
+            "A user left the room, and why.",
             vec![user(), required("reason", reference("DisconnectReason"))],
         ),
         heard(
@@ -97,7 +98,7 @@ pub fn of_the_server() -> Vec<Event> {
     events.extend([SignalKind::Offer, SignalKind::Answer, SignalKind::IceCandidate].map(signal_of_server));
     events.extend([
         heard("chat-message", "Somebody said something.", vec![required("chat", reference("Chat"))]),
-        heard("media-state", "What somebody sends.", vec![required("state", reference("MediaState"))]),
+        heard("media-state", "Which media somebody sends.", vec![required("state", reference("MediaState"))]),
         heard(
             "room-ended",
             "The host ended the room; the socket leaves it.",

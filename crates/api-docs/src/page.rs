@@ -9,7 +9,7 @@ use crate::{
     schemas::schemas,
 };
 
-const HEAD: &str = r#"<!doctype html>
+const HEAD: &str = r##"<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -25,12 +25,14 @@ const HEAD: &str = r#"<!doctype html>
 <h1>Socket.IO events</h1>
 <p>Connect with <code>io(URL, { auth: { token } })</code>, with the token of register or login.
 <code>query: { roomId }</code> names the room at once, which saves a hop.</p>
-<p>Every event of a client may have an acknowledgement. A refused event answers it with
-<code>{ ok: false, error }</code>; without one, the server sends <code>error</code>. A refusal never closes the
-connection.</p>
-<p>What a room says ends with one more argument, an offset, by which Socket.IO’s connection state recovery asks for what
-was missed.</p>
-"#;
+<p>Every client event may have an acknowledgement. A refused event answers it with
+<code>{ ok: false, error }</code>; without one, the server sends <code>error</code>. A refusal does not close the
+connection, except the tenth <code>rate_limited</code> in a row.</p>
+<p>Every event from a room carries one more argument, an offset, with which Socket.IO’s connection state recovery asks for
+what was missed.</p>
+<p>A refused connection is a <code>connect_error</code> whose <code>data.code</code> is one of
+<a href="#ConnectErrorCode">ConnectErrorCode</a>.</p>
+"##;
 
 pub fn html() -> String {
     let mut html = HEAD.to_owned();

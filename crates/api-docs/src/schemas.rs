@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 use zetra_domain::{RoomId, Timestamp, UserId};
+use zetra_durable_objects::ConnectError;
 use zetra_signalling::{DisconnectReason, Refusal};
 
 use crate::events::{object, reference};
@@ -26,6 +27,7 @@ pub fn schemas() -> Map<String, Value> {
         ("SignalValue", json!({ "description": "Any JSON value. It is relayed byte for byte." })),
         ("DisconnectReason", text_of(DisconnectReason::ALL.map(DisconnectReason::as_str))),
         ("ErrorCode", text_of(Refusal::ALL.map(Refusal::code))),
+        ("ConnectErrorCode", text_of(ConnectError::ALL.map(ConnectError::code))),
         ("EventError", error(&[("event", described(string(), "What was refused."), false)])),
         (
             "RefusedAck",

@@ -16,7 +16,7 @@ pub struct FieldError {
     pub message: String,
 }
 
-/// Input that breaks the contract: at least one field, the first of them speaks for all.
+/// Input that breaks the rules: at least one field. The first one's message is the error's.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{message}")]
 pub struct Invalid {

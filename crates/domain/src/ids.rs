@@ -158,7 +158,7 @@ impl FromStr for RoomId {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        // `Uuid` also reads the braced, URN and dashless spellings, which the contract does not.
+        // `Uuid` also reads the braced, URN and dashless spellings, which are no room ids.
         let uuid = Uuid::try_parse(text).map_err(|_| InvalidId)?;
         let hyphenated = text.len() == 36;
         let version_4 = uuid.get_version_num() == 4 && uuid.get_variant() == Variant::RFC4122;

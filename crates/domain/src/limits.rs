@@ -1,6 +1,6 @@
-//! Every bound of the contract in one place, with its unit in its name or its doc.
+//! Every bound of the API in one place, with its unit in its name or its doc.
 
-/// Bytes of a JSON request body (contract 1, "bodies").
+/// Bytes of a JSON request body.
 pub const BODY_BYTES: usize = 64 * 1024;
 /// Characters of an email address (RFC 5321, 4.5.3.1.3, less the angle brackets).
 pub const EMAIL_CHARS: usize = 254;

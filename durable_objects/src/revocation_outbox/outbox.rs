@@ -44,7 +44,7 @@ impl Outbox {
         Self { v: VERSION, user, rooms, announced_at: now, due: now + CHECK_AFTER_MS, failures: 0 }
     }
 
-    /// What was stored. `None`, and an error in the log, for what another version wrote or nobody can read.
+    /// What was stored. `None`, and an error in the log, for what a later version wrote or nobody can read.
     pub fn from_json(text: &str) -> Option<Self> {
         let read = serde_json::from_str::<Self>(text)
             .inspect_err(|error| tracing::error!(%error, "a stored outbox cannot be read"));
