@@ -32,6 +32,7 @@ pub struct Listed {
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<crate::openapi::ListedCallLog>))]
     call_logs: Vec<CallLog<Option<Person>>>,
     #[serde(rename = "nextCursor")]
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     next_cursor: Option<String>,
 }
 
@@ -87,7 +88,7 @@ pub async fn create(
 #[cfg_attr(feature = "openapi", utoipa::path(
     put, path = "/api/call-logs/{roomId}/end", operation_id = "endCall", tag = "call-logs",
     security(("token" = [])),
-    params(("roomId" = RoomId, Path, description = "A room, by its UUID.")),
+    params(crate::openapi::RoomOfPath),
     request_body = Option<crate::openapi::CallEnd>,
     responses((status = 200, description = "The log. One that the room itself keeps is returned as it is.", body = One)),
     extensions(("x-errors" = json!(["call_log_not_found", "not_in_call"]))),

@@ -80,7 +80,7 @@ pub enum ApiError {
 }
 
 /// Seconds after which a client may try again when the store could not be reached.
-const STORE_RETRY_AFTER: i64 = 2;
+pub const STORE_RETRY_AFTER: i64 = 2;
 
 impl ApiError {
     pub fn status(&self) -> StatusCode {

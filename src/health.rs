@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::json;
 use zetra_domain::Timestamp;
 
-use crate::{extract::UnusedBody, ports::Platform, state::App};
+use crate::{error::STORE_RETRY_AFTER, extract::UnusedBody, ports::Platform, state::App};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -61,7 +61,11 @@ pub async fn misconfigured(reason: String, platform: Platform) -> Response {
     get, path = "/", operation_id = "getIndex", tag = "service",
     responses(
         (status = 200, description = "What this service is.", body = crate::openapi::Index),
-        (status = 307, description = "To `/app/`, for a client that accepts `text/html`."),
+        (
+            status = 307,
+            description = "To `/app/`, for a client that accepts `text/html`.",
+            headers(("Location" = String, description = "`/app/`")),
+        ),
     ),
 ))]
 pub async fn index(State(app): State<Arc<App>>, headers: HeaderMap, _: UnusedBody) -> Response {
@@ -94,7 +98,8 @@ fn healthy(platform: Platform) -> Json<Health> {
 
 fn unhealthy(platform: Platform, message: String) -> Response {
     let health = Health::new(platform, "error", message, "disconnected");
-    (StatusCode::SERVICE_UNAVAILABLE, Json(health)).into_response()
+    let retry_after = [(header::RETRY_AFTER, STORE_RETRY_AFTER)];
+    (StatusCode::SERVICE_UNAVAILABLE, retry_after, Json(health)).into_response()
 }
 
 impl Health {

@@ -20,7 +20,7 @@ mod schemas;
 
 pub use requests::{
     AccountDeletion, CallEnd, CallReport, Login, NewRoom, Page, PasswordChange, ProfileUpdate, Registration,
-    RoomRenaming, UserOfRoom,
+    RoomOfPath, RoomRenaming, UserOfRoom,
 };
 pub use schemas::{CallLog, IceServer, Index, ListedCallLog};
 
@@ -29,6 +29,7 @@ use crate::{auth, call_log, documents, health, ice, room, room_host, user};
 /// The document. `cargo xtask api` writes it to `web/static/openapi.json`.
 pub fn document() -> Value {
     let mut document = serde_json::to_value(Zetra::openapi()).expect("a document is JSON");
+    requests::complete(&mut document);
     responses::complete(&mut document);
     document
 }

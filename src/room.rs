@@ -50,6 +50,7 @@ struct WithPresence {
 pub struct Listed {
     rooms: Vec<Room>,
     #[serde(rename = "nextCursor")]
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     next_cursor: Option<String>,
 }
 
@@ -80,7 +81,7 @@ pub async fn create(
 #[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/api/room/join/{roomId}", operation_id = "joinRoom", tag = "room",
     security(("token" = [])),
-    params(("roomId" = RoomId, Path, description = "A room, by its UUID.")),
+    params(crate::openapi::RoomOfPath),
     responses((status = 200, description = "The caller is a participant.", body = Joined)),
     extensions(("x-errors" = json!(["room_not_found", "removed", "room_locked", "room_full"]))),
 ))]
@@ -105,7 +106,7 @@ pub async fn join(
 #[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/api/room/{roomId}", operation_id = "getRoom", tag = "room",
     security(("token" = [])),
-    params(("roomId" = RoomId, Path, description = "A room, by its UUID.")),
+    params(crate::openapi::RoomOfPath),
     responses((status = 200, description = "The room, and who is in it now.", body = Shown)),
     extensions(("x-errors" = json!(["room_not_found", "not_participant"]))),
 ))]

@@ -49,7 +49,7 @@ impl FromRequestParts<Arc<App>> for HostRequest {
 #[cfg_attr(feature = "openapi", utoipa::path(
     delete, path = "/api/room/{roomId}", operation_id = "endRoom", tag = "host",
     security(("token" = [])),
-    params(("roomId" = RoomId, Path, description = "A room, by its UUID.")),
+    params(crate::openapi::RoomOfPath),
     responses((status = 200, description = "Ended, for everybody in it.", body = Changed)),
     extensions(("x-errors" = json!(["room_not_found", "not_host"]))),
 ))]
@@ -59,12 +59,12 @@ pub async fn end(request: HostRequest, _: UnusedBody) -> Answer {
 
 /// Name a room
 ///
-/// `null` removes the name.
+/// No name, or `null`, removes it.
 #[cfg_attr(feature = "openapi", utoipa::path(
     put, path = "/api/room/{roomId}", operation_id = "renameRoom", tag = "host",
     security(("token" = [])),
-    params(("roomId" = RoomId, Path, description = "A room, by its UUID.")),
-    request_body = crate::openapi::RoomRenaming,
+    params(crate::openapi::RoomOfPath),
+    request_body = Option<crate::openapi::RoomRenaming>,
     responses((status = 200, description = "Renamed.", body = Changed)),
     extensions(("x-errors" = json!(["room_not_found", "not_host"]))),
 ))]
@@ -77,7 +77,7 @@ pub async fn rename(request: HostRequest, JsonBody(body): JsonBody) -> Answer {
 #[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/api/room/{roomId}/kick", operation_id = "removeUser", tag = "host",
     security(("token" = [])),
-    params(("roomId" = RoomId, Path, description = "A room, by its UUID.")),
+    params(crate::openapi::RoomOfPath),
     request_body = crate::openapi::UserOfRoom,
     responses((status = 200, description = "Removed, from the call too. It stays out until it is readmitted.", body = Changed)),
     extensions(("x-errors" = json!(["room_not_found", "user_not_found", "not_host"]))),
@@ -94,7 +94,7 @@ pub async fn kick(request: HostRequest, JsonBody(body): JsonBody) -> Answer {
 #[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/api/room/{roomId}/readmit", operation_id = "readmitUser", tag = "host",
     security(("token" = [])),
-    params(("roomId" = RoomId, Path, description = "A room, by its UUID.")),
+    params(crate::openapi::RoomOfPath),
     request_body = crate::openapi::UserOfRoom,
     responses((status = 200, description = "The user may join again.", body = Changed)),
     extensions(("x-errors" = json!(["room_not_found", "user_not_found", "not_host"]))),
@@ -108,7 +108,7 @@ pub async fn readmit(request: HostRequest, JsonBody(body): JsonBody) -> Answer {
 #[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/api/room/{roomId}/lock", operation_id = "lockRoom", tag = "host",
     security(("token" = [])),
-    params(("roomId" = RoomId, Path, description = "A room, by its UUID.")),
+    params(crate::openapi::RoomOfPath),
     responses((status = 200, description = "Nobody but its participants may join.", body = Changed)),
     extensions(("x-errors" = json!(["room_not_found", "not_host"]))),
 ))]
@@ -120,7 +120,7 @@ pub async fn lock(request: HostRequest, _: UnusedBody) -> Answer {
 #[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/api/room/{roomId}/unlock", operation_id = "unlockRoom", tag = "host",
     security(("token" = [])),
-    params(("roomId" = RoomId, Path, description = "A room, by its UUID.")),
+    params(crate::openapi::RoomOfPath),
     responses((status = 200, description = "Anybody with its link may join.", body = Changed)),
     extensions(("x-errors" = json!(["room_not_found", "not_host"]))),
 ))]

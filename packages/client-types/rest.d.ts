@@ -224,7 +224,7 @@ export interface paths {
         get: operations["getRoom"];
         /**
          * Name a room
-         * @description `null` removes the name.
+         * @description No name, or `null`, removes it.
          */
         put: operations["renameRoom"];
         post?: never;
@@ -423,7 +423,7 @@ export interface components {
              * @example 0
              */
             duration: number;
-            endTime?: components["schemas"]["Timestamp"] | null;
+            endTime: components["schemas"]["Timestamp"] | null;
             participants: components["schemas"]["UserId"][];
             receiverId: components["schemas"]["UserId"];
             roomId: components["schemas"]["RoomId"];
@@ -436,19 +436,30 @@ export interface components {
         CallLogId: string;
         CallLogPage: {
             callLogs: components["schemas"]["ListedCallLog"][];
-            nextCursor?: string | null;
+            nextCursor: string | null;
         };
         CallLogShown: {
             callLog: components["schemas"]["CallLog"];
         };
         CallReport: {
-            /** @description The caller or the receiver has to be who asks. */
-            callerId: components["schemas"]["UserId"];
+            /**
+             * @description The caller or the receiver has to be who asks; they are two people.
+             * @example 6553f1000102030405060708
+             */
+            callerId: string;
             endTime?: components["schemas"]["Timestamp"] | null;
-            /** @description Participants of the room. The caller and the receiver are always among them. */
-            participants?: components["schemas"]["UserId"][] | null;
-            receiverId: components["schemas"]["UserId"];
-            roomId: components["schemas"]["RoomId"];
+            /**
+             * @description Participants of the room, by their ids. The caller and the receiver are always among them.
+             * @example [
+             *       "6553f1000102030405060708",
+             *       "6553f1000102030405060709"
+             *     ]
+             */
+            participants?: string[] | null;
+            /** @example 6553f1000102030405060709 */
+            receiverId: string;
+            /** @example a987fbc9-4bed-4078-8f07-9141ba07c9f3 */
+            roomId: string;
             startTime?: components["schemas"]["Timestamp"] | null;
         };
         /** @description `{totalCalls, completedCalls, activeCalls, totalDuration, averageDuration}`, durations in seconds. */
@@ -544,16 +555,16 @@ export interface components {
         /** @description The record of a call with its two people by name. `null` is somebody whose account was deleted. */
         ListedCallLog: {
             _id: components["schemas"]["CallLogId"];
-            callerId?: components["schemas"]["Person"] | null;
+            callerId: components["schemas"]["Person"] | null;
             /**
              * Format: int64
              * @description Whole seconds; 0 while the call runs.
              * @example 0
              */
             duration: number;
-            endTime?: components["schemas"]["Timestamp"] | null;
+            endTime: components["schemas"]["Timestamp"] | null;
             participants: components["schemas"]["UserId"][];
-            receiverId?: components["schemas"]["Person"] | null;
+            receiverId: components["schemas"]["Person"] | null;
             roomId: components["schemas"]["RoomId"];
             startTime: components["schemas"]["Timestamp"];
         };
@@ -611,9 +622,16 @@ export interface components {
             email?: string | null;
             /** @example ann_b */
             username?: string | null;
+        } | {
+            username: string;
+        } | {
+            email: string;
         };
         Registration: {
-            /** @example ann@example.com */
+            /**
+             * @description White space around it is removed, and it is put into lower case.
+             * @example ann@example.com
+             */
             email: string;
             /**
              * Format: password
@@ -630,7 +648,7 @@ export interface components {
             createdAt: components["schemas"]["Timestamp"];
             host: components["schemas"]["UserId"];
             locked: boolean;
-            name?: components["schemas"]["RoomName"] | null;
+            name: components["schemas"]["RoomName"] | null;
             /** @description In the order in which they joined; the host is the first unless it has passed on. */
             participants: components["schemas"]["UserId"][];
             roomId: components["schemas"]["RoomId"];
@@ -660,7 +678,7 @@ export interface components {
          */
         RoomName: string;
         RoomPage: {
-            nextCursor?: string | null;
+            nextCursor: string | null;
             rooms: components["schemas"]["Room"][];
         };
         RoomRenaming: {
@@ -710,7 +728,8 @@ export interface components {
          */
         UserId: string;
         UserOfRoom: {
-            userId: components["schemas"]["UserId"];
+            /** @example 6553f1000102030405060709 */
+            userId: string;
         };
         /**
          * @description A username.
@@ -763,6 +782,8 @@ export interface operations {
             /** @description To `/app/`, for a client that accepts `text/html`. */
             307: {
                 headers: {
+                    /** @description `/app/` */
+                    Location?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -817,20 +838,6 @@ export interface operations {
                     "application/json": components["schemas"]["Error"] & {
                         /** @enum {unknown} */
                         code?: "internal" | "misconfigured";
-                    };
-                };
-            };
-            /** @description `store_unavailable` */
-            503: {
-                headers: {
-                    "Retry-After": components["headers"]["RetryAfter"];
-                    "X-Request-Id": components["headers"]["RequestId"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"] & {
-                        /** @enum {unknown} */
-                        code?: "store_unavailable";
                     };
                 };
             };
@@ -940,8 +947,6 @@ export interface operations {
             /** @description `internal`, `misconfigured` */
             500: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -1074,8 +1079,6 @@ export interface operations {
             /** @description `internal`, `misconfigured` */
             500: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -1208,8 +1211,6 @@ export interface operations {
             /** @description `internal`, `misconfigured` */
             500: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -1602,14 +1603,17 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A room, by its UUID. */
-                roomId: components["schemas"]["RoomId"];
+                /**
+                 * @description A room, by its UUID (version 4).
+                 * @example a987fbc9-4bed-4078-8f07-9141ba07c9f3
+                 */
+                roomId: string;
             };
             cookie?: never;
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["CallEnd"] | null;
+                "application/json": components["schemas"]["CallEnd"];
             };
         };
         responses: {
@@ -1762,7 +1766,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `token_missing`, `token_malformed`, `token_expired`, `token_invalid` */
+            /** @description `token_malformed`, `token_expired`, `token_invalid` */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -1771,7 +1775,7 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Error"] & {
                         /** @enum {unknown} */
-                        code?: "token_missing" | "token_malformed" | "token_expired" | "token_invalid";
+                        code?: "token_malformed" | "token_expired" | "token_invalid";
                     };
                 };
             };
@@ -1944,7 +1948,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["NewRoom"] | null;
+                "application/json": components["schemas"]["NewRoom"];
             };
         };
         responses: {
@@ -2058,8 +2062,11 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A room, by its UUID. */
-                roomId: components["schemas"]["RoomId"];
+                /**
+                 * @description A room, by its UUID (version 4).
+                 * @example a987fbc9-4bed-4078-8f07-9141ba07c9f3
+                 */
+                roomId: string;
             };
             cookie?: never;
         };
@@ -2200,8 +2207,11 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A room, by its UUID. */
-                roomId: components["schemas"]["RoomId"];
+                /**
+                 * @description A room, by its UUID (version 4).
+                 * @example a987fbc9-4bed-4078-8f07-9141ba07c9f3
+                 */
+                roomId: string;
             };
             cookie?: never;
         };
@@ -2329,12 +2339,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A room, by its UUID. */
-                roomId: components["schemas"]["RoomId"];
+                /**
+                 * @description A room, by its UUID (version 4).
+                 * @example a987fbc9-4bed-4078-8f07-9141ba07c9f3
+                 */
+                roomId: string;
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["RoomRenaming"];
             };
@@ -2462,8 +2475,11 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A room, by its UUID. */
-                roomId: components["schemas"]["RoomId"];
+                /**
+                 * @description A room, by its UUID (version 4).
+                 * @example a987fbc9-4bed-4078-8f07-9141ba07c9f3
+                 */
+                roomId: string;
             };
             cookie?: never;
         };
@@ -2591,8 +2607,11 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A room, by its UUID. */
-                roomId: components["schemas"]["RoomId"];
+                /**
+                 * @description A room, by its UUID (version 4).
+                 * @example a987fbc9-4bed-4078-8f07-9141ba07c9f3
+                 */
+                roomId: string;
             };
             cookie?: never;
         };
@@ -2724,8 +2743,11 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A room, by its UUID. */
-                roomId: components["schemas"]["RoomId"];
+                /**
+                 * @description A room, by its UUID (version 4).
+                 * @example a987fbc9-4bed-4078-8f07-9141ba07c9f3
+                 */
+                roomId: string;
             };
             cookie?: never;
         };
@@ -2853,8 +2875,11 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A room, by its UUID. */
-                roomId: components["schemas"]["RoomId"];
+                /**
+                 * @description A room, by its UUID (version 4).
+                 * @example a987fbc9-4bed-4078-8f07-9141ba07c9f3
+                 */
+                roomId: string;
             };
             cookie?: never;
         };
@@ -2986,8 +3011,11 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A room, by its UUID. */
-                roomId: components["schemas"]["RoomId"];
+                /**
+                 * @description A room, by its UUID (version 4).
+                 * @example a987fbc9-4bed-4078-8f07-9141ba07c9f3
+                 */
+                roomId: string;
             };
             cookie?: never;
         };
@@ -3214,8 +3242,6 @@ export interface operations {
             /** @description `internal`, `misconfigured` */
             500: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3463,8 +3489,6 @@ export interface operations {
             /** @description `internal`, `misconfigured` */
             500: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3564,20 +3588,6 @@ export interface operations {
                     };
                 };
             };
-            /** @description `store_unavailable` */
-            503: {
-                headers: {
-                    "Retry-After": components["headers"]["RetryAfter"];
-                    "X-Request-Id": components["headers"]["RequestId"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"] & {
-                        /** @enum {unknown} */
-                        code?: "store_unavailable";
-                    };
-                };
-            };
         };
     };
     getHealth: {
@@ -3638,7 +3648,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `internal`, `misconfigured` */
+            /** @description `internal` */
             500: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3647,11 +3657,11 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Error"] & {
                         /** @enum {unknown} */
-                        code?: "internal" | "misconfigured";
+                        code?: "internal";
                     };
                 };
             };
-            /** @description The database or the configuration is not usable; `message` says why. Else `store_unavailable`. */
+            /** @description The database or the configuration is not usable; `message` says why. */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -3659,10 +3669,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Health"] | (components["schemas"]["Error"] & {
-                        /** @enum {unknown} */
-                        code?: "store_unavailable";
-                    });
+                    "application/json": components["schemas"]["Health"];
                 };
             };
         };
@@ -3735,20 +3742,6 @@ export interface operations {
                     "application/json": components["schemas"]["Error"] & {
                         /** @enum {unknown} */
                         code?: "internal" | "misconfigured";
-                    };
-                };
-            };
-            /** @description `store_unavailable` */
-            503: {
-                headers: {
-                    "Retry-After": components["headers"]["RetryAfter"];
-                    "X-Request-Id": components["headers"]["RequestId"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"] & {
-                        /** @enum {unknown} */
-                        code?: "store_unavailable";
                     };
                 };
             };

@@ -10,17 +10,18 @@ use super::error_catalogue::errors;
 use crate::error::ApiError;
 
 /// Of every operation: the body is held to its rules whether it is used or not.
-const ALWAYS: [&str; 7] = [
-    "invalid_input",
-    "malformed_json",
-    "body_too_large",
-    "unsupported_media_type",
-    "internal",
-    "misconfigured",
-    "store_unavailable",
-];
+const ALWAYS: [&str; 5] =
+    ["invalid_input", "malformed_json", "body_too_large", "unsupported_media_type", "internal"];
 /// Of every operation that looks at a token.
-const WITH_TOKEN: [&str; 4] = ["token_missing", "token_malformed", "token_expired", "token_invalid"];
+const WITH_TOKEN: [&str; 3] = ["token_malformed", "token_expired", "token_invalid"];
+/// Of every operation that insists on one.
+const WITHOUT_TOKEN: &str = "token_missing";
+/// Of every operation but `/health`, whose own 503 says it.
+const MISCONFIGURED: &str = "misconfigured";
+/// Of every operation that asks the database.
+const STORE_UNAVAILABLE: &str = "store_unavailable";
+/// The tag of those that do not, or that say themselves what they answer without it.
+const SERVICE: &str = "service";
 
 const ERRORS: &str = "x-errors";
 const RATE_LIMIT: &str = "x-rate-limit";
@@ -32,13 +33,13 @@ pub(super) fn complete(document: &mut Value) {
         let codes = codes_of(operation, limited);
         let responses = member(operation, "responses");
         for (status, errors) in by_status(&codes) {
-            let own = responses.remove(&status);
-            responses.insert(status, error_response(&errors, own));
+            responses.insert(status, error_response(&errors));
         }
         for (status, response) in responses.iter_mut() {
             let headers = member(object(response), "headers");
             headers.insert("X-Request-Id".to_owned(), header("RequestId"));
-            if limited {
+            // Where the limit itself could not be asked there is nothing to tell of it.
+            if limited && status != "500" {
                 headers.insert("RateLimit".to_owned(), header("RateLimit"));
                 headers.insert("RateLimit-Policy".to_owned(), header("RateLimitPolicy"));
             }
@@ -57,10 +58,18 @@ pub(super) fn complete(document: &mut Value) {
 fn codes_of(operation: &mut Map<String, Value>, limited: bool) -> Vec<String> {
     let own = operation.remove(ERRORS);
     let own = own.iter().filter_map(Value::as_array).flatten().filter_map(Value::as_str);
-    let secured = operation.get("security").is_some();
-    let implied = ALWAYS.into_iter().chain(WITH_TOKEN.into_iter().filter(|_| secured));
-    let limited = limited.then_some("rate_limited");
-    own.chain(implied).chain(limited).map(str::to_owned).collect()
+    let schemes = operation.get("security").and_then(Value::as_array);
+    let insists = schemes.is_some_and(|schemes| schemes.iter().all(|scheme| *scheme != json!({})));
+    let asks_the_store = operation["tags"] != json!([SERVICE]);
+    let has_own_503 = operation["responses"].get("503").is_some();
+    let implied = ALWAYS
+        .into_iter()
+        .chain(WITH_TOKEN.into_iter().filter(|_| schemes.is_some()))
+        .chain(insists.then_some(WITHOUT_TOKEN))
+        .chain((!has_own_503).then_some(MISCONFIGURED))
+        .chain(asks_the_store.then_some(STORE_UNAVAILABLE))
+        .chain(limited.then_some("rate_limited"));
+    own.chain(implied).map(str::to_owned).collect()
 }
 
 /// The errors of these codes, under their statuses.
@@ -79,20 +88,15 @@ fn by_status(codes: &[String]) -> Vec<(String, Vec<ApiError>)> {
     statuses
 }
 
-/// `own` is what the operation itself answers with that status: `/health` has a 503 with a body of its own.
-fn error_response(errors: &[ApiError], own: Option<Value>) -> Value {
+fn error_response(errors: &[ApiError]) -> Value {
     let codes = unique(errors.iter().map(ApiError::code).collect());
     let narrowed = json!({ "properties": { "code": { "enum": codes } } });
-    let mut schema = json!({ "allOf": [{ "$ref": "#/components/schemas/Error" }, narrowed] });
+    let schema = json!({ "allOf": [{ "$ref": "#/components/schemas/Error" }, narrowed] });
     let mut examples = Map::new();
     for code in &codes {
         examples.insert((*code).to_owned(), json!({ "$ref": format!("#/components/examples/{code}") }));
     }
-    let mut description = codes.iter().map(|code| format!("`{code}`")).collect::<Vec<_>>().join(", ");
-    if let Some(own) = own {
-        schema = json!({ "anyOf": [own["content"]["application/json"]["schema"], schema] });
-        description = format!("{} Else {description}.", own["description"].as_str().unwrap_or_default());
-    }
+    let description = codes.iter().map(|code| format!("`{code}`")).collect::<Vec<_>>().join(", ");
     json!({
         "description": description,
         "content": { "application/json": { "schema": schema, "examples": examples } },
@@ -110,12 +114,13 @@ fn examples() -> Map<String, Value> {
 }
 
 fn headers() -> Value {
-    let text = |description: &str, example: &str| json!({ "description": description, "schema": { "type": "string" }, "example": example });
+    let text = |description: &str, example: &str| json!({ "description": description, "required": true, "schema": { "type": "string" }, "example": example });
     let limit = "draft-ietf-httpapi-ratelimit-headers";
     json!({
         "RequestId": {
             "description": "Names the request: the client's own `X-Request-Id` where it sent one of 1 to 64 of \
                 `A-Z a-z 0-9 . _ -`.",
+            "required": true,
             "schema": { "type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$" },
         },
         "RateLimit": text(
@@ -128,6 +133,7 @@ fn headers() -> Value {
         ),
         "RetryAfter": {
             "description": "Seconds until another try makes sense (RFC 9110, 10.2.3).",
+            "required": true,
             "schema": { "type": "integer", "minimum": 0 },
         },
     })

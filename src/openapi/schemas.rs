@@ -49,6 +49,7 @@ pub struct CallLog {
     participants: Vec<UserId>,
     start_time: Timestamp,
     /// `null` while the call runs.
+    #[schema(required = true)]
     end_time: Option<Timestamp>,
     /// Whole seconds; 0 while the call runs.
     #[schema(minimum = 0, example = 0)]
@@ -61,12 +62,15 @@ pub struct CallLog {
 pub struct ListedCallLog {
     #[schema(rename = "_id")]
     id: CallLogId,
+    #[schema(required = true)]
     caller_id: Option<Person>,
+    #[schema(required = true)]
     receiver_id: Option<Person>,
     room_id: RoomId,
     participants: Vec<UserId>,
     start_time: Timestamp,
     /// `null` while the call runs.
+    #[schema(required = true)]
     end_time: Option<Timestamp>,
     /// Whole seconds; 0 while the call runs.
     #[schema(minimum = 0, example = 0)]

@@ -240,7 +240,9 @@ fn without_a_database_answers_are_503_and_tell_nothing_of_it() {
     answer.refused(503, "Database unavailable", "store_unavailable");
     assert_eq!(answer.header("retry-after"), "2");
     assert!(!answer.body.to_string().contains("D1"), "the cause is for the log");
-    let health = app.call("GET", "/health", None, None).succeeded(503);
+    let answer = app.call("GET", "/health", None, None);
+    assert_eq!(answer.header("retry-after"), "2");
+    let health = answer.succeeded(503);
     assert_eq!((&health["status"], &health["database"]), (&json!("error"), &json!("disconnected")));
 }
 

@@ -9,8 +9,8 @@ use crate::{
 };
 
 /// What is told once for each database: the tests that reach one.
-const ON_EVERY_DATABASE: [&str; 7] =
-    ["calls", "clients", "hosts", "recovery", "rest", "signalling", "survival"];
+const ON_EVERY_DATABASE: [&str; 8] =
+    ["calls", "clients", "hosts", "openapi", "recovery", "rest", "signalling", "survival"];
 
 /// Runs by itself: several browsers would take the time from tests that count milliseconds.
 const BROWSER: &str = "browser";

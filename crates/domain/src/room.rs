@@ -10,6 +10,7 @@ use crate::{Invalid, RoomId, Timestamp, UserId, Username, limits};
 pub struct Room {
     #[serde(rename = "roomId")]
     pub id: RoomId,
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     pub name: Option<RoomName>,
     pub host: UserId,
     /// In the order in which they joined; the host is the first unless it has passed on.

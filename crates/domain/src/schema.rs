@@ -13,6 +13,7 @@ use crate::{CallLogId, Email, RoomId, RoomName, Timestamp, UserId, Username};
 
 /// Of users and of call logs.
 const OBJECT_ID: &str = "^[0-9a-f]{24}$";
+const UUID_V4: &str = "^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$";
 
 macro_rules! text {
     ($name:ident, $description:literal, $example:literal, $constrain:expr) => {
@@ -39,7 +40,7 @@ text!(
     RoomId,
     "Identifies a room: a UUID, version 4 (RFC 9562).",
     "a987fbc9-4bed-4078-8f07-9141ba07c9f3",
-    |text| text.format(Some(SchemaFormat::Custom("uuid".to_owned())))
+    |text| text.format(Some(SchemaFormat::Custom("uuid".to_owned()))).pattern(Some(UUID_V4))
 );
 text!(Timestamp, "ISO 8601 in UTC, with milliseconds.", "2026-11-22T10:05:52.000Z", |text| {
     text.format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))

@@ -38,7 +38,7 @@ impl Timestamp {
         }
         let moment = DateTime::parse_from_rfc3339(&completed(text)?).ok()?;
         // Four-digit years: what the output format can write back.
-        let writable = 0..=253_402_300_799_999;
+        let writable = -62_167_219_200_000..=253_402_300_799_999;
         let millis = moment.timestamp_millis();
         writable.contains(&millis).then_some(Self(millis))
     }
@@ -98,6 +98,9 @@ mod tests {
             ("2024-02-29T12:30Z", "2024-02-29T12:30:00.000Z"),
             ("2024-02-29T12:30:01", "2024-02-29T12:30:01.000Z"),
             ("2024-02-29T12:30:01.250+02:00", "2024-02-29T10:30:01.250Z"),
+            // A clock that was never set.
+            ("1969-12-31T23:59:59.999Z", "1969-12-31T23:59:59.999Z"),
+            ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00.000Z"),
         ] {
             let parsed = Timestamp::parse(text).unwrap_or_else(|| panic!("{text} was refused"));
             assert_eq!(parsed.to_string(), written, "for {text}");

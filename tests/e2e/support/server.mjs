@@ -51,8 +51,7 @@ export async function startExample(name) {
  * `server.databaseSize()` the bytes that D1 has at last told.
  */
 export async function startCounted(variables = {}) {
-  const contents = readFileSync(join(ROOT, "tests/e2e/support/counted.mjs"), "utf8");
-  const server = await start(ROOT, { JWT_SECRET, ...variables }, { entry: { type: "ESModule", path: "worker/counted.mjs", contents } });
+  const server = await start(ROOT, { JWT_SECRET, ...variables }, { entry: inFront("counted.mjs") });
   server.counts = () => {
     const sums = {};
     const lines = server.logged.filter((line) => line.startsWith('{"counted"')).map((line) => JSON.parse(line));
@@ -61,6 +60,19 @@ export async function startCounted(variables = {}) {
   };
   server.databaseSize = () => JSON.parse(server.logged.findLast((line) => line.startsWith('{"d1Bytes"'))).d1Bytes;
   return server;
+}
+
+/** The product, with a database that cannot be reached. */
+export async function startUnreachable(variables = {}) {
+  if (process.env.TEST_STORE !== "mongodb") return start(ROOT, { JWT_SECRET, ...variables }, { entry: inFront("unreachable.mjs") });
+  const nobody = { MONGO_URI: `http://127.0.0.1:${await freePort()}/data/v1`, MONGO_API_KEY: "key" };
+  return start(ROOT, { JWT_SECRET, ...nobody, MONGO_DATA_SOURCE: "Cluster0", MONGO_DATABASE: "zetra", ...variables });
+}
+
+/** A module of this folder that stands in front of the Worker's own. */
+function inFront(name) {
+  const contents = readFileSync(join(ROOT, "tests/e2e/support", name), "utf8");
+  return { type: "ESModule", path: `worker/${name}`, contents };
 }
 
 async function start(worker, variables, { directPort = 0, disk = tmpdir(), entry } = {}) {
