@@ -41,7 +41,7 @@ pub struct Listed {
     get, path = "/api/call-logs", operation_id = "listCallLogs", tag = "call-logs",
     security(("token" = [])),
     params(crate::openapi::Page),
-    responses((status = 200, description = "A page of the calls in which the caller took part, newest start first.", body = Listed)),
+    responses((status = 200, description = "A page of the caller's calls, newest start first.", body = Listed)),
 ))]
 pub async fn list(
     State(app): State<Arc<App>>,
@@ -61,7 +61,7 @@ pub async fn list(
     post, path = "/api/call-logs", operation_id = "recordCall", tag = "call-logs",
     security(("token" = [])),
     request_body = crate::openapi::CallReport,
-    responses((status = 201, description = "A new log.", body = One), (status = 200, description = "The log of the same call, which had one already.", body = One)),
+    responses((status = 201, description = "A new log.", body = One), (status = 200, description = "The existing log of this call.", body = One)),
     extensions(("x-errors" = json!(["room_not_found", "not_in_call", "rate_limited"]))),
 ))]
 pub async fn create(

@@ -44,7 +44,7 @@ pub struct IceServers {
 #[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/api/ice-servers", operation_id = "getIceServers", tag = "ice",
     security((), ("token" = [])),
-    responses((status = 200, description = "For `new RTCPeerConnection(…)`, as it is.", body = IceServers)),
+    responses((status = 200, description = "Pass it unchanged to `new RTCPeerConnection(…)`.", body = IceServers)),
 ))]
 pub async fn ice_servers(
     State(app): State<Arc<App>>,

@@ -82,10 +82,10 @@ pub fn schema_of<T: utoipa::PartialSchema>() -> Value {
         (name = "auth", description = "Register, sign in, change the password."),
         (name = "user", description = "The caller's own profile and account."),
         (name = "room", description = "Rooms, and who may enter them."),
-        (name = "host", description = "What only a room's host may do. It works at once on those in the call."),
-        (name = "call-logs", description = "Who called whom, when and for how long."),
+        (name = "host", description = "What only a room's host may do. It takes effect at once, in a running call too."),
+        (name = "call-logs", description = "The callers, times and durations of calls."),
         (name = "ice", description = "How two browsers find each other (RFC 8445, RFC 8656)."),
-        (name = "service", description = "What this is and whether it is well."),
+        (name = "service", description = "Service information and health."),
     ),
     modifiers(&Token),
 )]

@@ -79,7 +79,7 @@ pub async fn rename(request: HostRequest, JsonBody(body): JsonBody) -> Answer {
     security(("token" = [])),
     params(crate::openapi::RoomOfPath),
     request_body = crate::openapi::UserOfRoom,
-    responses((status = 200, description = "Removed, from the call too. It stays out until it is readmitted.", body = Changed)),
+    responses((status = 200, description = "The user is removed, from a running call too, and stays out until readmitted.", body = Changed)),
     extensions(("x-errors" = json!(["room_not_found", "user_not_found", "not_host"]))),
 ))]
 pub async fn kick(request: HostRequest, JsonBody(body): JsonBody) -> Answer {
@@ -109,7 +109,7 @@ pub async fn readmit(request: HostRequest, JsonBody(body): JsonBody) -> Answer {
     post, path = "/api/room/{roomId}/lock", operation_id = "lockRoom", tag = "host",
     security(("token" = [])),
     params(crate::openapi::RoomOfPath),
-    responses((status = 200, description = "Nobody but its participants may join.", body = Changed)),
+    responses((status = 200, description = "Only participants may join.", body = Changed)),
     extensions(("x-errors" = json!(["room_not_found", "not_host"]))),
 ))]
 pub async fn lock(request: HostRequest, _: UnusedBody) -> Answer {
@@ -121,7 +121,7 @@ pub async fn lock(request: HostRequest, _: UnusedBody) -> Answer {
     post, path = "/api/room/{roomId}/unlock", operation_id = "unlockRoom", tag = "host",
     security(("token" = [])),
     params(crate::openapi::RoomOfPath),
-    responses((status = 200, description = "Anybody with its link may join.", body = Changed)),
+    responses((status = 200, description = "Anyone with its link may join.", body = Changed)),
     extensions(("x-errors" = json!(["room_not_found", "not_host"]))),
 ))]
 pub async fn unlock(request: HostRequest, _: UnusedBody) -> Answer {

@@ -76,7 +76,7 @@ pub async fn update_profile(
 /// Delete the account
 ///
 /// The user leaves every room. A room it hosted passes to its oldest other participant, and ends where there
-/// is none. In the call logs of others its name becomes `null`.
+/// is none. In the call logs of others the user becomes `null`.
 #[cfg_attr(feature = "openapi", utoipa::path(
     delete, path = "/api/user/account", operation_id = "deleteAccount", tag = "user",
     security(("token" = [])),

@@ -316,7 +316,7 @@ export interface paths {
         /**
          * Delete the account
          * @description The user leaves every room. A room it hosted passes to its oldest other participant, and ends where there
-         *     is none. In the call logs of others its name becomes `null`.
+         *     is none. In the call logs of others the user becomes `null`.
          */
         delete: operations["deleteAccount"];
         options?: never;
@@ -443,7 +443,7 @@ export interface components {
         };
         CallReport: {
             /**
-             * @description The caller or the receiver has to be who asks; they are two people.
+             * @description Either the caller or the receiver must be the authenticated user; they are two people.
              * @example 6553f1000102030405060708
              */
             callerId: string;
@@ -483,11 +483,11 @@ export interface components {
         /** @description Every error of the API. */
         Error: {
             /**
-             * @description For programs; it is stable.
+             * @description For programs. It is stable.
              * @enum {string}
              */
             code: "invalid_input" | "malformed_json" | "token_missing" | "token_malformed" | "token_expired" | "token_invalid" | "invalid_credentials" | "wrong_password" | "not_participant" | "not_host" | "removed" | "room_locked" | "not_in_call" | "origin_refused" | "route_not_found" | "room_not_found" | "user_not_found" | "call_log_not_found" | "method_not_allowed" | "email_taken" | "username_taken" | "room_full" | "body_too_large" | "unsupported_media_type" | "rate_limited" | "internal" | "misconfigured" | "store_unavailable";
-            /** @description For people; it may be improved. */
+            /** @description For people. It may change. */
             error: string;
             /** @description With `invalid_input`: what is wrong. */
             fields?: components["schemas"]["FieldError"][];
@@ -499,7 +499,7 @@ export interface components {
             requestId: string;
             /**
              * Format: int32
-             * @description With `rate_limited`: seconds until one more request is taken.
+             * @description With `rate_limited`: seconds until the next request is accepted.
              */
             retryAfter?: number;
         };
@@ -552,7 +552,7 @@ export interface components {
             status: string;
             version: string;
         };
-        /** @description The record of a call with its two people by name. `null` is somebody whose account was deleted. */
+        /** @description The record of a call with both people's names; `null` if the account was deleted. */
         ListedCallLog: {
             _id: components["schemas"]["CallLogId"];
             callerId: components["schemas"]["Person"] | null;
@@ -597,7 +597,7 @@ export interface components {
             currentPassword: string;
             /**
              * Format: password
-             * @description Another one than the current, with an upper-case letter, a lower-case letter and a digit.
+             * @description Must differ from the current password and contain an upper-case letter, a lower-case letter and a digit.
              * @example Ev3nBetter
              */
             newPassword: string;
@@ -635,7 +635,7 @@ export interface components {
             email: string;
             /**
              * Format: password
-             * @description With an upper-case letter, a lower-case letter and a digit.
+             * @description Must contain an upper-case letter, a lower-case letter and a digit.
              * @example Sup3rSecret
              */
             password: string;
@@ -691,7 +691,7 @@ export interface components {
         RoomShown: {
             room: components["schemas"]["RoomWithPresence"];
         };
-        /** @description A room with its participants by name, in their order; who has no account any more is left out. */
+        /** @description A room with its participants by name, in their order. Users whose accounts were deleted are omitted. */
         RoomWithPeople: components["schemas"]["Room"] & {
             people: components["schemas"]["Participant"][];
         };
@@ -715,7 +715,7 @@ export interface components {
          */
         Timestamp: string;
         Urls: string | string[];
-        /** @description A user as others may see it: no hash, no token version. */
+        /** @description A user without secrets: no hash, no token version. */
         User: {
             createdAt: components["schemas"]["Timestamp"];
             email: components["schemas"]["Email"];
@@ -1253,7 +1253,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A page of the calls in which the caller took part, newest start first. */
+            /** @description A page of the caller's calls, newest start first. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -1357,7 +1357,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The log of the same call, which had one already. */
+            /** @description The existing log of this call. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -1743,7 +1743,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description For `new RTCPeerConnection(…)`, as it is. */
+            /** @description Pass it unchanged to `new RTCPeerConnection(…)`. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -2621,7 +2621,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Removed, from the call too. It stays out until it is readmitted. */
+            /** @description The user is removed, from a running call too, and stays out until readmitted. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -2753,7 +2753,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Nobody but its participants may join. */
+            /** @description Only participants may join. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3021,7 +3021,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Anybody with its link may join. */
+            /** @description Anyone with its link may join. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];

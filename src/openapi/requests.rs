@@ -21,7 +21,7 @@ pub struct Registration {
         example = "ann@example.com"
     )]
     email: String,
-    /// With an upper-case letter, a lower-case letter and a digit.
+    /// Must contain an upper-case letter, a lower-case letter and a digit.
     #[schema(
         format = Password,
         pattern = r"^(?=.*[A-Z])(?=.*[a-z])(?=.*[0-9])[^\x00-\x1f\x7f-\x9f]+$",
@@ -59,7 +59,7 @@ pub struct PasswordChange {
         example = "Sup3rSecret"
     )]
     current_password: String,
-    /// Another one than the current, with an upper-case letter, a lower-case letter and a digit.
+    /// Must differ from the current password and contain an upper-case letter, a lower-case letter and a digit.
     #[schema(
         rename = "newPassword",
         format = Password,
@@ -127,7 +127,7 @@ pub struct UserOfRoom {
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct CallReport {
-    /// The caller or the receiver has to be who asks; they are two people.
+    /// Either the caller or the receiver must be the authenticated user; they are two people.
     #[schema(pattern = "^[0-9A-Fa-f]{24}$", example = "6553f1000102030405060708")]
     caller_id: String,
     #[schema(pattern = "^[0-9A-Fa-f]{24}$", example = "6553f1000102030405060709")]
@@ -137,9 +137,9 @@ pub struct CallReport {
         example = "a987fbc9-4bed-4078-8f07-9141ba07c9f3"
     )]
     room_id: String,
-    /// Now, where it is absent.
+    /// Defaults to now.
     start_time: Option<Timestamp>,
-    /// Present where the call is over; not before the start.
+    /// Set if the call is over; not before the start.
     end_time: Option<Timestamp>,
     /// Participants of the room, by their ids. The caller and the receiver are always among them.
     #[schema(example = json!(["6553f1000102030405060708", "6553f1000102030405060709"]))]
@@ -149,7 +149,7 @@ pub struct CallReport {
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct CallEnd {
-    /// Now, where it is absent; not before the start.
+    /// Defaults to now; not before the start.
     end_time: Option<Timestamp>,
 }
 

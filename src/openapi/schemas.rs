@@ -1,4 +1,4 @@
-//! What is answered in shapes that no derived type has: errors, call logs, the index.
+//! Responses whose shapes no derived type has: errors, call logs, the index.
 
 #![allow(dead_code, reason = "described, never built")]
 
@@ -9,16 +9,16 @@ use zetra_domain::{CallLogId, Person, RoomId, Timestamp, UserId};
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct Error {
-    /// For people; it may be improved.
+    /// For people. It may change.
     error: String,
-    /// For programs; it is stable.
+    /// For programs. It is stable.
     code: String,
     /// That of `X-Request-Id` and of the server's log.
     request_id: String,
     /// With `invalid_input`: what is wrong.
     #[schema(nullable = false)]
     fields: Option<Vec<FieldError>>,
-    /// With `rate_limited`: seconds until one more request is taken.
+    /// With `rate_limited`: seconds until the next request is accepted.
     #[schema(nullable = false)]
     retry_after: Option<u32>,
     /// With `route_not_found`.
@@ -56,7 +56,7 @@ pub struct CallLog {
     duration: i64,
 }
 
-/// The record of a call with its two people by name. `null` is somebody whose account was deleted.
+/// The record of a call with both people's names; `null` if the account was deleted.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct ListedCallLog {

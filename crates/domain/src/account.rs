@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{Invalid, Timestamp, UserId, limits};
 
-/// A user as others may see it: no hash, no token version.
+/// A user without secrets: no hash, no token version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct User {

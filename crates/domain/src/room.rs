@@ -21,7 +21,7 @@ pub struct Room {
     pub created_at: Timestamp,
 }
 
-/// A room with its participants by name, in their order; who has no account any more is left out.
+/// A room with its participants by name, in their order. Users whose accounts were deleted are omitted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RoomWithPeople {
