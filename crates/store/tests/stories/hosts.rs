@@ -1,4 +1,4 @@
-//! What a host does to its room, and what that means for those who want to be in it.
+//! What a host does to its room, and what that means for users who want to be in it.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ impl World {
         self.store.change_room(room, host, &change).await.unwrap()
     }
 
-    /// What became of a change that was made.
+    /// The outcome of a change that was made.
     async fn changed(&self, room: RoomId, host: UserId, change: RoomChange) -> Room {
         match self.changes(room, host, change.clone()).await {
             RoomChanged::Changed(room) => room,
