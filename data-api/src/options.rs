@@ -101,10 +101,10 @@ Then, in another terminal with the same KEY
     -H 'Content-Type: application/json' -H 'Accept: application/json' \\
     -d '{\"dataSource\":\"Cluster0\",\"database\":\"zetra\",\"collection\":\"users\",\"filter\":{}}'
 
-Older clients may send the key as `apiKey: $KEY`. The X-Request-Id that a client sends is in the
-answer and in the log.
+Older clients may send the key as `apiKey: $KEY`. The X-Request-Id that a client sends is
+repeated in the answer and in the log.
 
-SIGTERM and Ctrl-C end it: what is under way is finished, new connections are refused.";
+SIGTERM and Ctrl-C stop it: requests in progress are finished, new connections are refused.";
 
 #[cfg(test)]
 mod tests {

@@ -29,7 +29,7 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use crate::{CallLogId, Email, RoomId, Timestamp, UserId, Username, limits};
 
-/// A report: who called whom, in which room, from when, and until when if it is over.
+/// A report of a call: its caller and receiver, its room, its start, and its end if it is over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     pub room: RoomId,

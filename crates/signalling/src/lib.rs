@@ -1,4 +1,4 @@
-//! Who is in a room, and what goes to whom.
+//! Who is in a room, and which messages go to which peers.
 //!
 //! [`Room`] is a state machine without I/O: an event of a peer goes in, [`Effect`]s come out. It has no notion
 //! of frames, sockets or stores; it requests what it needs from the store with [`Effect::Lookup`] and receives

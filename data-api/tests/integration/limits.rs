@@ -59,7 +59,7 @@ async fn what_all_requests_take_together_is_bounded() {
     metrics_say(&fixture, "data_api_memory_bytes 0").await;
     assert_eq!(asker.asks("insertOne", large()).await.0, 201);
 
-    // A request that could never fit is not asked to retry.
+    // A request that could never fit is not answered with 429, which invites a retry.
     let numbers = json!({ "document": { "a": vec![0; 10_000] } });
     let (status, body) = asker.asks("insertOne", numbers).await;
     assert_eq!((status, &body["error_code"]), (413, &json!("RequestTooLarge")));

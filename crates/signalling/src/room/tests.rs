@@ -22,7 +22,7 @@ struct Story {
     said: Vec<String>,
     /// What survives a sleep: of the room, and of the connection.
     stored: BTreeMap<PeerId, (String, Rate)>,
-    /// Users whom the store does not admit.
+    /// Users that the store does not admit.
     strangers: Vec<UserId>,
     /// The tokens that the store honours, for every user.
     tokens: Option<HonouredTokens>,

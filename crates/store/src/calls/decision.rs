@@ -66,8 +66,7 @@ pub(crate) fn join(report: CallLog, logs: impl IntoIterator<Item = CallLog>, now
     while let Some(at) = others.iter().position(|log| log.is_same_call(&joined)) {
         let part = others.remove(at);
         joined = joined.joined_with(&part);
-        // A person whom a client names may have been in another call that the room kept, and so not in this
-        // one.
+        // A person that a client names may have been in another call that the room kept, so not in this one.
         let is_another =
             |log: &CallLog| log.kept_by_room && log.is_same_call(&joined) && !log.is_same_call(&part);
         if by_client && part.kept_by_room && others.iter().any(is_another) {

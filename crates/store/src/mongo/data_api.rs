@@ -16,7 +16,7 @@ use super::{
 };
 use crate::StoreError;
 
-/// Where the Data API is, and as whom to access it.
+/// The cluster and the database that actions refer to.
 #[derive(Clone, Debug)]
 pub struct DataSource {
     /// The cluster's name, which the server may check.

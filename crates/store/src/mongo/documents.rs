@@ -3,7 +3,7 @@
 //! `users {_id, username, email, passwordHash, createdAt}`, `rooms {roomId, participants, active, createdAt}`,
 //! `calllogs {_id, callerId, receiverId, roomId, startTime, endTime, duration}` are the Node backend's. Which
 //! of the records' other fields may be absent is documented where they are read ([`crate::record`]). A room
-//! also has `removed`, the ids of the users whom its host removed, and `callsRevision` and `pendingCall` once
+//! also has `removed`, the ids of users removed by its host, and `callsRevision` and `pendingCall` once
 //! it has had a call; a log has a `revision`. A log that was joined to another is `{_id, revision, joinedTo}`.
 
 use std::collections::HashMap;

@@ -1,6 +1,6 @@
 //! A host's actions race with everyone else's. A seeded scheduler chooses at each step what happens next: an
 //! act, the store reading a query, its answer arriving, the room being notified. Whatever the order, in the end
-//! nobody whom the store bars is in the room, and everybody in it has a correct list of the others.
+//! no user barred by the store is in the room, and everybody in it has a correct list of the others.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
