@@ -29,7 +29,7 @@ pub struct Config {
     /// `RECONNECT_GRACE_SECONDS`: how long a lost connection is held.
     pub reconnect_grace_ms: i64,
     pub guest_limits: GuestLimits,
-    /// `REJOIN_SECONDS`: for how long after that a lost client that comes back is joined again.
+    /// `REJOIN_SECONDS`: for how long after the hold a lost client that comes back is joined again.
     pub rejoin_ms: i64,
     /// `PING_INTERVAL_MS` and `PING_TIMEOUT_MS`: Engine.IO's heartbeat.
     pub ping_interval_ms: i64,

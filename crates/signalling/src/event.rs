@@ -62,7 +62,7 @@ pub enum SignalKind {
 pub enum Signal<'a> {
     /// Form A: to everyone else.
     ToAll(&'a str),
-    /// Form B: to one user. `target` is the JSON string that names the user; it may be nobody's id.
+    /// Form B: to one user. `target` is the JSON string that names the user; it may not be the id of any user.
     ToOne { value: &'a str, target: &'a str },
 }
 

@@ -5,7 +5,7 @@ use zetra_domain::{Claims, HonouredTokens, UserId};
 
 use crate::{Media, Rate, Refusal};
 
-/// What admits a connection.
+/// The credential of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Credential {
     #[serde(rename = "t")]

@@ -167,8 +167,8 @@ impl<E: Embedding> Object<E> {
 
     /// The runtime keeps the connection of a WebSocket that the object closed, if no message ever arrived on
     /// it, until the object's memory is dropped (workerd 1.20261023). If there is no other client and nothing
-    /// is in progress, that happens now, once all writes are durable; else the client has to time out by
-    /// itself.
+    /// is in progress, the memory is dropped now, once all writes are durable; else the client has to time
+    /// out by itself.
     fn release_dangling(self: &Rc<Self>) {
         if !self.is_only_dangling() || self.under_way.get() > 0 {
             return;

@@ -174,7 +174,7 @@ pub struct Event<'a> {
 /// The effects of a call, in the order in which to perform them.
 pub type Effects<'a, C> = Vec<Effect<'a, C>>;
 
-/// One thing that an [`Application`] wants to happen. An effect for a socket that is gone has no effect.
+/// One thing that an [`Application`] wants to happen. An effect for a socket that is gone is ignored.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Effect<'a, C> {
     /// The client is accepted: CONNECT is sent back to it.

@@ -16,7 +16,7 @@ impl Room {
         }
     }
 
-    /// Everybody leaves and is notified of everybody else's leaving, for clients that do not support
+    /// Everybody leaves and is notified that all the others left, for clients that do not support
     /// `room-ended`.
     fn end(&mut self, by: UserId) -> Vec<Effect<'static>> {
         let mut effects = Vec::new();

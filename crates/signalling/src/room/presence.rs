@@ -132,7 +132,7 @@ impl Room {
         Ok(None)
     }
 
-    /// Queries the store whether the peer may be in the room as that user.
+    /// Checks with the store whether the peer may be in the room as that user.
     pub fn look_up(&mut self, id: PeerId, user: UserId, ack: Option<u64>) -> Option<Effect<'static>> {
         self.peers.get(&id)?;
         self.asked.insert(id, Asked { user, overruled: None });

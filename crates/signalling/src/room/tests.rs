@@ -561,7 +561,7 @@ fn a_token_that_died_before_it_joined_does_not_join() {
     story.says(2, "join-room", &format!("[\"{}\"]", room_id()), Some(7));
     let heard = story.heard();
     assert!(heard[0].starts_with("2 < ack 7") && heard[0].contains("token_revoked"), "{heard:?}");
-    assert_eq!(heard[1..], ["2 is disconnected"], "and nobody was told of it");
+    assert_eq!(heard[1..], ["2 is disconnected"], "the others were not notified");
     story.connects(3, 1);
     story.tokens = None;
     story.joins(3, 1);

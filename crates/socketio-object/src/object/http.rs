@@ -17,8 +17,8 @@ use crate::{
 
 impl<E: Embedding> Object<E> {
     /// Handles a request to the Engine.IO path, with [`SESSION_HEADER`] and [`HANDSHAKE_HEADER`] if it may open
-    /// a session. The response comes when there is one: a poll waits until the server has something to send. It
-    /// has no CORS headers; the Worker adds them.
+    /// a session. The future resolves once there is a response: a poll waits until the server has something to
+    /// send. The response has no CORS headers; the Worker adds them.
     ///
     /// # Errors
     /// Whatever the runtime throws. Anything wrong with the request itself results in a response.

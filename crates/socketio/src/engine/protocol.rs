@@ -87,7 +87,7 @@ pub trait Protocol: Sized {
 /// The outputs of a protocol, in order.
 pub type Outbox<'a, C> = Vec<Output<'a, C>>;
 
-/// One thing that a [`Protocol`] wants to happen. For a session that is gone it has no effect.
+/// One thing that a [`Protocol`] wants to happen. For a session that is gone it is ignored.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Output<'a, C> {
     /// A message for sessions.

@@ -34,7 +34,7 @@ impl<H: Http> MongoStore<H> {
             json!({ "$limit": limit.get() + 1 }).into(),
             Stage::by_id(USERS, "callerId", "caller"),
             Stage::by_id(USERS, "receiverId", "receiver"),
-            // Keeps password hashes in the database.
+            // Leaves password hashes in the database.
             json!({ "$project": {
                 "callerId": 1, "receiverId": 1, "roomId": 1, "participants": 1,
                 "startTime": 1, "endTime": 1, "openSince": 1,

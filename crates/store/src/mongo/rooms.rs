@@ -117,7 +117,7 @@ impl<H: Http> MongoStore<H> {
 
     pub(super) async fn room_with_people(&self, id: RoomId) -> Result<Option<RoomWithPeople>> {
         let users = Stage::by_id(USERS, "participants", "people");
-        // Keeps password hashes in the database.
+        // Leaves password hashes in the database.
         let shown = json!({ "$project": {
             "roomId": 1, "name": 1, "host": 1, "participants": 1, "active": 1, "locked": 1, "createdAt": 1,
             "people._id": 1, "people.username": 1,

@@ -111,7 +111,7 @@ pub async fn an_ended_room_is_over_for_everybody(store: Arc<dyn Store>) {
     let (ann, bob) = (world.registers("ann").await, world.registers("bob").await);
     let room = world.room_of(&[ann, bob]).await;
     let ended = world.changed(room, ann, RoomChange::End).await;
-    assert!(!ended.active && ended.participants == [ann, bob], "who was in it is still told");
+    assert!(!ended.active && ended.participants == [ann, bob], "its participants are still listed");
     for user in [ann, bob] {
         assert_eq!(world.store.join_room(room, user).await, Ok(Join::NotFound));
         assert_eq!(world.membership(room, user).await, Membership::RoomNotFound);

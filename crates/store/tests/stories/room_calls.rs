@@ -195,7 +195,7 @@ pub async fn a_room_tells_of_people_who_are_gone(store: Arc<dyn Store>) {
         state: CallState::Over { at: at(2_100) },
         ..log.clone()
     };
-    assert_eq!(world.room_reports(&late).await.as_ref(), Some(&late), "with nobody left who has an account");
+    assert_eq!(world.room_reports(&late).await.as_ref(), Some(&late), "although no account is left");
     let elsewhere = CallLog { room: RoomId::from_random([99; 16]), ..log };
     assert_eq!(world.room_reports(&elsewhere).await, None);
 }

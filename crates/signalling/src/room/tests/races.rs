@@ -293,7 +293,7 @@ fn a_join_and_a_removal_that_is_taken_back() {
         let told = race.views.values().any(|view| view.was_removed);
         let refused = [Refusal::Removed, Refusal::NotParticipant];
         let is_refused = race.refusals.iter().any(|refusal| refused.contains(refusal));
-        assert!(race.is_present(1) || told || is_refused, "who is not in was told why");
+        assert!(race.is_present(1) || told || is_refused, "a user who is not in was notified why");
     });
 }
 
@@ -302,7 +302,7 @@ fn the_end_and_a_join() {
     let joins = [Act::Connect(1, 1), Act::Join(1)];
     race(&[1, 2], &[2], &[&joins, &[Act::Change(RoomChange::End)]], |race| {
         assert_eq!(race.room.online(), []);
-        assert!(race.views[&PeerId(12)].has_ended, "who was there was told");
+        assert!(race.views[&PeerId(12)].has_ended, "a user who was present was notified");
     });
 }
 
