@@ -1,6 +1,6 @@
-//! Answers: our writer, from BSON as it lies in the driver's buffer, beside the bson library's own way to
-//! canonical Extended JSON, which goes by documents and a tree of JSON. A list of a hundred call logs.
-//! Run by `cargo bench --profile server --package zetra-data-api --bench ejson`.
+//! Writing answers: our writer, from the BSON in the driver's buffer, compared with the bson library's own
+//! route to canonical Extended JSON, which goes through documents and a tree of JSON. A list of a hundred call
+//! logs. Run with `cargo bench --profile server --package zetra-data-api --bench ejson`.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that panics says so")]
 

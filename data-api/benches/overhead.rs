@@ -1,6 +1,6 @@
-//! What the way through adapter and server costs over the driver called directly: the same question, a
-//! user by id, asked of the same database in turns. One after another for the latency, 64 at a time for the
-//! throughput. Run by `cargo xtask bench mongodb`.
+//! The overhead of adapter and server over calling the driver directly: the same query, a user by id, sent to
+//! the same database alternately. One at a time for the latency, 64 at a time for the throughput. Run with
+//! `cargo xtask bench mongodb`.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that panics says so")]
 #![allow(clippy::disallowed_methods, reason = "nothing here runs on wasm32")]

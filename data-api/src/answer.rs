@@ -1,4 +1,4 @@
-//! An answer's body while it grows, and until it is sent: what it takes is held before it is taken.
+//! The body of an answer, from when it starts to grow until it is sent: memory is reserved before it is used.
 
 use std::io;
 
@@ -9,19 +9,19 @@ use crate::{
     memory::{Held, Shortage},
 };
 
-/// Written to as to a file; an error of it is an [`ApiError`], see `From<io::Error>`.
+/// Written to like a file; its errors are [`ApiError`]s, see `From<io::Error>`.
 pub struct Answer {
     bytes: Vec<u8>,
-    /// Bytes that it may have.
+    /// The most bytes it may have.
     most: usize,
-    /// Bytes of the largest reply of the database that it was written from. It lies in memory beside it,
-    /// and the next one is taken to be as large.
+    /// Bytes of the largest database reply that it was written from. That reply is in memory at the same time,
+    /// and the next one is assumed to be as large.
     reply: usize,
     held: Held,
 }
 
 impl Answer {
-    /// `held` may hold something already, for what was there before the answer.
+    /// `held` may already hold memory, for what existed before the answer.
     pub fn new(held: Held) -> Self {
         Self { bytes: Vec::new(), most: usize::MAX, reply: 0, held }
     }
@@ -30,20 +30,20 @@ impl Answer {
         Self { most, ..self }
     }
 
-    /// Makes sure that there is room for the first reply of the database, by an estimate of its bytes. As
-    /// it is no more than that, it may not take all there is.
+    /// Reserves memory for the first reply of the database, from an estimate of its bytes. Since it is only an
+    /// estimate, it may not take all of the memory.
     pub fn expect_reply(&mut self, bytes: usize) -> Result<(), ApiError> {
         let bytes = bytes.min(self.held.limit() / 4);
         self.held.at_least(self.bytes.capacity().saturating_add(bytes)).map_err(refused)
     }
 
-    /// Counts a reply that has come, from which more is to be written.
+    /// Counts a reply that has arrived and is about to be written.
     pub fn count_reply(&mut self, bytes: usize) -> Result<(), ApiError> {
         self.reply = self.reply.max(bytes);
         self.held.at_least(self.bytes.capacity().saturating_add(self.reply)).map_err(refused)
     }
 
-    /// What is to be sent. Its memory is given back when that has happened.
+    /// The finished body. Its memory is given back once it has been sent.
     pub fn into_bytes(mut self) -> Bytes {
         self.held.at_most(self.bytes.capacity());
         Bytes::from_owner(self)

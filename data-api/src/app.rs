@@ -1,5 +1,5 @@
-//! Requests in, responses out: who asks is checked before anything is read, what is asked before the
-//! database hears of it.
+//! Requests in, responses out: the key is checked before anything is read, and the request before the database
+//! sees it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -35,28 +35,27 @@ use crate::{
 pub struct App {
     pub database: Arc<Database>,
     pub keys: ApiKeys,
-    /// The only one that may be named.
+    /// The only data source that may be named.
     pub data_source: Option<String>,
     pub limits: Limits,
-    /// That a request may take, its body and the database's work together.
+    /// The time that a request may take, for its body and the database's work together.
     pub time: Duration,
     /// Bytes of a request's body.
     pub max_body: usize,
-    /// One permit for each request that may be under way; a task of the database holds on to its own
-    /// even when its client has gone.
+    /// One permit for each concurrent request; a database task keeps its own even after its client has gone.
     pub permits: Arc<Semaphore>,
     pub memory: Arc<Memory>,
     pub metrics: Arc<Metrics>,
     pub health: Health,
 }
 
-/// How much longer than its own limit the database may take to say that it is over.
+/// How much longer than its own limit the database may take to report that it gave up.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/data/v1/action/{name}", any(act))
-        // As the hosted service's URLs were.
+        // As in the hosted service's URLs.
         .route("/app/{app}/endpoint/data/v1/action/{name}", any(act))
         .route("/health", get(health))
         .route("/metrics", get(tell_metrics))
@@ -110,9 +109,9 @@ async fn answer(call: &mut Call, app: &App, request: HttpRequest) -> Result<Resp
     Ok((status, [(header::CONTENT_TYPE, format.content_type())], body).into_response())
 }
 
-/// Runs in a task of its own: a client that goes away takes neither the write with it nor, half read, a
-/// connection of the pool. The permit is given back when the work is done, not when the client has gone.
-/// At the deadline the work is dropped, and the connection that it may have is closed by the driver.
+/// Runs in a task of its own: a client that goes away interrupts neither the write nor, half read, a connection
+/// of the pool. The permit is given back when the work is done, not when the client has gone. At the deadline
+/// the work is dropped, and the driver closes the connection that it may be using.
 async fn detached<T: Send + 'static>(
     permit: OwnedSemaphorePermit,
     deadline: Instant,
@@ -126,7 +125,7 @@ async fn detached<T: Send + 'static>(
     task.await.unwrap_or_else(|_| Err(ApiError::Internal("the task panicked".to_owned())))
 }
 
-/// The format of the answer: as `Accept` says, else as the request came.
+/// The format of the answer: as in `Accept`, else that of the request.
 fn formats(headers: &HeaderMap) -> Result<Format, ApiError> {
     let header = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let media = |text: &str| text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();

@@ -1,11 +1,11 @@
-//! A request's body: read as far as it may be, into memory that is held before it is taken.
+//! A request's body: read up to its limit, into memory that is reserved first.
 
 use axum::body::{Body, HttpBody};
 use http_body_util::BodyExt;
 
 use crate::{error::ApiError, memory::Held};
 
-/// Reads it, `most` bytes of it at most.
+/// Reads at most `most` bytes of it.
 pub async fn read(mut body: Body, most: usize, held: &mut Held) -> Result<Vec<u8>, ApiError> {
     let too_large = || ApiError::BodyTooLarge(most);
     let told = body.size_hint().exact();

@@ -1,7 +1,7 @@
-//! A request while it is served, for its line in the log and its place in the metrics.
+//! A request while it is served, for its line in the log and its entry in the metrics.
 //!
-//! Invariant: each call that has begun is logged and counted once, whatever becomes of it; one that is
-//! dropped before it was answered is one whose client has gone.
+//! Invariant: each call that has begun is logged and counted once, whatever its outcome; one that is dropped
+//! before it was answered counts as abandoned by its client.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::{metrics::Metrics, request_id::RequestId};
 
-/// As nginx writes it. Nobody gets it.
+/// As in nginx. It is never sent.
 const CLIENT_WENT_AWAY: u16 = 499;
 const PANICKED: u16 = 500;
 
@@ -63,7 +63,7 @@ impl Drop for Call {
         self.metrics.end(self.action, status, time);
         let Self { id, action, key, database, collection, .. } = self;
         let id = id.as_str();
-        // To a tenth.
+        // Rounded to a tenth.
         let ms = (time.as_secs_f64() * 10_000.0).round() / 10.0;
         if status >= 500 {
             tracing::error!(request_id = id, key, action, database, collection, status, ms, cause, "request");

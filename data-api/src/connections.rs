@@ -1,5 +1,4 @@
-//! Connections whose client takes too long to take what it gets are closed: an answer holds memory until
-//! it is sent.
+//! Closes connections whose client is too slow to receive its answer: an answer holds memory until it is sent.
 
 use std::{
     future::{Ready, ready},
@@ -12,7 +11,7 @@ use axum_server::accept::Accept;
 use tokio::net::TcpStream;
 use tokio_io_timeout::TimeoutStream;
 
-/// Bounds how long a client may take nothing of what is there for it.
+/// Bounds how long a client may receive nothing while data is waiting for it.
 #[derive(Clone, Copy, Debug)]
 pub struct WriteTimeout(pub Duration);
 
@@ -22,7 +21,7 @@ impl<S> Accept<TcpStream, S> for WriteTimeout {
     type Future = Ready<io::Result<(Self::Stream, S)>>;
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
-        // An answer's last packet should not wait for the one before to be acknowledged.
+        // An answer's last packet should not wait until the previous one is acknowledged.
         let prepared = stream.set_nodelay(true).map(|()| {
             let mut stream = TimeoutStream::new(stream);
             stream.set_write_timeout(Some(self.0));

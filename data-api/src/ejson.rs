@@ -1,12 +1,12 @@
-//! Documents out: BSON as it lies in the driver's buffer, written as canonical Extended JSON or as plain
-//! JSON, without a copy in between.
+//! Writing documents: BSON from the driver's buffer, as canonical Extended JSON or as plain JSON, without a
+//! copy in between.
 //!
-//! Canonical: MongoDB Extended JSON v2, every type spelled out. Plain: ids and decimals are text, dates
-//! ISO 8601, binary base64, numbers numbers; what JSON has no word for stays in the extended form.
+//! Canonical: MongoDB Extended JSON v2, every type spelled out. Plain: ids and decimals are text, dates ISO
+//! 8601, binary base64, numbers are numbers; types without a JSON equivalent stay in the extended form.
 //!
-//! Not the bson library's own writer, which has no plain form, takes three times as long by way of
-//! documents and trees of JSON (`benches/ejson.rs`), and memory that an answer's bound knows nothing of.
-//! For rare types it is used, and the tests compare with it.
+//! The bson library's own writer has no plain form, takes three times as long because it goes through documents
+//! and trees of JSON (`benches/ejson.rs`), and uses memory outside the answer's bound. It is used for rare
+//! types, and the tests compare with it.
 
 use std::io::{self, Write};
 
@@ -103,7 +103,7 @@ fn write_number(
     }
 }
 
-/// `text` needs no escapes.
+/// `text` must need no escapes.
 fn write_wrapped(out: &mut impl Write, name: &str, text: &str) -> io::Result<()> {
     write!(out, "{{\"{name}\":\"{text}\"}}")
 }
@@ -112,7 +112,7 @@ fn write_text(out: &mut impl Write, text: &str) -> io::Result<()> {
     serde_json::to_writer(out, text).map_err(io::Error::from)
 }
 
-/// Piece by piece: what a large one takes besides the answer nobody would have counted.
+/// Piece by piece: the memory of a large one, besides the answer, would not be counted.
 fn write_base64(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
     const PIECE: usize = 3 * 256;
     let mut text = [0; 4 * 256];

@@ -1,5 +1,5 @@
-//! Everything that can go wrong with a request, as the Data API tells it: `{"error", "error_code",
-//! "link"}`. The link names the request in the log; there is no page behind it.
+//! Everything that can go wrong with a request, as the Data API reports it: `{"error", "error_code", "link"}`.
+//! The link identifies the request in the log; there is no page behind it.
 
 use std::io;
 
@@ -52,7 +52,7 @@ pub enum ApiError {
     TooManyRequests,
     #[error("the operation took longer than its limit; a write may have happened or not")]
     TimedOut,
-    /// The database's own words for refusing what was asked.
+    /// The database's own message when it refuses a request.
     #[error("{0}")]
     Refused(String),
     /// The text is for the log.
@@ -84,7 +84,7 @@ impl ApiError {
         }
     }
 
-    /// The hosted service's code where it had one for this.
+    /// The hosted service's code if it had one for this.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Missing(_) | Self::NoCredentials => "MissingParameter",
@@ -104,7 +104,7 @@ impl ApiError {
         }
     }
 
-    /// What the log may say of it: never a document.
+    /// What the log may contain of it: never a document.
     pub fn cause(&self) -> Option<&str> {
         match self {
             Self::Unavailable(cause) | Self::Internal(cause) => Some(cause),
@@ -142,15 +142,14 @@ impl From<Shortage> for ApiError {
     }
 }
 
-/// Of an answer that is written: what it says itself.
+/// For errors while an answer is written: it contains the [`ApiError`].
 impl From<io::Error> for ApiError {
     fn from(error: io::Error) -> Self {
         error.downcast().unwrap_or_else(|error| Self::Internal(error.to_string()))
     }
 }
 
-/// Of commands that read, and of what any command may be answered with; write errors are read in
-/// `database/write.rs`.
+/// For commands that read, and for errors of any command; write errors are read in `database/write.rs`.
 impl From<DriverError> for ApiError {
     fn from(error: DriverError) -> Self {
         match *error.kind {
@@ -175,8 +174,8 @@ impl From<DriverError> for ApiError {
     }
 }
 
-/// A server that steps down, starts, stops or does not know the user: nothing the request can help.
-/// `https://github.com/mongodb/specifications`, retryable writes and server discovery.
+/// A server that steps down, starts, stops or does not recognise the user: nothing that the request could
+/// change. `https://github.com/mongodb/specifications`, retryable writes and server discovery.
 pub fn is_transient(code: i32) -> bool {
     const TRANSIENT: [i32; 17] =
         [6, 7, 13, 18, 89, 91, 134, 189, 262, 9001, 10058, 10107, 11600, 11602, 13435, 13436, 50915];

@@ -1,5 +1,5 @@
-//! Whether the database can be reached, asked of it at most once a second, however many ask here:
-//! `/health` wants no key.
+//! Whether the database can be reached, checked at most once a second, however many clients ask: `/health`
+//! needs no key.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-/// How long an answer is good for.
+/// How long a result stays valid.
 const FRESH: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ pub struct Health {
 }
 
 impl Health {
-    /// Who comes while it is asked waits for the same answer.
+    /// Callers that arrive during a check wait for its result.
     pub async fn connected(&self, client: &Client, time: Duration) -> bool {
         let mut last = self.last.lock().await;
         if let Some((at, connected)) = *last
@@ -28,7 +28,7 @@ impl Health {
             return connected;
         }
         let admin = client.database("admin");
-        // In a task of its own: who goes away takes no connection of the pool with it.
+        // In a task of its own, so that a client that goes away does not interrupt a connection of the pool.
         let ping = tokio::spawn(timeout(time, async move { admin.run_command(doc! { "ping": 1 }).await }));
         let connected = matches!(ping.await, Ok(Ok(Ok(_))));
         *last = Some((Instant::now(), connected));

@@ -1,4 +1,4 @@
-//! The indexes that Zetra needs, made when the server starts. The Data API itself cannot make any.
+//! The indexes that Zetra needs, created when the server starts. The Data API itself cannot create any.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use crate::error::ApiError;
 
-/// They stand beside the adapter that counts on them.
+/// They are defined next to the adapter that relies on them.
 const INDEXES: &str = include_str!("../../crates/store/mongo-indexes.json");
 
 #[derive(Deserialize)]
@@ -36,7 +36,7 @@ pub enum IndexError {
 }
 
 impl IndexError {
-    /// Whether it can be hoped to go away: the database starts, say.
+    /// Whether the error may go away by itself, for instance because the database is starting.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Malformed(_) => false,
@@ -55,7 +55,7 @@ fn in_short(cause: &DriverError) -> String {
     }
 }
 
-/// Makes what is missing; an index that is there already, as Mongoose makes them, is left.
+/// Creates missing indexes; an existing one, as Mongoose creates them, is left alone.
 pub async fn ensure(database: &Database) -> Result<usize, IndexError> {
     let indexes: BTreeMap<String, Vec<Index>> = serde_json::from_str(INDEXES)?;
     let mut count = 0;

@@ -1,7 +1,7 @@
-//! API keys: who may ask, and for what.
+//! API keys: who has access, and to what.
 //!
-//! One key a line: `NAME KEY [read-only] [databases=one,two]`; lines of `#` are comments. Only digests
-//! are kept, and a key is compared with all of them in the same time.
+//! One key per line: `NAME KEY [read-only] [databases=one,two]`; lines that begin with `#` are comments. Only
+//! digests are kept, and a key is compared with all of them in constant time.
 
 use std::fmt;
 
@@ -12,9 +12,9 @@ use thiserror::Error;
 
 use crate::error::ApiError;
 
-/// Characters below which a key could be guessed.
+/// The fewest characters of a key; a shorter one could be guessed.
 const SHORTEST: usize = 24;
-/// Databases of the server itself, which only a key that names them may touch.
+/// The server's own databases, which only a key that names them may touch.
 const SYSTEM: [&str; 3] = ["admin", "config", "local"];
 
 #[derive(Debug, Error)]
@@ -27,14 +27,14 @@ pub struct KeysError {
 #[derive(Debug, Default)]
 pub struct ApiKeys(Vec<ApiKey>);
 
-/// What a key allows. Its text is not kept.
+/// What a key permits. Its text is not kept.
 #[derive(Clone, Debug)]
 pub struct ApiKey {
     /// For the log.
     pub name: String,
     digest: KeyDigest,
     read_only: bool,
-    /// `None`: all but the system's own.
+    /// `None`: all except the system's own.
     databases: Option<Vec<String>>,
 }
 
@@ -55,7 +55,7 @@ impl fmt::Debug for KeyDigest {
 }
 
 impl ApiKeys {
-    /// Lines, or in an environment variable what stands between semicolons.
+    /// The keys, one per line or, in an environment variable, separated by semicolons.
     pub fn parse(text: &str) -> Result<Self, KeysError> {
         let lines = text.split(['\n', ';']).map(str::trim).enumerate();
         let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));

@@ -1,13 +1,14 @@
 #![doc = include_str!("../README.md")]
 //!
 //! # Invariants
-//! 1. Nothing is read of a request, beyond its head, before its key is known.
+//! 1. Only the head of a request is read before its key is known.
 //! 2. No key, connection string, filter or document is ever logged.
-//! 3. An answer tells what the database did: a write that was refused is never a 2xx.
-//! 4. Work that has begun is finished, whether or not its client waits for it, or stopped at its deadline,
-//!    here and in the database.
-//! 5. What a request's body, what becomes of it, and its answer take is held of one sum before it is taken.
-//! 6. Each request has one line in the log and one place in the metrics, whatever becomes of it.
+//! 3. An answer reports what the database did: a write that was refused is never a 2xx.
+//! 4. Work that has begun is finished, whether or not its client waits for it, or stopped at its deadline, here
+//!    and in the database.
+//! 5. The memory for a request's body, its parsed form and its answer is reserved from one total before it is
+//!    used.
+//! 6. Each request has one line in the log and one entry in the metrics, whatever its outcome.
 
 #![warn(missing_docs)]
 

@@ -32,7 +32,7 @@ async fn run(options: Options) -> Result<(), StartError> {
     let mut stop = Box::pin(stop_signal()?);
     let server = tokio::select! {
         server = Server::start(options, std::env::var("DATA_API_KEYS").ok()) => server?,
-        // While it waits for the database, say.
+        // For instance while it waits for the database.
         () = &mut stop => return Ok(()),
     };
     tracing::info!(address = %server.address()?, "listening");

@@ -1,8 +1,8 @@
-//! The memory that bodies under way take together: requests being read and parsed, answers being built
+//! The memory that all requests in progress take together: bodies being read and parsed, answers being built
 //! and sent.
 //!
-//! It is counted, not measured: who is about to take memory says so first, and is refused where it would
-//! be too much for all. What is counted goes back with the guard, whatever becomes of the request.
+//! It is counted, not measured: code that needs memory reserves it first, and is refused if the total would be
+//! exceeded. The guard gives the reservation back, whatever happens to the request.
 //!
 //! Invariant: `taken` is the sum over all guards, and never more than `limit`.
 
@@ -17,19 +17,19 @@ pub struct Memory {
     taken: AtomicUsize,
 }
 
-/// The first room that is made in a buffer.
+/// The first capacity of a buffer.
 const SMALLEST: usize = 1024;
 
-/// Why memory is not given.
+/// Why memory is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shortage {
-    /// Others have it; it will be there again.
+    /// Other requests hold it; it will be available again.
     Now,
-    /// There is not that much in all.
+    /// The total is smaller than that.
     Ever,
 }
 
-/// What one request has taken.
+/// The reservation of one request.
 #[derive(Debug)]
 pub struct Held {
     memory: Arc<Memory>,
@@ -52,12 +52,12 @@ impl Memory {
 }
 
 impl Held {
-    /// What there is in all.
+    /// The total.
     pub fn limit(&self) -> usize {
         self.memory.limit
     }
 
-    /// Takes what is missing to so many bytes.
+    /// Increases the reservation to at least that many bytes.
     pub fn at_least(&mut self, bytes: usize) -> Result<(), Shortage> {
         let Memory { limit, taken } = &*self.memory;
         if bytes > *limit {
@@ -70,19 +70,19 @@ impl Held {
         Ok(())
     }
 
-    /// Makes room in a buffer for so many bytes more; `beside` is what is there besides the buffer.
+    /// Makes room for that many more bytes in a buffer; `beside` is what is held besides the buffer.
     pub fn make_room(&mut self, buffer: &mut Vec<u8>, more: usize, beside: usize) -> Result<(), Shortage> {
         let (needed, old) = (buffer.len().saturating_add(more), buffer.capacity());
         if needed > old {
             let new = needed.max(old.saturating_mul(2)).max(SMALLEST);
-            // While it moves, both are there.
+            // While it moves, both exist.
             self.at_least(beside.saturating_add(old).saturating_add(new))?;
             buffer.reserve_exact(new - buffer.len());
         }
         Ok(())
     }
 
-    /// Gives back what is more than so many bytes.
+    /// Gives back everything above that many bytes.
     pub fn at_most(&mut self, bytes: usize) {
         let less = self.bytes.saturating_sub(bytes);
         self.memory.taken.fetch_sub(less, Relaxed);

@@ -1,4 +1,4 @@
-//! What `/metrics` tells, in the OpenMetrics text format.
+//! The content of `/metrics`, in the OpenMetrics text format.
 
 use std::{sync::atomic::AtomicU64, time::Duration};
 
@@ -62,7 +62,7 @@ impl Metrics {
         self.seconds.get_or_create(&Of { action }).observe(time.as_secs_f64());
     }
 
-    /// `memory` is what bodies under way hold just now.
+    /// `memory` is what requests in progress hold at the moment.
     pub fn text(&self, memory: usize) -> Result<String, std::fmt::Error> {
         self.memory.set(i64::try_from(memory).unwrap_or(i64::MAX));
         let mut text = String::new();

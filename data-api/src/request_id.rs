@@ -1,5 +1,4 @@
-//! The name of a request, by which its line in this log, its answer and the asker's own log are laid
-//! side by side.
+//! The id of a request, which links its line in this log, its answer and the client's own log.
 
 use std::{
     convert::Infallible,
@@ -17,7 +16,7 @@ use axum::{
 };
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
-/// Characters of an id that a client may choose.
+/// The most characters of an id that a client chooses.
 const LONGEST: usize = 64;
 
 #[derive(Clone, Debug)]
@@ -28,10 +27,10 @@ impl RequestId {
         &self.0
     }
 
-    /// The client's own where it is short and plain, else a new one.
+    /// The client's own if it is short and plain, else a new one.
     fn of(headers: &HeaderMap) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        // Tells this process from the next.
+        // Distinguishes this process from others.
         static PROCESS: LazyLock<String> = LazyLock::new(|| bson::oid::ObjectId::new().to_hex());
         let plain = |id: &&str| {
             (1..=LONGEST).contains(&id.len())
@@ -51,10 +50,10 @@ impl<S: Sync> FromRequestParts<S> for RequestId {
     }
 }
 
-/// Names each request, and says its name with each answer.
+/// Gives each request an id, and returns it with each answer.
 pub async fn name(mut request: Request, next: Next) -> Response {
     let id = RequestId::of(request.headers());
-    // It is plain, or our own.
+    // The id is plain, or our own.
     let header = HeaderValue::from_str(id.as_str());
     request.extensions_mut().insert(id);
     let mut response = next.run(request).await;

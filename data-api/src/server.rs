@@ -1,5 +1,5 @@
-//! From options to a listening server, and back to nothing: it stops taking connections, finishes what
-//! is under way, closes the pool.
+//! The server's life cycle: it starts from the options and listens; at the end it stops accepting connections,
+//! finishes the requests in progress and closes the pool.
 
 use std::{
     io,
@@ -39,10 +39,10 @@ pub enum StartError {
     /// A line of the API keys cannot be used; the message says which and why, without the key.
     #[error("{0}")]
     Keys(#[from] KeysError),
-    /// A file cannot be read, or is no PEM file.
+    /// A file cannot be read, or is not a PEM file.
     #[error("{file}: {error}")]
     File {
-        /// Its path; of a certificate and its key both.
+        /// Its path; for a certificate and its key, both paths.
         file: String,
         /// Why.
         error: io::Error,
@@ -53,7 +53,7 @@ pub enum StartError {
     /// An index cannot be made; the message says which and why, without a document.
     #[error(transparent)]
     Indexes(#[from] IndexError),
-    /// The address is taken, or is none of this machine's.
+    /// The address is in use, or does not belong to this machine.
     #[error("cannot listen on {address}: {error}")]
     Listen {
         /// `Options::listen`.
@@ -61,21 +61,21 @@ pub enum StartError {
         /// Why.
         error: io::Error,
     },
-    /// Serving failed after a good start.
+    /// Serving failed after a successful start.
     #[error("the server ended: {0}")]
     Ended(#[from] io::Error),
 }
 
-/// How long a database that does not answer is waited for, unless the URI says otherwise.
+/// How long to wait for a database that does not answer, unless the URI sets it.
 const SERVER_SELECTION: Duration = Duration::from_secs(5);
-/// How often the making of indexes is tried while the database cannot be reached.
+/// How many attempts are made to create the indexes while the database cannot be reached.
 const INDEX_ATTEMPTS: u32 = 12;
-/// A client that connects and says nothing.
+/// How long a client may stay connected before its first request.
 const FIRST_REQUEST: Duration = Duration::from_secs(15);
-/// A client that has asked once, and keeps its connection for the next time.
+/// How long a connection may stay open between requests.
 const NEXT_REQUEST: Duration = Duration::from_secs(75);
 
-/// A server that listens and waits to be run. Connections that come meanwhile wait too.
+/// A server that listens and waits to be run. Connections that arrive before then wait too.
 pub struct Server {
     app: Arc<App>,
     listener: TcpListener,
@@ -85,12 +85,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// Reads keys and certificates, makes indexes, listens. `keys_variable` is the value of `DATA_API_KEYS`, which
-    /// counts where `Options::keys_file` is not given. Only for the indexes it waits for the database: a minute and
-    /// more, until it gives up.
+    /// Reads keys and certificates, creates indexes, listens. `keys_variable` is the value of `DATA_API_KEYS`,
+    /// which is used if `Options::keys_file` is not set. Only for the indexes it waits for the database: a
+    /// minute or more, until it gives up.
     ///
     /// # Errors
-    /// Each [`StartError`] but `Ended`.
+    /// Each [`StartError`] except `Ended`.
     pub async fn start(options: Options, keys_variable: Option<String>) -> Result<Self, StartError> {
         let keys = keys(&options, keys_variable)?;
         let client = client(&options).await?;
@@ -130,15 +130,15 @@ impl Server {
         Ok(Self { app: Arc::new(app), listener, tls, max_concurrent: options.max_concurrent, grace })
     }
 
-    /// Where it listens: with port 0 in `Options::listen` the one that it was given.
+    /// The address it listens on: if `Options::listen` has port 0, with the port that was assigned.
     ///
     /// # Errors
-    /// The system's.
+    /// The operating system's.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
-    /// Serves until `stop`, then refuses new connections, finishes what is under way within
+    /// Serves until `stop`, then refuses new connections, finishes the requests in progress within
     /// `Options::shutdown_grace` seconds and closes the connections to the database.
     ///
     /// # Errors
@@ -160,7 +160,7 @@ impl Server {
             Some(tls) => server.acceptor(RustlsAcceptor::new(tls).acceptor(patience)).serve(service).await?,
             None => server.acceptor(patience).serve(service).await?,
         }
-        // Clients that went away may have left work behind; every permit is free when it is done.
+        // Clients that went away may have left work behind; when it is done every permit is free.
         let idle = app.permits.acquire_many(max_concurrent);
         if timeout(grace, idle).await.is_err() {
             tracing::error!("work was still under way when the time of grace was over");
@@ -182,7 +182,7 @@ fn keys(options: &Options, variable: Option<String>) -> Result<ApiKeys, StartErr
 }
 
 async fn client(options: &Options) -> Result<Client, StartError> {
-    // The driver's text for a URI that it cannot read may quote it, password included.
+    // The driver's text for a URI that it cannot parse may quote it, including the password.
     let unreadable =
         |_| StartError::Uri("not a connection string; mongodb://host or mongodb+srv://host".to_owned());
     let mut settings = ClientOptions::parse(options.mongodb_uri.expose_secret()).await.map_err(unreadable)?;
@@ -212,7 +212,7 @@ async fn ensure_indexes(client: &Client, database: &str) -> Result<(), StartErro
 
 async fn tls(options: &Options) -> Result<Option<RustlsConfig>, StartError> {
     let (Some(cert), Some(key)) = (&options.tls_cert, &options.tls_key) else { return Ok(None) };
-    // Err: it is installed already, by the driver.
+    // Err: the driver has installed it already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let file = format!("{} and {}", cert.display(), key.display());
     let config = RustlsConfig::from_pem_file(cert, key).await;

@@ -1,4 +1,4 @@
-//! Accounts: the name, the address and the password of a person.
+//! Accounts: a person's username, email address and password.
 
 use std::fmt;
 
@@ -39,7 +39,7 @@ impl Username {
         Ok(Self(text.to_owned()))
     }
 
-    /// A name that is stored already: a taken-over database may hold what today's rules refuse.
+    /// A name that is already stored: a database taken over may contain names that today's rules refuse.
     pub fn stored(text: String) -> Self {
         Self(text)
     }
@@ -49,7 +49,7 @@ impl Username {
     }
 }
 
-/// An address, trimmed and in lower case.
+/// An email address, trimmed and in lower case.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Email(String);
@@ -70,7 +70,8 @@ impl Email {
         }
     }
 
-    /// An address that is stored already: a taken-over database may hold what today's rules refuse.
+    /// An address that is already stored: a database taken over may contain addresses that today's rules
+    /// refuse.
     pub fn stored(text: String) -> Self {
         Self(text)
     }
@@ -80,8 +81,8 @@ impl Email {
     }
 }
 
-/// A password that is being set: 8–128 characters with an upper-case letter, a lower-case letter
-/// and a digit. Its text shows in no `Debug` and no log.
+/// A password that is being set: 8–128 characters with an upper-case letter, a lower-case letter and a digit.
+/// Its text never appears in a `Debug` or a log.
 pub struct Password(SecretString);
 
 impl Password {
@@ -118,8 +119,8 @@ impl fmt::Debug for Password {
     }
 }
 
-/// A password somebody offers as proof of who they are: no rule but a bound on its length, as users
-/// of the Node backend could have set weaker ones.
+/// A password offered as proof of identity: there is no rule but a bound on its length, since users of the Node
+/// backend could have set weaker ones.
 pub struct PasswordAttempt(SecretString);
 
 impl PasswordAttempt {

@@ -1,22 +1,22 @@
-//! What the store says of a user who wants to be present in a room.
+//! The store's answer about a user who wants to be present in a room.
 
 use crate::HonouredTokens;
 
-/// Whether a user may be present in a room, with what tells whether the token that asks still lives: both
-/// are of one moment.
+/// Whether a user may be present in a room, with the data to decide whether the presented token is still valid:
+/// both as of the same moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admission {
     pub membership: Membership,
-    /// The user's tokens that are honoured; `None`: there is no such account.
+    /// The user's tokens that are honoured; `None` if there is no such account.
     pub tokens: Option<HonouredTokens>,
 }
 
-/// What a user is to a room.
+/// The relation of a user to a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Membership {
     Participant,
     NotParticipant,
-    /// No participant, and the room takes nobody any more.
+    /// Not a participant, and the room admits no new ones.
     LockedOut,
     /// The host removed the user.
     Removed,

@@ -1,28 +1,27 @@
-//! Calls: when two reports are about the same call, and what the one log of it says.
+//! Calls: when two reports are about the same call, and what its single log contains.
 //!
 //! | what | rule |
 //! |---|---|
 //! | times | a report's start and end are brought within the room's `createdAt` and now, then compared: an end before the start is refused |
 //! | state | a log is over at its end, or open since the latest start among its reports without an end |
 //! | what it covers | `[start, end]` when over, `[start, since + 24 h)` while open |
-//! | as of now | an open log whose `since` is 24 h ago or more is over, and its end is `since`; nobody has to write that |
-//! | same call | the same room, somebody in common, less than 60 s between what they cover; a report counts as the log that it makes |
-//! | joining | the earlier start, everybody, and of two states the later; over is the later of two at the same time. Where the room itself kept one of the two, start and state are the room's alone |
-//! | which stays | the log made first, with its caller and receiver |
-//! | `/end` | what the room keeps is answered as it is, until ten minutes after its end; else it is over at the time that is told, or at `since` if that is later: somebody of the call says that it is over |
+//! | as of now | an open log whose `since` is 24 h ago or more is over, and its end is `since`; this needs no write |
+//! | same call | the same room, somebody in common, less than 60 s between what they cover; a report counts as the log that it would create |
+//! | joining | the earlier start, everybody, and the later of the two states; at the same time, over is later. If the room itself kept one of the two, start and state are the room's alone |
+//! | which stays | the log created first, with its caller and receiver |
+//! | `/end` | a log that the room keeps is returned unchanged, until ten minutes after its end; any other is over at the reported time, or at `since` if that is later: a participant reports that it is over |
 //! | duration | whole seconds from start to end, 0 while open |
 //!
-//! So a report of an earlier part of a call never ends what runs now; a redial within a minute reopens; a late
-//! report without an end does not reopen what is over.
+//! So a report of an earlier part of a call never ends what is running now; a redial within a minute reopens
+//! it; a late report without an end does not reopen a call that is over.
 //!
-//! Joining is a union, a minimum and a maximum: commutative, associative, and the same twice as once. So
-//! reports that all have ends give the same logs in whatever order they arrive, and so do reports without
-//! ends of one call. The order of arrival matters in three things only. An open log takes later reports until its
-//! end is told: where ends are reported for two times of day, the open report joins that which is told first.
-//! It takes them until 24 h after its last one, not those that arrive afterwards. And caller and receiver are
-//! those of the first reporter.
+//! Joining is a union, a minimum and a maximum: commutative, associative and idempotent. So reports that all
+//! have ends give the same logs in whatever order they arrive, and so do reports without ends of one call. The
+//! order of arrival matters in three cases only. An open log takes later reports until its end is reported: if
+//! ends are reported for two different times, the open report joins the one that arrives first. It takes only
+//! those that arrive within 24 h of its last one. And caller and receiver are those of the first report.
 //!
-//! This module compares and joins two logs; which logs are read and written is the store's to say.
+//! This module compares and joins two logs; the store decides which logs are read and written.
 
 use std::cmp::Ordering;
 
@@ -30,21 +29,21 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use crate::{CallLogId, Email, RoomId, Timestamp, UserId, Username, limits};
 
-/// What is reported: who called whom, where, from when, and until when if it is over.
+/// A report of a call: its caller and receiver, its room, its start, and its end if it is over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     pub room: RoomId,
     pub caller: UserId,
     pub receiver: UserId,
-    /// Everybody in the call; always holds the caller and the receiver.
+    /// Everybody in the call; always contains the caller and the receiver.
     pub participants: Vec<UserId>,
     pub start: Timestamp,
     pub end: Option<Timestamp>,
 }
 
 impl Call {
-    /// The same call with its times brought between `from` and `until`; `None` where it then ends before it
-    /// begins. `from` wins where it is the later: clocks of two machines may differ.
+    /// The same call with its times brought between `from` and `until`; `None` if it would then end before it
+    /// begins. `from` wins if it is later than `until`: the clocks of two machines may differ.
     pub fn within(&self, from: Timestamp, until: Timestamp) -> Option<Self> {
         let start = self.start.min(until).max(from);
         let end = self.end.map(|end| end.min(until).max(from));
@@ -52,10 +51,10 @@ impl Call {
     }
 }
 
-/// How far a call has come, as far as it was told.
+/// The state of a call, as far as it was reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallState {
-    /// It goes on. `since` is the latest start among the reports that say so.
+    /// It goes on. `since` is the latest start among the reports without an end.
     Open {
         since: Timestamp,
     },
@@ -65,8 +64,8 @@ pub enum CallState {
 }
 
 impl CallState {
-    /// What the two times that are stored say. Where only an end is kept, as the Node backend did, an open
-    /// call is so since its start.
+    /// The state given by the two stored times. If only an end is stored, as by the Node backend, an open call
+    /// has been open since its start.
     pub fn stored(start: Timestamp, end: Option<Timestamp>, open_since: Option<Timestamp>) -> Self {
         match end {
             Some(at) => Self::Over { at },
@@ -74,7 +73,7 @@ impl CallState {
         }
     }
 
-    /// The end, if it was told.
+    /// The end, if it was reported.
     pub fn end(self) -> Option<Timestamp> {
         match self {
             Self::Open { .. } => None,
@@ -82,7 +81,7 @@ impl CallState {
         }
     }
 
-    /// The time of the last report that says that it goes on, while that is the last word.
+    /// The time of the last report without an end, while the call is open.
     pub fn open_since(self) -> Option<Timestamp> {
         match self {
             Self::Open { since } => Some(since),
@@ -120,7 +119,7 @@ impl PartialOrd for CallState {
 /// The one record of a call, `{_id, callerId, receiverId, roomId, participants, startTime, endTime,
 /// duration}`.
 ///
-/// `P` is how the two people are told: by id, or as `Option<Person>`, `None` once the account is deleted.
+/// `P` represents the two people: by id, or as `Option<Person>`, `None` once the account is deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallLog<P = UserId> {
     pub id: CallLogId,
@@ -130,7 +129,7 @@ pub struct CallLog<P = UserId> {
     pub participants: Vec<UserId>,
     pub start: Timestamp,
     pub state: CallState,
-    /// The room saw the call: its times are not a client's to tell.
+    /// The room saw the call: clients cannot set its times.
     pub kept_by_room: bool,
 }
 
@@ -154,13 +153,13 @@ impl<P> CallLog<P> {
         self.end().map_or(0, |end| end.since(self.start).max(0) / 1_000)
     }
 
-    /// What the log says at this time: a call that nobody has spoken of for a day is over.
+    /// The log as of this time: a call without a report for a day is over.
     #[must_use]
     pub fn as_of(self, now: Timestamp) -> Self {
         Self { state: self.state.as_of(now), ..self }
     }
 
-    /// The same log with its two people told in another way.
+    /// The same log with its two people represented differently.
     pub fn with_people<Q>(self, caller: Q, receiver: Q) -> CallLog<Q> {
         let Self { id, room, participants, start, state, kept_by_room, .. } = self;
         CallLog { id, caller, receiver, room, participants, start, state, kept_by_room }
@@ -198,7 +197,7 @@ impl CallLog {
         self.room == other.room && in_common && !apart(self, other) && !apart(other, self)
     }
 
-    /// This log and what another one of the same call says.
+    /// This log joined with another one of the same call.
     #[must_use]
     pub fn joined_with(mut self, other: &Self) -> Self {
         for user in &other.participants {
@@ -215,12 +214,12 @@ impl CallLog {
         self
     }
 
-    /// Whether the room ended it so lately that who ends it now is told how it ended.
+    /// Whether the room ended it so recently that a request to end it returns how it ended.
     pub fn was_just_ended_by_room(&self, now: Timestamp) -> bool {
         self.kept_by_room && self.end().is_some_and(|end| now.since(end) < limits::ENDED_CALL_MS)
     }
 
-    /// This call, ended by somebody in it; `None` when `end` is before it began.
+    /// This call, ended by one of its participants; `None` if `end` is before it began.
     pub fn ended_at(&self, end: Timestamp) -> Option<Self> {
         let at = end.max(self.state.time());
         (end >= self.start).then(|| Self { state: CallState::Over { at }, ..self.clone() })

@@ -1,4 +1,4 @@
-//! What a user's calls come to.
+//! Totals over a user's calls.
 
 use serde::Serialize;
 

@@ -1,7 +1,7 @@
-//! Cursors: where the next page of a list begins, and how a client carries it.
+//! Cursors: where the next page of a list begins, in a form that a client can pass back.
 //!
-//! A client gets it sealed, `base64url(time "." id || tag)`, and can neither make one up nor use that of
-//! another list: the tag is an HMAC over the list's name and the rest.
+//! A client gets it sealed, `base64url(time "." id || tag)`, and can neither forge one nor use one from another
+//! list: the tag is an HMAC over the list's name and the rest.
 
 use std::{fmt::Display, str::FromStr};
 
@@ -36,7 +36,7 @@ impl CursorId for CallLogId {
     const LIST: &'static str = "call logs";
 }
 
-/// Seals cursors and opens what it has sealed. Its bytes show in no `Debug`.
+/// Seals cursors and opens the ones it sealed. Its bytes never appear in a `Debug`.
 #[derive(Clone, Debug)]
 pub struct CursorKey(DerivedKey);
 
@@ -70,7 +70,7 @@ impl CursorKey {
     }
 }
 
-/// What the seal covers. No list's name holds the byte that ends it.
+/// The sealed message. No list's name contains the byte that ends it.
 fn sealed<K: CursorId>(plain: &[u8]) -> Vec<u8> {
     [K::LIST.as_bytes(), b"\0", plain].concat()
 }
@@ -109,7 +109,7 @@ mod tests {
         assert_eq!(key().open(&key().seal(&long_ago)), Ok(long_ago));
     }
 
-    /// Ids that both lists could read, so that nothing but the seal tells them apart.
+    /// Ids that both lists could read, so that only the seal distinguishes them.
     #[test]
     fn a_cursor_of_another_list_is_refused() {
         #[derive(Debug, PartialEq)]

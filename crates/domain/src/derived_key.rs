@@ -1,8 +1,8 @@
-//! Keys for purposes of our own, derived from the one secret an operator sets.
+//! Keys for internal purposes, derived from the one secret that an operator sets.
 //!
-//! `HMAC-SHA256(secret, label)` is the key, `HMAC-SHA256(key, message)` cut short is a tag. Each purpose has
-//! its own label, so that no tag of one is good for another. While the secret is being rotated, tags of the
-//! previous one are good too. The keys show in no `Debug`.
+//! `HMAC-SHA256(secret, label)` is the key; `HMAC-SHA256(key, message)`, truncated, is a tag. Each purpose has
+//! its own label, so that a tag for one is not valid for another. While the secret is being rotated, tags of
+//! the previous one are valid too. The keys never appear in a `Debug`.
 
 use std::fmt;
 
@@ -23,7 +23,7 @@ impl DerivedKey {
         Self { current: derive(secret.current()), previous: secret.previous().map(derive) }
     }
 
-    /// The first `N` of 32 bytes, by the current secret.
+    /// The first `N` of 32 bytes, with the current secret.
     pub fn tag<const N: usize>(&self, message: &[u8]) -> [u8; N] {
         const { assert!(N <= 32, "SHA-256 has 32 bytes") };
         let mac = self.current.clone().chain_update(message).finalize().into_bytes();
@@ -32,7 +32,7 @@ impl DerivedKey {
         tag
     }
 
-    /// Whether `tag` is the message's, by either secret, in a time that does not tell how much of it is right.
+    /// Whether `tag` is the message's, under either secret, in constant time.
     pub fn is_tag_of<const N: usize>(&self, tag: &[u8; N], message: &[u8]) -> bool {
         let is_tag_by =
             |key: &Hmac<Sha256>| key.clone().chain_update(message).verify_truncated_left(tag).is_ok();

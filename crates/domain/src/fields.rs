@@ -1,7 +1,7 @@
-//! Reading a JSON object field by field, with an error that names the field.
+//! Parsing a JSON object field by field, with errors that name the field.
 //!
-//! `null` is the same as absent and so is an empty string, as the Node backend had it; unknown
-//! fields are ignored; a field of another JSON type is an error and never a default.
+//! `null` and an empty string count as absent, as in the Node backend; unknown fields are ignored; a field of
+//! another JSON type is an error and never a default.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::Timestamp;
 
-/// One field and what is wrong with it, in words for a person.
+/// A field and what is wrong with it, in words for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FieldError {
     pub field: &'static str,
@@ -30,7 +30,7 @@ impl Invalid {
         Self { message: message.clone(), fields: vec![FieldError { field, message }] }
     }
 
-    /// Required fields that are missing, under one text.
+    /// Required fields that are missing, under one message.
     pub fn missing(fields: &[&'static str], message: &str) -> Self {
         Self {
             message: message.to_owned(),
@@ -71,7 +71,7 @@ pub struct Fields(Map<String, Value>);
 
 impl Fields {
     /// # Errors
-    /// JSON that is no object.
+    /// If the JSON is not an object.
     pub fn from_json(value: Value) -> Result<Self, Invalid> {
         match value {
             Value::Object(map) => Ok(Self(map)),
@@ -89,7 +89,7 @@ impl Fields {
         }
     }
 
-    /// All of `fields` as strings; when any is missing, `message` speaks for them.
+    /// All of `fields` as strings; if any is missing, the error has this `message`.
     pub fn required<const N: usize>(
         &self,
         fields: [&'static str; N],

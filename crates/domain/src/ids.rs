@@ -96,8 +96,8 @@ object_id!(
     CallLogId
 );
 
-/// Makes ObjectIds that are unique across processes: 4 bytes of seconds, 5 random bytes chosen once,
-/// 3 bytes of counter (MongoDB, BSON types, ObjectId).
+/// Creates ObjectIds that are unique across processes: 4 bytes of seconds, 5 random bytes chosen once, 3 bytes
+/// of counter (MongoDB, BSON types, ObjectId).
 #[derive(Debug)]
 pub struct ObjectIds {
     process: [u8; 5],
@@ -139,13 +139,12 @@ impl RoomId {
         Self(uuid::Builder::from_random_bytes(bytes).into_uuid())
     }
 
-    /// The same in 22 characters of base64url (RFC 4648, 5), for where a room is named again and
-    /// again.
+    /// The same in 22 characters of base64url (RFC 4648, 5), for places where a room is named repeatedly.
     pub fn compact(self) -> String {
         Base64UrlUnpadded::encode_string(self.0.as_bytes())
     }
 
-    /// Reads [`RoomId::compact`].
+    /// Parses [`RoomId::compact`].
     pub fn from_compact(text: &str) -> Result<Self, InvalidId> {
         let mut bytes = [0; 16];
         let decoded = Base64UrlUnpadded::decode(text, &mut bytes).map_err(|_| InvalidId)?;

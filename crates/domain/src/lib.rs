@@ -1,10 +1,10 @@
-//! The words of Zetra: who people are, what a room and a call are, and what may be said about them.
+//! The domain types of Zetra: people, rooms and calls, and the rules that their data obeys.
 //!
 //! *Parse, don't validate*: an [`Email`], a [`Username`], a [`RoomId`] can only be built from input
 //! that obeys the API's rules, so code that holds one need not check again.
 //!
-//! This crate is pure. It knows no store, no socket, no clock and no source of randomness: the time
-//! and random bytes are arguments. It builds for wasm32 without `worker` or `js-sys`.
+//! This crate is pure. It uses no store, no socket, no clock and no source of randomness: the time and random
+//! bytes are arguments. It builds for wasm32 without `worker` or `js-sys`.
 
 mod account;
 mod admission;

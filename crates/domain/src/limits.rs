@@ -13,16 +13,16 @@ pub const PASSWORD_ATTEMPT_CHARS: usize = 1_024;
 pub const TOKEN_DAYS: i64 = 7;
 /// People who may be registered in one room over REST.
 pub const ROOM_PARTICIPANTS: usize = 1_000;
-/// Milliseconds in which a call that its room ended can still be asked for by ending it.
+/// Milliseconds in which ending a call that its room already ended still returns the call.
 pub const ENDED_CALL_MS: i64 = 10 * 60 * 1_000;
 /// Unicode code points of a room's name.
 pub const ROOM_NAME_CHARS: usize = 80;
-/// Active rooms of one user that learn of dead tokens: the newest. An object keeps their ids in one value of at
-/// most 2 MB; made at the hourly limit, it takes four weeks to have more.
+/// Active rooms of one user that are notified of revoked tokens: the newest. An object keeps their ids in one
+/// value of at most 2 MB; at the hourly limit it takes four weeks to create more.
 pub const ACTIVE_ROOMS: u32 = 40_000;
 /// Two calls of the same people in one room are one call when the gap between them is smaller.
 pub const SAME_CALL_GAP_MS: i64 = 60_000;
-/// A call that nobody ends takes later reports this long after its last one, which then is its end.
+/// A call that nobody ends takes later reports for this long after its last one, which then is its end.
 pub const OPEN_CALL_MS: i64 = 24 * 60 * 60 * 1_000;
 pub const PAGE_LIMIT: std::ops::RangeInclusive<u32> = 1..=100;
 pub const PAGE_LIMIT_DEFAULT: u32 = 50;

@@ -1,9 +1,9 @@
-//! Paging through lists by key: a page begins after the last row of the one before, so rows that
-//! are inserted meanwhile are neither missed nor repeated.
+//! Paging through lists by key: a page begins after the last row of the previous one, so rows that are inserted
+//! in between cause neither gaps nor repetitions.
 
 use crate::{CallLog, CallLogId, Cursor, Invalid, Room, RoomId, limits};
 
-/// What lists are made of: newest first, by a time and an id.
+/// An item of a list sorted newest first, by a time and an id.
 pub trait Listed {
     type Id;
 
@@ -27,7 +27,7 @@ impl<P> Listed for CallLog<P> {
     }
 }
 
-/// One page and, where there is more, the cursor of the next.
+/// One page and, if there is more, the cursor of the next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<T: Listed> {
     pub items: Vec<T>,
@@ -35,7 +35,7 @@ pub struct Page<T: Listed> {
 }
 
 impl<T: Listed> Page<T> {
-    /// Cuts a list that was read one row beyond the limit.
+    /// Cuts a list that was read one row past the limit.
     pub fn cut(mut items: Vec<T>, limit: PageLimit) -> Self {
         let limit = limit.get() as usize;
         let more = items.len() > limit;
@@ -45,7 +45,7 @@ impl<T: Listed> Page<T> {
     }
 }
 
-/// How many rows a page holds: 1–100, 50 unless told.
+/// How many rows a page has: 1–100, by default 50.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageLimit(u32);
 

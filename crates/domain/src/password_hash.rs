@@ -1,4 +1,4 @@
-//! Password hashes: argon2id is written; bcrypt, which the Node backend wrote, is still read.
+//! Password hashes: new ones are argon2id; bcrypt, which the Node backend wrote, can still be verified.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
-/// bcrypt looks at no more of a password.
+/// bcrypt uses no more of a password.
 const BCRYPT_BYTES: usize = 72;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +24,8 @@ enum Kind {
     Bcrypt,
 }
 
-/// Hashes that no password matches and that cost as much to compare as real ones: argon2id with our
-/// parameters, bcrypt with the cost that Node's library takes unless told.
+/// Hashes that no password matches and that cost as much to compare as real ones: argon2id with our parameters,
+/// bcrypt with the default cost of Node's library.
 const DECOYS: [(Kind, &str); 2] = [
     (
         Kind::Argon2,
@@ -34,11 +34,11 @@ const DECOYS: [(Kind, &str); 2] = [
     (Kind::Bcrypt, "$2b$10$....................................................."),
 ];
 
-/// A stored hash: a PHC string, or one of bcrypt's. It shows in no `Debug` and no log.
+/// A stored hash: a PHC string, or one from bcrypt. It never appears in a `Debug` or a log.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
 
-/// What came of comparing a password with a hash.
+/// The outcome of comparing a password with a hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Wrong,
@@ -53,7 +53,8 @@ impl PasswordHash {
         Self::argon2id(password.bytes(), salt)
     }
 
-    /// A new hash of a password that was just found right, whatever today's rules for new ones say.
+    /// A new hash of a password that was just verified, even if today's rules for new passwords would refuse
+    /// it.
     pub fn renewed(password: &PasswordAttempt, salt: [u8; 16]) -> Self {
         Self::argon2id(password.text().as_bytes(), salt)
     }
@@ -67,9 +68,9 @@ impl PasswordHash {
         &self.0
     }
 
-    /// Whether a password is that of an account; `None`: there is no such account. Everything that is
-    /// wrong takes the same time, so that nobody learns which emails have accounts and which of those are
-    /// the Node backend's: both kinds of hash are computed, in vain where the account has none of that kind.
+    /// Whether a password is that of an account; `None` if there is no such account. Every wrong attempt takes
+    /// the same time, so that nobody learns which emails have accounts and which of those came from the Node
+    /// backend: both kinds of hash are computed, one of them in vain if the account has none of that kind.
     pub fn verify_evenly(hash: Option<&Self>, attempt: &PasswordAttempt) -> Verdict {
         let verdict = hash.map_or(Verdict::Wrong, |hash| hash.verify(attempt));
         if verdict == Verdict::Wrong {
@@ -84,7 +85,7 @@ impl PasswordHash {
     pub fn verify(&self, attempt: &PasswordAttempt) -> Verdict {
         if self.kind() == Some(Kind::Bcrypt) {
             return match bcrypt::verify(attempt.text(), &self.0) {
-                // What it has not looked at may be a slip: stored anew, it would lock the user out.
+                // The ignored rest may be a typo: hashed again in full, it would lock the user out.
                 Ok(true) if attempt.text().len() > BCRYPT_BYTES => Verdict::Right,
                 Ok(true) => Verdict::RightButOutdated,
                 Ok(false) | Err(_) => Verdict::Wrong,
@@ -114,8 +115,8 @@ impl PasswordHash {
             .ok()
             .and_then(|salt| SaltString::from_b64(salt).ok())
             .and_then(|salt| Some(argon2().hash_password(password, &salt).ok()?.to_string()))
-            // Fails only for a salt or a password out of range: the salt has its 16 bytes, and a
-            // password is at most 4 KiB.
+            // Fails only for a salt or a password out of range: the salt has its 16 bytes, and a password is at
+            // most 4 KiB.
             .expect("argon2 takes every password of ours");
         Self(hash)
     }

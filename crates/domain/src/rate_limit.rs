@@ -1,6 +1,6 @@
-//! The words of the limits: who is counted, how often something may be done, and how one stands.
+//! The types of the rate limits: what is counted, how often something may be done, and how much of it is left.
 //!
-//! The counting itself is a strict place's business; this says what it is asked and what it answers.
+//! The counting itself happens in an object with strict consistency; these are its questions and answers.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -36,7 +36,7 @@ impl Default for AuthLimits {
     }
 }
 
-/// What one user may make within an hour.
+/// How much one user may create within an hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HourlyLimits {
     pub rooms: u32,
@@ -50,14 +50,14 @@ pub enum Hourly {
     CallLogs,
 }
 
-/// A client, as limits count it: an IPv4 address, or the /64 of an IPv6 one, of which a single client
-/// has all.
+/// A client, as limits count it: an IPv4 address, or the /64 of an IPv6 one, since a single client usually has
+/// a whole /64.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct AddressKey(String);
 
 impl AddressKey {
-    /// What is no address stands for itself.
+    /// Text that is not an address is used as it is.
     pub fn of(address: &str) -> Self {
         Self(match address.parse::<IpAddr>().map(|address| address.to_canonical()) {
             Ok(IpAddr::V6(address)) => {
@@ -74,7 +74,7 @@ impl AddressKey {
     }
 }
 
-/// An account, as limits count it. It tells no email: the count outlives the request.
+/// An account, as limits count it. It does not reveal the email: the count outlives the request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct AccountKey(String);
@@ -84,10 +84,10 @@ impl AccountKey {
         Self(user.to_string())
     }
 
-    /// An email that no account has, or of which it is not known yet.
+    /// An email without an account, or one that has not been looked up yet.
     pub fn of_email(email: &Email) -> Self {
         let digest = Sha256::digest(email.as_str().as_bytes());
-        // It only has to tell accounts apart and to be short.
+        // It only has to distinguish accounts and to be short.
         Self(Base64UrlUnpadded::encode_string(digest.get(..12).unwrap_or(&digest)))
     }
 
@@ -96,13 +96,13 @@ impl AccountKey {
     }
 }
 
-/// How one stands with the limit that is nearest.
+/// The state of the limit that is closest to being exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
     pub policy: Policy,
     pub limit: u32,
     pub remaining: u32,
-    /// Seconds until the counter starts anew.
+    /// Seconds until the counter starts again.
     pub reset: i64,
     /// Seconds of the window.
     pub window: i64,
@@ -129,7 +129,7 @@ impl Policy {
 }
 
 impl Standing {
-    /// The tighter of two. Of two that are used up, the one that lasts longer tells when to come back.
+    /// The tighter of two. If both are used up, the one that lasts longer determines when to come back.
     #[must_use]
     pub fn tighter(self, other: Self) -> Self {
         let order = |standing: &Self| (standing.remaining, -standing.reset);
@@ -137,7 +137,7 @@ impl Standing {
     }
 }
 
-/// The answer to an attempt: before a password is looked at.
+/// The answer to an attempt, before the password is checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
     pub allowed: bool,
@@ -146,19 +146,19 @@ pub struct Attempt {
     pub locked: Vec<(AccountKey, Standing)>,
 }
 
-/// What came of a password that was looked at.
+/// The outcome of checking a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PasswordOutcome {
     Wrong,
     Right,
-    /// It was right, and the address now is one that has signed in.
+    /// It was right, and the address now counts as one that has signed in.
     SignedIn,
 }
 
 /// The answer to an outcome, before the client learns of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settlement {
-    /// Else the client must not learn of it.
+    /// If false, the client must not learn the outcome.
     pub allowed: bool,
     /// `None`: no limit applies.
     pub standing: Option<Standing>,

@@ -1,4 +1,4 @@
-//! A room as it is stored: who may enter it. Who is in it right now is the Room object's to say.
+//! A room as it is stored: who may enter it. Who is in it right now is up to the Room object.
 
 use serde::Serialize;
 
@@ -56,7 +56,7 @@ impl RoomName {
         Ok(Self(name.to_owned()))
     }
 
-    /// A name that is stored already.
+    /// A name that is already stored.
     pub fn stored(text: String) -> Self {
         Self(text)
     }
@@ -66,13 +66,13 @@ impl RoomName {
     }
 }
 
-/// What a host does to its room.
+/// A change that a host makes to its room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RoomChange {
     End,
-    /// `None` takes the name away.
+    /// `None` removes the name.
     Rename(Option<RoomName>),
-    /// The user is no participant any more and cannot become one.
+    /// The user is no longer a participant and cannot become one.
     Remove(UserId),
     /// A removed user may join again.
     Readmit(UserId),
@@ -82,7 +82,7 @@ pub enum RoomChange {
 }
 
 impl Room {
-    /// A new room without a name: its maker is host and first participant.
+    /// A new room without a name: its creator is the host and first participant.
     pub fn new(id: RoomId, host: UserId, created_at: Timestamp) -> Self {
         Self { id, name: None, host, participants: vec![host], active: true, locked: false, created_at }
     }

@@ -1,7 +1,7 @@
 //! JSON Schemas of the identifiers, times and names that the server sends.
 //!
-//! What it takes is narrower and stands with the requests: a taken-over database may hold names and addresses
-//! that today's rules refuse.
+//! Input rules are stricter and are defined with the requests: a database taken over may contain names and
+//! addresses that today's rules refuse.
 
 use serde_json::json;
 use utoipa::{
@@ -11,7 +11,7 @@ use utoipa::{
 
 use crate::{CallLogId, Email, RoomId, RoomName, Timestamp, UserId, Username};
 
-/// Of users and of call logs.
+/// For users and for call logs.
 const OBJECT_ID: &str = "^[0-9a-f]{24}$";
 const UUID_V4: &str = "^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$";
 

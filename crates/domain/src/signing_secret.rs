@@ -1,12 +1,12 @@
-//! The one secret an operator sets, and the one before it while they change over.
+//! The one secret that an operator sets, and the previous one during a rotation.
 //!
-//! Everything that the server signs is signed with the current secret. What the previous one signed is
-//! still accepted, so that a rotation signs nobody out and breaks no connection. Neither shows in `Debug`.
+//! The server signs everything with the current secret. Signatures of the previous one are still accepted, so
+//! that a rotation signs nobody out and breaks no connection. Neither appears in `Debug`.
 
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
-/// `JWT_SECRET`, and `JWT_SECRET_PREVIOUS` where it is set.
+/// `JWT_SECRET`, and `JWT_SECRET_PREVIOUS` if it is set.
 #[derive(Clone, Debug)]
 pub struct SigningSecret {
     current: SecretString,
@@ -18,14 +18,14 @@ pub struct SigningSecret {
 pub struct ShortSecret;
 
 impl SigningSecret {
-    /// The shortest secret that is accepted, in bytes (RFC 7518, 3.2).
+    /// The shortest secret accepted, in bytes (RFC 7518, 3.2).
     pub const MIN_BYTES: usize = 32;
 
     pub fn new(current: SecretString) -> Result<Self, ShortSecret> {
         Ok(Self { current: long_enough(current)?, previous: None })
     }
 
-    /// Accepts what `previous` has signed, too.
+    /// Also accepts signatures of `previous`.
     pub fn rotated_from(self, previous: SecretString) -> Result<Self, ShortSecret> {
         Ok(Self { previous: Some(long_enough(previous)?), ..self })
     }

@@ -30,8 +30,8 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// Reads the ISO 8601 forms that JavaScript's `Date` reads: a date, or a date and a time, with
-    /// an offset or without. A missing offset means UTC, as there is no local time at the edge.
+    /// Parses the ISO 8601 forms that JavaScript's `Date` parses: a date, or a date and a time, with or without
+    /// an offset. A missing offset means UTC, as there is no local time at the edge.
     pub fn parse(text: &str) -> Option<Self> {
         if !text.is_ascii() || text.len() > 40 {
             return None;
@@ -48,7 +48,7 @@ impl Timestamp {
     }
 }
 
-/// Fills in what RFC 3339 wants and ISO 8601 leaves out: the time, the seconds, the offset.
+/// Fills in what RFC 3339 requires and ISO 8601 allows to omit: the time, the seconds, the offset.
 fn completed(text: &str) -> Option<String> {
     const DATE: usize = "2024-02-29".len();
     let (date, time) = text.split_at_checked(DATE)?;

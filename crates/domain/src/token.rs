@@ -1,7 +1,7 @@
 //! Tokens: JWT (RFC 7519) signed with HMAC-SHA-256.
 //!
-//! A token is good while its signature, issuer and expiry are, *and* while its user exists and
-//! still honours it ([`HonouredTokens`]). The second half needs the store.
+//! A token is valid while its signature, issuer and expiry are, *and* while its user exists and still honours
+//! it ([`HonouredTokens`]). The second half needs the store.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use chrono::Duration;
@@ -17,17 +17,17 @@ use thiserror::Error;
 use crate::{SigningSecret, Timestamp, UserId, limits};
 
 const ISSUER: &str = "zetra-api";
-/// Longer than any token of ours; checked before anything is decoded.
+/// Longer than any token we issue; checked before anything is decoded.
 const TOKEN_BYTES: usize = 4 * 1024;
 
-/// What a token says of its bearer.
+/// The claims of a token about its bearer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
     #[serde(rename = "u")]
     pub user: UserId,
     #[serde(rename = "n")]
     pub username: String,
-    /// 0 in tokens of the Node backend, which had none.
+    /// 0 in tokens of the Node backend, which had no versions.
     #[serde(rename = "v")]
     pub version: i64,
     #[serde(rename = "e")]
@@ -36,7 +36,7 @@ pub struct Claims {
     pub fingerprint: TokenFingerprint,
 }
 
-/// A one-way mark of one token, to tell it from its siblings without keeping it.
+/// A one-way fingerprint of one token, to distinguish it from its siblings without keeping it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TokenFingerprint(String);
@@ -63,8 +63,8 @@ pub enum TokenError {
     Invalid,
 }
 
-/// Which tokens of a user are honoured: those that carry the user's version, and the one that made the
-/// last password change.
+/// The tokens of a user that are honoured: those that carry the user's version, and the one that made the last
+/// password change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HonouredTokens {
     pub version: i64,
@@ -72,7 +72,7 @@ pub struct HonouredTokens {
 }
 
 impl HonouredTokens {
-    /// Whether the token that says this is one of them.
+    /// Whether the token with these claims is one of them.
     pub fn include(&self, claims: &Claims) -> bool {
         let kept = self.kept.as_ref();
         let kept = kept.is_some_and(|kept| kept.0.as_bytes().ct_eq(claims.fingerprint.0.as_bytes()).into());
@@ -80,8 +80,8 @@ impl HonouredTokens {
     }
 }
 
-/// Of a token's header, what jwt-compact does not look at: extensions that must be understood, of which
-/// we understand none (RFC 7515, 4.1.11).
+/// The part of a token's header that jwt-compact does not check: extensions that must be understood, of which
+/// we support none (RFC 7515, 4.1.11).
 #[derive(Clone, Deserialize)]
 struct Extensions {
     #[serde(rename = "crit", default, deserialize_with = "whatever_it_is")]
@@ -100,13 +100,13 @@ struct CustomClaims {
     iss: String,
     #[serde(rename = "tokenVersion", default)]
     version: i64,
-    /// Tells tokens apart that are issued to one user within one second.
+    /// Distinguishes tokens that are issued to one user within one second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     jti: Option<String>,
 }
 
-/// The key that signs and checks tokens, and the one before it, which only checks them. Their bytes show in
-/// no `Debug`.
+/// The key that signs and verifies tokens, and the previous one, which only verifies them. Their bytes never
+/// appear in a `Debug`.
 #[derive(Clone)]
 pub struct TokenKey {
     current: Hs256Key,
@@ -118,8 +118,8 @@ impl TokenKey {
         Self { current: Hs256Key::new(secret.current()), previous: secret.previous().map(Hs256Key::new) }
     }
 
-    /// A token for `user` that is good for seven days from `now`. `nonce` is random: no two tokens are
-    /// the same, so that a password change can keep one of them and end its siblings.
+    /// A token for `user` that is valid for seven days from `now`. `nonce` is random: no two tokens are the
+    /// same, so that a password change can keep one of them and revoke its siblings.
     pub fn issue(
         &self,
         user: UserId,
@@ -205,7 +205,7 @@ mod tests {
         ObjectIds::new([3; 8]).user(NOW)
     }
 
-    /// A token with any header and payload, signed as `key()` signs.
+    /// A token with arbitrary header and payload, signed as `key()` signs.
     fn forged(header: &str, payload: &str) -> String {
         let encode = |text: &str| Base64UrlUnpadded::encode_string(text.as_bytes());
         let signed = format!("{}.{}", encode(header), encode(payload));

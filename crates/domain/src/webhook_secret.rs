@@ -1,4 +1,4 @@
-//! The secret of webhooks, as the Standard Webhooks specification has it
+//! The webhook secret, as defined by the Standard Webhooks specification
 //! (`https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md`).
 
 use std::fmt;
@@ -8,10 +8,10 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 const PREFIX: &str = "whsec_";
-/// Bytes, as the specification recommends.
+/// Length in bytes, as the specification recommends.
 const BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
-/// Signs what is posted. It shows in no `Debug`.
+/// Signs outgoing messages. It never appears in a `Debug`.
 #[derive(Clone)]
 pub struct WebhookSecret(Hmac<Sha256>);
 

@@ -1,11 +1,11 @@
-//! JSON (RFC 8259) that is checked and cut, never decoded.
+//! JSON (RFC 8259) that is validated and sliced, never decoded.
 //!
-//! The whole grammar is checked, as a broken frame has to end its connection; what comes out are
-//! slices of what came in. There is no recursion, so depth costs a byte each and no stack. Strings
-//! are looked at eight bytes at a time: session descriptions are long strings, and this is where a
-//! relayed frame spends its time. serde_json is the oracle in the tests.
+//! The whole grammar is checked, since a broken frame has to end its connection; the results are slices of the
+//! input. There is no recursion, so nesting costs a byte per level and no stack. Strings are scanned eight
+//! bytes at a time: session descriptions are long strings, and scanning them is most of the work for a relayed
+//! frame. The tests use serde_json as the oracle.
 
-/// A JSON text that is one value: without the white space around it, or `None` if it is no JSON.
+/// The single value in a JSON text, without the white space around it, or `None` if the text is not JSON.
 pub fn value(json: &str) -> Option<&str> {
     let mut scanner = Scanner::new(json);
     let value = scanner.value()?;
@@ -84,7 +84,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn skip_value(&mut self) -> Option<()> {
-        // What closes the containers that are open, innermost last.
+        // The closing characters of the open containers, innermost last.
         let mut closers = Vec::new();
         loop {
             self.skip_space();
@@ -167,7 +167,7 @@ impl<'a> Scanner<'a> {
             let control = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
             let found = quote | backslash | control;
             if found != 0 {
-                // The lowest mark is exact; only those above it may be borrowed ones.
+                // The lowest mark is exact; only those above it may come from a borrow.
                 self.at += found.trailing_zeros() as usize / 8;
                 return;
             }

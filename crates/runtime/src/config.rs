@@ -1,6 +1,6 @@
 //! The variables of the Worker and its objects, read once per isolate and object.
 //!
-//! Secrets are wrapped: they show in no `Debug`.
+//! Secrets are wrapped, so that they never appear in a `Debug`.
 
 use secrecy::{ExposeSecret, SecretString};
 use zetra_domain::{AuthLimits, CursorKey, HourlyLimits, SigningSecret, TokenKey, WebhookSecret};
@@ -20,7 +20,7 @@ pub struct Config {
     pub database: Database,
     /// `NODE_ENV`: production hides debug logs.
     pub production: bool,
-    /// `NEXT_PUBLIC_API_BASE_URL`: the origins of front ends.
+    /// `NEXT_PUBLIC_API_BASE_URL`: the allowed front-end origins.
     pub origins: Vec<String>,
     pub socket_url: Option<String>,
     pub socket_auth: SocketAuth,
@@ -29,7 +29,7 @@ pub struct Config {
     /// `RECONNECT_GRACE_SECONDS`: how long a lost connection is held.
     pub reconnect_grace_ms: i64,
     pub guest_limits: GuestLimits,
-    /// For how long after that who was lost is joined again when it comes back.
+    /// `REJOIN_SECONDS`: for how long after the hold a lost client that comes back is joined again.
     pub rejoin_ms: i64,
     /// `PING_INTERVAL_MS` and `PING_TIMEOUT_MS`: Engine.IO's heartbeat.
     pub ping_interval_ms: i64,
@@ -37,7 +37,7 @@ pub struct Config {
     /// `SOCKET_EVENTS_PER_SECOND` and `SOCKET_EVENTS_BURST`, per connection.
     pub event_rate: EventRate,
     pub auth_limits: AuthLimits,
-    /// `ROOMS_PER_HOUR` and `CALL_LOGS_PER_HOUR`, made by one user.
+    /// `ROOMS_PER_HOUR` and `CALL_LOGS_PER_HOUR`: how many one user may create.
     pub hourly_limits: HourlyLimits,
     pub turn: Turn,
     pub webhook: Option<Webhook>,
@@ -51,12 +51,12 @@ pub enum SocketAuth {
     Optional,
 }
 
-/// Where TURN credentials come from. With nothing set there is STUN only.
+/// The source of TURN credentials. With nothing set only STUN is offered.
 #[derive(Debug, Default)]
 pub struct Turn {
-    /// `TURN_KEY_ID`, `TURN_KEY_API_TOKEN`: Cloudflare's TURN service. It comes first.
+    /// `TURN_KEY_ID`, `TURN_KEY_API_TOKEN`: Cloudflare's TURN service. It is tried first.
     pub service: Option<TurnService>,
-    /// `TURN_SERVER_URL`: the operator's own server, also where the service gives nothing.
+    /// `TURN_SERVER_URL`: the operator's own server, also the fallback if the service fails.
     pub server: Option<TurnServer>,
 }
 
@@ -82,7 +82,7 @@ pub enum TurnCredential {
     SharedSecret(SecretString),
 }
 
-/// Whom to tell what happens in rooms.
+/// Where to post the events of rooms.
 #[derive(Clone, Debug)]
 pub struct Webhook {
     /// `WEBHOOK_URL`
@@ -92,7 +92,7 @@ pub struct Webhook {
 }
 
 impl Config {
-    /// What `NODE_ENV` says; known even where the rest is unusable.
+    /// The value of `NODE_ENV`; available even if the rest is unusable.
     pub fn is_production(variables: Variables<'_>) -> bool {
         variables.text("NODE_ENV").is_some_and(|environment| environment == "production")
     }
@@ -140,9 +140,9 @@ impl Config {
 /// How many connections to a room may be open that have not joined it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GuestLimits {
-    /// Of one client address, before their CONNECT is accepted.
+    /// From one client address, before their CONNECT is accepted.
     pub per_address: usize,
-    /// Of one user after that.
+    /// From one user after that.
     pub per_user: usize,
     pub total: usize,
 }

@@ -58,7 +58,7 @@ impl Sql for D1 {
 fn js_value(value: &SqlValue) -> JsValue {
     match value {
         SqlValue::Null => JsValue::NULL,
-        // Whole and within ±2^53 by the seam's contract, so exact as a double.
+        // An integer within ±2^53 by the seam's contract, so exact as a double.
         SqlValue::Integer(integer) => JsValue::from_f64(*integer as f64),
         SqlValue::Text(text) => JsValue::from_str(text),
     }

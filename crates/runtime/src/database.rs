@@ -1,4 +1,4 @@
-//! Which database: D1, or MongoDB through its Data API where `MONGO_URI` is set.
+//! Which database is used: D1, or MongoDB through its Data API if `MONGO_URI` is set.
 
 use std::sync::Arc;
 

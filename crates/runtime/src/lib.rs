@@ -1,8 +1,8 @@
-//! What knows the Workers runtime and is neither a route nor an object: configuration, the databases,
-//! session ids.
+//! The parts that depend on the Workers runtime and are neither a route nor an object: configuration, the
+//! databases, session ids.
 //!
 //! The Worker and its objects open the same store from the same variables ([`Config`], [`Database`]).
-//! Nothing here decides anything of a room, a call or a user.
+//! Nothing here makes decisions about a room, a call or a user.
 
 mod bindings;
 mod config;

@@ -1,6 +1,6 @@
 //! Which addresses are on this machine.
 
-/// The host, with a port where there is one, of what follows a URL's scheme.
+/// The host, with its port if there is one, from the part of a URL after its scheme.
 pub(crate) fn authority(rest: &str) -> &str {
     rest.split(['/', '?', '#']).next().unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The id of the request that is being answered, for those who ask other servers on its behalf.
+//! The id of the request being served, for requests to other servers on its behalf.
 
 use std::{
     cell::RefCell,
@@ -10,8 +10,8 @@ thread_local! {
     static CURRENT: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Runs `future` with `id` as the [`current`] one. Requests take turns on one thread: the id is put in
-/// place for each turn.
+/// Runs `future` with `id` as the [`current`] one. Requests interleave on one thread: the id is set for each
+/// poll.
 pub async fn scope<F: Future>(id: &str, future: F) -> F::Output {
     let mut future = pin!(future);
     poll_fn(|context| {
@@ -23,7 +23,7 @@ pub async fn scope<F: Future>(id: &str, future: F) -> F::Output {
     .await
 }
 
-/// The id, where a request is being answered.
+/// The id, if a request is being served.
 pub fn current() -> Option<String> {
     CURRENT.with_borrow(Clone::clone)
 }
@@ -34,7 +34,7 @@ mod tests {
 
     use super::*;
 
-    /// Gives way once.
+    /// Yields once.
     async fn turn() {
         let mut waited = false;
         poll_fn(|context| {

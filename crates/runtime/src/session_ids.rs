@@ -1,9 +1,9 @@
-//! Engine.IO session ids that only we can make: a made-up one is refused at the edge, without waking
+//! Engine.IO session ids that only this server can issue: a forged one is refused at the edge, without waking
 //! an object.
 //!
-//! `base64url(nonce || HMAC-SHA256(key, nonce || scope)[..7])`, 15 bytes in 20 characters. The scope is
-//! the room in whose object the session lives, so that an id is good for that object only; a session
-//! without a room has none. The key is derived from `JWT_SECRET`.
+//! `base64url(nonce || HMAC-SHA256(key, nonce || scope)[..7])`, 15 bytes in 20 characters. The scope is the
+//! room in whose object the session lives, so that an id is valid for that object only; a session without a
+//! room has none. The key is derived from `JWT_SECRET`.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use zetra_domain::{DerivedKey, RoomId, SigningSecret};

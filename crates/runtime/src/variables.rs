@@ -1,5 +1,5 @@
-//! Variables and secrets, read one by one: what is unusable is an error that names the variable and
-//! says what to do, never a silent default.
+//! Variables and secrets, read one by one: an unusable one is an error that names the variable and says what to
+//! do, never a silent default.
 
 use std::{fmt::Display, ops::RangeInclusive, str::FromStr};
 
@@ -17,18 +17,18 @@ impl ConfigError {
         Self(text.into())
     }
 
-    /// A binding of `wrangler.toml` that is not there.
+    /// A binding of `wrangler.toml` that is missing.
     pub fn binding(error: &worker::Error) -> Self {
         Self(format!("a binding of wrangler.toml is missing: {error}"))
     }
 }
 
-/// Where variables come from: the environment of a Worker or an object, in tests a list.
+/// The source of variables: the environment of a Worker or an object, in tests a list.
 #[derive(Clone, Copy)]
 pub struct Variables<'a>(&'a dyn Fn(&str) -> Option<String>);
 
 impl<'a> Variables<'a> {
-    /// `variable` gives the value of a variable or secret.
+    /// `variable` returns the value of a variable or secret.
     pub fn new(variable: &'a dyn Fn(&str) -> Option<String>) -> Self {
         Self(variable)
     }
@@ -42,7 +42,7 @@ impl<'a> Variables<'a> {
         self.text(name).map(SecretString::from)
     }
 
-    /// As it was given: spaces count in a secret that is compared byte by byte elsewhere.
+    /// Exactly as it was set: spaces count in a secret that is compared byte by byte elsewhere.
     pub(crate) fn untrimmed_secret(self, name: &str) -> Option<SecretString> {
         (self.0)(name).map(SecretString::from)
     }

@@ -1,14 +1,14 @@
-//! How long to wait before something is tried again.
+//! How long to wait before a retry.
 
 use serde::{Deserialize, Serialize};
 
 const FIRST_MS: i64 = 5_000;
 const LONGEST_MS: i64 = 60 * 60 * 1_000;
 
-/// How somebody has answered of late.
+/// How recent attempts went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Backoff {
-    /// Attempts that failed, one after the other.
+    /// Consecutive failed attempts.
     pub failed: u32,
     /// When to try again, in milliseconds since the epoch.
     pub retry_at: i64,
@@ -26,7 +26,7 @@ impl Backoff {
     }
 }
 
-/// Milliseconds after so many failures: twice as long after each, an hour at most.
+/// Milliseconds to wait after that many failures: doubles each time, up to an hour.
 pub(crate) fn pause(failures: u32) -> i64 {
     (FIRST_MS << failures.saturating_sub(1).min(16)).min(LONGEST_MS)
 }

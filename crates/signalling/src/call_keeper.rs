@@ -1,17 +1,18 @@
-//! The calls of one room, as the room itself saw them: when the second person came, when fewer than two were
-//! left, and everybody who took part between.
+//! The calls of one room, as the room itself saw them: when the second person arrived, when fewer than two were
+//! left, and everybody who took part.
 //!
-//! [`CallKeeper`] is a state machine without I/O. It looks at who is present whenever that has changed, and
-//! asks for three things: store what it knows of a call, report the call to the database, forget it. A call is
-//! *owed* from its first moment, and again after each change, until a report of it was taken. One report is on
-//! its way at a time; one that failed is tried again later and later. So a call survives whatever dies: the
-//! object (what is owed is stored), the database (it is tried again), the network, the browser.
+//! [`CallKeeper`] is a state machine without I/O. It looks at who is present whenever that changes, and
+//! requests three things: store the state of a call, report the call to the database, forget it. A call is
+//! *owed* from its first moment, and again after each change, until the database accepts a report of it. Only
+//! one report is in flight at a time; a failed one is retried with growing delays. So a call survives the loss
+//! of the object (what is owed is stored), the database (the report is retried), the network and the browser.
 //!
 //! Invariants
-//! 1. At most one call runs. It has two people connected at its beginning; those who are held still take part,
-//!    who comes while fewer than two are connected does not.
-//! 2. A call ends at the last moment in which two were connected, though that is known later.
-//! 3. A report is a whole log: reporting twice does no harm. An answer that nobody waits for any more is nothing.
+//! 1. At most one call runs. Two people are connected when it begins. People whose connection is held still
+//!    take part; someone who arrives while fewer than two are connected does not.
+//! 2. A call ends at the last moment at which two were connected, even if that is learned later.
+//! 3. A report is a complete log, so reporting twice does no harm. A late answer, no longer awaited, is
+//!    ignored.
 
 use serde::{Deserialize, Serialize};
 use vecmap::VecMap;
@@ -23,27 +24,27 @@ use crate::{
 };
 
 const VERSION: u32 = 1;
-/// A call that runs is reported again before the database would take it for one that was forgotten.
+/// A running call is reported again before the database would consider it abandoned.
 const RENEWAL_MS: i64 = limits::OPEN_CALL_MS / 2;
-/// Milliseconds after which the answer to a report is not awaited any more. It is lost only with a task.
+/// Milliseconds after which the answer to a report is no longer awaited. It is lost only if its task is.
 const ANSWER_MS: i64 = 5 * 60 * 1_000;
-/// Calls that are owed. Past that the oldest is given up: the database was away for days.
+/// The most calls that are owed. Past that the oldest is dropped: the database was away for days.
 const MAX_OWED: usize = 256;
 
-/// Somebody who is present.
+/// Someone who is present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Presence {
     pub user: UserId,
-    /// Since when its connection is lost, in milliseconds since the epoch, if it is.
+    /// When the connection was lost, in milliseconds since the epoch; `None` while it is connected.
     pub lost_at: Option<i64>,
 }
 
-/// What follows, to be performed in order.
+/// What to do next, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallEffect {
     /// Store [`CallKeeper::stored`].
     Store(CallLogId),
-    /// Delete what was stored of it.
+    /// Delete the stored state of that call.
     Forget(CallLogId),
     /// Report [`CallKeeper::log`] to the database, then call [`CallKeeper::reported`].
     Report(CallLogId),
@@ -53,13 +54,13 @@ pub enum CallEffect {
 pub struct CallKeeper {
     room: RoomId,
     calls: VecMap<CallLogId, KeptCall>,
-    /// Since when fewer than two are connected, while a call runs.
+    /// Since when fewer than two have been connected, while a call runs.
     alone_since: Option<i64>,
     reporting: Option<Reporting>,
     backoff: Backoff,
 }
 
-/// The report that is on its way.
+/// The report in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Reporting {
     call: CallLogId,
@@ -67,11 +68,11 @@ struct Reporting {
     until: i64,
 }
 
-/// What became of a report.
+/// The outcome of a report.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Reported {
     pub effects: Vec<CallEffect>,
-    /// The answer was awaited: it is of the last report there was.
+    /// The answer was awaited: it belongs to the latest report.
     pub is_current: bool,
 }
 
@@ -83,11 +84,11 @@ struct KeptCall {
     people: Vec<UserId>,
     start: i64,
     state: State,
-    /// Where those who are present do not tell it: since when fewer than two are connected.
+    /// Since when fewer than two have been connected, where that does not follow from the people present.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     alone_since: Option<i64>,
     owed: bool,
-    /// Of the last report.
+    /// For the latest report.
     backoff: Backoff,
     /// Counts the changes.
     #[serde(skip)]
@@ -103,7 +104,8 @@ enum State {
 }
 
 impl CallKeeper {
-    /// As it was stored, with those who are present now. What cannot be read is forgotten: those are the effects.
+    /// Restores the stored calls, with the people present now. Rows that cannot be read are dropped; the
+    /// effects delete them.
     pub fn restore(
         room: RoomId,
         stored: Vec<(CallLogId, String)>,
@@ -129,7 +131,7 @@ impl CallKeeper {
         self.calls.is_empty()
     }
 
-    /// The log of a call as it is to be reported, and which state of it that is.
+    /// The log of a call to report, and the revision of the call that it reflects.
     pub fn log(&self, id: CallLogId) -> Option<(CallLog, u32)> {
         let call = self.calls.get(&id)?;
         let log = CallLog {
@@ -152,7 +154,7 @@ impl CallKeeper {
         serde_json::to_string(self.calls.get(&id)?).ok()
     }
 
-    /// Who is present has changed, or may have: `people` in the order in which they came.
+    /// Called whenever the people present have, or may have, changed; `people` are in order of arrival.
     pub fn observe(
         &mut self,
         people: &[Presence],
@@ -196,7 +198,7 @@ impl CallKeeper {
         renewals.chain(report).min()
     }
 
-    /// Does what is due: reports, again or anew.
+    /// Does what is due: sends reports, first attempts and retries.
     pub fn tick(&mut self, now: i64) -> Vec<CallEffect> {
         let mut effects = Vec::new();
         if self.reporting.take_if(|reporting| reporting.until <= now).is_some() {
@@ -214,7 +216,7 @@ impl CallKeeper {
         effects
     }
 
-    /// What became of a report of that state of the call.
+    /// Records the outcome of a report of that revision of the call.
     pub fn reported(&mut self, id: CallLogId, revision: u32, taken: bool, now: i64) -> Reported {
         let is_it = |reporting: &mut Reporting| (reporting.call, reporting.revision) == (id, revision);
         if self.reporting.take_if(is_it).is_none() {
@@ -239,7 +241,7 @@ impl CallKeeper {
         Reported { effects, is_current: true }
     }
 
-    /// Whether there is a call that began before that time and is not over, or not known to the database.
+    /// Whether a call that began before that time is still running, or not yet in the database.
     pub fn goes_on(&self, before: i64) -> bool {
         self.calls.values().any(|call| call.start < before)
     }
@@ -269,14 +271,14 @@ impl CallKeeper {
             call.changed();
             effects.push(CallEffect::Store(id));
         }
-        // Who said goodbye is not there any more to tell, after a sleep, until when two were connected.
+        // After a sleep, people who left no longer show until when two were connected.
         let told = self.alone_since.filter(|since| second_last_seen(people, now) != *since);
         if std::mem::replace(&mut call.alone_since, told) != told {
             effects.push(CallEffect::Store(id));
         }
     }
 
-    /// A call that runs and is known to is to be told again in time; not while its end may be behind it.
+    /// When a running call that the database has must be reported again; never while it may already have ended.
     fn renewal_of(&self, call: &KeptCall) -> Option<i64> {
         match call.state {
             State::Running { since } if !call.owed && self.alone_since.is_none() => Some(since + RENEWAL_MS),
@@ -284,7 +286,8 @@ impl CallKeeper {
         }
     }
 
-    /// Reports what is owed, the oldest first but after those that have not failed, unless a report is on its way or has just failed.
+    /// Reports what is owed, the oldest first but after those that have not failed, unless a report is in
+    /// flight or has just failed.
     fn report_next(&mut self, now: i64) -> Option<CallEffect> {
         if self.reporting.is_some() || self.backoff.retry_at > now {
             return None;
@@ -324,11 +327,11 @@ impl KeptCall {
     }
 }
 
-/// The last moment in which two of those who are present were connected.
+/// The last moment at which two of the people present were connected.
 fn second_last_seen(people: &[Presence], now: i64) -> i64 {
     let mut seen: Vec<i64> = people.iter().map(|person| person.lost_at.unwrap_or(now)).collect();
     seen.sort_unstable_by(|a, b| b.cmp(a));
-    // Where one of them or none is left the rest has just gone.
+    // With one person or none left, the other has just gone.
     seen.get(1).copied().unwrap_or(now)
 }
 

@@ -1,5 +1,5 @@
-//! Calls that are over, as the database has them, until it is certain that nobody dials again: a redial within
-//! a minute, with somebody in common, is the same call.
+//! Calls that are over, as the database has them, until it is certain that nobody redials: a redial within a
+//! minute, with a participant in common, is the same call.
 
 use serde::{Deserialize, Serialize};
 use vecmap::VecMap;
@@ -9,14 +9,14 @@ use crate::versioned::{self, Versioned};
 
 const VERSION: u32 = 1;
 
-/// What follows, to be performed in order.
+/// What to do next, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EndedEffect {
     /// Store [`EndedCalls::stored`].
     Store(CallLogId),
-    /// Delete what was stored of it.
+    /// Delete the stored state of that call.
     Forget(CallLogId),
-    /// It is over for good; with the log as JSON.
+    /// The call is over for good; the log as JSON.
     Announce(String),
 }
 
@@ -33,7 +33,7 @@ struct EndedCall {
 }
 
 impl EndedCalls {
-    /// As it was stored. What cannot be read is forgotten: those are the effects.
+    /// Restores the stored calls. Rows that cannot be read are dropped; the effects delete them.
     pub fn restore(room: RoomId, stored: Vec<(CallLogId, String)>) -> (Self, Vec<EndedEffect>) {
         let (calls, unreadable) = versioned::read(room, stored);
         (Self(calls.into_iter().collect()), unreadable.into_iter().map(EndedEffect::Forget).collect())
@@ -47,9 +47,9 @@ impl EndedCalls {
         serde_json::to_string(self.0.get(&id)?).ok()
     }
 
-    /// The database has the log so, over, or open again; and no longer those that were joined to it. The answer
-    /// that named those may have been lost: what lies within the log, with somebody in common, is one of them, as
-    /// no two logs of a room with somebody in common touch.
+    /// The database has this log, ended or open again, and no longer has those that were merged into it. The
+    /// answer that named the merged ones may have been lost: a call that lies within the log, with a
+    /// participant in common, is one of them, since no two logs of a room that share a participant touch.
     pub fn recorded(&mut self, log: &CallLog, joined: &[CallLogId]) -> Vec<EndedEffect> {
         let within = |call: &EndedCall| {
             let in_common = call.people.iter().any(|user| log.participants.contains(user));
@@ -74,14 +74,14 @@ impl EndedCalls {
         effects
     }
 
-    /// When [`EndedCalls::tick`] wants to be called next, in milliseconds since the epoch. What waits for a call
-    /// that goes on is looked at when that has changed.
+    /// When [`EndedCalls::tick`] wants to be called next, in milliseconds since the epoch. A call that waits
+    /// for one still going on is reconsidered when that one changes.
     pub fn next_deadline(&self, goes_on: impl Fn(i64) -> bool) -> Option<i64> {
         self.0.values().map(EndedCall::due).filter(|due| !goes_on(*due)).min()
     }
 
-    /// Announces those that are over for good. `goes_on` says whether there is a call that began before that
-    /// time and goes on, or is not known to the database: whoever comes to it may make it the same call.
+    /// Announces the calls that are over for good. `goes_on` reports whether a call that began before the given
+    /// time still goes on, or is not yet in the database: anyone who joins it may make it the same call.
     pub fn tick(&mut self, now: i64, goes_on: impl Fn(i64) -> bool) -> Vec<EndedEffect> {
         let mut due: Vec<(i64, CallLogId)> = self.0.iter().map(|(id, call)| (call.due(), *id)).collect();
         due.retain(|(due, _)| *due <= now && !goes_on(*due));
@@ -102,7 +102,7 @@ impl Versioned for EndedCall {
 }
 
 impl EndedCall {
-    /// `None` of one that is open.
+    /// `None` if the log is open.
     fn of(log: &CallLog) -> Option<Self> {
         let (start, end) = (log.start.millis(), log.end()?.millis());
         let text = serde_json::to_string(log).unwrap_or_default();

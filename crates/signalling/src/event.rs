@@ -1,7 +1,7 @@
-//! What a client says: events and their arguments.
+//! What a client sends: events and their arguments.
 //!
-//! Reading an event checks its shape and size, nothing else: whether it may be said is the room's to
-//! decide. Signalled values and chat texts stay slices of the JSON in which they came.
+//! Parsing an event checks only its shape and size; whether the event is allowed is up to the room. Signalled
+//! values and chat texts stay slices of the JSON they arrived in.
 
 use std::borrow::Cow;
 
@@ -15,9 +15,9 @@ use crate::{Refusal, text};
 const SDP_BYTES: usize = 256 * 1024;
 /// Bytes of raw JSON of an ICE candidate.
 const CANDIDATE_BYTES: usize = 8 * 1024;
-/// Bytes of raw JSON of a target: it is told back where nobody is called so.
+/// Bytes of raw JSON of a target: it is sent back in the error if no such user is present.
 const TARGET_BYTES: usize = 256;
-/// The member that says who sent a value of form B. Only the server writes it.
+/// The member of a form B value that names its sender. Only the server writes it.
 const SENDER: &str = "senderId";
 const CHAT_CODE_POINTS: usize = 4_000;
 /// Code points of a name that a tokenless client gives itself in chat.
@@ -57,16 +57,16 @@ pub enum SignalKind {
     IceCandidate,
 }
 
-/// A signalled value, raw, in the form in which it was addressed.
+/// A signalled value, raw, in the form in which the client addressed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal<'a> {
     /// Form A: to everyone else.
     ToAll(&'a str),
-    /// Form B: to one user. `target` is the JSON string that names it, which may be no user's id.
+    /// Form B: to one user. `target` is the JSON string that names the user; it may not be the id of any user.
     ToOne { value: &'a str, target: &'a str },
 }
 
-/// What a peer says it sends. Until it says otherwise it is taken to send sound and picture.
+/// The media a peer reports sending. Until it reports otherwise, it is assumed to send audio and video.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Media {
     pub audio: bool,
@@ -120,7 +120,7 @@ impl SignalKind {
     }
 }
 
-/// The name as it is told back in an `error`.
+/// The name as it is repeated in an `error`.
 pub(crate) fn known_name(raw: &str) -> Option<&'static str> {
     let name = raw.strip_prefix('"')?.strip_suffix('"')?;
     ClientEvent::NAMES.into_iter().find(|known| *known == name)
@@ -131,10 +131,10 @@ impl<'a> ClientEvent<'a> {
     pub const NAMES: [&'static str; 7] =
         ["join-room", "leave-room", "offer", "answer", "ice-candidate", "chat-message", "media-state"];
 
-    /// Reads the arguments, JSON values, of the event called `name`.
+    /// Parses the arguments, JSON values, of the event called `name`.
     ///
     /// # Errors
-    /// The refusal of an event that has no such name, or not such arguments.
+    /// A refusal if there is no event of that name, or the arguments do not fit it.
     pub fn parse(name: &'static str, arguments: &[&'a str]) -> Result<Self, Refusal> {
         let arguments = Arguments(arguments);
         match name {
@@ -171,7 +171,7 @@ fn signal<'a>(kind: SignalKind, arguments: Arguments<'_, 'a>) -> Result<ClientEv
     }
     let signal = match target {
         Some(target) => Signal::ToOne { value, target },
-        // It would reach everybody exactly as form B from that user does.
+        // It would reach everybody looking exactly like form B from that user.
         None if names_a_sender(value) => return Err(Refusal::InvalidPayload),
         None => Signal::ToAll(value),
     };
@@ -180,15 +180,15 @@ fn signal<'a>(kind: SignalKind, arguments: Arguments<'_, 'a>) -> Result<ClientEv
 
 fn names_a_sender(value: &str) -> bool {
     let mut found = false;
-    // What is no object has no members.
+    // A value that is not an object has no members.
     let _ = json::members(value, |key, _| found |= spells(key, SENDER));
     found
 }
 
-/// Whether a JSON string literal reads as `text`, whatever is escaped in it.
+/// Whether a JSON string literal decodes to `text`, however it is escaped.
 fn spells(literal: &str, text: &str) -> bool {
     if literal.contains('\\') {
-        // What serde_json cannot decode, a lone surrogate, is no text of ours.
+        // Text that serde_json cannot decode (a lone surrogate) never equals one of ours.
         return string(literal).is_ok_and(|decoded| decoded == text);
     }
     literal.trim_matches('"') == text
@@ -232,7 +232,7 @@ impl<'a> Arguments<'_, 'a> {
         self.0.get(index).copied().ok_or(Refusal::InvalidPayload)
     }
 
-    /// Absent and `null` are `None`.
+    /// `None` if absent or `null`.
     fn optional<T>(
         self,
         index: usize,
@@ -257,15 +257,15 @@ fn string(value: &str) -> Result<Cow<'_, str>, Refusal> {
     Ok(text.0)
 }
 
-/// The members of a JSON object under the given keys. Of a repeated key the last counts, as in
-/// JavaScript; other keys are passed over.
+/// The members of a JSON object under the given keys. If a key is repeated the last one counts, as in
+/// JavaScript; other keys are skipped.
 fn members<'a, const N: usize>(
     object: &'a str,
     keys: [&'static str; N],
 ) -> Result<[Option<&'a str>; N], Refusal> {
     let mut found = [None; N];
     json::members(object, |key, value| {
-        // A key that is spelt with escapes is none of ours.
+        // A key that is spelt with escapes is not one of ours.
         let key = key.trim_matches('"');
         if let Some((slot, _)) = found.iter_mut().zip(keys).find(|(_, known)| *known == key) {
             *slot = Some(value);

@@ -1,8 +1,8 @@
-//! Who is in a room, and what goes to whom.
+//! Who is in a room, and which messages go to which peers.
 //!
-//! [`Room`] is a state machine without I/O: an event of a peer goes in, [`Effect`]s come out. It knows
-//! no frame, no socket and no store; what it needs from the store it asks for with
-//! [`Effect::Lookup`] and gets back through [`Room::admit`].
+//! [`Room`] is a state machine without I/O: an event of a peer goes in, [`Effect`]s come out. It has no notion
+//! of frames, sockets or stores; it requests what it needs from the store with [`Effect::Lookup`] and receives
+//! the answer through [`Room::admit`].
 //!
 //! Invariants
 //! 1. A user is in the room once: two peers never hold one user.

@@ -1,4 +1,4 @@
-//! What the room says: events to clients and acks, with their arguments as JSON.
+//! What the room sends: events to clients and acks, with their arguments as JSON.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ pub enum Outgoing<'a> {
     UserConnected(UserId),
     UserDisconnected(UserId, DisconnectReason),
     ExistingUsers(Vec<UserId>),
-    /// `value` is relayed as it came; with a `sender` in form B.
+    /// `value` is relayed as it arrived; with a `sender` it is in form B.
     Signal {
         kind: SignalKind,
         value: &'a str,
@@ -34,7 +34,7 @@ pub enum Outgoing<'a> {
         room: RoomId,
         by: UserId,
     },
-    /// To who was removed.
+    /// To the user who was removed.
     Removed {
         room: RoomId,
         by: UserId,
@@ -42,13 +42,13 @@ pub enum Outgoing<'a> {
     Error {
         refusal: Refusal,
         event: Option<&'static str>,
-        /// The JSON string of a target that is not there.
+        /// The JSON string of a target that is not present.
         target: Option<String>,
     },
 }
 
 impl<'a> Outgoing<'a> {
-    /// The `error` that tells of a refused event; `name` is the event's, as JSON.
+    /// The `error` that reports a refused event; `name` is the event's name, as JSON.
     pub fn refused(refusal: Refusal, name: &str) -> Self {
         Self::Error { refusal, event: known_name(name), target: None }
     }
@@ -67,7 +67,7 @@ impl<'a> Outgoing<'a> {
         }
     }
 
-    /// The arguments as JSON, in three parts: what is relayed as it came stands in the middle.
+    /// The arguments as JSON, in three parts: the middle one is relayed as it arrived.
     pub fn arguments(&self) -> (String, &'a str, &'static str) {
         match self {
             Self::UserConnected(user) => (format!("\"{user}\""), "", ""),
@@ -111,7 +111,7 @@ pub enum AckBody {
         at: Timestamp,
     },
     Refused(Refusal),
-    /// `peer_unavailable`, and the JSON string of who it was.
+    /// `peer_unavailable`, and the JSON string of the target.
     Unavailable(String),
 }
 

@@ -5,7 +5,7 @@ use zetra_domain::{Claims, HonouredTokens, UserId};
 
 use crate::{Media, Rate, Refusal};
 
-/// By what right a connection is here.
+/// The credential of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Credential {
     #[serde(rename = "t")]
@@ -15,11 +15,11 @@ pub enum Credential {
     None,
 }
 
-/// Some of a user's tokens stop being good while their sockets are open.
+/// Some of a user's tokens are revoked while their sockets are open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revocation {
     pub user: UserId,
-    /// Those that stay good; `None`: the account was deleted.
+    /// The tokens that stay valid; `None` if the account was deleted.
     pub honoured: Option<HonouredTokens>,
 }
 
@@ -35,7 +35,7 @@ impl Credential {
         }
     }
 
-    /// Why the bearer has to go, where `honoured` is what the store says of the user's tokens.
+    /// Why the bearer has to go, given the tokens of the user that the store still honours.
     pub(crate) fn revoked_by(&self, honoured: Option<&HonouredTokens>) -> Option<Refusal> {
         let claims = self.claims()?;
         match honoured {
@@ -55,17 +55,17 @@ impl Revocation {
     }
 }
 
-/// A connection as the room knows it. What serialises is what survives the loss of the connection.
+/// A connection as the room sees it. The serialised part is what survives the loss of the connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Peer {
     #[serde(rename = "c")]
     pub(crate) credential: Credential,
     #[serde(rename = "j", default, skip_serializing_if = "Option::is_none")]
     pub(crate) joined: Option<Joined>,
-    /// It survives a sleep, with the connection.
+    /// Survives a sleep, with the connection.
     #[serde(skip)]
     pub(crate) rate: Rate,
-    /// Milliseconds since the epoch; only while the connection is lost.
+    /// Milliseconds since the epoch; set only while the connection is lost.
     #[serde(rename = "h", default, skip_serializing_if = "Option::is_none")]
     pub(crate) held_until: Option<i64>,
 }
@@ -75,7 +75,7 @@ pub struct Peer {
 pub struct Joined {
     #[serde(rename = "u")]
     pub(crate) user: UserId,
-    /// Orders the people of a room by their coming.
+    /// Orders the people of a room by arrival.
     #[serde(rename = "s")]
     pub(crate) sequence: u64,
     #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
@@ -103,12 +103,12 @@ impl Peer {
         self.joined.is_some()
     }
 
-    /// As whom it is in the room.
+    /// The user it is in the room.
     pub fn user(&self) -> Option<UserId> {
         self.joined.map(|joined| joined.user)
     }
 
-    /// Until when it is held, where its connection was lost; milliseconds since the epoch.
+    /// Until when it is held, if its connection was lost; milliseconds since the epoch.
     pub fn held_until(&self) -> Option<i64> {
         self.held_until
     }

@@ -1,12 +1,12 @@
 //! The event rate of one peer: a token bucket in its one-number form (GCRA, ITU-T I.371).
 //!
-//! `ahead` is the time until which the events so far are paid for; an event is refused when that
-//! lies further in the future than the burst allows.
+//! `ahead` is the time until which the events so far are paid for; an event is refused if that lies further in
+//! the future than the burst allows.
 
 use serde::{Deserialize, Serialize};
 
 const BURST_PER_PERSON: i64 = 20;
-/// An event of more bytes counts as several: it goes to everybody in the room.
+/// A larger event counts as several, since it goes to everybody in the room.
 const BYTES_PER_EVENT: usize = 32 * 1024;
 /// Refusals in a row that end the connection.
 const REFUSALS: u8 = 10;
@@ -18,7 +18,7 @@ const FORGOTTEN_AFTER_MS: i64 = 10_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventRate {
     pub per_second: i64,
-    /// On top of it come 20 for each person in the room.
+    /// 20 for each person in the room are added to it.
     pub burst: i64,
 }
 
@@ -28,7 +28,7 @@ impl Default for EventRate {
     }
 }
 
-/// What one connection has said lately.
+/// The recent event rate of one connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rate {
     /// In microseconds since the epoch.
@@ -41,12 +41,12 @@ pub struct Rate {
 pub(crate) enum Verdict {
     Allowed,
     Refused,
-    /// Refused once too often: close the connection.
+    /// Refused too often in a row: close the connection.
     Flood,
 }
 
 impl Rate {
-    /// Counts one event of so many `bytes` at `now` (milliseconds) of somebody in a room of `people`.
+    /// Counts one event of `bytes` bytes at `now` (milliseconds), from a peer in a room of `people` people.
     pub(crate) fn count(&mut self, now: i64, bytes: usize, people: usize, allowed: EventRate) -> Verdict {
         let people = i64::try_from(people).unwrap_or(i64::from(u16::MAX)).min(i64::from(u16::MAX));
         let interval = 1_000_000 / allowed.per_second.max(1);

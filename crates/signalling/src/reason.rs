@@ -1,4 +1,4 @@
-//! Why somebody is not in the room any more, in the words that the others are told.
+//! Why somebody left the room, as reported to the others.
 
 use serde::{Deserialize, Serialize};
 use zetra_domain::UserId;
@@ -8,9 +8,9 @@ use crate::Refusal;
 /// The second argument of `user-disconnected`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DisconnectReason {
-    /// It said so: `leave-room`, another room, a disconnect packet, a closed tab.
+    /// The client left: `leave-room`, another room, a disconnect packet, a closed tab.
     Left,
-    /// The connection was lost and nobody came back in time, or the server ended it.
+    /// The connection was lost and did not come back in time, or the server ended it.
     Lost,
     /// The same user joined from elsewhere.
     Replaced,
@@ -20,12 +20,12 @@ pub enum DisconnectReason {
     TokenExpired,
     TokenRevoked,
     AccountDeleted,
-    /// It said more than it may.
+    /// The client sent more events than it may.
     Flooded,
 }
 
 impl DisconnectReason {
-    /// Every one there is.
+    /// All reasons.
     pub const ALL: [Self; 9] = [
         Self::Left,
         Self::Lost,
@@ -52,7 +52,7 @@ impl DisconnectReason {
         }
     }
 
-    /// Of a connection whose token is good no longer.
+    /// For a connection whose token is no longer valid.
     pub(crate) fn of_token(refusal: Refusal) -> Self {
         match refusal {
             Refusal::AccountDeleted => Self::AccountDeleted,
@@ -63,7 +63,7 @@ impl DisconnectReason {
     }
 }
 
-/// What a host did to those in its room. The store knows already.
+/// What a host did to the people in its room. The store already has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HostAction {
     #[serde(rename = "end")]

@@ -1,6 +1,6 @@
-//! Why an event was refused: stable codes, each with a text for a person.
+//! Why an event was refused: stable codes, each with a text for people.
 
-/// The reason, as `code` tells it on the wire.
+/// The reason, sent as `code`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     InvalidPayload,
@@ -11,7 +11,7 @@ pub enum Refusal {
     NotParticipant,
     RoomFull,
     RoomLocked,
-    /// By the host, from the room.
+    /// Removed from the room by its host.
     Removed,
     WrongRoom,
     NotInRoom,
@@ -27,7 +27,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Every one there is.
+    /// All refusals.
     pub const ALL: [Self; 19] = [
         Self::InvalidPayload,
         Self::InvalidRoomOrUser,
@@ -73,7 +73,7 @@ impl Refusal {
         }
     }
 
-    /// Plain words without characters that JSON would escape.
+    /// Plain words, without characters that JSON would escape.
     pub fn message(self) -> &'static str {
         match self {
             Self::InvalidPayload => "The event has missing or malformed arguments",

@@ -1,7 +1,7 @@
 //! The room machine: presence, relay, chat, takeover, limits.
 //!
-//! A peer whose connection was lost is *held* until a deadline: it counts as present, events still
-//! go to it (the embedder keeps them), and nobody is told before the deadline passes.
+//! A peer whose connection was lost is *held* until a deadline: it counts as present, events still go to it
+//! (the embedder keeps them), and the others are not notified before the deadline passes.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ mod host;
 mod presence;
 mod relay;
 
-/// Names a peer; the embedder's choice. A peer that recovers keeps its name.
+/// Identifies a peer; chosen by the embedder. A peer that recovers keeps its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PeerId(pub u32);
@@ -38,7 +38,7 @@ pub struct Limits {
     pub rate: EventRate,
 }
 
-/// What follows from an input, to be performed in order.
+/// What to do in response to an input, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect<'a> {
     Emit {
@@ -56,24 +56,24 @@ pub enum Effect<'a> {
         user: UserId,
         ack: Option<u64>,
     },
-    /// What must survive of the peer changed: whether and how it is in the room.
+    /// The part of the peer that must survive has changed: whether and how it is in the room.
     Store(PeerId),
-    /// What survives of its connection changed: what a sleep must not take, and a lost one does.
+    /// The part that survives with its connection has changed: a sleep must not lose it, a lost connection may.
     Keep(PeerId),
     /// The room has forgotten the peer.
     Forget(PeerId),
-    /// The room has forgotten a peer that was lost and is not held any longer.
+    /// The room has forgotten a peer that was lost and is no longer held.
     Expire {
         peer: PeerId,
-        /// As whom it was in the room.
+        /// The user it was in the room.
         user: UserId,
         credential: Credential,
     },
-    /// Tell the client that it is disconnected, then close. The room has forgotten the peer.
+    /// Notify the client that it is disconnected, then close. The room has forgotten the peer.
     Disconnect(PeerId),
-    /// Something that others than those in the room may want to know.
+    /// Something of interest outside the room.
     Happened(RoomEvent),
-    /// In a lobby: the peer asks for this room, and the arguments make sense.
+    /// In a lobby: the peer wants to join this room, and the arguments are well formed.
     Elsewhere {
         peer: PeerId,
         room: RoomId,
@@ -85,24 +85,24 @@ pub struct Room {
     /// None for a lobby, in which nobody can be.
     id: Option<RoomId>,
     limits: Limits,
-    /// A few dozen at most: found by looking, which is faster and smaller than a tree.
+    /// A few dozen at most: a linear search is faster and smaller than a tree.
     peers: VecMap<PeerId, Peer>,
-    /// Who waits for the store's word. That does not survive a sleep: a question is lost with it.
+    /// Peers waiting for the store's answer. This does not survive a sleep, which loses the query too.
     asked: VecMap<PeerId, Asked>,
     next_sequence: u64,
     chat_messages: u32,
 }
 
-/// A question to the store that was not answered yet.
+/// A query to the store that is not answered yet.
 #[derive(Clone, Copy, Debug)]
 struct Asked {
     user: UserId,
-    /// The host did something since, which the answer may not know of.
+    /// The host has acted since then; the answer may predate it.
     overruled: Option<Refusal>,
 }
 
 impl Room {
-    /// The room as its peers tell it; without any, an empty one.
+    /// The room as its peers describe it; empty without peers.
     pub fn restore(id: RoomId, limits: Limits, peers: impl IntoIterator<Item = (PeerId, Peer)>) -> Self {
         let peers: VecMap<_, _> = peers.into_iter().collect();
         let last = peers.values().filter_map(|peer| peer.joined).map(|joined| joined.sequence).max();
@@ -111,14 +111,14 @@ impl Room {
         Self { id: Some(id), limits, peers, asked, next_sequence, chat_messages: 0 }
     }
 
-    /// Where peers are that have named no room yet: what they say is judged as everywhere, and
-    /// `join-room` leads [`Effect::Elsewhere`].
+    /// A place for peers that have named no room yet: their events are judged as everywhere, and `join-room`
+    /// leads to [`Effect::Elsewhere`].
     pub fn lobby(limits: Limits) -> Self {
         let (peers, asked) = (VecMap::new(), VecMap::new());
         Self { id: None, limits, peers, asked, next_sequence: 0, chat_messages: 0 }
     }
 
-    /// A connection whose credential was checked.
+    /// Adds a connection whose credential was checked.
     pub fn connect(&mut self, peer: PeerId, credential: Credential) -> Effect<'static> {
         self.peers.insert(peer, Peer::new(credential));
         Effect::Keep(peer)
@@ -133,7 +133,7 @@ impl Room {
         self.present().into_iter().map(|joined| joined.user).collect()
     }
 
-    /// The same, with those whose connections are lost.
+    /// The same, including people whose connections are lost.
     pub fn presence(&self) -> Vec<Presence> {
         let mut peers: Vec<_> =
             self.peers.values().filter_map(|peer| Some((peer.joined?, peer.held_until))).collect();
@@ -146,7 +146,8 @@ impl Room {
         peers.into_iter().map(presence).collect()
     }
 
-    /// An event: its name and arguments as raw JSON. `now` is in milliseconds since the epoch.
+    /// Handles an event, given its name and its arguments as raw JSON. `now` is in milliseconds since the
+    /// epoch.
     pub fn event<'a>(
         &mut self,
         id: PeerId,
@@ -190,7 +191,7 @@ impl Room {
         expiries.chain(self.peers.values().filter_map(|peer| peer.held_until)).min()
     }
 
-    /// Lets go of held peers and expired tokens that are due.
+    /// Removes peers whose hold or token has expired.
     pub fn tick(&mut self, now: i64) -> Vec<Effect<'static>> {
         let mut effects = Vec::new();
         for id in self.peers_that(|peer| peer.held_until.is_some_and(|until| until <= now)) {
@@ -202,8 +203,8 @@ impl Room {
         effects
     }
 
-    /// Closes the connections whose tokens are no longer honoured; those of a deleted account with none
-    /// too.
+    /// Closes the connections whose tokens are no longer honoured; for a deleted account also those without a
+    /// token.
     pub fn revoke(&mut self, revocation: &Revocation) -> Vec<Effect<'static>> {
         let mut effects = Vec::new();
         let revoked = |peer: &Peer| match peer.credential.claims() {
@@ -289,7 +290,7 @@ impl Room {
         self.peers.iter().filter(|(_, peer)| chosen(peer)).map(|(id, _)| *id).collect()
     }
 
-    /// Tells the chosen peers why their tokens are good no longer, and ends their connections.
+    /// Notifies the chosen peers why their tokens are no longer valid, and ends their connections.
     fn dismiss(
         &mut self,
         chosen: impl Fn(&Peer) -> bool,
@@ -312,7 +313,7 @@ fn error(refusal: Refusal) -> Outgoing<'static> {
     Outgoing::Error { refusal, event: None, target: None }
 }
 
-/// A refused event, and for a missing target whom it was for.
+/// A refused event and, for a missing target, the user it was meant for.
 struct Rejected {
     refusal: Refusal,
     target: Option<String>,
@@ -323,7 +324,7 @@ impl Rejected {
         Self { refusal: Refusal::PeerUnavailable, target: Some(target.to_owned()) }
     }
 
-    /// By the ack where there is one, else by an `error` event.
+    /// In the ack if one was requested, else as an `error` event.
     fn told_to(self, peer: PeerId, event: Option<&'static str>, ack: Option<u64>) -> Effect<'static> {
         let Self { refusal, target } = self;
         match (ack, target) {

@@ -1,9 +1,9 @@
-//! Looking at a JSON string without decoding it: chat passes on the very text that came.
+//! Inspecting a JSON string without decoding it: chat passes on the exact text that arrived.
 
-/// Code points of a JSON string literal (quotes included), or `None` where it holds a control
-/// character other than tab and line breaks. A surrogate pair counts once, a lone surrogate too.
+/// Code points of a JSON string literal (quotes included), or `None` if it contains a control character other
+/// than tab and line breaks. A surrogate pair counts once, and so does a lone surrogate.
 ///
-/// `literal` must be a valid JSON string: the frame's decoder has seen to that.
+/// `literal` must be a valid JSON string: the frame's decoder has checked that.
 pub(crate) fn code_points(literal: &str) -> Option<usize> {
     let inner = literal.strip_prefix('"')?.strip_suffix('"')?;
     let mut characters = inner.chars();
@@ -26,7 +26,7 @@ pub(crate) fn code_points(literal: &str) -> Option<usize> {
     Some(count)
 }
 
-/// The code unit of an escape whose backslash was read.
+/// The code unit of an escape whose backslash was already read.
 fn escaped(characters: &mut std::str::Chars<'_>) -> Option<u32> {
     Some(match characters.next()? {
         'b' => 0x8,

@@ -1,11 +1,11 @@
-//! Rows that were stored by some version.
+//! Rows stored by this or another version of the code.
 
 use std::fmt::Display;
 
 use serde::de::DeserializeOwned;
 use zetra_domain::RoomId;
 
-/// What has a version when it is stored.
+/// A value whose stored form has a version.
 pub(crate) trait Versioned: DeserializeOwned {
     /// Whether it is the version that this code writes.
     fn is_current(&self) -> bool;

@@ -1,8 +1,9 @@
-//! What is to be posted to the operator's webhook: in order, until it is taken, or for a day.
+//! Messages to post to the operator's webhook: in order, each until it is accepted, or for a day.
 //!
-//! [`WebhookQueue`] is a state machine without I/O. Only the first in the queue is on its way; the next one
-//! follows when that was taken or given up. Each is stored before it is sent, so that it survives the object.
-//! It is the receiver that is waited for, not the message: what follows one that was given up waits as long.
+//! [`WebhookQueue`] is a state machine without I/O. Only the first message in the queue is in flight; the next
+//! one follows when the first was accepted or dropped. Each is stored before it is sent, so that it survives
+//! the object. The backoff belongs to the receiver, not to the message: the one after a dropped message waits
+//! just as long.
 
 use std::collections::BTreeMap;
 
@@ -16,12 +17,12 @@ use crate::{
 };
 
 const VERSION: u32 = 1;
-/// Milliseconds after which a message that nobody takes is given up.
+/// Milliseconds after which a message that was never accepted is dropped.
 const PATIENCE_MS: i64 = 24 * 60 * 60 * 1_000;
-/// Milliseconds after which the answer to an attempt is not awaited any more. An attempt is given up by whoever
-/// makes it long before; this is for one that was lost with the object.
+/// Milliseconds after which the answer to an attempt is no longer awaited. The attempt itself times out long
+/// before; this is for one that was lost with the object.
 const ANSWER_MS: i64 = 60 * 1_000;
-/// Messages that wait. Past that the oldest is given up.
+/// The most messages that wait. Past that the oldest is dropped.
 const MAX_WAITING: usize = 1_000;
 
 /// What happened in a room.
@@ -45,12 +46,12 @@ pub enum RoomEvent {
     },
 }
 
-/// What follows, to be performed in order. Messages are named by their numbers, which say their order.
+/// What to do next, in order. Messages are identified by their numbers, which give their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WebhookEffect {
     /// Store [`WebhookQueue::stored`].
     Store(u64),
-    /// Delete what was stored of it.
+    /// Delete the stored message.
     Forget(u64),
     /// Post [`WebhookQueue::message`], then call [`WebhookQueue::answered`] with the attempt.
     Post { number: u64, attempt: u32 },
@@ -59,11 +60,11 @@ pub enum WebhookEffect {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WebhookMessage {
     v: u32,
-    /// The same each time that it is sent: the receiver tells repetitions by it.
+    /// The same for every attempt: the receiver recognises repetitions by it.
     pub id: String,
     pub body: String,
     made_at: i64,
-    /// Of the receiver, when this was first in the queue.
+    /// For the receiver, as of when this message was first in the queue.
     backoff: Backoff,
 }
 
@@ -72,14 +73,14 @@ pub struct WebhookQueue {
     room: RoomId,
     waiting: BTreeMap<u64, WebhookMessage>,
     next: u64,
-    /// The attempt that is on its way, and until when its answer is awaited.
+    /// The attempt in flight, and until when its answer is awaited.
     posting: Option<(u32, i64)>,
     attempts: u32,
     backoff: Backoff,
 }
 
 impl WebhookQueue {
-    /// As it was stored. What cannot be read is forgotten: those are the effects.
+    /// Restores the stored messages. Rows that cannot be read are dropped; the effects delete them.
     pub fn restore(room: RoomId, stored: Vec<(u64, String)>) -> (Self, Vec<WebhookEffect>) {
         let (waiting, unreadable) = versioned::read::<_, WebhookMessage>(room, stored);
         let waiting: BTreeMap<_, _> = waiting.into_iter().collect();
@@ -102,7 +103,7 @@ impl WebhookQueue {
         serde_json::to_string(self.waiting.get(&number)?).ok()
     }
 
-    /// Something has happened; `id` is unguessable and different each time.
+    /// Queues an event; `id` must be unguessable and different each time.
     pub fn push(&mut self, event: &RoomEvent, id: String, now: i64) -> Vec<WebhookEffect> {
         let (number, body) = (self.next, body(self.room, event, now));
         self.next += 1;
@@ -124,13 +125,14 @@ impl WebhookQueue {
         (!self.waiting.is_empty()).then_some(until)
     }
 
-    /// Posts the first again, if it is due.
+    /// Posts the first message again, if it is due.
     pub fn tick(&mut self, now: i64) -> Vec<WebhookEffect> {
         self.posting.take_if(|(_, until)| *until <= now);
         self.post_first(now).into_iter().collect()
     }
 
-    /// Whether the receiver has taken a message. The answer to an attempt that is not awaited is nothing.
+    /// Records whether the receiver accepted a message. The answer to an attempt that is not awaited is
+    /// ignored.
     pub fn answered(&mut self, number: u64, attempt: u32, taken: bool, now: i64) -> Vec<WebhookEffect> {
         if self.posting.take_if(|(awaited, _)| *awaited == attempt).is_none() {
             return Vec::new();

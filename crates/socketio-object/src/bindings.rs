@@ -20,7 +20,7 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = acceptWebSocket)]
     pub fn accept_web_socket(this: &ObjectState, socket: &Socket) -> Result<(), JsValue>;
 
-    /// The sockets that were accepted, those that are closing included; an array of [`Socket`].
+    /// The accepted sockets, including those that are closing; an array of [`Socket`].
     #[wasm_bindgen(method, js_name = getWebSockets)]
     pub fn web_sockets(this: &ObjectState) -> Array;
 
@@ -35,7 +35,7 @@ extern "C" {
     /// `DurableObjectStorage`, of an object with SQLite.
     pub type ObjectStorage;
 
-    /// The synchronous keys and values.
+    /// The synchronous key-value API.
     #[wasm_bindgen(method, getter)]
     pub fn kv(this: &ObjectStorage) -> KeyValues;
 
@@ -67,7 +67,7 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub fn put(this: &KeyValues, key: &str, value: &str) -> Result<(), JsValue>;
 
-    /// Whether there was something.
+    /// Whether the key existed.
     #[wasm_bindgen(method, catch)]
     pub fn delete(this: &KeyValues, key: &str) -> Result<bool, JsValue>;
 
@@ -94,7 +94,7 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = deserializeAttachment)]
     pub fn deserialize_attachment(this: &Socket) -> Result<JsValue, JsValue>;
 
-    /// `Promise.prototype.then`, with a function that is not ours to keep.
+    /// `Promise.prototype.then`, with a function owned by JavaScript.
     #[wasm_bindgen(js_name = Promise)]
     type AnyPromise;
 
@@ -103,8 +103,8 @@ extern "C" {
 }
 
 impl ObjectStorage {
-    /// Deletes everything, the alarm too (with a compatibility date of 2026-02-24 or later), so that the object
-    /// costs nothing any more.
+    /// Deletes everything, including the alarm (with a compatibility date of 2026-02-24 or later), so that the
+    /// object no longer costs anything.
     ///
     /// # Errors
     /// What the runtime throws.
@@ -113,8 +113,8 @@ impl ObjectStorage {
     }
 }
 
-/// What is sent does not wait until these are durable. They take effect in order, at once for whoever
-/// reads, and the object is kept until they are done: there is nothing to wait for.
+/// Outgoing messages do not wait until these writes are durable. They take effect in order, and later reads see
+/// them at once; the object is kept alive until they are done, so there is nothing to wait for.
 impl ObjectStorage {
     /// Sets the one alarm. `time` in milliseconds since the Unix epoch.
     ///
@@ -141,26 +141,26 @@ impl ObjectStorage {
     }
 }
 
-/// Calls back when the promise is kept.
+/// Calls back when the promise is fulfilled.
 pub(crate) fn then(promise: &Promise, callback: &Function) {
     let _ = promise.unchecked_ref::<AnyPromise>().then_with(callback);
 }
 
 fn unconfirmed() -> JsValue {
     let options = Object::new();
-    // A fresh object takes any property.
+    // Setting a property of a fresh object cannot fail.
     let _ = Reflect::set(&options, &"allowUnconfirmed".into(), &JsValue::TRUE);
     options.into()
 }
 
 impl KeyValues {
-    /// An iterable of `[key, value]`, of the keys that begin so.
+    /// An iterable of `[key, value]`, for the keys with that prefix.
     ///
     /// # Errors
     /// What the runtime throws.
     pub fn list(&self, prefix: &str) -> Result<JsValue, JsValue> {
         let options = Object::new();
-        // A fresh object takes any property.
+        // Setting a property of a fresh object cannot fail.
         let _ = Reflect::set(&options, &"prefix".into(), &prefix.into());
         self.list_with(&options)
     }

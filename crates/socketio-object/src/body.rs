@@ -1,4 +1,4 @@
-//! Bodies of requests and responses, read no further than allowed.
+//! Bodies of requests and responses, read only up to a limit.
 
 use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -6,14 +6,14 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{Headers, ReadableStream, ReadableStreamDefaultReader};
 
 pub enum Body {
-    /// Bytes that are no UTF-8 are replaced, as the reference does.
+    /// Bytes that are not UTF-8 are replaced, as the reference implementation does.
     Text(String),
     TooLarge,
-    /// It ended early.
+    /// The body ended early.
     Aborted,
 }
 
-/// `note` is told after each part how many bytes are held. Who stops waiting lets go of the rest.
+/// Calls `note` after each part with the number of bytes held. Dropping the future cancels the rest.
 pub async fn read(
     headers: &Headers,
     stream: Option<ReadableStream>,
@@ -43,7 +43,7 @@ pub async fn read(
     )
 }
 
-/// When it is dropped nobody waits for the rest; after the end that changes nothing.
+/// Dropping it cancels the rest of the body; after the end that has no effect.
 struct Reader(ReadableStreamDefaultReader);
 
 impl Drop for Reader {

@@ -1,4 +1,4 @@
-//! What one isolate holds for the clients of all its objects: they share one WASM memory.
+//! How much one isolate holds for the clients of all its objects: they share one WASM memory.
 
 use std::cell::Cell;
 
@@ -7,17 +7,17 @@ const MAX_OF_ALL: usize = 32_000_000;
 
 thread_local! {
     static HELD: Cell<usize> = const { Cell::new(0) };
-    /// Objects that hold anything.
+    /// The number of objects that hold anything.
     static HOLDERS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// The part of one object.
+/// The share of one object.
 #[derive(Default)]
 pub(crate) struct Budget(Cell<usize>);
 
 impl Budget {
-    /// Notes what the object holds. True where that is more than `max`, or where all together hold more
-    /// than they may and this one more than its share: who holds little is not to suffer for others.
+    /// Records how much the object holds. True if that is more than `max`, or if all objects together hold more
+    /// than allowed and this one more than its share: objects that hold little must not suffer for others.
     pub fn is_exceeded(&self, held: usize, max: usize) -> bool {
         self.note(held);
         let (of_all, holders) = (HELD.get(), HOLDERS.get());

@@ -1,14 +1,14 @@
 #![doc = include_str!("../README.md")]
 //!
-//! # How it is made
+//! # How it works
 //!
-//! [`Object`] accepts WebSockets and requests, gives what they bring to an [`engine::Server`] and
-//! performs what follows; what the server is for is the [`Embedding`]'s. It is written against
-//! wasm-bindgen directly, not with `#[durable_object]`: that macro makes every message a future and a
-//! promise, and a relayed message needs neither.
+//! [`Object`] accepts WebSockets and requests, passes their input to an [`engine::Server`] and performs the
+//! resulting actions; the purpose of the server is defined by the [`Embedding`]. It is written against
+//! wasm-bindgen directly, not with `#[durable_object]`: that macro creates a future and a promise for every
+//! message, and a relayed message needs neither.
 //!
-//! The object sleeps between events: what it must remember is in its WebSockets' attachments and in
-//! its storage. It sets no timer, which would keep it awake; one alarm does everything that is due.
+//! The object sleeps between events: what it must remember is in its WebSockets' attachments and in its
+//! storage. It sets no timer, which would keep it awake; a single alarm covers everything that is due.
 //!
 //! [`engine::Server`]: zetra_socketio::engine::Server
 
@@ -24,7 +24,7 @@ mod standalone;
 mod storage;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-/// The version whose `Request` and `Response` an [`Object`] takes and gives.
+/// The version whose `Request` and `Response` an [`Object`] takes and returns.
 pub use web_sys;
 
 pub use forward::forward;
@@ -32,8 +32,8 @@ pub use object::{Answering, Embedding, HANDSHAKE_HEADER, Object, SESSION_HEADER,
 pub use standalone::Standalone;
 pub use storage::Storage;
 
-/// The runtime's handlers of an object `struct $object(Rc<Object<…>>)`, all but its constructor and its
-/// `fetch`: what is exported to JavaScript cannot be generic. `wasm_bindgen::prelude::*` has to be in scope.
+/// The runtime's handlers of an object `struct $object(Rc<Object<…>>)`, except its constructor and its `fetch`:
+/// exports to JavaScript cannot be generic. `wasm_bindgen::prelude::*` must be in scope.
 #[macro_export]
 macro_rules! handlers {
     ($object:ident) => {
@@ -65,10 +65,10 @@ macro_rules! handlers {
     };
 }
 
-/// A Durable Object class of that name for an application that asks nothing of its object (see
+/// Defines a Durable Object class of that name for an application that needs nothing from its object (see
 /// [`Standalone`]): `standalone!(ChatRoom, Chat, Chat::restore)` exports a class `ChatRoom` to JavaScript, for
-/// `class_name` in `wrangler.toml`. The last argument is [`Standalone::restore`]. `wasm_bindgen::prelude::*` has
-/// to be in scope, and `wasm-bindgen` a dependency.
+/// `class_name` in `wrangler.toml`. The last argument is [`Standalone::restore`]. `wasm_bindgen::prelude::*`
+/// must be in scope, and `wasm-bindgen` a dependency.
 #[macro_export]
 macro_rules! standalone {
     ($object:ident, $application:ty, $restore:expr) => {
@@ -80,7 +80,7 @@ macro_rules! standalone {
 
         #[wasm_bindgen]
         impl $object {
-            /// The runtime makes the object when it is needed.
+            /// The runtime constructs the object when it is needed.
             #[wasm_bindgen(constructor)]
             pub fn new(state: $crate::bindings::ObjectState) -> Self {
                 Self($crate::Object::new(state, $crate::Standalone::new($restore)))
@@ -105,7 +105,7 @@ pub fn new_id() -> String {
 /// Random bytes, for secrets too.
 ///
 /// # Panics
-/// Where the runtime has no randomness, which does not happen on Workers.
+/// If the runtime has no randomness, which does not happen on Workers.
 pub fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     // Without randomness nothing here is safe; the runtime always has it.
@@ -115,6 +115,6 @@ pub fn random<const N: usize>() -> [u8; N] {
 
 /// Milliseconds since the Unix epoch. On Workers the clock stands still between I/O.
 pub fn now() -> i64 {
-    // Dates of this age are whole numbers far below 2^53.
+    // Dates of this era are whole numbers far below 2^53.
     js_sys::Date::now() as i64
 }

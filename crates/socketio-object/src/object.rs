@@ -26,40 +26,40 @@ use crate::{
 mod http;
 mod websocket;
 
-/// The header of the id that a new session gets. The Worker sets it on every request that may open one, and
-/// never lets a client's own through; [`forward`](crate::forward) does both.
+/// The header with the id for a new session. The Worker sets it on every request that may open one, and never
+/// passes on a client's own; [`forward`](crate::forward) does both.
 pub const SESSION_HEADER: &str = "x-session-id";
-/// The header of what the protocol is told of the request that opens a session, its `handshake`. The Worker
-/// sets it, and never lets a client's own through.
+/// The header with the `handshake` that the protocol receives for the request that opens a session. The Worker
+/// sets it, and never passes on a client's own.
 pub const HANDSHAKE_HEADER: &str = "x-handshake";
 
-/// Something that takes a while. It may use the object, but never holds on to its state.
+/// Work that takes a while. It may use the object, but never holds a borrow of its state.
 pub type Task = Pin<Box<dyn Future<Output = ()>>>;
 
-/// What an object is for: its protocol, and how to perform the protocol's commands. For an application without
-/// commands there is [`Standalone`](crate::Standalone).
+/// The purpose of an object: its protocol, and how to perform the protocol's commands. For an application
+/// without commands use [`Standalone`](crate::Standalone).
 pub trait Embedding: Sized + 'static {
-    /// What is spoken inside of the Engine.IO sessions; [`SocketIo`](zetra_socketio::SocketIo) for Socket.IO.
+    /// The protocol inside the Engine.IO sessions; [`SocketIo`](zetra_socketio::SocketIo) for Socket.IO.
     type Protocol: Protocol;
 
-    /// Durations and limits of the sessions. Asked again after every turn, so it should be cheap.
+    /// Durations and limits of the sessions. Called after every turn, so it should be cheap.
     fn settings(&self) -> Settings;
 
-    /// The protocol as it is after a start or a sleep; `kept` is what was kept of its sessions that
-    /// are still open. It may use the object's [`storage`](Object::storage) and
-    /// [`embedding`](Object::embedding), and nothing else of it.
+    /// Creates the protocol after a start or a sleep; `kept` is the stored state of the sessions that are still
+    /// open. It may use the object's [`storage`](Object::storage) and [`embedding`](Object::embedding), and
+    /// nothing else of it.
     fn protocol(
         &self,
         object: &Object<Self>,
         kept: Vec<(SessionKey, <Self::Protocol as Protocol>::Kept)>,
     ) -> Self::Protocol;
 
-    /// Bytes that it holds for clients, besides those that the protocol knows of.
+    /// Bytes that it holds for clients, besides those that the protocol accounts for.
     fn held(&self) -> usize {
         0
     }
 
-    /// Performs a command of the protocol; what takes a while is left to a task.
+    /// Performs a command of the protocol; anything that takes a while is left to a task.
     fn perform(
         object: &Rc<Object<Self>>,
         protocol: &Self::Protocol,
@@ -67,19 +67,19 @@ pub trait Embedding: Sized + 'static {
     ) -> Option<Task>;
 }
 
-/// A Durable Object that serves Engine.IO: what the runtime brings goes to an
-/// [`engine::Server`](zetra_socketio::engine::Server), and what follows is performed.
+/// A Durable Object that serves Engine.IO: events from the runtime go to an
+/// [`engine::Server`](zetra_socketio::engine::Server), and the resulting actions are performed.
 ///
 /// It is held by the class that is exported to JavaScript, see [`handlers`](crate::handlers). Its methods that
 /// take an [`Rc`] of it may be called from a [`Task`], but not from within [`Embedding::perform`] or
-/// [`Embedding::protocol`], where its state is in use.
+/// [`Embedding::protocol`], where its state is borrowed.
 pub struct Object<E: Embedding> {
     state: ObjectState,
     embedding: E,
-    /// Empty until it is needed for the first time after a start or a sleep.
+    /// Empty until it is first needed after a start or a sleep.
     live: RefCell<Option<Live<E::Protocol>>>,
     storage: Storage,
-    /// What takes a while and is not over: tasks, and requests of other objects.
+    /// How many tasks, and requests of other objects, are in progress.
     under_way: Cell<usize>,
     budget: Budget,
 }
@@ -88,10 +88,10 @@ struct Live<P: Protocol> {
     server: Server<P>,
     links: VecMap<LinkId, Link>,
     port: Port,
-    /// Requests that were not answered yet.
+    /// Requests that are not answered yet.
     requests: VecMap<RequestId, Pending>,
     next_request: RequestId,
-    /// A WebSocket was closed on which nothing had ever come.
+    /// A WebSocket was closed on which no message had ever arrived.
     dangling: bool,
 }
 
@@ -109,7 +109,7 @@ struct Pending {
 type Actions<'a, E> = Vec<Action<'a, <<E as Embedding>::Protocol as Protocol>::Command>>;
 
 impl<E: Embedding> Object<E> {
-    /// For the class's constructor, with the state that the runtime gives it. Nothing is read before the first
+    /// For the class's constructor, with the state that the runtime passes. Nothing is read before the first
     /// event.
     pub fn new(state: ObjectState, embedding: E) -> Rc<Self> {
         let storage = Storage::new(state.storage());
@@ -117,7 +117,7 @@ impl<E: Embedding> Object<E> {
         Rc::new(Self { state, embedding, live, storage, under_way, budget })
     }
 
-    /// What the object is for.
+    /// The embedding of the object.
     pub fn embedding(&self) -> &E {
         &self.embedding
     }
@@ -127,25 +127,25 @@ impl<E: Embedding> Object<E> {
         &self.storage
     }
 
-    /// Asks the protocol something, after waking it up if need be.
+    /// Reads from the protocol, after waking it up if need be.
     pub fn query<T>(self: &Rc<Self>, query: impl FnOnce(&E::Protocol) -> T) -> T {
         self.with_live(|live| query(live.server.protocol()))
     }
 
-    /// Deletes everything that is stored, the alarm too. It goes on after the event that asked for it.
+    /// Deletes everything that is stored, including the alarm. This continues after the event that started it.
     pub fn delete_all(self: &Rc<Self>) {
         self.run(Box::pin(self.storage.delete_all()));
     }
 
-    /// While this is held somebody waits for the object's answer, and its memory is not given up. For requests
-    /// that are not Engine.IO's, of other objects for instance.
+    /// While this is held the object counts as answering a request, and its memory is not given up. For
+    /// requests other than Engine.IO's, such as those of other objects.
     pub fn answering(self: &Rc<Self>) -> Answering<E> {
         self.under_way.update(|under_way| under_way + 1);
         Answering(Rc::clone(self))
     }
 
-    /// Lets the protocol act on something that came from elsewhere, the outcome of a [`Task`] for instance, and
-    /// performs what follows.
+    /// Lets the protocol act on input from elsewhere, such as the outcome of a [`Task`], and performs the
+    /// resulting actions.
     pub fn act(
         self: &Rc<Self>,
         act: impl FnOnce(&mut E::Protocol, &mut Outbox<'static, <E::Protocol as Protocol>::Command>),
@@ -165,19 +165,20 @@ impl<E: Embedding> Object<E> {
         });
     }
 
-    /// The runtime keeps the connection of a WebSocket that the object closed, if nothing ever came on
-    /// it, until the object's memory goes (workerd 1.20261023). Where nobody else is here and nothing is
-    /// under way that is now, once what was written is durable; else the client has to give up by itself.
+    /// The runtime keeps the connection of a WebSocket that the object closed, if no message ever arrived on
+    /// it, until the object's memory is dropped (workerd 1.20261023). If there is no other client and nothing
+    /// is in progress, the memory is dropped now, once all writes are durable; else the client has to time
+    /// out by itself.
     fn release_dangling(self: &Rc<Self>) {
         if !self.is_only_dangling() || self.under_way.get() > 0 {
             return;
         }
         let object = Rc::clone(self);
-        // Not in a future: an aborted execution ends where it stands, in the executor of everybody's.
+        // Not in a future: an aborted execution stops where it is, inside the executor that all objects share.
         let abort = Closure::once_into_js(move |_: JsValue| {
             let over = object.is_only_dangling() && object.under_way.get() == 0;
             let state: ObjectState = object.state.clone().unchecked_into();
-            // Nothing runs after the abort, not even what lets go of the object.
+            // Nothing runs after the abort, not even the code that releases the object.
             drop(object);
             if over {
                 let _ = state.abort("nobody is here");
@@ -189,12 +190,12 @@ impl<E: Embedding> Object<E> {
     fn is_only_dangling(&self) -> bool {
         self.live.borrow().as_ref().is_some_and(|live| {
             let nobody = live.server.is_empty() && live.links.is_empty() && live.requests.is_empty();
-            // In a room to which all come through Session objects there is something to lose.
+            // In a room whose clients all come through Session objects there is something to lose.
             live.dangling && nobody && !live.server.protocol().needs_storage()
         })
     }
 
-    /// Lets a task run on after the event that began it.
+    /// Lets a task run on after the event that started it.
     fn run(self: &Rc<Self>, task: Task) {
         let answering = self.answering();
         let task = async move {
@@ -205,7 +206,7 @@ impl<E: Embedding> Object<E> {
         self.state.wait_until(&future_to_promise(task));
     }
 
-    /// Performs in order and never waits.
+    /// Performs the actions in order and never waits.
     fn perform(
         self: &Rc<Self>,
         live: &mut Live<E::Protocol>,
@@ -226,7 +227,7 @@ impl<E: Embedding> Object<E> {
                 }
             }
         }
-        // What would not survive a sleep ends here.
+        // Sessions that would not survive a sleep end here.
         for link in unattached {
             live.close(link, None);
             let actions = live.server.closed(link, None, now());
@@ -269,7 +270,7 @@ impl<E: Embedding> Object<E> {
         let (mut links, mut attachments) = (VecMap::new(), Vec::new());
         for socket in self.state.web_sockets().iter().map(Socket::unchecked_from_js) {
             let attachment = socket.deserialize_attachment().ok().and_then(|text| text.as_string());
-            // Empty for one that only probed, or that closes already: it is nobody's.
+            // Empty for a WebSocket that only probed or that is already closing: it belongs to no session.
             let text = attachment.filter(|text| !text.is_empty());
             match text.as_deref().map(serde_json::from_str::<Attachment<_>>) {
                 Some(Ok(attachment)) if attachment.is_readable() => {
@@ -311,12 +312,12 @@ impl<P: Protocol> Live<P> {
     fn forget(&mut self, link: LinkId) -> Option<Link> {
         self.port.remove(link);
         let link = self.links.remove(&link)?;
-        // A socket that closes may still be listed: without an attachment it is nobody's.
+        // A socket that is closing may still be listed: without an attachment it belongs to no session.
         let _ = link.socket.serialize_attachment("");
         Some(link)
     }
 
-    /// False where what has to survive a sleep could not be kept.
+    /// False if the state that has to survive a sleep could not be stored.
     fn attach(&self, link: LinkId) -> bool {
         let Some(attachment) = self.server.attachment(link) else { return true };
         let Some(link) = self.links.get(&link) else { return true };
@@ -326,7 +327,7 @@ impl<P: Protocol> Live<P> {
     }
 }
 
-/// Somebody waits for the object's answer. See [`Object::answering`].
+/// Marks the object as answering a request. See [`Object::answering`].
 pub struct Answering<E: Embedding>(Rc<Object<E>>);
 
 impl<E: Embedding> Drop for Answering<E> {

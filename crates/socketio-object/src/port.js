@@ -1,5 +1,5 @@
 // The JavaScript end of the hot path: a relayed frame crosses the boundary in three calls, and none of
-// them makes a handle. What goes on is cut from the string that came, so that it is never copied out.
+// them creates a handle. The relayed part is a slice of the string that arrived, so it is never copied out.
 
 const LINK = Symbol("link");
 const NOT_COPIED = -1;
@@ -8,7 +8,7 @@ const BINARY = -2;
 const encoder = new TextEncoder();
 
 /**
- * Copies a text frame into the buffer if it is ASCII and fits: each code unit is a byte then. Gives
+ * Copies a text frame into the buffer if it is ASCII and fits: each code unit is then one byte. Returns
  * their number, `NOT_COPIED` or `BINARY`.
  */
 export function copy(frame, buffer) {
@@ -39,7 +39,7 @@ export class Port {
     return socket[LINK] ?? -1;
   }
 
-  /** Keeps a part of frames that is used again. */
+  /** Keeps a part of frames for reuse. */
   keep(id, part) {
     this.#parts[id] = part;
   }
@@ -56,7 +56,7 @@ export class Port {
       try {
         this.#sockets.get(link)?.send(message);
       } catch {
-        // It is closing already; its close event tells the rest.
+        // It is closing already; its close event does the rest.
       }
     }
   }

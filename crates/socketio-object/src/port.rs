@@ -1,9 +1,9 @@
-//! The hot path's way across the boundary between JavaScript and WASM; its other end is `port.js`.
+//! The hot path across the boundary between JavaScript and WASM; its other end is `port.js`.
 //!
-//! wasm-bindgen copies a string in by a loop over its code units and out by a decoder, and makes a
-//! handle for each value in between. A relayed frame is copied in by the runtime's own encoder, into one
-//! buffer that all objects share, and never copied out: what goes on is a slice of the string that came,
-//! between parts that are kept on the JavaScript side.
+//! wasm-bindgen copies a string in with a loop over its code units and out with a decoder, and creates a handle
+//! for each value in between. A relayed frame is copied in by the runtime's own encoder, into one buffer that
+//! all objects share, and never copied out: the outgoing frame is a slice of the string that arrived, between
+//! parts that are kept on the JavaScript side.
 
 use std::{cell::RefCell, collections::HashMap};
 
@@ -12,15 +12,15 @@ use zetra_socketio::engine::{Frame, LinkId};
 
 use crate::bindings::Socket;
 
-/// Parts that are kept: a few for each person who sends.
+/// Parts that are kept: a few for each sender.
 const KEPT_PARTS: usize = 512;
 /// Shorter values are cheaper to copy than to cut.
 const WORTH_CUTTING: usize = 128;
 /// Larger frames take the general way.
 const BUFFER_BYTES: usize = 64 * 1024;
-/// What `copy` says of what is no text.
+/// The result of `copy` for a value that is not text.
 const BINARY: i32 = -2;
-/// Digits of a number that JavaScript spells as it was.
+/// Digits of a number that JavaScript prints unchanged.
 const MAX_DIGITS: usize = 15;
 
 thread_local! {
@@ -76,7 +76,7 @@ pub struct Port {
     parts: HashMap<String, u32>,
 }
 
-/// A frame that came.
+/// A frame that arrived.
 pub enum Incoming<'a> {
     /// ASCII.
     Text(Source<'a>),
@@ -85,15 +85,15 @@ pub enum Incoming<'a> {
     Binary,
 }
 
-/// A text frame as it came and as it was copied in. Where all characters are ASCII, as they are, their
-/// places are the same in both.
+/// A text frame as it arrived and as it was copied in. If all characters are ASCII, as they are here, positions
+/// are the same in both.
 #[derive(Clone, Copy)]
 pub struct Source<'a> {
     pub frame: &'a str,
     js: &'a JsValue,
 }
 
-/// Gives `take` the frame.
+/// Passes the frame to `take`.
 pub fn receive<T>(frame: &JsValue, take: impl FnOnce(Incoming<'_>) -> T) -> T {
     BUFFER.with_borrow_mut(|buffer| {
         let units = copy(frame, buffer);
@@ -137,7 +137,7 @@ impl Port {
         self.js.send_bytes(bytes, &numbers(links));
     }
 
-    /// `None` where the frame does not relay a slice of the source, or its tail has no number.
+    /// `None` if the frame does not relay a slice of the source, or its tail has no number.
     fn relay(&mut self, frame: &Frame<'_>, source: Source<'_>, links: &[u32]) -> Option<()> {
         let start = (frame.relayed.as_ptr() as usize).checked_sub(source.frame.as_ptr() as usize)?;
         let end = start + frame.relayed.len();
@@ -164,12 +164,12 @@ impl Port {
     }
 }
 
-/// Reuses the memory: this happens for every frame.
+/// Reuses the memory, since this happens for every frame.
 fn numbers(links: Vec<LinkId>) -> Vec<u32> {
     links.into_iter().map(|link| link.0).collect()
 }
 
-/// The last number in the text, which differs each time, and what is around it.
+/// The last number in the text, which differs each time, and the text around it.
 fn around_number(text: &str) -> Option<(&str, f64, &str)> {
     let end = text.rfind(|character: char| character.is_ascii_digit())? + 1;
     let (before, after) = text.split_at_checked(end)?;

@@ -1,4 +1,4 @@
-//! The embedding of an application that asks nothing of its object.
+//! The embedding of an application that needs nothing from its object.
 
 use std::{convert::Infallible, rc::Rc};
 
@@ -10,13 +10,13 @@ use zetra_socketio::{
 use crate::{Embedding, Object, Task};
 
 /// Hosts an application that has no commands and stores nothing: all that it remembers of its sockets is what
-/// [`Application::kept`] returns. [`standalone!`](crate::standalone) makes a Durable Object class of it.
+/// [`Application::kept`] returns. [`standalone!`](crate::standalone) defines a Durable Object class for it.
 pub struct Standalone<A: Application> {
     /// Durations and limits of Engine.IO.
     pub settings: Settings,
     /// Limits of Socket.IO.
     pub limits: Limits,
-    /// Makes the application after a start or a sleep, of what was kept of the sockets that are still
+    /// Creates the application after a start or a sleep, from the stored state of the sockets that are still
     /// connected: none at the first start.
     pub restore: fn(Vec<(SocketId, A::Kept)>) -> A,
 }

@@ -1,7 +1,7 @@
-//! The object's storage: what it holds, the one alarm, and whether there is anything at all.
+//! The object's storage: its values, its one alarm, and whether it contains anything at all.
 //!
-//! Each alarm that is set costs as much as a row that is written. So the alarm is moved only to an
-//! earlier time: one that comes too early finds out what is due next and is set again.
+//! Setting an alarm costs as much as writing a row. So the alarm is moved only to an earlier time: one that
+//! fires too early finds out what is due next and is set again.
 
 use std::cell::Cell;
 
@@ -12,13 +12,13 @@ use wasm_bindgen_futures::JsFuture;
 use crate::bindings::{KeyValues, ObjectStorage, then};
 
 /// The storage of one object, as strings by key. A failure is logged; it does not stop the object. The alarm is
-/// the object's own.
+/// reserved for the object itself.
 pub struct Storage {
     storage: ObjectStorage,
     values: KeyValues,
     /// When the alarm is due, as far as is known.
     alarm: Cell<Option<i64>>,
-    /// Something may be there.
+    /// The storage may contain something.
     used: Cell<bool>,
 }
 
@@ -28,7 +28,7 @@ impl Storage {
         Self { storage, values, alarm: Cell::new(None), used: Cell::new(false) }
     }
 
-    /// What is stored under the key.
+    /// The value stored under the key.
     pub fn get(&self, key: &str) -> Option<String> {
         let value = self.values.get(key).unwrap_or_else(|error| {
             log("read", &error);
@@ -39,7 +39,7 @@ impl Storage {
         value
     }
 
-    /// What is stored under keys that begin so, with the rest of the key.
+    /// The values stored under keys with that prefix, each with the rest of its key.
     pub fn list(&self, prefix: &str) -> Vec<(String, String)> {
         let listed = self.values.list(prefix).unwrap_or_else(|error| {
             log("read", &error);
@@ -55,20 +55,20 @@ impl Storage {
         read
     }
 
-    /// Stores a value; nothing is sent before this is durable. Key and value together have at most 2 MB. False
-    /// where it failed.
+    /// Stores a value; nothing is sent before this is durable. Key and value together have at most 2 MB.
+    /// Returns false on failure.
     pub fn put(&self, key: &str, value: &str) -> bool {
         self.used.set(true);
         done("written", self.values.put(key, value))
     }
 
-    /// Stores a value; what is sent does not wait for this. False where it failed.
+    /// Stores a value; outgoing messages do not wait for this. Returns false on failure.
     pub fn put_unconfirmed(&self, key: &str, value: &str) -> bool {
         self.used.set(true);
         done("written", self.storage.put_unconfirmed(key, value))
     }
 
-    /// Deletes a value; what is sent does not wait for this. False where it failed.
+    /// Deletes a value; outgoing messages do not wait for this. Returns false on failure.
     pub fn delete(&self, key: &str) -> bool {
         done("deleted", self.storage.delete_unconfirmed(key))
     }
@@ -77,8 +77,8 @@ impl Storage {
         self.used.get()
     }
 
-    /// `at` in milliseconds since the epoch; what is due already is due now, as the runtime takes no
-    /// time of long ago.
+    /// `at` is in milliseconds since the epoch; a time in the past becomes `now`, since the runtime does not
+    /// accept times long past.
     pub(crate) fn set_alarm(&self, at: i64, now: i64) {
         let at = at.max(now);
         if self.alarm.get().is_none_or(|set| at < set) {
@@ -89,7 +89,7 @@ impl Storage {
         }
     }
 
-    /// After a sleep: the alarm that was set before it, if it can still come.
+    /// After a sleep: restores the alarm that was set before it, if it can still fire.
     pub(crate) fn assume_alarm(&self, at: Option<i64>, now: i64) {
         self.alarm.set(at.filter(|at| *at > now));
         self.used.set(self.used.get() || at.is_some());
@@ -107,7 +107,7 @@ impl Storage {
         }
     }
 
-    /// Deletes everything, at once for whoever reads or writes after this.
+    /// Deletes everything; later reads and writes see the effect at once.
     pub(crate) fn delete_all(&self) -> impl Future<Output = ()> + use<> {
         self.alarm.set(None);
         self.used.set(false);

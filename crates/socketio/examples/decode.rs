@@ -1,10 +1,10 @@
-//! Says what the codec makes of frames: one JSON line in, one out. `tests/e2e/codec.test.mjs` compares
-//! it with the official parsers.
+//! Prints how the codec decodes frames: one JSON line in, one out. `tests/e2e/codec.test.mjs` compares it with
+//! the official parsers.
 //!
 //! In: `{"frames":["51-[…]",{"base64":"AQI="}]}` (Socket.IO packets without Engine.IO's `4`) or
 //! `{"payload":"4a\u001e4b"}`.
-//! Out: `{"verdict":"accepted"|"refused"|"pending","packets":[…]}`; the `json` of a packet is its payload
-//! as it came.
+//! Out: `{"verdict":"accepted"|"refused"|"pending","packets":[…]}`; the `json` of a packet is its payload as it
+//! arrived.
 
 use std::io::{BufRead, Write};
 
@@ -77,7 +77,7 @@ fn read_text(text: &str, pending: &mut Option<Attachments>) -> Result<Option<Val
     Ok(Some(told(&packet, &[])))
 }
 
-/// `None` with nothing pending is a refusal.
+/// `None` with nothing pending means refused.
 fn read_binary(bytes: Vec<u8>, pending: &mut Option<Attachments>) -> Option<Value> {
     let mut attachments = pending.take()?;
     if attachments.push(bytes, usize::MAX) != Ok(true) {

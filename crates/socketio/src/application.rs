@@ -1,5 +1,5 @@
-//! What a Socket.IO server is for: an [`Application`] gets what clients say and answers in
-//! [`Effect`]s. It knows no session, no transport and no frame.
+//! The application of a Socket.IO server: an [`Application`] receives what clients send and responds with
+//! [`Effect`]s. It does not deal with sessions, transports or frames.
 
 use std::{borrow::Cow, rc::Rc};
 
@@ -10,28 +10,29 @@ use crate::{
     engine::{Departure, Frame, Mark},
 };
 
-/// A Socket.IO server's own part: it decides who may come in and what follows from what they say.
+/// The application's part of a Socket.IO server: it decides which clients may connect and how to respond to
+/// them.
 ///
-/// [`SocketIo`](crate::SocketIo) calls the methods one after the other and performs the returned
-/// [`Effects`] in order. `now` is the time in milliseconds since the Unix epoch. Two rules make an
-/// application that survives hibernation:
+/// [`SocketIo`](crate::SocketIo) calls the methods one after the other and performs the returned [`Effects`] in
+/// order. `now` is the time in milliseconds since the Unix epoch. An application survives hibernation if it
+/// follows two rules:
 ///
-/// - it has no state but what [`kept`](Application::kept) returns for its sockets and what its embedder
+/// - it has no state other than what [`kept`](Application::kept) returns for its sockets and what its embedder
 ///   stores, since the server may be dropped after any call and rebuilt by
 ///   [`SocketIo::restore`](crate::SocketIo::restore);
-/// - it never waits: what takes a while is a [`Effect::Command`] whose outcome comes back through
+/// - it never waits: anything that takes a while is an [`Effect::Command`] whose outcome comes back through
 ///   [`SocketIo::act`](crate::SocketIo::act).
 ///
-/// The methods with a default are for applications that do more than answer: only the main namespace is
-/// served, everybody may open a connection, no deadline is set and nothing is held or stored.
+/// The defaults suit an application that only responds to its clients: only the main namespace is served,
+/// everybody may open a connection, no deadline is set and nothing is held or stored.
 pub trait Application: Sized {
-    /// What the application wants done by its embedder; `std::convert::Infallible` where it wants nothing.
+    /// Work for the embedder; `std::convert::Infallible` if there is none.
     type Command;
-    /// What it keeps of a socket while the server sleeps. In a Durable Object this lies in the WebSocket's
-    /// attachment, together with some hundred bytes of the server's own: keep it small.
+    /// The state of a socket that is kept while the server sleeps. In a Durable Object it is stored in the
+    /// WebSocket's attachment, together with about a hundred bytes of the server's own: keep it small.
     type Kept: Serialize + DeserializeOwned;
 
-    /// Whether there is such a namespace; it begins with a slash. A CONNECT to another one is answered by
+    /// Whether the namespace exists; it begins with a slash. A CONNECT to any other is answered with
     /// CONNECT_ERROR `Invalid namespace` (Socket.IO v5, "Connection to a namespace").
     ///
     /// By default only `/`, the main namespace.
@@ -39,8 +40,8 @@ pub trait Application: Sized {
         namespace == "/"
     }
 
-    /// Whether one more client may open a connection with that handshake, which is what the embedder said
-    /// of its request. `unadmitted` are the handshakes of those that no namespace has accepted yet, so an
+    /// Whether one more client may open a connection with that handshake, which is how the embedder described
+    /// its request. `unadmitted` are the handshakes of those that no namespace has accepted yet, so an
     /// application can bound how many strangers wait. `false` refuses the handshake with 503.
     ///
     /// By default everybody may.
@@ -49,18 +50,18 @@ pub trait Application: Sized {
         true
     }
 
-    /// A client asks to join: answer with [`Effect::Accept`], [`Effect::Refuse`] or, if that takes a
-    /// while, [`Effect::Wait`].
+    /// A client asks to join: respond with [`Effect::Accept`], [`Effect::Refuse`] or, if that takes a while,
+    /// [`Effect::Wait`].
     fn connect(&mut self, connect: Connect<'_>, now: i64) -> Effects<'static, Self::Command>;
 
-    /// An event of a client that was accepted. If [`Event::ack`] is set, one [`Effect::Ack`] with that id
-    /// should answer it, now or later; the client waits for it.
+    /// An event from an accepted client. If [`Event::ack`] is set, one [`Effect::Ack`] with that id should
+    /// answer it, now or later; the client waits for it.
     fn event<'a>(&mut self, socket: SocketId, event: Event<'a>, now: i64) -> Effects<'a, Self::Command>;
 
-    /// The client's answer to an [`Emission`] with an ack id; it comes once for each at most. `arguments`
-    /// are JSON values, checked and not decoded.
+    /// The client's answer to an [`Emission`] with an ack id; called at most once for each. `arguments` are
+    /// JSON values, checked but not decoded.
     ///
-    /// Does nothing by default, as an application that asks for no acks gets none.
+    /// Does nothing by default, since an application that requests no acks receives none.
     fn acknowledged(
         &mut self,
         socket: SocketId,
@@ -81,17 +82,17 @@ pub trait Application: Sized {
         now: i64,
     ) -> Effects<'static, Self::Command>;
 
-    /// All that was said to the socket so far, as a number that grows. Comes back in
+    /// Everything sent to the socket so far, as a number that grows. It is passed back to
     /// [`arrived`](Application::arrived).
     ///
-    /// By default 0, for an application that does not care what has arrived.
+    /// By default 0, for an application that does not track what has arrived.
     fn mark(&self, socket: SocketId) -> Mark {
         let _ = socket;
         0
     }
 
-    /// What was said to the socket up to the mark has arrived: a pong or a poll that came after it proves
-    /// it, since the transports keep the order.
+    /// Everything sent to the socket up to the mark has arrived: a later pong or poll proves it, since the
+    /// transports preserve order.
     ///
     /// Does nothing by default.
     fn arrived(&mut self, socket: SocketId, mark: Mark, now: i64) -> Effects<'static, Self::Command> {
@@ -114,11 +115,11 @@ pub trait Application: Sized {
         None
     }
 
-    /// What has to survive a sleep of the server for this socket. After a change emit [`Effect::Keep`]; with
-    /// [`Effect::Accept`] that happens by itself. `None` for a socket that is not accepted.
+    /// The state of this socket that has to survive a sleep of the server. After a change emit
+    /// [`Effect::Keep`]; [`Effect::Accept`] implies it. `None` for a socket that is not accepted.
     fn kept(&self, socket: SocketId) -> Option<Self::Kept>;
 
-    /// What the log calls a connection with that handshake. Nothing secret.
+    /// The name of a connection with that handshake in the log. It must contain nothing secret.
     ///
     /// By default empty.
     fn label(&self, handshake: &str) -> String {
@@ -126,7 +127,7 @@ pub trait Application: Sized {
         String::new()
     }
 
-    /// Bytes that it holds for its clients, which count towards
+    /// Bytes that the application holds for its clients, which count towards
     /// [`Limits::max_held`](crate::engine::Limits::max_held).
     ///
     /// By default 0.
@@ -134,8 +135,8 @@ pub trait Application: Sized {
         0
     }
 
-    /// Whether something that is stored must outlive the sockets. While it is false and nobody is connected,
-    /// the embedder may delete everything that it stores.
+    /// Whether stored data must outlive the sockets. While it is false and nobody is connected, the embedder
+    /// may delete everything that it stores.
     ///
     /// By default false.
     fn needs_storage(&self) -> bool {
@@ -146,17 +147,17 @@ pub trait Application: Sized {
 /// A CONNECT packet (Socket.IO v5, "Connection to a namespace").
 #[derive(Clone, Copy, Debug)]
 pub struct Connect<'a> {
-    /// The name that the client has from now on, whether it is accepted or not.
+    /// The id of the client from now on, whether it is accepted or not.
     pub socket: SocketId,
     /// One that [`Application::serves`]; `/` is the main namespace.
     pub namespace: &'a str,
-    /// The packet's payload, a JSON object: what the client was given as `auth`.
+    /// The packet's payload, a JSON object: the client's `auth` option.
     pub auth: Option<&'a str>,
-    /// What the embedder said of the request that opened the connection.
+    /// How the embedder described the request that opened the connection.
     pub handshake: &'a str,
 }
 
-/// An event as it came: JSON, checked and not decoded.
+/// An event as it arrived: JSON, checked but not decoded.
 #[derive(Debug)]
 pub struct Event<'a> {
     /// A JSON string literal, quotes included, or a number.
@@ -170,28 +171,28 @@ pub struct Event<'a> {
     pub attachments: Vec<Vec<u8>>,
 }
 
-/// What follows from a call, in the order in which it is to be performed.
+/// The effects of a call, in the order in which to perform them.
 pub type Effects<'a, C> = Vec<Effect<'a, C>>;
 
-/// One thing that an [`Application`] wants to happen. An effect for a socket that is gone does nothing.
+/// One thing that an [`Application`] wants to happen. An effect for a socket that is gone is ignored.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Effect<'a, C> {
-    /// The client is in: CONNECT goes back to it.
+    /// The client is accepted: CONNECT is sent back to it.
     Accept {
         /// [`Connect::socket`].
         socket: SocketId,
         /// Its public id, `socket.id` at the client: unique, of characters that JSON does not escape.
         sid: String,
-        /// The secret by which it recovers its state, where the application has connection state recovery;
-        /// of characters that JSON does not escape.
+        /// The secret with which it recovers its state, if the application has connection state recovery; of
+        /// characters that JSON does not escape.
         pid: Option<String>,
     },
-    /// The client is not let in: CONNECT_ERROR goes back to it, `connect_error` at the client. It may ask
-    /// again on the same connection.
+    /// The client is refused: CONNECT_ERROR is sent back to it, `connect_error` at the client. It may try again
+    /// on the same connection.
     Refuse {
         /// [`Connect::socket`].
         socket: SocketId,
-        /// A JSON object with a `message` and, if there is more to say, `data`.
+        /// A JSON object with a `message` and, optionally, `data`.
         error: String,
     },
     /// An event for clients.
@@ -212,30 +213,30 @@ pub enum Effect<'a, C> {
         /// The binary arguments, in the order of their placeholders' numbers.
         attachments: Vec<Rc<[u8]>>,
     },
-    /// Frames that were made before, for a client that recovers its state.
+    /// Frames created earlier, for a client that recovers its state.
     Replay {
         /// A socket that was just accepted.
         socket: SocketId,
-        /// In order, as [`Emission::frame`] makes them; without attachments.
+        /// In order, as [`Emission::frame`] creates them; without attachments.
         frames: Vec<String>,
     },
-    /// Until [`Effect::Resume`] what the client says is kept for later, in order. More than 256 messages or
-    /// 1,000,000 bytes of it end the session.
+    /// Until [`Effect::Resume`] whatever the client sends is kept for later, in order. More than 256 messages
+    /// or 1,000,000 bytes end the session.
     Wait(SocketId),
-    /// What was kept since [`Effect::Wait`] is handled now.
+    /// Whatever was kept since [`Effect::Wait`] is handled now.
     Resume(SocketId),
-    /// The client is told that it is disconnected (DISCONNECT).
+    /// The client is notified that it is disconnected (DISCONNECT).
     Disconnect {
         /// The socket; it is gone, and [`Application::disconnected`] is not called for it.
         socket: SocketId,
         /// Whether its whole session ends too, with all its namespaces.
         close: bool,
     },
-    /// What [`Application::kept`] returns for this socket changed.
+    /// The value that [`Application::kept`] returns for this socket has changed.
     Keep(SocketId),
-    /// [`Application::next_deadline`] came nearer while an event was handled.
+    /// [`Application::next_deadline`] has moved to an earlier time while an event was handled.
     Reschedule,
-    /// The session ends without a word, as if the connection had been lost.
+    /// The session ends without notice, as if the connection had been lost.
     Abandon(SocketId),
     /// Something for the embedder.
     Command(C),
@@ -244,22 +245,22 @@ pub enum Effect<'a, C> {
 /// An event for clients.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Emission<'a> {
-    /// The event's name as it stands between the quotes of a JSON string: escaped where JSON wants that.
+    /// The event's name as it appears between the quotes of a JSON string, escaped where JSON requires it.
     pub name: Cow<'a, str>,
-    /// JSON values joined by commas; the middle part is relayed as it came. [`Frame::whole`] makes one of a
-    /// string.
+    /// JSON values joined by commas; the middle part is relayed as it arrived. [`Frame::whole`] creates one
+    /// from a string.
     pub arguments: Frame<'a>,
     /// Binary arguments, in the order of the numbers of their placeholders in `arguments`.
     pub attachments: Vec<Rc<[u8]>>,
-    /// Asks for an ack, which comes as [`Application::acknowledged`]. The id must be new for each of the
+    /// Requests an ack, which comes as [`Application::acknowledged`]. The id must be new for each of the
     /// sockets.
     pub ack: Option<u64>,
-    /// Dropped where the transport is not ready to take it at once.
+    /// Dropped if the transport is not ready to take it at once.
     pub volatile: bool,
 }
 
 impl<'a> Emission<'a> {
-    /// An event of that name with `arguments`, JSON values joined by commas. It asks for no ack.
+    /// An event of that name with `arguments`, JSON values joined by commas. It requests no ack.
     pub fn new(name: impl Into<Cow<'a, str>>, arguments: String) -> Self {
         Self { name: name.into(), arguments: Frame::whole(arguments), ..Self::default() }
     }

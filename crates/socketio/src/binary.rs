@@ -1,13 +1,13 @@
 //! Binary packets: a text frame announces n attachments, n binary frames follow, nothing between.
 //!
-//! The announcement is kept as text until the last attachment is there. There is no state "waiting
-//! for zero" (CVE-2026-69185), the number, the bytes and the time of waiting are bounded.
+//! The announcement is kept as text until the last attachment arrives. There is no state "waiting for zero"
+//! (CVE-2026-69185); the number of attachments, their bytes and the waiting time are bounded.
 
 use zetra_json as json;
 
 use crate::packet::{Packet, PacketError, Payload};
 
-/// A binary packet that is being put together.
+/// A binary packet that is being assembled.
 #[derive(Debug)]
 pub struct Attachments {
     announcement: String,
@@ -20,8 +20,8 @@ impl Attachments {
     /// Begins with `packet`, which was decoded from `text` and announces `packet.attachments` binary frames.
     ///
     /// # Errors
-    /// [`PacketError::Attachments`] beyond `max`, [`PacketError::Placeholder`] where the payload
-    /// points to an attachment that was not announced.
+    /// [`PacketError::Attachments`] beyond `max`, [`PacketError::Placeholder`] if the payload refers to an
+    /// attachment that was not announced.
     pub fn announced(text: &str, packet: &Packet<'_>, max: usize) -> Result<Self, PacketError> {
         if packet.attachments > max {
             return Err(PacketError::Attachments);
@@ -39,7 +39,7 @@ impl Attachments {
 
     /// Adds a binary frame; true when it was the last.
     ///
-    /// # Errors
+    /// [`PacketError::Attachments`] if all together are larger than `max_bytes`.
     /// [`PacketError::Attachments`] where all together are larger than `max_bytes`.
     pub fn push(&mut self, bytes: Vec<u8>, max_bytes: usize) -> Result<bool, PacketError> {
         self.bytes += bytes.len();
@@ -61,8 +61,8 @@ impl Attachments {
     }
 }
 
-/// Objects nest at most this deep in a binary packet, where placeholders have to be looked for: each
-/// level is read once more, so this bounds what a hostile frame costs.
+/// The deepest nesting allowed in a binary packet, which has to be searched for placeholders: each level is
+/// read once more, so this bounds the cost of a hostile frame.
 const DEPTH: usize = 32;
 
 fn check_placeholders(value: &str, attachments: usize, depth: usize) -> Result<(), PacketError> {
@@ -85,7 +85,7 @@ fn check_placeholders(value: &str, attachments: usize, depth: usize) -> Result<(
         let in_range = num.and_then(|num| num.parse::<usize>().ok()).is_some_and(|num| num < attachments);
         return if in_range { Ok(()) } else { Err(PacketError::Placeholder) };
     }
-    // Where it is no placeholder, `num` is a member like any other.
+    // If it is not a placeholder, `num` is a member like any other.
     inner.extend(num);
     inner.iter().try_for_each(|value| check_placeholders(value, attachments, depth + 1))
 }

@@ -1,8 +1,8 @@
 //! One client: the Socket.IO packets of one Engine.IO session.
 //!
-//! It says what a message means and when it runs out of patience; it sends nothing itself. What
-//! survives hibernation is the client itself (it serialises), less a binary packet that was half
-//! received: a client that sleeps in the middle of one has broken the protocol anyway.
+//! It decides what a message means and when it has waited too long; it sends nothing itself. What survives
+//! hibernation is the client itself (it serialises), except a half-received binary packet: a client that sleeps
+//! in the middle of one has broken the protocol anyway.
 //!
 //! | state | deadline | then |
 //! |---|---|---|
@@ -18,8 +18,8 @@ use crate::{
     packet::{Packet, PacketError, PacketType, Payload},
 };
 
-/// What one client may cost Socket.IO. Durations are in milliseconds. A client that exceeds a limit has
-/// broken the protocol and its session ends, except where a field says otherwise.
+/// Limits on what one client may use in Socket.IO. Durations are in milliseconds. A client that exceeds a limit
+/// has broken the protocol and its session ends, unless a field says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// From the open packet to the first namespace joined.
@@ -32,7 +32,7 @@ pub struct Limits {
     pub max_attachment_bytes: usize,
     /// Namespaces one client may join.
     pub max_namespaces: usize,
-    /// Acks that the server waits for; beyond that the oldest is given up.
+    /// Acks that the server waits for; beyond that the oldest is dropped.
     pub max_acks: usize,
 }
 
@@ -57,17 +57,17 @@ pub(crate) struct Client {
     sockets: Vec<(String, SocketId)>,
     #[serde(rename = "c")]
     connect_by: Option<i64>,
-    /// Acks that were asked for.
+    /// Acks that were requested.
     #[serde(rename = "a", default, skip_serializing_if = "Vec::is_empty")]
     acks: Vec<(SocketId, u64)>,
     #[serde(skip)]
     attachments: Option<(Attachments, i64)>,
 }
 
-/// What a message says.
+/// The meaning of a message.
 #[derive(Debug)]
 pub(crate) enum Received<'a> {
-    /// Nothing yet: a part of a binary packet, or an answer that nobody waits for.
+    /// Nothing yet: a part of a binary packet, or an answer that is not awaited.
     Nothing,
     /// The client asks to join, with an object as its credentials.
     Connect {
@@ -119,7 +119,7 @@ impl Client {
         Self { sockets: Vec::new(), connect_by, acks: Vec::new(), attachments: None }
     }
 
-    /// What of it survives.
+    /// The part of it that survives.
     pub fn kept(&self) -> Self {
         let Self { sockets, connect_by, acks, attachments: _ } = self;
         Self { sockets: sockets.clone(), connect_by: *connect_by, acks: acks.clone(), attachments: None }
@@ -170,12 +170,12 @@ impl Client {
         Ok(Received::Nothing)
     }
 
-    /// Bytes of a binary packet that is not complete.
+    /// Bytes of an incomplete binary packet.
     pub fn held(&self) -> usize {
         self.attachments.as_ref().map_or(0, |(pending, _)| pending.bytes())
     }
 
-    /// What a binary packet says whose attachments are all there.
+    /// Reads a binary packet whose attachments have all arrived.
     pub fn read_complete<'a>(&mut self, announcement: &'a str) -> Result<Received<'a>, Fatal> {
         let packet = Packet::decode(announcement)?;
         let socket = self.socket(packet.namespace).ok_or(Fatal::Namespace)?;
@@ -202,8 +202,8 @@ impl Client {
         self.sockets.push((namespace, socket));
     }
 
-    /// The client leaves, or is made to. In no namespace it has as much time for the next one as it had
-    /// for the first.
+    /// The client leaves, or is removed. In no namespace it has as much time for the next one as it had for the
+    /// first.
     pub fn leave(&mut self, socket: SocketId, now: i64, limits: Limits) -> Option<String> {
         let index = self.sockets.iter().position(|(_, joined)| *joined == socket)?;
         self.acks.retain(|(asked, _)| *asked != socket);
@@ -222,7 +222,7 @@ impl Client {
         self.sockets.iter().find(|(_, joined)| *joined == socket).map(|(namespace, _)| namespace.as_str())
     }
 
-    /// An ack is asked for.
+    /// An ack is requested.
     pub fn expect_ack(&mut self, socket: SocketId, id: u64, limits: Limits) {
         if self.acks.len() >= limits.max_acks {
             self.acks.remove(0);
@@ -236,7 +236,7 @@ impl Client {
         [self.connect_by, attachments_by].into_iter().flatten().min()
     }
 
-    /// Whether the client kept the deadlines that are over at `now`.
+    /// Whether the client met the deadlines that are over at `now`.
     pub fn check(&self, now: i64) -> Result<(), Fatal> {
         if self.connect_by.is_some_and(|by| by <= now) {
             return Err(Fatal::ConnectTimeout);

@@ -1,8 +1,8 @@
-//! Packets on their way out, as Engine.IO messages (`4` and the Socket.IO packet).
+//! Outgoing packets, as Engine.IO messages (`4` and the Socket.IO packet).
 //!
-//! Arguments are JSON already; namespaces were checked to be served and need no escape.
+//! Arguments are JSON already; namespaces are known to be served and need no escaping.
 
-/// CONNECT to the client: it is in, `sid` is its socket id.
+/// CONNECT to the client: it has joined, `sid` is its socket id.
 pub(crate) fn connect(namespace: &str, sid: &str, pid: Option<&str>) -> String {
     let (prefix, end) = prefix(namespace);
     let pid = pid.map_or(String::new(), |pid| format!(r#","pid":"{pid}""#));

@@ -1,5 +1,5 @@
-//! The numbers that name things at the borders of the machines. Each kind is a type of its own, so that a
-//! session cannot be taken for a socket. They are stored as bare numbers.
+//! The numbers that identify things at the borders of the state machines. Each kind is a type of its own, so
+//! that a session cannot be mistaken for a socket. They are stored as bare numbers.
 
 macro_rules! id {
     ($(#[$documentation:meta])* $name:ident) => {
@@ -22,26 +22,26 @@ macro_rules! id {
 }
 
 id! {
-    /// Names a WebSocket towards the embedder.
+    /// Identifies a WebSocket to the embedder.
     LinkId
 }
 
 id! {
-    /// Names an HTTP request; the embedder's choice.
+    /// Identifies an HTTP request; chosen by the embedder.
     RequestId
 }
 
 id! {
-    /// Names a session towards its protocol.
+    /// Identifies a session to its protocol.
     SessionKey
 }
 
 id! {
-    /// A client in one namespace, from its CONNECT on. Never used for another one.
+    /// A client in one namespace, from its CONNECT on. Never reused.
     SocketId
 }
 
 id! {
-    /// Who is to receive an event; the embedder's choice.
+    /// The receiver of an event; chosen by the embedder.
     ReceiverId
 }

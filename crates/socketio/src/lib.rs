@@ -9,8 +9,8 @@
 //! ```
 //!
 //! Sources: github.com/socketio/socket.io, `docs/engine.io-protocol/v4-current.md` and
-//! `docs/socket.io-protocol/v5-current.md`. Where the official packages are laxer than their specification
-//! we take the strict reading; each such place says so.
+//! `docs/socket.io-protocol/v5-current.md`. Where the official packages are laxer than their specification this
+//! crate takes the strict reading; each such place is marked.
 
 #![warn(missing_docs)]
 

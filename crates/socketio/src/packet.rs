@@ -1,8 +1,8 @@
 //! Socket.IO v5 packets: `<type>[<attachments>-][<namespace>,][<ack id>][JSON]`.
 //!
-//! The codec is strict where `socket.io-parser` is lax by accident of JavaScript's `Number()`:
-//! attachment counts and ack ids are plain decimal digits, and a packet whose type needs a payload
-//! has one. A client that uses the official packages never notices.
+//! The codec is strict where `socket.io-parser` is lax by accident of JavaScript's `Number()`: attachment
+//! counts and ack ids are plain decimal digits, and a packet whose type needs a payload has one. A client that
+//! uses the official packages never notices.
 
 use thiserror::Error;
 use zetra_json as json;
@@ -14,10 +14,10 @@ pub const RESERVED_EVENTS: [&str; 6] =
 /// The largest ack id: beyond it JavaScript's numbers are no longer exact.
 const ACK_ID_MAX: u64 = (1 << 53) - 1;
 
-/// What a packet is for (Socket.IO v5, "Packet types").
+/// The type of a packet (Socket.IO v5, "Packet types").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PacketType {
-    /// 0: asks to join a namespace, and says that one is in.
+    /// 0: requests to join a namespace, and confirms that it is joined.
     Connect,
     /// 1: leaves a namespace.
     Disconnect,
@@ -49,7 +49,7 @@ impl PacketType {
         Self::ALL.get(usize::from(index)).copied()
     }
 
-    /// The digit that stands for it on the wire.
+    /// The digit that represents it on the wire.
     pub fn digit(self) -> char {
         match self {
             Self::Connect => '0',
@@ -68,43 +68,43 @@ impl PacketType {
     }
 }
 
-/// A packet, borrowed from the frame in which it came.
+/// A packet, borrowed from the frame in which it arrived.
 #[derive(Clone, Debug)]
 pub struct Packet<'a> {
-    /// What it is for.
+    /// The type.
     pub kind: PacketType,
     /// `/` for the main namespace.
     pub namespace: &'a str,
-    /// Of an event the id under which an ack is expected, of an ack the id of what it answers; at most
+    /// For an event the id under which an ack is expected, for an ack the id of the event it answers; at most
     /// 2^53 - 1.
     pub id: Option<u64>,
     /// Binary frames that follow; at least 1 for the binary types, 0 for the others.
     pub attachments: usize,
-    /// What it brings.
+    /// The payload.
     pub payload: Payload<'a>,
 }
 
-/// The JSON part of a packet. Its shape is checked, its content is not looked at.
+/// The JSON part of a packet. Its shape is checked, its content is not.
 #[derive(Clone, Debug)]
 pub enum Payload<'a> {
     /// There is none: DISCONNECT, and a CONNECT without credentials.
     None,
     /// CONNECT and CONNECT_ERROR: an object (or, for the latter, a string).
     Value(&'a str),
-    /// The events and the acks: the elements of the array. An event has at least its name.
+    /// The events and the acks: the elements of the array. An event has at least a name.
     Array(Vec<&'a str>),
 }
 
 /// Why a packet was refused. All of these are fatal for the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum PacketError {
-    /// There is not even a type.
+    /// It does not even have a type.
     #[error("empty packet")]
     Empty,
-    /// The first character is none of `0` to `6`.
+    /// The first character is not one of `0` to `6`.
     #[error("unknown packet type")]
     UnknownType,
-    /// The number of attachments is missing, zero, no plain decimal number, or more than allowed; or the
+    /// The number of attachments is missing, zero, not a plain decimal number, or more than allowed; or the
     /// attachments are larger than allowed.
     #[error("illegal number of attachments")]
     Attachments,
@@ -114,7 +114,7 @@ pub enum PacketError {
     /// The payload is not JSON, or nested too deeply for a binary packet.
     #[error("payload is not JSON")]
     Json,
-    /// It is JSON, but no object or array where the type wants one, or there where the type has none.
+    /// It is JSON, but not the object or array that the type requires, or present although the type has none.
     #[error("payload has the wrong shape for its packet type")]
     Shape,
     /// The event's name is missing, neither a string nor a number, or one of [`RESERVED_EVENTS`].
@@ -181,7 +181,7 @@ fn check_event_name(elements: &[&str]) -> Result<(), PacketError> {
         }
         [b'"', ..] => match serde_json::from_str::<String>(name) {
             Ok(name) if RESERVED_EVENTS.contains(&name.as_str()) => Err(PacketError::EventName),
-            // A name with a lone surrogate is a name, if nobody's.
+            // A name with a lone surrogate is a valid name, though none that an application uses.
             Ok(_) | Err(_) => Ok(()),
         },
         [b'-' | b'0'..=b'9', ..] => Ok(()),
@@ -196,7 +196,7 @@ fn attachments(text: &str) -> Result<(usize, &str), PacketError> {
     Ok((count.ok_or(PacketError::Attachments)?, rest))
 }
 
-/// `/` up to the comma. As the official parser has it, the comma may be missing at the very end.
+/// `/` up to the comma. As in the official parser, the comma may be missing at the very end.
 fn namespace(text: &str) -> (&str, &str) {
     if text.starts_with('/') { text.split_once(',').unwrap_or((text, "")) } else { ("/", text) }
 }

@@ -1,17 +1,17 @@
-//! Connection state recovery: what was said to whom, so that a client which comes back gets what it
-//! missed (github.com/socketio/socket.io, "connection state recovery"; not part of the protocol text).
+//! Connection state recovery: what was sent to which client, so that one that comes back gets what it missed
+//! (github.com/socketio/socket.io, "connection state recovery"; not part of the protocol text).
 //!
-//! Every event gets a number. The client is told it as the event's last argument, an opaque string,
-//! and brings the last one it saw when it returns.
+//! Every event gets a number. The client receives it as the event's last argument, an opaque string, and sends
+//! the last one it saw when it returns.
 //!
-//! The log keeps what is not known to have arrived, bounded per receiver and altogether. What goes
-//! for want of room goes oldest first, and who might have missed it does not recover: a receiver's
-//! *floor* is the last event to it that is not kept any more.
+//! The log keeps what is not known to have arrived, bounded per receiver and in total. When the log is full the
+//! oldest events go first, and a receiver that might have missed one of them does not recover: its *floor* is
+//! the last event to it that is no longer kept.
 //!
-//! Events come in *bursts*. Before the first event of one is sent the store is told that a burst goes
-//! on, and a while after its last event what is still unacknowledged. So a burst costs two writes,
-//! however many events it has; an object that is lost in between knows that it does not know what
-//! was missed, and its log begins anew under another tag.
+//! Events come in *bursts*. Before the first event of a burst is sent the store records that a burst is in
+//! progress, and a while after its last event the store gets whatever is still unacknowledged. So a burst costs
+//! two writes, however many events it has. An object that is lost during a burst finds out that it cannot know
+//! what was missed, and its log starts over under another tag.
 
 use std::collections::VecDeque;
 
@@ -23,8 +23,8 @@ mod stored;
 
 pub use stored::Saving;
 
-/// A burst is over when nothing was said for this time. An object sleeps after ten seconds of
-/// silence; the burst must be saved before.
+/// A burst is over when nothing was sent for this time. An object sleeps after ten seconds of silence; the
+/// burst must be saved before that.
 const CALM_MS: i64 = 5_000;
 
 /// How much a [`Log`] keeps. Past a limit the oldest events go, and a receiver that might have missed one of
@@ -39,17 +39,16 @@ pub struct LogLimits {
     pub max_total_bytes: usize,
 }
 
-/// The events that are not known to have arrived, and who is to receive them.
+/// The events that are not known to have arrived, and their receivers.
 ///
 /// An application appends the frame of each [`Emission`](crate::Emission), with
 /// [`next_offset`](Log::next_offset) as its last argument; acknowledges what has
-/// [arrived](crate::Application::arrived); and replays what a client that comes back has
-/// [missed](Log::missed). After each of these it gives what [`take_saving`](Log::take_saving) returns to its
-/// store.
+/// [arrived](crate::Application::arrived); and replays what a returning client has [missed](Log::missed). After
+/// each of these it passes what [`take_saving`](Log::take_saving) returns to its store.
 #[derive(Debug)]
 pub struct Log {
     limits: LogLimits,
-    /// Tells offsets of this log from those of another.
+    /// Distinguishes offsets of this log from those of another.
     tag: String,
     next: Mark,
     entries: VecDeque<Entry>,
@@ -58,23 +57,23 @@ pub struct Log {
     state: State,
     /// The parts that the store has.
     parts: Vec<usize>,
-    /// What the store has not been told yet.
+    /// What has not been passed to the store yet.
     saving: Option<Saving>,
 }
 
-/// What the store says.
+/// What the store contains.
 #[derive(Clone, Copy, Debug)]
 enum State {
     /// The log, or nothing.
     Calm { has_entries: bool },
-    /// That a burst goes on; looked at again at `check_at`.
+    /// That a burst is in progress; checked again at `check_at`.
     Burst { check_at: i64, last_event: i64 },
 }
 
 #[derive(Clone, Debug)]
 struct Entry {
     number: Mark,
-    /// Those of whom it is not known that they have it.
+    /// The receivers that are not known to have it.
     to: Vec<ReceiverId>,
     frame: String,
 }
@@ -86,7 +85,7 @@ struct Receiver {
     bytes: usize,
 }
 
-/// What the store knew of a log.
+/// What the store contained of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Restored {
     /// Nothing: the log is new.
@@ -100,8 +99,8 @@ pub enum Restored {
 }
 
 impl Log {
-    /// `tag` must differ from that of any log whose offsets clients may still have, and the `first`
-    /// number be larger than any of a log before it: others compare them as marks.
+    /// `tag` must differ from that of any log whose offsets clients may still have, and the `first` number must
+    /// be larger than any of an earlier log, since callers compare them as marks.
     pub fn new(tag: String, limits: LogLimits, first: Mark) -> Self {
         Self {
             limits,
@@ -132,7 +131,7 @@ impl Log {
     }
 
     /// Keeps an event for its receivers. `frame` is the Engine.IO message, as
-    /// [`Emission::frame`](crate::Emission::frame) makes it; `now` in milliseconds since the Unix epoch.
+    /// [`Emission::frame`](crate::Emission::frame) creates it; `now` is in milliseconds since the Unix epoch.
     pub fn append(&mut self, to: impl Iterator<Item = ReceiverId> + Clone, frame: String, now: i64) {
         match &mut self.state {
             State::Burst { last_event, .. } => *last_event = now,
@@ -150,7 +149,7 @@ impl Log {
         }
     }
 
-    /// What was said to the receiver up to the mark has arrived.
+    /// Everything sent to the receiver up to the mark has arrived.
     pub fn acknowledge(&mut self, receiver: ReceiverId, mark: Mark) {
         self.release(receiver, mark);
         self.save_if_emptied();
@@ -163,8 +162,8 @@ impl Log {
         self.save_if_emptied();
     }
 
-    /// The frames that the receiver missed after the event of that offset, in order; `None` where that is not
-    /// known: the offset is of another log, or something has been given up since.
+    /// The frames that the receiver missed after the event with that offset, in order; `None` if that is not
+    /// known: the offset belongs to another log, or events have been dropped since.
     pub fn missed(&self, receiver: ReceiverId, offset: &str) -> Option<Vec<String>> {
         let number: Mark = offset.strip_prefix(self.tag.as_str())?.strip_prefix('.')?.parse().ok()?;
         let floor = self.receivers.get(&receiver).map_or(0, |receiver| receiver.floor);
@@ -176,7 +175,7 @@ impl Log {
         Some(missed.map(|entry| entry.frame.clone()).collect())
     }
 
-    /// What the store has to be told now, if anything.
+    /// What has to be stored now, if anything.
     pub fn take_saving(&mut self) -> Option<Saving> {
         self.saving.take()
     }
@@ -189,7 +188,7 @@ impl Log {
         }
     }
 
-    /// Saves what a burst left, when it is over.
+    /// Saves what a burst left unacknowledged, when it is over.
     pub fn tick(&mut self, now: i64) {
         if let State::Burst { check_at, last_event } = &mut self.state
             && *check_at <= now
@@ -201,7 +200,7 @@ impl Log {
         }
     }
 
-    /// What is said rests in the store no longer than it is needed.
+    /// Events are not kept in the store longer than needed.
     fn save_if_emptied(&mut self) {
         if self.entries.is_empty() && matches!(self.state, State::Calm { has_entries: true }) {
             self.save_all();
@@ -214,7 +213,7 @@ impl Log {
     }
 
     fn save(&mut self, parts: Vec<String>, before_sending: bool) {
-        // What was not written yet need not be any more.
+        // What was not written yet no longer needs to be.
         let (pending, urgent) = match self.saving.take() {
             Some(saving) => (saving.obsolete, before_sending || saving.before_sending),
             None => (Vec::new(), before_sending),

@@ -1,7 +1,7 @@
-//! Socket.IO v5 inside of Engine.IO sessions: namespaces, events, acks; generic over what it is for.
+//! Socket.IO v5 inside Engine.IO sessions: namespaces, events, acks; generic over the application.
 //!
-//! Invariants: a socket belongs to one session and one namespace; while an application lets a client
-//! wait, what that client says is kept in order and within bounds, and nothing of it is handled.
+//! Invariants: a socket belongs to one session and one namespace; while an application lets a client wait,
+//! whatever that client sends is kept in order and within bounds, and none of it is handled.
 
 use std::collections::VecDeque;
 
@@ -17,22 +17,22 @@ use crate::{
 
 mod performing;
 
-/// What one client says while it waits: messages, and their bytes.
+/// What one client may send while it waits: messages, and their bytes.
 const BACKLOG_MESSAGES: usize = 256;
 const BACKLOG_BYTES: usize = 1_000_000;
 
-/// The Socket.IO v5 protocol inside of an [`engine::Server`](crate::engine::Server), for one application.
+/// The Socket.IO v5 protocol inside an [`engine::Server`](crate::engine::Server), for one application.
 pub struct SocketIo<A: Application> {
     limits: Limits,
     application: A,
     connections: VecMap<SessionKey, Connection>,
     sockets: VecMap<SocketId, SessionKey>,
-    /// CONNECT packets that were not answered yet, and their namespaces.
+    /// CONNECT packets that are not answered yet, and their namespaces.
     connecting: VecMap<SocketId, String>,
     next_socket: SocketId,
 }
 
-/// All that survives of a client while the server sleeps.
+/// Everything that survives of a client while the server sleeps.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Kept<K> {
     #[serde(rename = "c")]
@@ -46,7 +46,7 @@ pub struct Kept<K> {
 struct Connection {
     client: Client,
     handshake: String,
-    /// Sockets for whose sake the client waits; one in practice.
+    /// Sockets that the client waits for; one in practice.
     waiting: Vec<SocketId>,
     backlog: VecDeque<Postponed>,
     backlog_bytes: usize,
@@ -60,8 +60,8 @@ enum Postponed {
 type Out<'a, A> = Outbox<'a, <A as Application>::Command>;
 
 impl<A: Application> SocketIo<A> {
-    /// The server as it was before a sleep. `kept` is what was kept of the sessions that are still open, none at
-    /// the first start; `application` makes the application from what was kept of its sockets.
+    /// Restores the server after a sleep. `kept` is the stored state of the sessions that are still open, none
+    /// at the first start; `application` creates the application from the stored state of its sockets.
     pub fn restore(
         limits: Limits,
         kept: Vec<(SessionKey, Kept<A::Kept>)>,
@@ -78,13 +78,13 @@ impl<A: Application> SocketIo<A> {
         Self { limits, application, connections, sockets, connecting: VecMap::new(), next_socket }
     }
 
-    /// What the server is for.
+    /// The application.
     pub fn application(&self) -> &A {
         &self.application
     }
 
-    /// Lets the application act on something that came from elsewhere, the outcome of a command for instance,
-    /// and performs what follows. `out` is what [`Server::act`](crate::engine::Server::act) lends.
+    /// Lets the application act on input from elsewhere, such as the outcome of a command, and performs the
+    /// effects. `out` is lent by [`Server::act`](crate::engine::Server::act).
     pub fn act<'a>(
         &mut self,
         now: i64,
@@ -105,7 +105,7 @@ impl<A: Application> SocketIo<A> {
         let received = received.map_err(|fatal| self.violation(key, fatal))?;
         let effects = match received {
             Received::Nothing => {
-                // Attachments that were announced have a deadline.
+                // Announced attachments have a deadline.
                 out.push(Output::Reschedule);
                 return Ok(());
             }
@@ -271,7 +271,7 @@ impl<A: Application> Protocol for SocketIo<A> {
     fn mark(&self, session: SessionKey) -> Mark {
         let connection = self.connections.get(&session);
         let marks = connection.into_iter().flat_map(|c| c.client.sockets()).map(|s| self.application.mark(s));
-        // Of several sockets what all of them have heard.
+        // With several sockets, what all of them have received.
         marks.min().unwrap_or_default()
     }
 

@@ -1,5 +1,5 @@
-//! The store in memory: for tests of everything above it, and the plainest statement of what the
-//! port means. Nothing survives the process.
+//! The store in memory: for tests of everything above it, and the plainest statement of what the port means.
+//! Nothing survives the process.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,4 +1,4 @@
-//! The port: what the rest of Zetra asks of a database, in the domain's words.
+//! The port: the operations that Zetra needs from a database, in the domain's terms.
 
 use async_trait::async_trait;
 use thiserror::Error;
@@ -9,7 +9,7 @@ use zetra_domain::{
 
 pub use zetra_domain::{Admission, Membership};
 
-/// A user with what only the server may know.
+/// A user, with the fields that only the server may see.
 #[derive(Clone, Debug)]
 pub struct Account {
     pub user: User,
@@ -23,7 +23,7 @@ pub struct NewUser {
     pub password_hash: PasswordHash,
 }
 
-/// Which of a user's two names somebody else has.
+/// Which of a user's two names is already taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taken {
     Email,
@@ -34,7 +34,7 @@ pub enum Taken {
 pub enum ProfileUpdate {
     Updated(User),
     Taken(Taken),
-    /// The user was deleted meanwhile.
+    /// The user was deleted in the meantime.
     Gone,
 }
 
@@ -49,22 +49,22 @@ pub enum Join {
     Full,
 }
 
-/// A call that a room told of, as it is kept now.
+/// A call that a room reported, as it is stored now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoomCall {
     pub log: CallLog,
-    /// Logs that turned out to be the same call, and are no more.
+    /// Logs that turned out to be the same call, and no longer exist.
     pub joined: Vec<CallLogId>,
 }
 
-/// What became of a change that a host asked for.
+/// The outcome of a change by a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RoomChanged {
     Changed(Room),
     /// No such room, or one that has ended.
     NotFound,
     NotHost,
-    /// Who is to be removed is no participant, who is to be readmitted was not removed.
+    /// The user to remove is not a participant, or the user to readmit was not removed.
     NotConcerned,
 }
 
@@ -80,33 +80,33 @@ impl RoomChanged {
     }
 }
 
-/// What became of a reported call.
+/// The outcome of reporting a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recorded {
     Created(CallLog),
-    /// It is a call that has its log already, or several that it joins to one.
+    /// The call already had a log, or several that this report joins.
     Merged(CallLog),
     /// One of the people named has no account.
     UnknownUser,
     RoomNotFound,
-    /// One of the people named is no participant of the room.
+    /// One of the people named is not a participant of the room.
     NotParticipant,
-    /// It ends before it starts, both brought within the room's life.
+    /// It ends before it starts, with both times brought within the room's life.
     BeforeStart,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
     Ended(CallLog),
-    /// The room keeps it: it runs on, or ended a short while ago.
+    /// The room keeps this call: it is running, or ended a short while ago.
     AsItIs(CallLog),
     BeforeStart,
     NotActive,
     NotInCall,
 }
 
-/// The database could not be asked or gave an answer that makes no sense. The text is for the log,
-/// never for a client.
+/// The database could not be reached or gave a response that makes no sense. The text is for the log, never for
+/// a client.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum StoreError {
     #[error("the database cannot be reached: {0}")]
@@ -122,19 +122,19 @@ pub trait Store: Send + Sync {
     /// A real round trip, for the health check.
     async fn ping(&self) -> Result<()>;
 
-    /// `Err` inside when the email (told first) or the username is taken.
+    /// The inner `Err` means that the email or the username is taken; if both are, it is the email.
     async fn insert_user(&self, user: &NewUser) -> Result<std::result::Result<(), Taken>>;
     async fn account(&self, id: UserId) -> Result<Option<Account>>;
     async fn account_by_email(&self, email: &Email) -> Result<Option<Account>>;
-    /// Changes what is given. When both are taken the username is told.
+    /// Changes the given fields. If both names are taken, the error is the username.
     async fn update_profile(
         &self,
         id: UserId,
         username: Option<&Username>,
         email: Option<&Email>,
     ) -> Result<ProfileUpdate>;
-    /// Replaces the hash, bumps the token version and keeps one token. The new version, or `None`
-    /// when the hash is no longer `from`.
+    /// Replaces the hash, increments the token version and keeps one token. Returns the new version, or `None`
+    /// if the hash is no longer `from`.
     async fn change_password(
         &self,
         id: UserId,
@@ -142,16 +142,16 @@ pub trait Store: Send + Sync {
         to: &PasswordHash,
         kept: &TokenFingerprint,
     ) -> Result<Option<i64>>;
-    /// Replaces the hash by one of the same password, unless it changed meanwhile.
+    /// Replaces the hash with another one of the same password, unless it changed in the meantime.
     async fn renew_hash(&self, id: UserId, from: &PasswordHash, to: &PasswordHash) -> Result<()>;
     /// Deletes the account. It leaves every room; a room it hosted passes to the oldest other
     /// participant, one without any ends.
     async fn delete_user(&self, id: UserId) -> Result<()>;
 
     async fn insert_room(&self, room: &Room) -> Result<()>;
-    /// Joining twice is the same as once.
+    /// Joining twice has the same result as joining once.
     async fn join_room(&self, room: RoomId, user: UserId) -> Result<Join>;
-    /// Changes the room if `host` is its host: that is asked in the same step.
+    /// Changes the room if `host` is its host, checked in the same step.
     async fn change_room(&self, room: RoomId, host: UserId, change: &RoomChange) -> Result<RoomChanged>;
     async fn room(&self, id: RoomId) -> Result<Option<RoomWithPeople>>;
     /// Newest first.
@@ -165,21 +165,21 @@ pub trait Store: Send + Sync {
     ///
     /// [`ACTIVE_ROOMS`]: zetra_domain::limits::ACTIVE_ROOMS
     async fn active_rooms_of(&self, user: UserId) -> Result<Vec<RoomId>>;
-    /// In one round trip: a token that was dead when this was asked is told to be.
+    /// In one round trip: a token that was already revoked at that time is reported as such.
     async fn admission(&self, room: RoomId, user: UserId) -> Result<Admission>;
 
-    /// Records a call under `id`, or merges it into the log of the same call. The rules are told in the
+    /// Records a call under `id`, or merges it into the log of the same call. The rules are documented in the
     /// domain's module of calls.
     async fn record_call(&self, id: CallLogId, call: &Call, now: Timestamp) -> Result<Recorded>;
-    /// Records what a room saw of a call: the log as the room has it, whoever of its people is still there. `None`
-    /// where there is no such room. `write` names this write.
+    /// Records a call as the room saw it: the log as the room has it, even if some of its people are gone.
+    /// `None` if there is no such room. `write` identifies this write.
     async fn record_room_call(
         &self,
         write: CallLogId,
         log: &CallLog,
         now: Timestamp,
     ) -> Result<Option<RoomCall>>;
-    /// Ends the active call of `user` in `room`. `write` names this write.
+    /// Ends the active call of `user` in `room`. `write` identifies this write.
     async fn end_call(
         &self,
         write: CallLogId,

@@ -1,10 +1,10 @@
-//! Users, rooms and call logs as databases keep them: which fields they have and what each means. Told once, for
-//! rows and documents alike.
+//! Users, rooms and call logs as databases store them: their fields and what each means, defined once for rows
+//! and documents alike.
 //!
-//! Fields have the documents' names, `createdAt`; a row has a column for each, `created_at`. What was added after
-//! the Node backend may be absent from its documents: a user's `tokenVersion` and `keptToken`, a room's
-//! `name`, `host` (then the first participant), `active`, `locked` and `removed`, a log's `participants` (then caller and
-//! receiver), `openSince` (then its start) and `keptByRoom`.
+//! Fields have the documents' names, `createdAt`; a row has a column for each, `created_at`. Fields added after
+//! the Node backend may be absent from its documents: a user's `tokenVersion` and `keptToken`, a room's `name`,
+//! `host` (then the first participant), `active`, `locked` and `removed`, a log's `participants` (then caller
+//! and receiver), `openSince` (then its start) and `keptByRoom`.
 
 use std::str::FromStr;
 
@@ -17,8 +17,7 @@ use crate::{Account, NewUser, StoreError};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-/// A row or a document. `None` where the field is NULL, `null` or absent; another type is
-/// [`StoreError::Corrupt`].
+/// A row or a document. `None` if the field is NULL, `null` or absent; another type is [`StoreError::Corrupt`].
 pub(crate) trait Record: Sized {
     fn optional_text(&self, field: &str) -> Result<Option<String>>;
     fn optional_integer(&self, field: &str) -> Result<Option<i64>>;
@@ -28,7 +27,7 @@ pub(crate) trait Record: Sized {
     fn optional_id<T: FromStr>(&self, field: &str) -> Result<Option<T>>;
     /// A list of ObjectIds.
     fn optional_ids<T: FromStr>(&self, field: &str) -> Result<Option<Vec<T>>>;
-    /// What was read along with this under a name of its own.
+    /// A record that was read along with this one, under a name of its own.
     fn beside(&self, name: &str) -> Result<Option<Self>>;
 
     fn text(&self, field: &str) -> Result<String> {
@@ -43,18 +42,18 @@ pub(crate) trait Record: Sized {
         required(self.optional_id(field)?, field)
     }
 
-    /// What is written as text, a UUID say.
+    /// A value stored as text, such as a UUID.
     fn parsed<T: FromStr>(&self, field: &str) -> Result<T> {
         self.text(field)?.parse().map_err(|_| corrupt(field))
     }
 
-    /// 0 where there is none.
+    /// 0 if there is none.
     fn integer(&self, field: &str) -> Result<i64> {
         Ok(self.optional_integer(field)?.unwrap_or(0))
     }
 }
 
-/// Names the field and never its value.
+/// Names the field but never its value.
 pub(crate) fn corrupt(field: &str) -> StoreError {
     StoreError::Corrupt(format!("field {field}"))
 }
@@ -92,7 +91,7 @@ pub(crate) fn room(record: &impl Record) -> Result<Room> {
     let participants: Vec<UserId> = record.optional_ids("participants")?.unwrap_or_default();
     let host = match record.optional_id("host")? {
         Some(host) => host,
-        // Nobody is in it, so nobody sees this: the id of no user.
+        // Nobody is in the room, so nobody sees this: the id of no user.
         None => participants.first().copied().map_or_else(nobody, Ok)?,
     };
     Ok(Room {
@@ -121,7 +120,7 @@ pub(crate) fn call_log(record: &impl Record) -> Result<CallLog> {
     })
 }
 
-/// A log with its people as they were read beside it.
+/// A log with the people that were read beside it.
 pub(crate) fn call_log_with_people(record: &impl Record) -> Result<CallLog<Option<Person>>> {
     let person = |name| record.beside(name)?.as_ref().map(person).transpose();
     Ok(call_log(record)?.with_people(person("caller")?, person("receiver")?))
@@ -143,7 +142,7 @@ fn nobody() -> Result<UserId> {
     "0".repeat(24).parse().map_err(|_| corrupt("host"))
 }
 
-/// What a field holds when it is written.
+/// The value of a field as it is written.
 pub(crate) enum Written<'a> {
     /// An ObjectId.
     Id(String),

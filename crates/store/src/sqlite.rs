@@ -1,7 +1,7 @@
 //! The store over SQLite: D1 in the Worker, rusqlite in tests.
 //!
-//! An adapter of [`Sql`] runs a list of statements in one transaction and one round trip. Each
-//! operation is one such batch, but for writes to call logs ([`calls`]).
+//! An adapter of [`Sql`] runs a list of statements in one transaction and one round trip. Each operation is one
+//! such batch, except writes to call logs ([`calls`]).
 
 mod calls;
 mod rooms;
@@ -29,7 +29,7 @@ use crate::{
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-/// Sorts after every time and id there is: where the first page begins.
+/// Sorts after every possible time and id: where the first page begins.
 const LAST_TIME: i64 = (1 << 53) - 1;
 const LAST_ID: &str = "~";
 

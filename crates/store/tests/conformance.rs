@@ -1,5 +1,5 @@
-//! One suite for every adapter: what the port promises, told as stories. MongoDB, which needs a server,
-//! has its run in `data-api/tests/integration`.
+//! One suite for every adapter: what the port promises, as stories. MongoDB, which needs a server, runs it in
+//! `data-api/tests/integration`.
 //!
 //! The SQLite run also explains every statement it executes and fails on one that scans a table.
 

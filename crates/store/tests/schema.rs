@@ -1,4 +1,4 @@
-//! How a SQLite database comes to its tables: by the store, by wrangler, by both in either order, and by
+//! How a SQLite database gets its tables: from the store, from wrangler, from both in either order, and from
 //! many at once.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
@@ -29,7 +29,7 @@ fn migrations() -> Vec<(String, String)> {
     files.iter().map(|path| (name(path), fs::read_to_string(path).unwrap())).collect()
 }
 
-/// What `wrangler d1 migrations apply` does where only the first `count` migrations are there.
+/// What `wrangler d1 migrations apply` does if only the first `count` migrations exist.
 fn apply_as_wrangler(database: &Rusqlite, count: usize) {
     let connection = database.0.lock().unwrap();
     connection
@@ -67,7 +67,7 @@ fn newcomer(number: usize) -> NewUser {
     NewUser { user, password_hash: PasswordHash::stored("a hash".to_owned()) }
 }
 
-/// A question that reads what the newest migration added.
+/// A query that reads what the newest migration added.
 async fn asks_for_the_newest(store: &impl Store) {
     store.room(RoomId::from_random([1; 16])).await.unwrap();
 }
@@ -90,7 +90,7 @@ fn of_many_first_requests_at_once_each_finds_the_schema() {
         let store = SqliteStore::new(database.clone());
         async move { store.insert_user(&newcomer(number)).await }
     };
-    // As many isolates, on four threads.
+    // As many isolates would, on four threads.
     std::thread::scope(|scope| {
         for thread in 0..4 {
             let requests = (0..25).map(|number| registers(thread * 25 + number)).collect::<Vec<_>>();
@@ -153,7 +153,7 @@ fn a_schema_that_is_there_is_not_asked_for_and_one_that_cannot_be_had_is_given_u
     pollster::block_on(store.ping()).unwrap();
     assert_eq!(batches.load(Ordering::SeqCst), 1, "a database that is up to date costs nothing");
 
-    // Somebody took a table away: by its journal there is nothing to apply.
+    // Somebody dropped a table: according to the journal there is nothing to apply.
     database.0.lock().unwrap().execute_batch("DROP TABLE users").unwrap();
     batches.store(0, Ordering::SeqCst);
     let outcome = pollster::block_on(store.ping());
@@ -165,7 +165,7 @@ fn a_schema_that_is_there_is_not_asked_for_and_one_that_cannot_be_had_is_given_u
 #[test]
 fn a_migration_that_fails_leaves_nothing_and_is_named() {
     let connection = Connection::open_in_memory().unwrap();
-    // In the way of a later statement of the first migration.
+    // Conflicts with a later statement of the first migration.
     connection.execute_batch("CREATE TABLE call_participants (own TEXT)").unwrap();
     let database = Rusqlite(Arc::new(Mutex::new(connection)));
     let outcome = pollster::block_on(SqliteStore::new(database.clone()).ping());

@@ -1,26 +1,26 @@
-//! What a text takes when it is parsed: bounds, seen from the text alone, before it is parsed.
+//! How much memory a text takes when it is parsed: upper bounds, estimated from the text before it is parsed.
 //!
-//! A list of zeros, two bytes each, becomes documents of two hundred times its size, so the text's length
-//! says little. Not a parser: of what is no JSON the bounds mean nothing, and nothing comes of it.
-//! That they are bounds is measured in `tests/memory`.
+//! A list of zeros, two bytes each, becomes documents of two hundred times its size, so the text's length says
+//! little. This is not a parser: for text that is not JSON the bounds are meaningless, and do no harm.
+//! `tests/memory` checks by measurement that they are upper bounds.
 
-/// Bytes, in each of the forms that a text goes through.
+/// Bytes, for each of the forms that a text goes through.
 #[derive(Clone, Copy, Debug)]
 pub struct Cost {
     text: usize,
-    /// Places in documents and arrays.
+    /// The number of values in documents and arrays.
     values: usize,
 }
 
 impl Cost {
-    /// A value in a document or an array: its place there, its name, its share of what tables and lists
-    /// take in advance and twice while they grow. Documents and arrays of one value cost the most.
+    /// A value in a document or an array: its slot, its name, and its share of what tables and lists allocate
+    /// in advance, twice while they grow. Documents and arrays of one value cost the most.
     const VALUE: usize = 450;
-    /// Type, name, length or number of a value in BSON, beside its text.
+    /// Type, name, and length or number of a value in BSON, besides its text.
     const BSON_VALUE: usize = 17;
     /// A reference in a growing list.
     const REFERENCE: usize = 3 * size_of::<&str>();
-    /// Documents that are one value of Extended JSON, which has its place already.
+    /// Documents that represent one value of Extended JSON, which is counted already.
     const WRAPPERS: [&[u8]; 3] = [b"{\"$oid\"", b"{\"$date\"", b"{\"$number"];
 
     pub fn of(text: &str) -> Self {
@@ -57,8 +57,8 @@ impl Cost {
         self.values * Self::REFERENCE
     }
 
-    /// While it becomes documents. A string with escapes is decoded, into a buffer that grows, beside the
-    /// one that it becomes.
+    /// While it is parsed into documents. A string with escapes is decoded into a buffer that grows, in
+    /// addition to the resulting string.
     pub fn parsing(self) -> usize {
         self.tree() + 2 * self.text
     }

@@ -1,7 +1,7 @@
-//! The fields of a request's body, parsed one by one, each into memory that is held before.
+//! The fields of a request's body, parsed one by one, each into memory that is reserved first.
 //!
-//! The body is cut into fields without being parsed. What the action does not take is never parsed, only
-//! refused.
+//! The body is cut into fields without being parsed. Fields that the action does not take are refused without
+//! ever being parsed.
 
 use bson::{Bson, Document, RawDocumentBuf, oid::ObjectId};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -30,13 +30,13 @@ struct Texts<'a> {
     pipeline: Option<&'a RawValue>,
 }
 
-/// What is left of a body, and what was taken from it.
+/// The remaining fields of a body, and the memory taken by the parsed ones.
 pub struct Fields<'a> {
     texts: Texts<'a>,
     held: &'a mut Held,
     /// The body.
     body: usize,
-    /// What was parsed, and stays.
+    /// What was parsed and is still in memory.
     parsed: usize,
     /// The same as BSON.
     bson: usize,
@@ -44,7 +44,7 @@ pub struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     pub fn of(body: &'a [u8], held: &'a mut Held) -> Result<Self, ApiError> {
-        // The text of serde's error names fields and positions, and may quote a scalar of the sender's.
+        // The text of serde's error names fields and positions, and may quote a scalar that the client sent.
         let texts =
             serde_json::from_slice(body).map_err(|error| ApiError::Invalid(format!("the body: {error}")))?;
         Ok(Self { texts, held, body: body.len(), parsed: 0, bson: 0 })
@@ -69,7 +69,7 @@ impl<'a> Fields<'a> {
         Ok(name)
     }
 
-    /// A missing filter is one that everything fits.
+    /// A missing filter matches everything.
     pub fn filter(&mut self) -> Result<Document, ApiError> {
         let text = self.texts.filter.take();
         Ok(self.optional(text, "filter")?.unwrap_or_default())
@@ -105,7 +105,7 @@ impl<'a> Fields<'a> {
         Ok(self.optional(text, "upsert")?.unwrap_or(false))
     }
 
-    /// Operators or a pipeline. Anything else would be taken for a replacement by the database.
+    /// Operators or a pipeline. The database would take anything else for a replacement.
     pub fn update(&mut self) -> Result<Update, ApiError> {
         let text = self.texts.update.take();
         if text.is_some_and(|text| text.get().starts_with('[')) {
@@ -118,7 +118,7 @@ impl<'a> Fields<'a> {
         Ok(Update::Operators(operators))
     }
 
-    /// One that begins like update operators would be taken for them by the database.
+    /// The database would take one that begins like update operators for those.
     pub fn replacement(&mut self) -> Result<Document, ApiError> {
         let text = self.texts.replacement.take();
         let replacement: Document = self.required(text, "replacement")?;
@@ -133,7 +133,7 @@ impl<'a> Fields<'a> {
         self.stored(text, "document")
     }
 
-    /// From one to `most` of them. Only one at a time is ever there in a form larger than BSON.
+    /// From one to `most` documents. Only one at a time exists in a form larger than BSON.
     pub fn documents(&mut self, most: usize) -> Result<Vec<RawDocumentBuf>, ApiError> {
         let text = self.texts.documents.take().ok_or_else(|| missing("documents"))?;
         let references = Cost::of(text.get()).references();
@@ -147,7 +147,7 @@ impl<'a> Fields<'a> {
         texts.into_iter().map(|text| self.stored(text, "documents")).collect()
     }
 
-    /// What was not taken the action does not take.
+    /// Refuses any field left over, which the action does not take.
     pub fn nothing_else(&self, action: &str) -> Result<(), ApiError> {
         let Texts { filter, projection, sort, limit, skip, document, .. } = &self.texts;
         let Texts { documents, update, replacement, upsert, pipeline, .. } = &self.texts;
@@ -170,7 +170,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Holds what a command made of all this takes while it is built, copied by the driver and sent.
+    /// Reserves what a command with all of this takes while it is built, copied by the driver and sent.
     pub fn hold_command(&mut self) -> Result<(), ApiError> {
         Ok(self.held.at_least((self.parsed + 3 * self.bson).max(self.body + self.parsed))?)
     }
@@ -193,7 +193,7 @@ impl<'a> Fields<'a> {
         Ok(Some(value))
     }
 
-    /// A document that is to be stored, with an `_id`.
+    /// A document to be stored, with an `_id`.
     fn stored(&mut self, text: &RawValue, field: &str) -> Result<RawDocumentBuf, ApiError> {
         let cost = Cost::of(text.get());
         self.hold(cost.parsing() + 2 * cost.bson())?;
@@ -207,12 +207,12 @@ impl<'a> Fields<'a> {
         let stored = RawDocumentBuf::try_from(document)
             .map_err(|error| ApiError::Invalid(format!("{field}: {error}")))?;
         self.bson += stored.as_bytes().len();
-        // Of the room that it grew into, more than half may be empty.
+        // More than half of the capacity it grew to may be empty.
         self.parsed += 2 * stored.as_bytes().len() + size_of::<RawDocumentBuf>();
         Ok(stored)
     }
 
-    /// Holds this beside what is there already.
+    /// Reserves this in addition to what is held already.
     fn hold(&mut self, bytes: usize) -> Result<(), ApiError> {
         Ok(self.held.at_least(self.body + self.parsed + bytes)?)
     }

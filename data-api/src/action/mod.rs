@@ -1,9 +1,9 @@
-//! A request's body, read strictly: which action, where, with what. Nothing here reaches the database
-//! that the server or the key does not allow.
+//! A request's body, parsed strictly: which action, where, with what. Nothing passes to the database that the
+//! server or the key does not allow.
 //!
-//! Requests may be JSON, canonical or relaxed Extended JSON; `$oid`, `$date` and the like mean their
-//! types in all of them. A field that an action does not take is refused: a misspelt `filter` must not
-//! mean "everything".
+//! Requests may be JSON, canonical or relaxed Extended JSON; `$oid`, `$date` and the like denote their types in
+//! all of them. A field that an action does not take is refused: a misspelt `filter` must not mean
+//! "everything".
 
 mod cost;
 mod fields;
@@ -16,15 +16,15 @@ pub use policy::{Policy, Reach};
 use crate::{error::ApiError, memory::Held};
 use fields::Fields;
 
-/// What may be asked for.
+/// Limits on what a request may ask for.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Documents of one answer, and of one insertMany.
+    /// Documents in one answer, and in one insertMany.
     pub documents: usize,
     pub policy: Policy,
 }
 
-/// `find` without a limit gives this many, as the hosted service did.
+/// `find` without a limit returns this many, as the hosted service did.
 const DEFAULT_LIMIT: usize = 1_000;
 
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub struct Request {
     pub database: String,
     pub collection: String,
     pub action: Action,
-    /// The databases that it touches, its own among them. The key must allow each.
+    /// The databases that it touches, including its own. The key must allow each.
     pub reaches: Vec<Reach>,
 }
 
@@ -102,7 +102,7 @@ pub fn known(name: &str) -> Option<&'static str> {
 }
 
 impl Request {
-    /// `name` is one of the [`known`]; `held` is what the body has already.
+    /// `name` is one of the [`known`]; `held` is the memory that the body holds already.
     pub fn parse(name: &str, body: &[u8], limits: &Limits, held: &mut Held) -> Result<Self, ApiError> {
         let mut fields = Fields::of(body, held)?;
         let data_source = fields.data_source()?;
@@ -148,7 +148,7 @@ impl Action {
         })
     }
 
-    /// The command that does it.
+    /// The database command for the action.
     pub fn name(&self) -> &'static str {
         match self {
             Self::FindOne { .. } | Self::Find { .. } => "find",
@@ -159,7 +159,7 @@ impl Action {
         }
     }
 
-    /// What the database evaluates. The rest is data, whatever its fields are called.
+    /// The parts that the database evaluates. The rest is data, whatever its fields are called.
     fn questions(&self) -> Vec<&Document> {
         match self {
             Self::FindOne { filter, projection } => {
@@ -178,7 +178,7 @@ impl Action {
         }
     }
 
-    /// Into the collection that it names; where a pipeline writes its stages tell.
+    /// Whether it writes to the collection it names; for a pipeline its stages determine that.
     fn writes(&self) -> bool {
         !matches!(self, Self::FindOne { .. } | Self::Find { .. } | Self::Aggregate { .. })
     }

@@ -1,17 +1,16 @@
-//! What a query or a pipeline may do beyond reading its own collection, judged before the database hears
-//! of it.
+//! What a query or a pipeline may do beyond reading its own collection, decided before the database sees it.
 //!
-//! Names are looked for at any depth, in all that is a question and in nothing that is data: what an
-//! insert stores, a replacement, the operands of update operators.
+//! Names are looked for at any depth, in everything that is evaluated and in nothing that is data: the
+//! documents of an insert, a replacement, the operands of update operators.
 //!
-//! Invariant: every database that a pipeline reaches is among what [`Policy::judge`] returns; a form that
-//! is not understood is refused.
+//! Invariant: [`Policy::judge`] returns every database that a pipeline reaches; a form that is not understood
+//! is refused.
 
 use bson::{Bson, Document};
 
 use crate::error::ApiError;
 
-/// What the operator lets requests do.
+/// What the operator permits requests to do.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Policy {
     /// `$where`, `$function`, `$accumulator`, `$code`: JavaScript in the database.
@@ -28,7 +27,7 @@ pub struct Reach {
 }
 
 impl Policy {
-    /// What these reach besides the collection that they are asked of, which is one of `database`.
+    /// The databases that `questions` reach beyond the collection they run on, which is in `database`.
     pub fn judge<'a>(
         &self,
         database: &str,
@@ -77,10 +76,10 @@ impl Judgement<'_> {
             },
             "$lookup" | "$graphLookup" => match operand.as_document().and_then(|lookup| lookup.get("from")) {
                 Some(from) => self.reaches(name, from, false),
-                // Of documents that the pipeline itself has.
+                // The documents are in the pipeline itself.
                 None => Ok(()),
             },
-            // With `coll` it is a collection of this database, with `db` one of another.
+            // With `coll` it is a collection of this database, with `db` one of another database.
             "$unionWith" => match operand {
                 Bson::Document(union) if !union.contains_key("db") => Ok(()),
                 union => self.reaches(name, union, false),

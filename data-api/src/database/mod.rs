@@ -1,7 +1,7 @@
-//! The actions, done by the official driver; the answers, written as they come.
+//! The actions, performed by the official driver; the answers, written as the replies arrive.
 //!
-//! Invariant: every command tells the database how long it may take (`maxTimeMS`), so what is no longer
-//! waited for ends there too.
+//! Invariant: every command carries a time limit for the database (`maxTimeMS`), so work that is no longer
+//! awaited ends there too.
 
 mod read;
 mod sizes;
@@ -29,7 +29,7 @@ pub struct Database {
     sizes: Sizes,
 }
 
-/// What bounds an answer.
+/// The bounds of an answer.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     pub documents: usize,
@@ -45,7 +45,7 @@ impl Database {
         &self.client
     }
 
-    /// Does what is asked. `answer` is empty; it is what is to be answered in the end.
+    /// Performs an action. `answer` is empty at first and is returned with the result.
     pub async fn perform(
         &self,
         request: Request,
@@ -64,7 +64,7 @@ impl Database {
         let writer = Writer { database: &database, collection: &collection, deadline };
         match action {
             Action::FindOne { filter, projection } => {
-                // Negative: one batch, and no cursor that would have to be closed.
+                // A negative limit requests one batch, and no cursor that would have to be closed.
                 let mut find = readable.find(filter).limit(-1).max_time(left(deadline)?);
                 if let Some(projection) = projection {
                     find = find.projection(projection);
@@ -107,14 +107,14 @@ impl Database {
     }
 }
 
-/// The time that is left, to the millisecond; none is an error, as the database takes 0 for "no limit".
+/// The time left, to the millisecond; none is an error, since to the database 0 means "no limit".
 pub fn left(deadline: Instant) -> Result<Duration, ApiError> {
     let left = deadline.saturating_duration_since(Instant::now());
     if left < Duration::from_millis(1) { Err(ApiError::TimedOut) } else { Ok(left) }
 }
 
-// What is inserted is known before it is: the answers are written first, as what the database did must not
-// be left untold for want of memory. Those to other writes are no larger than what the request holds.
+// The ids of an insert are known in advance: its answer is written first, so that a lack of memory cannot hide
+// what the database did. The answers to other writes are no larger than what the request already holds.
 
 fn inserted_one(mut answer: Answer, document: &RawDocumentBuf, format: Format) -> Result<Answer, ApiError> {
     answer.write_all(b"{\"insertedId\":")?;
@@ -139,7 +139,7 @@ fn inserted_many(
     Ok(answer)
 }
 
-/// Each document that is inserted has one.
+/// Every document to insert has one.
 fn id_of(document: &RawDocumentBuf) -> RawBsonRef<'_> {
     document.get("_id").ok().flatten().unwrap_or(RawBsonRef::Null)
 }

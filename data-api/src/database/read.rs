@@ -1,4 +1,4 @@
-//! Cursors, read reply by reply: documents are written as they lie in the driver's buffer.
+//! Cursors, read reply by reply: documents are written straight from the driver's buffer.
 
 use std::io::Write;
 
@@ -15,14 +15,14 @@ use crate::{
     error::ApiError,
 };
 
-/// Documents of one reply. "As many as fit into 16 MB", the driver's default, would say nothing of what is
-/// to be held for it.
+/// Documents in one reply. The driver's default, "as many as fit into 16 MB", would not show how much memory to
+/// reserve for it.
 pub const BATCH: u32 = 1_000;
 
-/// What comes of a cursor, on its way into an answer.
+/// The results of a cursor, being written into an answer.
 pub struct Reading<'a> {
     pub sizes: &'a Sizes,
-    /// Of the action and the collection, for `sizes`.
+    /// The name for `sizes`, from the action and the collection.
     pub name: String,
     pub answer: Answer,
     pub format: Format,
@@ -43,7 +43,7 @@ impl Reading<'_> {
         Ok(self.answer)
     }
 
-    /// There are `expected` of them at the most; of more than `most` none are told.
+    /// Writes all documents. There are `expected` of them at most; more than `most` are an error.
     pub async fn all(
         mut self,
         ask: impl Future<Output = DriverResult<RawBatchCursor>>,
@@ -60,7 +60,7 @@ impl Reading<'_> {
         Ok(self.answer)
     }
 
-    /// Asks once there is room for the first reply.
+    /// Runs the query once there is room for the first reply.
     async fn open(
         &mut self,
         ask: impl Future<Output = DriverResult<RawBatchCursor>>,
@@ -71,7 +71,7 @@ impl Reading<'_> {
         Ok(ask.await?)
     }
 
-    /// Writes a reply's documents after `count` others; how many there are then.
+    /// Writes a reply's documents after `count` others; returns the new count.
     fn write(&mut self, reply: &RawBatch, mut count: usize, most: usize) -> Result<usize, ApiError> {
         let (bytes, before) = (reply.as_raw_document().as_bytes().len(), count);
         self.answer.count_reply(bytes)?;

@@ -1,7 +1,7 @@
-//! What the documents of a collection take, learned from the replies that came: how large the next reply
-//! will be cannot be known before it is there, but memory is to be held before it is asked for.
+//! How large the documents of a collection are, learned from earlier replies: the size of the next reply is
+//! unknown until it arrives, but memory has to be reserved before the query.
 //!
-//! An estimate, not a bound: MongoDB's own, 16 MiB a reply, would leave place for a dozen requests.
+//! An estimate, not a bound: MongoDB's own bound, 16 MiB a reply, would leave room for only a dozen requests.
 
 use std::{
     collections::HashMap,
@@ -10,17 +10,17 @@ use std::{
 
 /// MongoDB's bound for a reply.
 const LARGEST_REPLY: usize = 16 * 1024 * 1024;
-/// A document of which nothing is known.
+/// A document of a collection without earlier replies.
 const UNKNOWN: usize = 2 * 1024;
-/// Names that are kept. Who has a key can make up any number.
+/// The most names that are kept: a client with a key can make up any number.
 const NAMES: usize = 1_000;
 
-/// By action and collection: what an aggregation gives says nothing of what is stored.
+/// By action and collection: the results of an aggregation say nothing about the stored documents.
 #[derive(Debug, Default)]
 pub struct Sizes(Mutex<HashMap<String, usize>>);
 
 impl Sizes {
-    /// The bytes of a reply of so many documents.
+    /// The expected bytes of a reply with that many documents.
     pub fn expected(&self, name: &str, documents: usize) -> usize {
         let size = self.names().get(name).copied().unwrap_or(UNKNOWN);
         size.saturating_mul(documents).min(LARGEST_REPLY)
@@ -35,7 +35,7 @@ impl Sizes {
         names.insert(name.to_owned(), size);
     }
 
-    /// Each change is one insertion: what a panic leaves is whole.
+    /// Each change is a single insertion, so a panic leaves the map consistent.
     fn names(&self) -> MutexGuard<'_, HashMap<String, usize>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,10 +1,10 @@
-//! Commands that write. The driver's own methods for them have no `maxTimeMS`, so a write that nobody
-//! waits for any more could go on in the database without end: the commands are written out here, and
-//! sent by the driver.
+//! Commands that write. The driver's own methods for them have no `maxTimeMS`, so a write that is no longer
+//! awaited could continue in the database without end: the commands are built here, and sent through the
+//! driver.
 //!
-//! What the driver would have done besides: documents are split into commands of a size that MongoDB
-//! takes, the connection string's write concern is sent, a reply's write errors are errors. What is not
-//! done is to repeat a write whose connection broke: the client is told (503), and may.
+//! This also does the driver's other work: documents are split into commands of a size that MongoDB accepts,
+//! the connection string's write concern is sent, and a reply's write errors are errors. The exception: a write
+//! whose connection broke is not repeated; the client gets a 503 and may repeat it.
 
 use bson::{Bson, Document, RawArrayBuf, RawBson, RawDocumentBuf, cstr};
 use mongodb::{
@@ -20,12 +20,12 @@ use crate::{
     error::{ApiError, MAX_TIME_EXPIRED, is_transient},
 };
 
-/// Bytes of documents of one command; MongoDB takes 16 MiB and a little for the rest of it. A larger
-/// document goes alone, and is the database's to refuse.
+/// Bytes of documents in one command; MongoDB accepts 16 MiB and a little for the rest of it. A larger document
+/// is sent alone, for the database to refuse.
 const COMMAND: usize = 16 * 1024 * 1024;
-/// What an array has beside its documents, for each: type and index.
+/// What an array has besides its documents, for each: type and index.
 const ELEMENT: usize = 8;
-/// Documents of one command, at most.
+/// The most documents in one command.
 const COUNT: usize = 100_000;
 
 pub struct Writer<'a> {
@@ -102,7 +102,7 @@ impl Writer<'_> {
         command.append(cstr!("updates"), RawArrayBuf::from_iter([statement]));
         let reply = self.run(command).await?;
         let upserted_id = reply.upserted.into_iter().next().map(|upserted| upserted.id);
-        // The command counts what was upserted among what was matched.
+        // The command includes upserted documents in the matched count.
         let matched = if upserted_id.is_some() { 0 } else { reply.n };
         Ok(Updated { matched, modified: reply.n_modified, upserted_id })
     }
@@ -123,7 +123,7 @@ impl Writer<'_> {
     }
 }
 
-/// What is not acknowledged cannot be answered for.
+/// A write that is not acknowledged has no result to return.
 fn is_acknowledged(concern: &WriteConcern) -> bool {
     concern.w != Some(Acknowledgment::Nodes(0))
 }
@@ -132,10 +132,10 @@ fn unwritable(error: bson::error::Error) -> ApiError {
     ApiError::Invalid(error.to_string())
 }
 
-/// Arrays of documents, each as much as one command may have.
+/// Arrays of documents, each as large as one command may be.
 struct Batches<I> {
     documents: I,
-    /// Taken already, but too much for the last array.
+    /// Already taken, but too large for the last array.
     next: Option<RawDocumentBuf>,
 }
 
@@ -206,7 +206,7 @@ impl Reply {
             return Err(ApiError::Refused(texts.join("; ")));
         }
         match &self.write_concern_error {
-            // Written, but perhaps not by as many as was wanted.
+            // Written, but perhaps not acknowledged by as many members as required.
             Some(error) => {
                 Err(ApiError::Unavailable(format!("write concern {} {}", error.code, error.code_name)))
             }

@@ -1,5 +1,4 @@
-//! Clients of the server under test: one that asks properly, and one that holds its connection in its own
-//! hands.
+//! Clients of the server under test: a well-behaved one, and one that controls its connection byte by byte.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -12,7 +11,7 @@ use tokio::{
 
 use crate::support::{Fixture, KEY, eventually};
 
-/// Somebody with a key who asks in one format.
+/// A client with a key that uses one format.
 pub struct Asker<'a> {
     pub fixture: &'a Fixture,
     pub key: &'a str,
@@ -31,7 +30,7 @@ impl<'a> Asker<'a> {
         request.body(body).send().await.unwrap()
     }
 
-    /// Asks again until the status is this one; the body.
+    /// Repeats the request until it gets this status; returns the body.
     pub async fn asks_until(&self, action: &str, more: Value, status: u16) -> Value {
         for _ in 0..2_000 {
             let (told, body) = self.asks(action, more.clone()).await;
@@ -43,7 +42,7 @@ impl<'a> Asker<'a> {
         panic!("{action} never answered {status}");
     }
 
-    /// The status and the body.
+    /// Returns the status and the body.
     pub async fn asks(&self, action: &str, more: Value) -> (u16, Value) {
         read(self.send(action, more).await).await
     }
@@ -55,14 +54,14 @@ pub async fn read(response: Response) -> (u16, Value) {
     (status, serde_json::from_str(&text).unwrap_or_else(|_| panic!("{status} is not JSON: {text}")))
 }
 
-/// A body that asks for this.
+/// The body of such a request.
 pub fn request(fixture: &Fixture, more: Value) -> String {
     let mut body = json!({ "dataSource": "Cluster0", "database": fixture.database, "collection": "things" });
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     body.to_string()
 }
 
-/// A request, or as much of its body as is given here, on a connection of its own.
+/// A request, or as much of its body as given here, on a connection of its own.
 async fn begin(fixture: &Fixture, action: &str, id: &str, body: &str, length: usize) -> TcpStream {
     let text = format!(
         "POST /data/v1/action/{action} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: Bearer {KEY}\r\n\
@@ -77,12 +76,12 @@ pub async fn send(fixture: &Fixture, action: &str, id: &str, body: &str) -> TcpS
     begin(fixture, action, id, body, body.len()).await
 }
 
-/// A request that has told how long its body will be, and no more.
+/// A request that has announced how long its body will be, and sent no more.
 pub async fn announced(fixture: &Fixture, length: usize) -> TcpStream {
     begin(fixture, "insertOne", "announced", "", length).await
 }
 
-/// A request whose last byte is still to come; it holds its place among those under way.
+/// A request whose last byte is still missing; it occupies its permit.
 pub async fn unfinished(fixture: &Fixture) -> (TcpStream, u8) {
     let body = request(fixture, json!({ "document": { "_id": "late" } }));
     let (last, _) = body.as_bytes().split_last().unwrap();
@@ -104,13 +103,13 @@ pub async fn metrics(address: SocketAddr) -> String {
     response.text().await.unwrap()
 }
 
-/// Waits until the metrics have this line.
+/// Waits until the metrics contain this line.
 pub async fn metrics_say(fixture: &Fixture, line: &str) {
     let says = || async { metrics(fixture.address).await.lines().any(|told| told == line) };
     eventually(line, says).await;
 }
 
-/// Waits until a request has taken its place.
+/// Waits until a request occupies a permit.
 pub async fn is_under_way(fixture: &Fixture) {
     metrics_say(fixture, "data_api_under_way 1").await;
 }

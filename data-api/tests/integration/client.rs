@@ -1,4 +1,4 @@
-//! The Worker's client against servers that misbehave: natively what `tests/e2e/faults` shows on workerd.
+//! The Worker's client against servers that misbehave: natively, what `tests/e2e/faults` tests on workerd.
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -9,7 +9,7 @@ use zetra_store::{Http, HttpAnswer, HttpError};
 
 use crate::support::client;
 
-/// A server that gives every connection this answer; what it was asked comes out of the channel.
+/// A server that gives every connection this response; the requests it receives come out of the channel.
 async fn server(answer: String) -> (String, mpsc::UnboundedReceiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -20,7 +20,7 @@ async fn server(answer: String) -> (String, mpsc::UnboundedReceiver<String>) {
             tokio::spawn(async move {
                 let mut request = vec![0; 4_096];
                 let length = socket.read(&mut request).await.unwrap_or(0);
-                // Nobody may be listening any more.
+                // The receiver may be gone by now.
                 let _ = asked.send(String::from_utf8_lossy(&request[..length]).into_owned());
                 if answer.is_empty() {
                     std::future::pending::<()>().await;

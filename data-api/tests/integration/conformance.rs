@@ -1,4 +1,4 @@
-//! The adapters' one suite, on the Data API adapter, through the real server, in a real database.
+//! The shared suite of the adapters, on the Data API adapter, through the real server, in a real database.
 
 use std::sync::Arc;
 

@@ -28,7 +28,7 @@ async fn a_client_that_goes_away_leaves_its_log_line_its_metrics_and_its_place()
     let expected = (json!(499), json!("insertOne"), json!(fixture.database));
     assert_eq!(lines.iter().map(told).collect::<Vec<_>>(), [expected]);
 
-    // Its write goes on and keeps its place until it is done.
+    // Its write goes on and keeps its permit until it is done.
     let asker = Asker::new(&fixture);
     assert_eq!(asker.asks("findOne", json!({})).await.0, 429);
     wire.release();

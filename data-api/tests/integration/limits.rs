@@ -59,7 +59,7 @@ async fn what_all_requests_take_together_is_bounded() {
     metrics_say(&fixture, "data_api_memory_bytes 0").await;
     assert_eq!(asker.asks("insertOne", large()).await.0, 201);
 
-    // What would never find its place is not told to come back.
+    // A request that could never fit is not answered with 429, which invites a retry.
     let numbers = json!({ "document": { "a": vec![0; 10_000] } });
     let (status, body) = asker.asks("insertOne", numbers).await;
     assert_eq!((status, &body["error_code"]), (413, &json!("RequestTooLarge")));
@@ -77,7 +77,7 @@ async fn what_all_requests_take_together_is_bounded() {
 async fn an_answer_that_nobody_takes_gives_its_memory_back() {
     let fixture = Fixture::start_with(&["--timeout", "3"]).await;
     let documents = fixture.driver().await.collection::<bson::Document>("things");
-    // More than the sockets between the two take.
+    // More than the sockets between the two can buffer.
     let text = "x".repeat(1_000_000);
     documents.insert_many((0..24).map(|id| bson::doc! { "_id": id, "text": &text })).await.unwrap();
     let idle = send(&fixture, "find", "idle", &request(&fixture, json!({}))).await;

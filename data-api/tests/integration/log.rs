@@ -1,4 +1,4 @@
-//! What the servers of this process have logged.
+//! The log of the servers in this process.
 
 use std::{
     io::{self, Write},
@@ -22,7 +22,7 @@ impl Write for Collector {
     }
 }
 
-/// Begins to collect; what was logged before the first call is lost.
+/// Begins to collect; anything logged before the first call is lost.
 pub fn collect() {
     static COLLECTING: LazyLock<()> = LazyLock::new(|| {
         tracing_subscriber::fmt().json().flatten_event(true).with_writer(|| Collector).init();

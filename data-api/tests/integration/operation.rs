@@ -1,4 +1,4 @@
-//! What an operator sees: health, metrics, TLS, indexes, the end.
+//! What an operator sees: health, metrics, TLS, indexes, shutdown.
 
 use std::{
     io::{BufRead, BufReader},
@@ -23,7 +23,7 @@ async fn what_is_under_way_is_finished_when_the_server_is_told_to_stop() {
     let request = unfinished(&fixture).await;
     is_under_way(&fixture).await;
     let running = fixture.stop();
-    // From then on nobody new is let in.
+    // From then on no new connection is accepted.
     while TcpStream::connect(address).await.is_ok() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

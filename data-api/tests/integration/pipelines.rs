@@ -1,4 +1,4 @@
-//! Pipelines that write, where they may go.
+//! Where pipelines that write may write to.
 
 use serde_json::{Value, json};
 
@@ -39,7 +39,7 @@ async fn a_pipeline_leaves_the_databases_of_its_key_in_no_form() {
             );
         }
     }
-    // Who may have all databases still may not have the server's own.
+    // A key for all databases still gives no access to the server's own.
     let worker = Asker { key: KEY, ..Asker::new(&fixture) };
     for (_, stage) in reaching("config") {
         assert_eq!(worker.asks("aggregate", json!({ "pipeline": [stage] })).await.0, 403, "{stage}");

@@ -15,7 +15,7 @@ use zetra_store::{DataSource, MongoStore};
 
 pub const KEY: &str = "a-key-for-tests-of-the-worker";
 pub const READ_ONLY_KEY: &str = "a-key-for-tests-of-reports";
-/// May read and write, but in the fixture's database alone.
+/// May read and write, but only in the fixture's database.
 pub const ZETRA_KEY: &str = "a-key-for-tests-of-one-database";
 
 /// The connection string of the tests' database.
@@ -25,14 +25,14 @@ pub fn mongodb_uri() -> String {
     })
 }
 
-/// A name that no other test and no earlier run has.
+/// A name that no other test and no earlier run uses.
 pub fn fresh_name() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let now = bson::oid::ObjectId::new().to_hex();
     format!("zetra_test_{now}_{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Waits until it is so.
+/// Waits until the condition holds.
 pub async fn eventually<F: Future<Output = bool>>(what: &str, is_so: impl Fn() -> F) {
     for _ in 0..2_000 {
         if is_so().await {
@@ -84,12 +84,12 @@ impl Fixture {
         MongoStore::new(client(&format!("http://{}/data/v1", self.address), &format!("Bearer {KEY}")), source)
     }
 
-    /// The same database, by the driver.
+    /// The same database, through the driver.
     pub async fn driver(&self) -> Database {
         Client::with_uri_str(mongodb_uri()).await.unwrap().database(&self.database)
     }
 
-    /// Tells the server to stop; to be awaited until it has.
+    /// Stops the server; await the handle until it has ended.
     pub fn stop(self) -> JoinHandle<Result<(), StartError>> {
         self.stop.send(()).unwrap();
         self.running
@@ -103,8 +103,8 @@ impl Fixture {
     }
 }
 
-/// The Worker's own client, with the timer of a native program. The limits are smaller than the Worker's: a
-/// test that waits for them waits for nothing else.
+/// The Worker's own client, with the timer of a native program. Its limits are smaller than the Worker's, so
+/// that a test need not wait long for them.
 pub fn client(base: &str, key: &str) -> DataApiClient {
     let variables = [("MONGO_API_KEY", key), ("MONGO_DATA_SOURCE", "Cluster0"), ("MONGO_DATABASE", "zetra")];
     let known = |name: &str| variables.iter().find(|(known, _)| *known == name);

@@ -1,4 +1,4 @@
-//! What takes too long is ended, here and in the database.
+//! Work that takes too long is ended, here and in the database.
 
 use bson::{Document, doc};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use crate::{
 
 const TIMEOUT: [&str; 2] = ["--timeout", "1"];
 
-/// The ten actions, by the command that does them.
+/// The ten actions, by the command that performs them.
 fn actions() -> Vec<(&'static str, &'static str, Value)> {
     let update = json!({ "update": { "$set": { "a": 1 } } });
     vec![
@@ -61,7 +61,7 @@ async fn an_action_that_timed_out_goes_on_nowhere() {
         let (status, body) = asker.asks(action, more).await;
         assert_eq!((status, &body["error_code"]), (504, &json!("ExecutionTimeLimitExceeded")), "{action}");
         metrics_say(&fixture, "data_api_under_way 0").await;
-        // Its task has ended, for its place is free; so has its connection, half read as it was.
+        // Its task has ended, since its permit is free; so has its connection, which was only half read.
         let other = if command == "find" { "aggregate" } else { "findOne" };
         let more = if command == "find" { json!({ "pipeline": [] }) } else { json!({}) };
         assert_eq!(asker.asks(other, more).await.0, 200, "after {action}");
@@ -76,7 +76,7 @@ async fn the_database_ends_what_takes_too_long_by_itself() {
     let fixture = Fixture::start_at(&wire.uri, fresh_name(), &TIMEOUT).await;
     let documents = fixture.driver().await.collection::<Document>("things");
     documents.insert_many((0..3_000).map(|id| doc! { "_id": id })).await.unwrap();
-    // Each with each.
+    // Each document with each.
     let slow = json!([{ "$lookup": { "from": "things", "let": { "a": "$_id" }, "as": "others",
         "pipeline": [{ "$match": { "$expr": { "$lt": [{ "$add": ["$_id", "$$a"] }, 0] } } }] } }]);
     let (status, body) = Asker::new(&fixture).asks("aggregate", json!({ "pipeline": slow })).await;

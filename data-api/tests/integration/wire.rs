@@ -1,5 +1,5 @@
-//! The way to the database, watched: a proxy on loopback that keeps the commands it passes on and can
-//! hold back the replies to some of them.
+//! The connection to the database, observed: a proxy on loopback that records the commands passing through and
+//! can hold back the replies to some of them.
 
 use std::{
     net::Ipv4Addr,
@@ -23,7 +23,7 @@ use crate::support::{eventually, mongodb_uri};
 const OP_MSG: i32 = 2013;
 
 pub struct Wire {
-    /// The database's connection string, by way of here.
+    /// The database's connection string, through this proxy.
     pub uri: String,
     watched: Arc<Watched>,
 }
@@ -56,7 +56,7 @@ impl Wire {
         Self { uri, watched }
     }
 
-    /// From now on replies to this command wait until [`Self::release`].
+    /// From now on replies to this command are held back until [`Self::release`].
     pub fn hold(&self, command: &'static str) {
         self.watched.held.send_replace(Some(command));
     }
@@ -65,7 +65,7 @@ impl Wire {
         self.watched.held.send_replace(None);
     }
 
-    /// The commands of this name that have come by.
+    /// The commands of this name that have passed through.
     pub fn seen(&self, command: &str) -> Vec<Document> {
         let commands = self.watched.commands.lock().unwrap();
         commands.iter().filter(|document| name(document) == command).cloned().collect()
@@ -75,7 +75,7 @@ impl Wire {
         eventually(command, || async { !self.seen(command).is_empty() }).await;
     }
 
-    /// Whether a connection was closed whose last command was this one.
+    /// Whether a connection whose last command was this one has been closed.
     pub fn closed_after(&self, command: &str) -> bool {
         self.watched.closed.lock().unwrap().iter().any(|last| last == command)
     }
@@ -135,7 +135,7 @@ async fn message(from: &mut OwnedReadHalf) -> io::Result<Vec<u8>> {
     Ok(message)
 }
 
-/// The body of an `OP_MSG`: after the head and the flags, the section of kind 0.
+/// The body of an `OP_MSG`: after the header and the flags, the section of kind 0.
 fn command(message: &[u8]) -> Option<Document> {
     let code = i32::from_le_bytes(message[12..16].try_into().unwrap());
     (code == OP_MSG && message[20] == 0).then(|| Document::from_reader(&message[21..]).unwrap())

@@ -1,4 +1,4 @@
-//! What is taken of the heap, measured. Its own program, as every test of a program shares one heap.
+//! Measures heap use. A program of its own, as all tests of a program share one heap.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
 
@@ -18,7 +18,7 @@ mod support;
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;
 
-/// One test at a time has the heap.
+/// One test at a time uses the heap.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)

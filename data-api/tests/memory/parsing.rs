@@ -1,4 +1,4 @@
-//! That the bounds which a text is given before it is parsed are bounds.
+//! Proves that the bounds estimated for a text before it is parsed are upper bounds.
 
 use bson::{Document, RawDocumentBuf};
 
@@ -7,7 +7,7 @@ use crate::{HEAP, alone, cost::Cost};
 #[test]
 fn what_parsing_takes_is_never_more_than_was_told_before() {
     let _alone = alone();
-    // One more than lists and tables have place for before they grow again.
+    // One more than lists and tables have room for before they grow again.
     const COUNTS: [usize; 3] = [10_000, (1 << 13) + 1, 7 * (1 << 10) + 1];
     let log = r#"{"_id":{"$oid":"6193504e1be4ab27791c8133"},"roomId":"5e3a4c1e-1111-4111-8111-111111111111",
         "startTime":{"$date":{"$numberLong":"1641954803067"}},"duration":{"$numberInt":"5"}}"#;

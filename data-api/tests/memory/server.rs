@@ -1,4 +1,4 @@
-//! That a server which is asked for more than it may take stays within what it may, and lives on.
+//! A server that is asked for more than it may take stays within its limit, and goes on serving.
 
 use std::sync::Arc;
 
@@ -13,9 +13,9 @@ use crate::{
 };
 
 const MIB: usize = 1024 * 1024;
-/// What the server may take for bodies.
+/// What the server may use for bodies.
 const ALLOWED: usize = 48 * MIB;
-/// The rest of the process: runtime, connections with their buffers, and the asking side, which is here too.
+/// The rest of the process: runtime, connections with their buffers, and the client side, which is here too.
 const BESIDES: usize = 16 * MIB;
 const ASKERS: usize = 48;
 
@@ -51,14 +51,14 @@ async fn large_requests_at_once_stay_within_what_the_server_may_take() {
     let fixture = Fixture::start_with(&["--max-memory", &ALLOWED.to_string()]).await;
     let url = format!("http://{}/data/v1/action", fixture.address);
     let asker = Arc::new(Asker { url, database: fixture.database.clone() });
-    // 8 MB of answer, of documents of 40 KB.
+    // 8 MB of answer, from documents of 40 KB.
     let text = "x".repeat(40_000);
     let documents: Vec<_> = (0..200).map(|id| json!({ "_id": id, "text": text })).collect();
     for documents in documents.chunks(50) {
         let body = asker.body(&format!(r#""documents":{}"#, json!(documents)));
         assert_eq!(asker.asks("insertMany", &body).await.0, 201);
     }
-    // Two megabytes that would be four hundred as documents; three that fit, a few at a time.
+    // Two megabytes that would become four hundred as documents; three that fit, a few at a time.
     let zeros = format!(r#""document":{{"a":[{}]}}"#, vec!["0"; MIB].join(","));
     let text = format!(r#""document":{{"a":"{}"}}"#, "x".repeat(3 * MIB));
     let questions = Arc::new([
@@ -66,7 +66,7 @@ async fn large_requests_at_once_stay_within_what_the_server_may_take() {
         ("insertOne", asker.body(&zeros)),
         ("insertOne", asker.body(&text)),
     ]);
-    // From then on it is known how large these documents are.
+    // From then on the size of these documents is known.
     assert_eq!(asker.asks("find", &questions[0].1).await.0, 200);
 
     HEAP.reset_peak_usage();

@@ -95,9 +95,9 @@ fn what_is_told_last_of_a_call_wins() {
     for (told, also, joined) in [
         (over(100), over(90), over(100)),
         (open(10), open(20), open(20)),
-        // A report of an earlier part does not end what runs.
+        // A report of an earlier part does not end what is running.
         (open(130), over(100), open(130)),
-        // Late words of a call that is over do not reopen it.
+        // Late reports of a call that is over do not reopen it.
         (over(100), open(2), over(100)),
         (over(100), open(100), over(100)),
     ] {

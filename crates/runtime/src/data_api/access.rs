@@ -1,4 +1,5 @@
-//! Where the Data API is and who asks: `MONGO_URI`, `MONGO_API_KEY`, `MONGO_DATA_SOURCE`, `MONGO_DATABASE`.
+//! The address of and access to the Data API: `MONGO_URI`, `MONGO_API_KEY`, `MONGO_DATA_SOURCE`,
+//! `MONGO_DATABASE`.
 
 use secrecy::{ExposeSecret, SecretString};
 use zetra_store::DataSource;
@@ -10,18 +11,18 @@ use crate::{
 
 #[derive(Clone, Debug)]
 pub struct DataApiAccess {
-    /// Without a slash at its end.
+    /// Without a trailing slash.
     pub(crate) base_url: String,
     pub(crate) credential: Credential,
     pub(crate) source: DataSource,
 }
 
-/// How the key is shown.
+/// How the key is sent.
 #[derive(Clone, Debug)]
 pub(crate) enum Credential {
-    /// The `apiKey` header, and the older `api-key`. Names are in lower case, as `HeaderName` wants them.
+    /// In the `apiKey` header, and the older `api-key`. Names are in lower case, as `HeaderName` requires.
     ApiKey(SecretString),
-    /// `Authorization: Bearer …`: the key was given with that word in front.
+    /// `Authorization: Bearer …`: the key was configured with that prefix.
     Bearer(SecretString),
 }
 

@@ -1,8 +1,8 @@
 //! The Data API over `reqwest`: one client for the Worker, its objects and the tests.
 //!
-//! Every call has a deadline and a bound on the answer's size; who gives a call up drops its future,
-//! which ends the request. No redirect is followed: the key and the documents are for one server. In the
-//! Worker that is seen to by [`redirects`], natively by reqwest itself.
+//! Every call has a deadline and a bound on the size of its response; dropping the future of a call ends its
+//! request. No redirect is followed: the key and the documents are for one server only. In the Worker
+//! [`redirects`] ensures that, natively reqwest itself does.
 
 mod access;
 #[cfg(target_arch = "wasm32")]
@@ -29,10 +29,10 @@ pub use access::DataApiAccess;
 const EJSON: HeaderValue = HeaderValue::from_static("application/ejson");
 /// How long one attempt may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// Bytes of an answer: a page of a hundred full rooms is 4 MB.
+/// Bytes of a response: a page of a hundred full rooms is 4 MB.
 const LARGEST_ANSWER: usize = 8 * 1024 * 1024;
 
-/// What bounds a call, and how to wait: the Worker and a native program have different timers.
+/// The bounds of a call, and how to wait: the Worker and a native program have different timers.
 #[derive(Clone, Copy)]
 pub struct Bounds {
     pub timeout: Duration,
@@ -95,7 +95,8 @@ impl Http for DataApiClient {
     async fn post(&self, action: &str, body: String) -> Result<HttpAnswer, HttpError> {
         let request_id = request_id::current();
         let answer = Box::pin(self.answer(action, body, request_id.as_deref()).into_send());
-        // Dropped with the answer, the timer keeps no object awake; dropped by the timer, the answer is aborted.
+        // Dropped with the response, the timer keeps no object awake; dropped by the timer, the response is
+        // aborted.
         match select(answer, (self.bounds.sleep)(self.bounds.timeout)).await {
             Either::Left((answer, _)) => answer,
             Either::Right(_) => Err(HttpError::TimedOut),
@@ -129,7 +130,7 @@ const WORKERS: Bounds = Bounds {
     random: || (js_sys::Math::random() * 4_294_967_296.0) as u32,
 };
 
-/// The announced length is checked before a byte is read, the real one while reading.
+/// The announced length is checked before a byte is read, the actual one while reading.
 async fn read(response: Response, largest: usize) -> Result<String, HttpError> {
     if response.content_length().is_some_and(|length| length > largest as u64) {
         return Err(HttpError::TooLarge);
@@ -146,7 +147,7 @@ async fn read(response: Response, largest: usize) -> Result<String, HttpError> {
     Ok(String::from_utf8(body).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
-/// The cause at the bottom, in one short line: reqwest's own texts repeat it at each level.
+/// The root cause, in one short line: reqwest's own texts repeat it at each level.
 fn failed(error: &reqwest::Error) -> HttpError {
     let mut cause: &dyn std::error::Error = error;
     while let Some(below) = cause.source() {

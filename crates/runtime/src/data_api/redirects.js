@@ -1,8 +1,8 @@
-// An answer that redirects is given as it is for addresses below these, instead of being followed.
+// For addresses below these a redirect response is returned as it is, instead of being followed.
 
 const BASES = Symbol.for("zetra: bases of which no redirect is followed");
 
-/** True once the runtime's `fetch` does so for addresses below `base`. */
+/** True once the runtime's `fetch` follows no redirects for addresses below `base`. */
 export function answerRedirects(base) {
   if (!globalThis.fetch[BASES]) {
     const bases = new Set();

@@ -1,8 +1,8 @@
-//! No redirect of the Data API is followed.
+//! Prevents redirects of the Data API from being followed.
 //!
-//! reqwest's client for wasm32 follows them and cannot be told otherwise, and with a 307 the key and the
-//! documents would go to wherever the server says. It looks `fetch` up on the global object at each
-//! call, so that is where they are stopped: for addresses below the Data API's base URL only.
+//! reqwest's client for wasm32 follows them and cannot be configured otherwise; with a 307 the key and the
+//! documents would go to wherever the server points. It looks `fetch` up on the global object at each call, so
+//! that is where redirects are stopped: only for addresses below the Data API's base URL.
 
 use wasm_bindgen::prelude::*;
 
@@ -15,7 +15,7 @@ extern "C" {
 }
 
 /// # Errors
-/// Where that cannot be had: then the store must not open.
+/// If that is impossible: then the store must not open.
 pub(super) fn refuse(base_url: &str) -> Result<(), ConfigError> {
     match answer_redirects(base_url) {
         Ok(true) => Ok(()),

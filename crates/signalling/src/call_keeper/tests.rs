@@ -1,4 +1,4 @@
-//! Calls as they happen, and everything that may go wrong meanwhile.
+//! Calls as they happen, and everything that may go wrong during them.
 
 use std::collections::BTreeMap;
 
@@ -16,11 +16,11 @@ struct Story {
     ids: ObjectIds,
     users: Vec<UserId>,
     now: i64,
-    /// In the order in which they came.
+    /// In order of arrival.
     people: Vec<Presence>,
     stored: BTreeMap<CallLogId, String>,
     rows: usize,
-    /// Reports on their way.
+    /// Reports in flight.
     sent: Vec<(CallLogId, u32, CallLog)>,
     /// What the database has.
     taken: BTreeMap<CallLogId, CallLog>,
@@ -60,7 +60,7 @@ impl Story {
         self.looks();
     }
 
-    /// The connection is lost, or back.
+    /// The connection is lost, or restored.
     fn turns(&mut self, user: usize, lost: bool) {
         let user = self.users[user];
         let lost_at = lost.then_some(self.now);
@@ -98,7 +98,7 @@ impl Story {
         }
     }
 
-    /// The database takes what was sent, or it fails.
+    /// The database accepts what was sent, or fails.
     fn answers(&mut self) {
         while !self.sent.is_empty() {
             let (id, revision, log) = self.sent.remove(0);
@@ -112,7 +112,7 @@ impl Story {
         }
     }
 
-    /// Time passes; who is lost for too long is gone, what is due is done, and the database answers.
+    /// Time passes: people lost for too long are gone, due work is done, and the database answers.
     fn passes(&mut self, millis: i64) {
         let until = self.now + millis;
         loop {
@@ -132,7 +132,7 @@ impl Story {
         self.now = until;
     }
 
-    /// The object's memory is gone, and with it what was on its way.
+    /// The object's memory is lost, and with it whatever was in flight.
     fn crashes(&mut self) {
         self.sent.clear();
         let stored = self.stored.clone().into_iter().collect();
@@ -269,7 +269,7 @@ fn a_database_that_is_down_for_an_hour_costs_little_and_loses_nothing() {
         story.passes(120_000);
     }
     assert!(story.logs().is_empty());
-    // Twenty calls, and the database is asked ever more seldom all the same.
+    // Twenty calls, yet the database is queried less and less often.
     assert!(story.reports <= 12, "{} reports", story.reports);
     story.database_is_up = true;
     story.passes(3_600_000);
@@ -413,7 +413,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The calls as somebody saw them who never slept: start, end, people in the order in which they were seen.
+/// The calls as an observer who never slept saw them: start, end, people in the order they were seen.
 #[derive(Default)]
 struct Oracle {
     calls: Vec<(i64, Option<i64>, Vec<usize>)>,
@@ -428,7 +428,7 @@ impl Oracle {
             story.people.iter().filter(|person| person.lost_at.is_none()).map(number).collect();
         match self.calls.last_mut().filter(|call| call.1.is_none()) {
             Some(call) => {
-                // Who comes when nobody is there to talk to takes no part.
+                // Someone who arrives with nobody there to talk to takes no part.
                 connected.iter().filter(|_| connected.len() >= 2).for_each(|user| {
                     if !call.2.contains(user) {
                         call.2.push(*user);
@@ -469,7 +469,7 @@ proptest! {
                 Step::Lost(user) if is_there(user, &story) == Some(false) => story.turns(user, true),
                 Step::Back(user) if is_there(user, &story) == Some(true) => story.turns(user, false),
                 Step::Passes(millis) => {
-                    // The oracle looks at each moment in which somebody goes.
+                    // The oracle looks at each moment at which somebody leaves.
                     let until = story.now + millis;
                     while let Some(at) = story.people.iter().filter_map(|person| person.lost_at).map(|at| at + HOLD).min().filter(|at| *at <= until) {
                         story.passes(at - story.now);

@@ -1,7 +1,7 @@
 //! What the host does to those in the room.
 //!
-//! The store's row is the truth, and whoever asks to join after this is told by it. What is done here
-//! concerns those who are in, and those whose question to the store is under way: its answer may be older.
+//! The store's row is the truth, and anyone who joins later is judged by it. The code here deals with the
+//! people present and with joins whose store query is in flight: its answer may be out of date.
 
 use zetra_domain::UserId;
 
@@ -16,7 +16,8 @@ impl Room {
         }
     }
 
-    /// Everybody leaves, and is told of everybody else, as clients that know no `room-ended` need.
+    /// Everybody leaves and is notified that all the others left, for clients that do not support
+    /// `room-ended`.
     fn end(&mut self, by: UserId) -> Vec<Effect<'static>> {
         let mut effects = Vec::new();
         self.overrule(|_| true, Refusal::RoomNotFound);
@@ -50,7 +51,7 @@ impl Room {
         effects
     }
 
-    /// Who is connected goes on outside the room; who is held has nothing to come back to.
+    /// A connected peer stays connected, outside the room; a held one has nothing to come back to.
     fn put_out(&mut self, id: PeerId, reason: DisconnectReason, effects: &mut Vec<Effect<'static>>) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
         let left = peer.joined.take().map(|joined| RoomEvent::Left { user: joined.user, reason });

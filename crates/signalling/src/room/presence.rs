@@ -1,4 +1,4 @@
-//! Who is in the room: joining, leaving, being lost and coming back.
+//! Who is in the room: joining, leaving, losing a connection and coming back.
 
 use zetra_domain::{Admission, Membership, RoomId, UserId};
 
@@ -6,9 +6,9 @@ use super::{Asked, Effect, PeerId, Rejected, Room, error};
 use crate::{AckBody, Credential, DisconnectReason, Joined, Outgoing, Peer, Refusal, RoomEvent};
 
 impl Room {
-    /// The store's answer to [`Effect::Lookup`]; `None` where it could not be asked. A token that died
-    /// meanwhile, or before anybody told this room, ends its connection. Who is admitted `in_place_of`
-    /// another peer is that one, come back too late to go on: the other one is gone before.
+    /// The store's answer to [`Effect::Lookup`]; `None` if the store could not be queried. A token revoked in
+    /// the meantime, or before this room was notified, ends its connection. A peer admitted `in_place_of`
+    /// another one is that same client, come back too late to recover: the old peer is removed first.
     pub fn admit(
         &mut self,
         id: PeerId,
@@ -54,7 +54,7 @@ impl Room {
         self.remove(id, reason, |_, _| Effect::Forget(id))
     }
 
-    /// The connection is gone without a goodbye: who was in the room is held for a while.
+    /// The connection is gone without a goodbye: a peer that was in the room is held for a while.
     pub fn lose(&mut self, id: PeerId, now: i64) -> Vec<Effect<'static>> {
         match self.peers.get_mut(&id) {
             Some(peer) if peer.joined.is_some() && self.limits.hold > 0 => {
@@ -66,8 +66,8 @@ impl Room {
         }
     }
 
-    /// The peer is back over another connection, with a credential that was checked to be good for
-    /// it; one that still looked alive is back as well.
+    /// The peer is back over another connection, with a credential already checked to be valid for it. The old
+    /// connection may still have looked alive.
     pub fn recover(&mut self, id: PeerId, credential: Credential) -> Effect<'static> {
         if let Some(peer) = self.peers.get_mut(&id) {
             peer.held_until = None;
@@ -76,7 +76,7 @@ impl Room {
         Effect::Store(id)
     }
 
-    /// Lets go of a peer that was lost, and may come back.
+    /// Drops a peer that was lost and may still come back.
     pub fn expire(&mut self, id: PeerId) -> Vec<Effect<'static>> {
         self.remove(id, DisconnectReason::Lost, |peer, joined| match joined {
             Some(user) => Effect::Expire { peer: id, user, credential: peer.credential },
@@ -132,14 +132,14 @@ impl Room {
         Ok(None)
     }
 
-    /// Asks the store whether the peer may be in the room as that user.
+    /// Checks with the store whether the peer may be in the room as that user.
     pub fn look_up(&mut self, id: PeerId, user: UserId, ack: Option<u64>) -> Option<Effect<'static>> {
         self.peers.get(&id)?;
         self.asked.insert(id, Asked { user, overruled: None });
         Some(Effect::Lookup { peer: id, user, ack })
     }
 
-    /// Puts an admitted user into the room and tells everybody.
+    /// Puts an admitted user into the room and notifies everybody.
     pub(super) fn enter(
         &mut self,
         id: PeerId,
@@ -179,7 +179,7 @@ impl Room {
         Ok(())
     }
 
-    /// The newest connection of a user takes the place of an older one, a held one too.
+    /// The newest connection of a user replaces an older one, even one that is held.
     pub(super) fn take_over(&mut self, user: UserId, effects: &mut Vec<Effect<'static>>) {
         let of_user = |peer: &Peer| peer.joined.is_some_and(|joined| joined.user == user);
         for older in self.peers_that(of_user) {

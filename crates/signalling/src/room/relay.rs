@@ -1,4 +1,4 @@
-//! What people in the room say to each other.
+//! What people in the room send to each other.
 
 use std::borrow::Cow;
 

@@ -14,7 +14,7 @@ const NOW: i64 = 1_700_000_000_000;
 const LIMITS: Limits =
     Limits { max_present: 3, hold: 10_000, rate: EventRate { per_second: 50, burst: 200 } };
 
-/// A room in which everything that is said is written down, and what is stored is kept.
+/// A room in which everything that is sent is recorded, and everything stored is kept.
 struct Story {
     room: Room,
     users: Vec<UserId>,
@@ -22,13 +22,13 @@ struct Story {
     said: Vec<String>,
     /// What survives a sleep: of the room, and of the connection.
     stored: BTreeMap<PeerId, (String, Rate)>,
-    /// Users whom the store does not admit.
+    /// Users that the store does not admit.
     strangers: Vec<UserId>,
-    /// What the store says of everybody's tokens.
+    /// The tokens that the store honours, for every user.
     tokens: Option<HonouredTokens>,
-    /// Whose place the next one takes that is admitted.
+    /// The peer that the next admitted one replaces.
     in_place_of: Option<PeerId>,
-    /// Those that were lost and not held any longer.
+    /// Peers that were lost and are no longer held.
     expired: Vec<PeerId>,
     happened: Vec<RoomEvent>,
 }
@@ -53,7 +53,7 @@ impl Story {
         }
     }
 
-    /// A connection with a token of the user of that number, whose name is `user-<number>`.
+    /// A connection with a token of the user with that number, whose name is `user-<number>`.
     fn connects(&mut self, peer: u32, user: usize) {
         let claims = zetra_domain::Claims {
             user: self.users[user],
@@ -76,7 +76,7 @@ impl Story {
         self.says(peer, "join-room", &format!("[\"{}\",\"{user}\"]", room_id()), None);
     }
 
-    /// Connects and joins, and forgets what was said about it.
+    /// Connects and joins, and discards what was sent meanwhile.
     fn enters(&mut self, peer: u32, user: usize) {
         self.connects(peer, user);
         self.joins(peer, user);
@@ -155,7 +155,7 @@ impl Story {
         self.perform(effects);
     }
 
-    /// What was said since the last time.
+    /// What was sent since the last call.
     fn heard(&mut self) -> Vec<String> {
         std::mem::take(&mut self.said)
     }
@@ -561,7 +561,7 @@ fn a_token_that_died_before_it_joined_does_not_join() {
     story.says(2, "join-room", &format!("[\"{}\"]", room_id()), Some(7));
     let heard = story.heard();
     assert!(heard[0].starts_with("2 < ack 7") && heard[0].contains("token_revoked"), "{heard:?}");
-    assert_eq!(heard[1..], ["2 is disconnected"], "and nobody was told of it");
+    assert_eq!(heard[1..], ["2 is disconnected"], "the others were not notified");
     story.connects(3, 1);
     story.tokens = None;
     story.joins(3, 1);
@@ -666,7 +666,7 @@ fn take(story: &mut Story, step: Step) {
     }
 }
 
-/// Everything of a room but the order numbers to come and the rates, which sleep forgives.
+/// The whole state of a room except the next order numbers and the rates, which a sleep resets.
 fn state(room: &Room) -> impl PartialEq + fmt::Debug + use<> {
     let mut peers: Vec<_> = room
         .peers

@@ -1,4 +1,4 @@
-//! A receiver that takes, refuses, or is not there, and an object that comes and goes.
+//! A receiver that accepts, refuses, or is absent, and an object that is dropped and restored.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ struct Story {
     rows: usize,
     on_its_way: Vec<(u64, u32)>,
     attempts: usize,
-    /// Bodies, in the order in which they arrived.
+    /// Bodies, in the order they arrived.
     arrived: Vec<(String, String)>,
     /// Whether the receiver answers 2xx, and whether it has read what it refuses.
     takes: bool,
@@ -89,7 +89,7 @@ impl Story {
         let until = self.now + millis;
         while let Some(at) = self.queue.next_deadline().filter(|at| *at <= until) {
             self.now = self.now.max(at);
-            // An answer that did not come until then does not come any more.
+            // An answer that has not come by then never comes.
             self.on_its_way.clear();
             let effects = self.queue.tick(self.now);
             self.perform(effects);
@@ -162,7 +162,7 @@ fn a_receiver_that_refuses_is_asked_ever_more_seldom_and_for_a_day() {
     story.passes(PATIENCE_MS);
     assert!(story.attempts <= 40, "{} attempts in a day", story.attempts);
     assert!(story.stored.is_empty() && story.queue.is_empty());
-    // A busy room goes on making messages, and nothing is sent more often for that.
+    // A busy room keeps creating messages, and nothing is sent more often because of that.
     for _ in 0..600 {
         story.happens();
         story.answers();
@@ -178,7 +178,7 @@ fn a_receiver_that_refuses_is_asked_ever_more_seldom_and_for_a_day() {
 fn one_that_hangs_is_asked_again_and_what_waits_behind_keeps_its_place() {
     let mut story = Story::new();
     (0..3).for_each(|_| story.happens());
-    // The first never gets an answer; the object sleeps over it.
+    // The first never gets an answer; the object sleeps meanwhile.
     story.on_its_way.clear();
     story.crashes();
     assert_eq!(story.attempts, 1);
@@ -210,7 +210,7 @@ fn one_that_takes_its_time_gets_each_message_once() {
     let mut story = Story::new();
     (0..3).for_each(|_| story.happens());
     for _ in 0..3 {
-        // Nothing is done before the answer is there.
+        // Nothing happens before the answer arrives.
         let (until, sent) = (story.now + 9_000, story.on_its_way.clone());
         assert!(story.queue.next_deadline().is_some_and(|at| at > until));
         story.now = until;

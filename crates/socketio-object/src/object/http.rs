@@ -1,4 +1,4 @@
-//! Requests: those that open WebSockets, those that wait for an answer, those that bring a body.
+//! Requests: those that open WebSockets, those that wait for an answer, those that carry a body.
 
 use std::{pin::pin, rc::Rc};
 
@@ -16,12 +16,12 @@ use crate::{
 };
 
 impl<E: Embedding> Object<E> {
-    /// A request to the Engine.IO path, with [`SESSION_HEADER`] and [`HANDSHAKE_HEADER`] where it may open a
-    /// session. The answer comes when there is one: a poll waits for what the server has to say. It has no
-    /// CORS headers; they are the Worker's to add.
+    /// Handles a request to the Engine.IO path, with [`SESSION_HEADER`] and [`HANDSHAKE_HEADER`] if it may open
+    /// a session. The future resolves once there is a response: a poll waits until the server has something to
+    /// send. The response has no CORS headers; the Worker adds them.
     ///
     /// # Errors
-    /// What the runtime throws. Whatever is wrong with the request itself is answered.
+    /// Whatever the runtime throws. Anything wrong with the request itself results in a response.
     pub async fn serve(self: Rc<Self>, request: Request) -> Result<web_sys::Response, JsValue> {
         let url = Url::new(&request.url())?;
         let query = Query::decode(url.search().trim_start_matches('?'));
@@ -58,7 +58,7 @@ impl<E: Embedding> Object<E> {
         let mut answer = JsFuture::from(answer?);
         let answer = match body {
             None => answer.await?,
-            // A session that ends has answered: nobody waits for the rest of the body.
+            // A session that ends has answered already: the rest of the body is not needed.
             Some(id) => match select(pin!(self.read_body(id, &request)), &mut answer).await {
                 Either::Left(((), answer)) => answer.await?,
                 Either::Right((answer, _)) => answer?,
@@ -67,7 +67,7 @@ impl<E: Embedding> Object<E> {
         Ok(answer.unchecked_into())
     }
 
-    /// A promise of the answer that [`Action::Respond`] will give.
+    /// A promise of the response that [`Action::Respond`] will give.
     fn expect_answer(
         self: &Rc<Self>,
         live: &mut Live<E::Protocol>,
@@ -126,7 +126,7 @@ impl<P: Protocol> Live<P> {
     pub(super) fn respond(&mut self, request: RequestId, response: Response) {
         if let Some(pending) = self.requests.remove(&request) {
             let response = http_response(response).unwrap_or_else(|error| error);
-            // A promise that is resolved cannot throw.
+            // Resolving a promise cannot throw.
             let _ = pending.resolve.call1(&JsValue::UNDEFINED, &response);
         }
     }

@@ -15,7 +15,7 @@ use crate::{
 };
 
 impl<E: Embedding> Object<E> {
-    /// A message came: a string or an `ArrayBuffer`.
+    /// A message arrived: a string or an `ArrayBuffer`.
     pub fn web_socket_message(self: &Rc<Self>, socket: &Socket, message: &JsValue) {
         self.with_link(socket, |live, link| {
             port::receive(message, |incoming| match incoming {
@@ -32,7 +32,7 @@ impl<E: Embedding> Object<E> {
     /// A WebSocket was closed, by the client or by the network (1006).
     pub fn web_socket_close(self: &Rc<Self>, socket: &Socket, code: u16) {
         self.closed(socket, Some(code));
-        // Completes the closing handshake where the runtime has not done so already.
+        // Completes the closing handshake if the runtime has not done so already.
         let _ = socket.close();
         self.release_dangling();
     }
@@ -51,7 +51,7 @@ impl<E: Embedding> Object<E> {
         web_socket_response(client)
     }
 
-    /// Its size is looked at before it is copied.
+    /// Its size is checked before it is copied.
     fn receive_text(self: &Rc<Self>, live: &mut Live<E::Protocol>, link: LinkId, text: &JsString) {
         if text.length() as usize > live.server.max_frame(link) {
             let actions = live.server.oversize(link, now());
@@ -80,7 +80,7 @@ impl<E: Embedding> Object<E> {
     }
 }
 
-/// A WebSocket that is closed at once.
+/// A WebSocket that is closed immediately.
 pub(super) fn refuse() -> Result<Promise, JsValue> {
     let WebSocketPair { client, server } = WebSocketPair::new().map_err(js_error)?;
     server.accept().map_err(js_error)?;

@@ -1,16 +1,16 @@
 //! The heartbeat of one session: the server pings, the client pongs (Engine.IO v4, "Heartbeat").
 //!
-//! All sessions of a server are pinged at the same *beats*, an interval apart, so that the server
-//! wakes up once for all of them. Whether a pong is overdue is judged at the first beat after its
-//! time, or when the session asks for something. As in the reference (since 6.6.11) the first packet
-//! that comes instead of the pong proves that the client lives and gives it the time once more.
+//! All sessions of a server are pinged at the same *beats*, an interval apart, so that the server wakes up once
+//! for all of them. Whether a pong is overdue is decided at the first beat after its deadline, or at the
+//! session's next request. As in the reference implementation (since 6.6.11) the first packet that comes
+//! instead of the pong proves that the client is alive and extends the deadline once.
 
 use serde::{Deserialize, Serialize};
 
 use super::Timing;
 
-/// The first ping of a session comes no sooner than this, nor than half an interval: not beside the
-/// open packet.
+/// The first ping of a session comes no sooner than this, nor than half an interval: not right after the open
+/// packet.
 const LEAD_MS: i64 = 1_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,7 +19,7 @@ pub(super) struct Heartbeat {
     next_beat: i64,
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     pong_by: Option<i64>,
-    /// The pong was put off once.
+    /// The deadline of the pong was extended once.
     #[serde(rename = "x", default, skip_serializing_if = "std::ops::Not::not")]
     put_off: bool,
 }
@@ -31,8 +31,8 @@ pub(super) enum Due {
 }
 
 impl Heartbeat {
-    /// `beat` is one of the server's, if it has any: the session falls into step. Alone it begins
-    /// with a whole interval.
+    /// `beat` is one of the server's, if it has any: the session adopts its rhythm. A session that is alone
+    /// begins with a whole interval.
     pub fn begin(now: i64, beat: Option<i64>, timing: Timing) -> Self {
         let interval = timing.ping_interval.max(1);
         let soonest = now + LEAD_MS.min(interval / 2);
@@ -50,7 +50,7 @@ impl Heartbeat {
         self.pong_by.take().is_some()
     }
 
-    /// Any other packet; true if that changed something.
+    /// Any other packet; true if it changed something.
     pub fn other_packet(&mut self, now: i64, timing: Timing) -> bool {
         let puts_off = self.pong_by.is_some() && !self.put_off;
         if puts_off {
@@ -60,7 +60,7 @@ impl Heartbeat {
         puts_off
     }
 
-    /// A ping out of turn; false while a pong is owed.
+    /// An extra ping; false while a pong is owed.
     pub fn ping_now(&mut self, now: i64, timing: Timing) -> bool {
         let free = self.pong_by.is_none();
         if free {
@@ -80,7 +80,7 @@ impl Heartbeat {
         if self.next_beat > now {
             return Due::Nothing;
         }
-        // Beats that were missed are not made up for.
+        // Missed beats are not made up for.
         let interval = timing.ping_interval.max(1);
         self.next_beat += ((now - self.next_beat).div_euclid(interval) + 1) * interval;
         if self.pong_by.is_some() {

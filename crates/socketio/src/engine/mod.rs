@@ -1,7 +1,6 @@
 //! Engine.IO v4: sessions over long-polling and WebSocket, the upgrade between them, the heartbeat.
 //!
-//! [`Server`] knows what a session is and nothing of what is said in it: that is a [`Protocol`]'s,
-//! Socket.IO's for instance.
+//! [`Server`] manages sessions but not their content: that belongs to a [`Protocol`], Socket.IO for instance.
 
 mod heartbeat;
 mod outgoing;
@@ -23,11 +22,11 @@ pub use server::{Action, Attachment, Opening, Reception, Response, Server, Setti
 pub struct Timing {
     /// From one ping of the server to the next.
     pub ping_interval: i64,
-    /// From a ping to the pong; judged at beats.
+    /// From a ping to the pong; checked at beats.
     pub ping_timeout: i64,
-    /// From the WebSocket that probes to the packet that completes the upgrade; judged at beats.
+    /// From the probing WebSocket to the packet that completes the upgrade; checked at beats.
     pub upgrade_timeout: i64,
-    /// How long a session that the server closed waits for the poll that tells the client.
+    /// How long a session that the server closed waits for the poll that notifies the client.
     pub close_timeout: i64,
 }
 
@@ -37,22 +36,22 @@ impl Default for Timing {
     }
 }
 
-/// What clients may cost Engine.IO.
+/// Limits on what clients may use in Engine.IO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of one frame or request body, told to the client as `maxPayload`.
+    /// Bytes of one frame or request body, announced to the client as `maxPayload`.
     pub max_payload: usize,
-    /// The same before the protocol has let the client in.
+    /// The same before the protocol has admitted the client.
     pub max_unadmitted: usize,
-    /// Bytes that wait for one client. Past them its session ends: at once where they wait for its poll;
-    /// where they were sent and are not known to have arrived, when it has not said for a while that it
-    /// reads.
+    /// Bytes that wait for one client. A session that exceeds them ends: at once if they wait for its poll; if
+    /// they were sent but are not known to have arrived, once the client has not acknowledged anything for a
+    /// while.
     pub max_buffered: usize,
-    /// Bytes sent to a client after which it is pinged out of turn, to know what has arrived.
+    /// Bytes sent to a client after which it gets an extra ping, to find out what has arrived.
     pub ping_after: usize,
-    /// Bytes that are held for all clients together; past them the session for which most is held ends.
+    /// Bytes held for all clients together; past them the session for which most is held ends.
     pub max_held: usize,
-    /// Bytes on the way to all clients together; past them the slowest ones end.
+    /// Bytes in flight to all clients together; past them the sessions of the slowest clients end.
     pub max_sent: usize,
 }
 

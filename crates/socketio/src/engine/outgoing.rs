@@ -1,4 +1,4 @@
-//! Messages on their way out.
+//! Outgoing messages.
 
 use std::{borrow::Cow, rc::Rc};
 
@@ -7,7 +7,7 @@ use super::payload;
 /// An Engine.IO message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message<'a> {
-    /// With Engine.IO's `4` in front, so that nothing has to be copied for it.
+    /// With Engine.IO's `4` in front, so that adding it needs no copy.
     Text(Frame<'a>),
     /// Bytes, which long-polling carries as base64.
     Binary(Rc<[u8]>),
@@ -16,28 +16,28 @@ pub enum Message<'a> {
 /// A text frame in three parts; the middle one is relayed from the frame that was received.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Frame<'a> {
-    /// What goes before.
+    /// The part before.
     pub head: String,
     /// A slice of what was received.
     pub relayed: &'a str,
-    /// What goes after.
+    /// The part after.
     pub tail: Cow<'static, str>,
 }
 
 impl Frame<'_> {
-    /// A frame of which nothing is relayed.
+    /// A frame with no relayed part.
     pub fn whole(text: String) -> Self {
         Self { head: text, ..Self::default() }
     }
 
-    /// The three parts in one.
+    /// The three parts joined.
     pub fn text(&self) -> String {
         [self.head.as_str(), self.relayed, &self.tail].concat()
     }
 }
 
 impl Message<'_> {
-    /// A text message of which nothing is relayed.
+    /// A text message with no relayed part.
     pub fn text(text: String) -> Self {
         Self::Text(Frame::whole(text))
     }

@@ -1,11 +1,11 @@
 //! Long-polling payloads: packets joined by U+001E, binary ones as `b` and base64 (Engine.IO v4,
 //! "Packet encoding / HTTP long-polling").
 //!
-//! base64 is read as strictly as RFC 4648 has it, where Node takes whatever it can make sense of.
+//! base64 is decoded as strictly as RFC 4648 defines it, whereas Node accepts anything it can make sense of.
 
 use base64ct::{Base64, Encoding};
 
-/// Stands between the packets of a payload.
+/// Separates the packets of a payload.
 pub const SEPARATOR: char = '\u{1e}';
 
 /// A packet of a payload.
@@ -17,7 +17,7 @@ pub enum Part<'a> {
     Binary(Vec<u8>),
 }
 
-/// The packets in order; `None` for one that cannot be read.
+/// The packets in order; `None` for an unreadable one.
 pub fn split(payload: &str) -> impl Iterator<Item = Option<Part<'_>>> {
     payload.split(SEPARATOR).map(|packet| match packet.strip_prefix('b') {
         Some(base64) => Base64::decode_vec(base64).ok().map(Part::Binary),

@@ -1,26 +1,26 @@
-//! What is spoken inside of Engine.IO sessions.
+//! The protocol inside Engine.IO sessions.
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{Message, SessionKey};
 
-/// How much had been said to a session at some time; grows.
+/// How much had been sent to a session at some time; grows.
 pub type Mark = u64;
 
-/// A protocol inside of Engine.IO. Messages of sessions go in, what follows comes out through the [`Outbox`],
-/// in order. Times are milliseconds since the Unix epoch.
+/// A protocol inside Engine.IO. Messages of sessions go in, the results come out through the [`Outbox`], in
+/// order. Times are milliseconds since the Unix epoch.
 pub trait Protocol: Sized {
-    /// What the protocol wants done outside of its sessions.
+    /// Work for the embedder, outside the sessions.
     type Command;
-    /// What survives of a session while the server sleeps.
+    /// The part of a session that survives while the server sleeps.
     type Kept: Serialize + DeserializeOwned;
 
-    /// Whether a session may be opened with that handshake. `unopened` are the handshakes of those that
-    /// the protocol was not told of yet.
+    /// Whether a session may be opened with that handshake. `unopened` are the handshakes of those for which
+    /// [`Protocol::open`] was not called yet.
     fn may_open(&self, handshake: &str, unopened: &[&str]) -> bool;
 
-    /// A new session. `handshake` is what the embedder said of the request that opened it. One that
-    /// polls is not told before its client has come back.
+    /// A new session. `handshake` is how the embedder described the request that opened it. For a session that
+    /// polls this is not called before its client has come back.
     fn open(&mut self, session: SessionKey, handshake: &str, now: i64);
 
     /// A text message of the session, without Engine.IO's `4`.
@@ -56,10 +56,10 @@ pub trait Protocol: Sized {
         out: &mut Outbox<'_, Self::Command>,
     );
 
-    /// All that was said to the session so far.
+    /// Everything sent to the session so far.
     fn mark(&self, session: SessionKey) -> Mark;
 
-    /// What was said to the session up to the mark has arrived.
+    /// Everything sent to the session up to the mark has arrived.
     fn arrived(&mut self, session: SessionKey, mark: Mark, now: i64, out: &mut Outbox<'_, Self::Command>);
 
     /// Does what is due.
@@ -68,10 +68,10 @@ pub trait Protocol: Sized {
     /// When [`Protocol::tick`] wants to be called next, in milliseconds since the Unix epoch.
     fn next_deadline(&self) -> Option<i64>;
 
-    /// What has to survive a sleep of the server; `None` for a session that is none of the protocol's.
+    /// The state that has to survive a sleep of the server; `None` for a session the protocol does not have.
     fn kept(&self, session: SessionKey) -> Option<Self::Kept>;
 
-    /// What the log calls the session.
+    /// The name of the session in the log.
     fn label(&self, session: SessionKey) -> String;
 
     /// Bytes that are held for the session.
@@ -80,14 +80,14 @@ pub trait Protocol: Sized {
     /// Bytes that are held for all sessions together.
     fn held(&self) -> usize;
 
-    /// Whether something must outlive the sessions.
+    /// Whether stored data must outlive the sessions.
     fn needs_storage(&self) -> bool;
 }
 
-/// What a protocol wants done, in order.
+/// The outputs of a protocol, in order.
 pub type Outbox<'a, C> = Vec<Output<'a, C>>;
 
-/// One thing that a [`Protocol`] wants to happen. For a session that is gone it does nothing.
+/// One thing that a [`Protocol`] wants to happen. For a session that is gone it is ignored.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Output<'a, C> {
     /// A message for sessions.
@@ -96,26 +96,26 @@ pub enum Output<'a, C> {
         to: Vec<SessionKey>,
         /// The message.
         message: Message<'a>,
-        /// Dropped where the transport is not ready to take it at once.
+        /// Dropped if the transport is not ready to take it at once.
         volatile: bool,
     },
-    /// What waits is still sent; then the session ends.
+    /// Everything that waits is still sent; then the session ends.
     Close(SessionKey),
-    /// Whether the protocol has let the client in: then it may send larger messages.
+    /// Whether the protocol has admitted the client: then it may send larger messages.
     Admit {
         /// The session.
         session: SessionKey,
         /// False at first: [`Limits::max_unadmitted`](super::Limits::max_unadmitted) holds.
         admitted: bool,
     },
-    /// The session broke its protocol or ran out of time: it ends at once.
+    /// The client broke the protocol or ran out of time: the session ends at once.
     Fail(SessionKey),
     /// The session ends at once, as if its connection had been lost.
     Abandon(SessionKey),
     /// [`Protocol::kept`] changed.
     Keep(SessionKey),
-    /// [`Protocol::next_deadline`] came nearer while a message was handled; anywhere else it is asked
-    /// for anyway.
+    /// [`Protocol::next_deadline`] has moved to an earlier time while a message was handled; anywhere else it
+    /// is read anyway.
     Reschedule,
     /// Something for the embedder.
     Command(C),
@@ -142,7 +142,7 @@ impl<C> Output<'_, C> {
 /// How a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Departure {
-    /// The client said goodbye: WebSocket close code 1001, a closed tab.
+    /// The client said goodbye, with WebSocket close code 1001: a closed tab.
     Left,
     /// Anything else: the client may come back.
     Lost,

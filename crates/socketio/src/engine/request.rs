@@ -1,16 +1,16 @@
-//! What a request to `/socket.io/` asks for: its query, checked in the reference's order (Engine.IO
-//! v4, "Handshake"; the order is that of the official server's `verify`).
+//! What a request to `/socket.io/` wants: its query, checked in the order of the reference implementation
+//! (Engine.IO v4, "Handshake"; the order is that of the official server's `verify`).
 
 use serde::Serialize;
 use thiserror::Error;
 
-/// The query of a request. Of a repeated key the last counts; an empty `sid` is none.
+/// The query of a request. If a key is repeated the last one counts; an empty `sid` counts as absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query {
     transport: Option<String>,
     pub(crate) version: Option<String>,
     sid: Option<String>,
-    /// The room named in the query, if any, as it was spelt.
+    /// The room named in the query, if any, as spelt there.
     pub room_id: Option<String>,
 }
 
@@ -23,7 +23,7 @@ pub enum TransportName {
     WebSocket,
 }
 
-/// The part of a request that is not its query.
+/// The parts of a request other than its query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     /// GET without an upgrade.
@@ -41,9 +41,9 @@ pub enum Method {
 pub enum Route<'a> {
     /// A handshake: a new session over this transport.
     Open(TransportName),
-    /// A request of the session of that id, if it is one.
+    /// A request of the session with that id, if it exists.
     Session {
-        /// The session id, as it came.
+        /// The session id, as it arrived.
         sid: &'a str,
         /// The transport that the request names.
         transport: TransportName,
@@ -63,7 +63,7 @@ pub struct RequestError {
 impl RequestError {
     /// `transport` is missing, or neither `polling` nor `websocket`.
     pub const TRANSPORT_UNKNOWN: Self = Self { code: 0, message: "Transport unknown" };
-    /// There is no session of that `sid`, or no longer.
+    /// No session with that `sid` exists, or not any longer.
     pub const SESSION_UNKNOWN: Self = Self { code: 1, message: "Session ID unknown" };
     /// A handshake is a GET.
     pub const BAD_METHOD: Self = Self { code: 2, message: "Bad handshake method" };
@@ -72,7 +72,7 @@ impl RequestError {
     /// `EIO` is not 4.
     pub const UNSUPPORTED_VERSION: Self = Self { code: 5, message: "Unsupported protocol version" };
 
-    /// Content type and body of the 400 that tells it: JSON, or for an upgrade the bare message.
+    /// Content type and body of the 400 response: JSON, or for an upgrade the bare message.
     pub fn body(self, method: Method) -> (&'static str, String) {
         match method {
             Method::Upgrade => ("text/html", self.message.to_owned()),
@@ -86,7 +86,7 @@ impl RequestError {
 }
 
 impl Method {
-    /// The method of that name in HTTP; `is_upgrade` says whether there is a header `Upgrade: websocket`.
+    /// Maps the HTTP method; `is_upgrade` is whether the request has a header `Upgrade: websocket`.
     pub fn of(name: &str, is_upgrade: bool) -> Self {
         match name {
             "GET" if is_upgrade => Self::Upgrade,
@@ -98,13 +98,13 @@ impl Method {
 }
 
 impl Query {
-    /// The query of a URL, without its question mark.
+    /// Parses the query of a URL, without its question mark.
     pub fn decode(query: &str) -> Self {
         let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
         Self::parse(pairs.iter().map(|(key, value)| (key.as_ref(), value.as_ref())))
     }
 
-    /// The query of pairs that are decoded already.
+    /// Parses a query from pairs that are already decoded.
     pub fn parse<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut query = Self::default();
         for (key, value) in pairs {
@@ -122,7 +122,7 @@ impl Query {
         query
     }
 
-    /// What the request wants. `is_ours` says whether a session id can be one that this server gave.
+    /// What the request wants. `is_ours` decides whether this server can have issued a session id.
     ///
     /// # Errors
     /// The first [`RequestError`] in the reference's order.

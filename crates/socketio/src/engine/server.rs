@@ -2,14 +2,14 @@
 //!
 //! | transport | over |
 //! |---|---|
-//! | polling | a GET waits (is *parked*) for what the server has to say, a POST brings what the client says |
-//! | polling, probed | a WebSocket asks whether it works; polls are answered at once from then on |
+//! | polling | a GET waits (is *parked*) until there is something to send, a POST carries client data |
+//! | polling, probed | a WebSocket checks whether it works; polls are answered at once from then on |
 //! | WebSocket | one packet per frame; polls of this session are refused |
 //!
-//! Invariants: a session is named by at most one open transport; every request is answered exactly
-//! once; what is sent to a session arrives in order, over whichever transport. A session over
-//! WebSocket survives a sleep by its [`Attachment`]; one that polls has a request open and so does
-//! not sleep. An upgrade that is not completed in time ends at the first beat after that.
+//! Invariants: a session is attached to at most one open transport; every request is answered exactly once;
+//! what is sent to a session arrives in order, over whichever transport. A session over WebSocket survives a
+//! sleep through its [`Attachment`]; a polling one has a request open and so does not sleep. An upgrade that is
+//! not completed in time ends at the first beat after that.
 
 use vecmap::VecMap;
 
@@ -38,11 +38,11 @@ const NOOP: &str = "6";
 pub struct Settings {
     /// Durations.
     pub timing: Timing,
-    /// What clients may cost.
+    /// Limits for clients.
     pub limits: Limits,
 }
 
-/// What the embedder has to do; a list of them is to be performed in order.
+/// What the embedder has to do; perform a list of them in order.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Action<'a, C> {
     /// A WebSocket message goes out.
@@ -52,7 +52,7 @@ pub enum Action<'a, C> {
         /// One text or binary frame.
         message: Message<'a>,
     },
-    /// A WebSocket is closed. [`Server::closed`] need not be called for it, and does no harm.
+    /// A WebSocket is closed. [`Server::closed`] need not be called for it, but may be.
     Close {
         /// The WebSocket.
         link: LinkId,
@@ -61,18 +61,18 @@ pub enum Action<'a, C> {
     },
     /// A request is answered.
     Respond {
-        /// The request, as it was given to [`Server::request`].
+        /// The request, as it was passed to [`Server::request`].
         request: RequestId,
         /// The answer.
         response: Response,
     },
     /// Store [`Server::attachment`] with the WebSocket.
     Attach(LinkId),
-    /// The protocol's.
+    /// A command of the protocol.
     Command(C),
 }
 
-/// An answer to a request. A body that caches must not keep: send it with `Cache-Control: no-store`.
+/// An answer to a request. Caches must not keep it: send it with `Cache-Control: no-store`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Response {
     /// 200 with packets, as `text/plain; charset=UTF-8`.
@@ -85,57 +85,57 @@ pub enum Response {
     Empty(u16),
 }
 
-/// What a request that opens a session brings besides its query.
+/// What the embedder adds to a request that opens a session.
 #[derive(Clone, Copy, Debug)]
 pub struct Opening<'a> {
-    /// The session id it gets: unguessable, never used before.
+    /// The id of the session: unguessable, never used before.
     pub sid: &'a str,
     /// For [`Protocol::open`].
     pub handshake: &'a str,
 }
 
-/// What becomes of a request.
+/// How a request continues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reception {
     /// It is answered by [`Action::Respond`], now or later.
     Http,
-    /// Its body is wanted: call [`Server::post`], or [`Server::post_refused`] where it is larger than
+    /// Its body is needed: call [`Server::post`], or [`Server::post_refused`] if it is larger than
     /// [`Server::max_body`].
     Body,
-    /// Accept the WebSocket under this name before performing the actions.
+    /// Accept the WebSocket under this id before performing the actions.
     WebSocket(LinkId),
     /// Accept the WebSocket and close it.
     Refused,
 }
 
-/// The Engine.IO sessions of one server, and the protocol that is spoken in them.
+/// The Engine.IO sessions of one server, and the protocol inside them.
 ///
 /// The embedder calls [`request`](Server::request) for each HTTP request and WebSocket handshake, the
-/// `receive_*` methods for frames, [`closed`](Server::closed) and [`aborted`](Server::aborted) for what ends,
+/// `receive_*` methods for frames, [`closed`](Server::closed) and [`aborted`](Server::aborted) when one ends,
 /// and [`tick`](Server::tick) at [`next_deadline`](Server::next_deadline); it performs the [`Action`]s that
 /// each returns. `now` is the time in milliseconds since the Unix epoch.
 pub struct Server<P: Protocol> {
     settings: Settings,
     protocol: P,
     sessions: VecMap<SessionKey, Session>,
-    /// Every WebSocket, those that probe included.
+    /// All WebSockets, including those that probe.
     links: VecMap<LinkId, SessionKey>,
     /// Requests whose bodies are being read.
     posts: VecMap<RequestId, SessionKey>,
     next_number: u32,
     /// Something happened that may move the next deadline.
     deadline_moved: bool,
-    /// Something was said to a session that polls.
+    /// Something was sent to a session that polls.
     unflushed: bool,
-    /// Those to whom so much was sent that it is asked what has arrived.
+    /// Sessions to which so much was sent that they are pinged to find out what has arrived.
     unasked: Vec<SessionKey>,
 }
 
 type Actions<'a, P> = Vec<Action<'a, <P as Protocol>::Command>>;
 
 impl<P: Protocol> Server<P> {
-    /// The server as it was before a sleep. `attachments` are those of its open WebSockets, none at the first
-    /// start; `protocol` makes the protocol from what was kept of its sessions.
+    /// Restores the server after a sleep. `attachments` are those of its open WebSockets, none at the first
+    /// start; `protocol` creates the protocol from the stored state of its sessions.
     pub fn restore(
         settings: Settings,
         attachments: Vec<Attachment<P::Kept>>,
@@ -165,17 +165,17 @@ impl<P: Protocol> Server<P> {
         }
     }
 
-    /// The protocol that is spoken in the sessions.
+    /// The protocol inside the sessions.
     pub fn protocol(&self) -> &P {
         &self.protocol
     }
 
-    /// Whether there is no session.
+    /// Whether there are no sessions.
     pub fn is_empty(&self) -> bool {
         self.sessions.is_empty()
     }
 
-    /// Lets the protocol act on something that came from elsewhere.
+    /// Lets the protocol act on input from elsewhere.
     pub fn act<'a>(
         &mut self,
         now: i64,
@@ -189,7 +189,7 @@ impl<P: Protocol> Server<P> {
         actions
     }
 
-    /// Does what is due: pings, time-outs, and what the protocol has to do.
+    /// Does what is due: pings, time-outs, and the protocol's own work.
     pub fn tick(&mut self, now: i64) -> Actions<'static, P> {
         self.deadline_moved = true;
         let (mut pinged, mut timed_out, mut refused) = (Vec::new(), Vec::new(), Vec::new());
@@ -236,8 +236,8 @@ impl<P: Protocol> Server<P> {
         actions
     }
 
-    /// When [`Server::tick`] wants to be called, in milliseconds since the Unix epoch; `None` where nothing is
-    /// due, or where the deadline has not moved since the last call.
+    /// When [`Server::tick`] wants to be called, in milliseconds since the Unix epoch; `None` if nothing is
+    /// due, or if the deadline has not moved since the last call.
     pub fn next_deadline(&mut self) -> Option<i64> {
         if !std::mem::take(&mut self.deadline_moved) {
             return None;
@@ -246,8 +246,8 @@ impl<P: Protocol> Server<P> {
         sessions.chain(self.protocol.next_deadline()).min()
     }
 
-    /// What has to be stored with the WebSocket for [`Server::restore`]; `None` for one that only probes an
-    /// upgrade, or that the server does not know.
+    /// The state to store with the WebSocket for [`Server::restore`]; `None` for one that only probes an
+    /// upgrade, or that the server does not have.
     pub fn attachment(&self, link: LinkId) -> Option<Attachment<P::Kept>> {
         let key = *self.links.get(&link)?;
         let session = self.sessions.get(&key)?;
@@ -260,7 +260,7 @@ impl<P: Protocol> Server<P> {
         Some(Attachment { version: attachment::VERSION, link, key, sid, heartbeat, admitted, kept })
     }
 
-    /// One packet of the session's own transport. `Err` ends the session.
+    /// One packet from the session's own transport. `Err` ends the session.
     fn packet<'a>(
         &mut self,
         key: SessionKey,
@@ -294,7 +294,7 @@ impl<P: Protocol> Server<P> {
                 self.closed_by_client(key, now, actions);
                 Ok(())
             }
-            // Open, upgrade and noop mean nothing here and do no harm.
+            // Open, upgrade and noop have no meaning here and do no harm.
             Some(b'0' | b'5' | b'6') => Ok(()),
             _ => {
                 tracing::warn!(connection = self.protocol.label(key), "a packet of no known type");
@@ -321,7 +321,7 @@ impl<P: Protocol> Server<P> {
         outcome.map_err(|_| ())
     }
 
-    /// What was said up to the mark has reached the client, as the transport keeps the order.
+    /// Everything sent up to the mark has reached the client, since the transport preserves order.
     fn arrived(&mut self, key: SessionKey, mark: Option<Mark>, now: i64, actions: &mut Actions<'_, P>) {
         if let Some(mark) = mark {
             let mut out = Vec::new();
@@ -384,7 +384,7 @@ impl<P: Protocol> Server<P> {
     }
 }
 
-/// A poll that must not wait any longer.
+/// Answers a poll that must not wait any longer.
 fn release<C>(parked: Option<RequestId>, actions: &mut Vec<Action<'_, C>>) {
     let respond = |request| Action::Respond { request, response: Response::Payload(NOOP.to_owned()) };
     actions.extend(parked.map(respond));

@@ -1,4 +1,4 @@
-//! Over what a session speaks at the moment.
+//! The current transport of a session.
 
 use super::{LinkId, Mark, Message, RequestId, payload};
 
@@ -8,28 +8,28 @@ pub(super) enum Transport {
     WebSocket(LinkId),
 }
 
-/// Long-polling: at most one GET waits for messages, at most one POST brings some.
+/// Long-polling: at most one GET waits for messages, at most one POST carries some.
 #[derive(Debug, Default)]
 pub(super) struct Polling {
-    /// What the protocol is told of the handshake when the client comes back with its session id.
+    /// The handshake to pass to the protocol when the client comes back with its session id.
     pub unopened: Option<String>,
     pub parked: Option<RequestId>,
     pub posting: Option<RequestId>,
     pub waiting: Waiting,
     /// Bytes of the body that is being read.
     pub body: usize,
-    /// What had been said when a poll was last answered; the next one proves that it arrived.
+    /// How much had been sent when a poll was last answered; the next one proves that it arrived.
     pub answered_at: Option<Mark>,
     pub probe: Option<Probe>,
-    /// The session is over but for one more poll.
+    /// The session is over except for one more poll.
     pub closing: Option<Closing>,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Closing {
-    /// What that poll is told, after everything else that waits.
+    /// What that poll receives, after everything else that waits.
     pub farewell: &'static str,
-    /// How long it is waited for.
+    /// Until when it is awaited.
     pub until: i64,
 }
 
@@ -40,7 +40,7 @@ pub(super) struct Probe {
     /// The client's probe was answered: polls are no longer kept waiting for long.
     pub answered: bool,
     pub until: i64,
-    /// When the poll that came since is answered.
+    /// When to answer the poll that has come since then.
     pub release_at: Option<i64>,
 }
 

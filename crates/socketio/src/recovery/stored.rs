@@ -6,24 +6,24 @@
 //! 42["x",1,"…"]42["y",2,"…"]
 //! ```
 //!
-//! The second line tells number, receivers and length in bytes of each frame that follows; further
-//! parts begin with it. While a burst goes on the head is all there is, and says `"log":null`.
-//! Version 1 was a log that told no crash from a rush: it reads as a burst, so nobody recovers from it.
+//! The second line has number, receivers and length in bytes of each frame that follows; further parts begin
+//! with it. During a burst the head is all there is, and contains `"log":null`. Version 1 did not distinguish a
+//! crash from a burst: it reads as a burst, so nobody recovers from it.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Entry, Log, LogLimits, Mark, Receiver, ReceiverId, Restored, State};
 
 const VERSION: u32 = 2;
-/// The store takes values of 2 MB, and may need two bytes for each of ours.
+/// The store accepts values of 2 MB, and may need two bytes for each of ours.
 const PART_BYTES: usize = 900_000;
 
-/// What the store has to be told.
+/// What has to be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Saving {
     /// By number, from 0 on.
     pub parts: Vec<String>,
-    /// Numbers of the parts that are not needed any more.
+    /// Numbers of the parts that are no longer needed.
     pub obsolete: Vec<usize>,
     /// Nothing may be sent before this is durable.
     pub before_sending: bool,
@@ -50,8 +50,8 @@ pub(super) fn burst(tag: &str) -> String {
 }
 
 impl Log {
-    /// The log as its parts tell it, with those receivers that are still known; where they do not tell
-    /// everything, a new one named `tag`, as [`Log::new`] makes it.
+    /// Restores the log from its parts, with those receivers that still exist; if the parts are not complete, a
+    /// new one with tag `tag`, as [`Log::new`] creates it.
     pub fn restore(
         tag: String,
         limits: LogLimits,
@@ -110,7 +110,7 @@ impl Log {
     }
 }
 
-/// The head, and what was logged unless a burst went on.
+/// The head, and the logged entries unless a burst was in progress.
 fn read(parts: &[&str]) -> Option<(Head, Option<Vec<Entry>>)> {
     let (first, others) = parts.split_first()?;
     // Version 1 had no head: each part was one object, without a version.
@@ -143,7 +143,7 @@ struct Version1 {
     _reserved: Mark,
 }
 
-/// Numbers and strings: there is nothing that JSON could not say.
+/// Numbers and strings always serialise to JSON.
 fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }

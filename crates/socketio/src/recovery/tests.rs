@@ -9,7 +9,7 @@ const BOB: ReceiverId = ReceiverId(2);
 
 const LIMITS: LogLimits = LogLimits { max_events: 8, max_bytes: 1_000, max_total_bytes: 1_500 };
 
-/// A log, a store that keeps what it is told, and three receivers.
+/// A log, a store that keeps what it is given, and three receivers.
 struct Story {
     log: Log,
     store: BTreeMap<usize, String>,
@@ -24,7 +24,7 @@ impl Story {
         Self { log, store: BTreeMap::new(), now: 1_000_000, writes: 0, logs: 0 }
     }
 
-    /// Says something and gives its offset.
+    /// Sends something and returns its offset.
     fn says(&mut self, to: &[ReceiverId], text: &str) -> String {
         let offset = self.log.next_offset();
         self.log.append(to.iter().copied(), text.to_owned(), self.now);
@@ -238,14 +238,14 @@ fn who_is_forgotten_leaves_nothing() {
     assert_eq!((story.log.entries.len(), story.log.receivers.len()), (1, 1));
 }
 
-/// A receiver as the oracle sees it: what was said to it, and how much of that it has.
+/// A receiver as the oracle sees it: what was sent to it, and how much of that it has.
 #[derive(Default)]
 struct Client {
     lost: bool,
     said: Vec<(String, String)>,
-    /// Of `said`.
+    /// How many of `said`.
     has: usize,
-    /// Of `said`: what the server knows to have arrived.
+    /// How many of `said` the server knows to have arrived.
     acknowledged: usize,
     /// More waited for it than the log keeps, or it was in a burst that was lost.
     may_fail: bool,
@@ -254,8 +254,8 @@ struct Client {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(600))]
 
-    /// The oracle keeps everything. Whatever happens: who comes back gets exactly what it missed,
-    /// and is refused only where more waited than the log keeps or a burst was lost.
+    /// The oracle keeps everything. Whatever happens, a returning receiver gets exactly what it missed, and is
+    /// refused only if more waited than the log keeps or a burst was lost.
     #[test]
     fn never_a_gap_never_a_double_never_a_needless_refusal(
         steps in proptest::collection::vec((0..10u8, 0..3u32, 0..6_000i64), 1..150),
@@ -307,7 +307,7 @@ proptest! {
                         Some(frames) => prop_assert_eq!(frames, missed),
                         None => {
                             prop_assert!(client.may_fail, "refused for nothing");
-                            // It comes anew, as a receiver that has missed nothing.
+                            // It comes back as a new receiver that has missed nothing.
                             story.log.forget(ReceiverId(whom));
                             story.saves();
                             *client = Client::default();
@@ -321,7 +321,7 @@ proptest! {
                     story.saves();
                     clients[whom as usize] = Client::default();
                 }
-                // The object is lost, or sleeps where no burst goes on.
+                // The object is lost, or sleeps if no burst is in progress.
                 _ => {
                     let asleep = story.log.next_deadline().is_none();
                     let restored = story.restarts();

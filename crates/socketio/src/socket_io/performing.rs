@@ -1,4 +1,4 @@
-//! What the application wants done, as packets of its clients' sessions.
+//! Turns an application's effects into packets of its clients' sessions.
 
 use super::{Out, Postponed, SocketIo, send, send_bytes};
 use crate::{
@@ -59,7 +59,7 @@ impl<A: Application> SocketIo<A> {
         let mut keys = Vec::with_capacity(to.len());
         for socket in to {
             let Some((key, client)) = self.client(*socket) else { continue };
-            // Nobody who has not joined, or has left, is told anything.
+            // A socket that has not joined, or has left, receives nothing.
             let Some(of_socket) = client.namespace(*socket) else { continue };
             namespace.get_or_insert_with(|| of_socket.to_owned());
             keys.push(key);
@@ -111,7 +111,7 @@ impl<A: Application> SocketIo<A> {
         }
     }
 
-    /// A client that is in no namespace any more is one that nobody has let in.
+    /// A client that is no longer in any namespace counts as not admitted.
     pub(super) fn left(&self, key: SessionKey, out: &mut Out<'_, A>) {
         let admitted = self.connections.get(&key).is_some_and(|connection| connection.client.is_admitted());
         if !admitted {
@@ -120,7 +120,7 @@ impl<A: Application> SocketIo<A> {
         out.push(Output::Keep(key));
     }
 
-    /// Plays back what the client said while it waited.
+    /// Plays back what the client sent while it waited.
     pub(super) fn resume(&mut self, key: SessionKey, socket: SocketId, now: i64, out: &mut Out<'_, A>) {
         let Some(connection) = self.connections.get_mut(&key) else { return };
         connection.waiting.retain(|waiting| *waiting != socket);

@@ -1,4 +1,4 @@
-//! An application that does as it is told, and what its clients hear.
+//! An application that follows orders, and what its clients receive.
 
 use super::*;
 use crate::{Application, Emission, engine::Frame};
@@ -6,7 +6,7 @@ use crate::{Application, Emission, engine::Frame};
 const A: SessionKey = SessionKey(1);
 const B: SessionKey = SessionKey(2);
 
-/// The event's name is the order, its arguments are what is sent along.
+/// The event's name is the order, its arguments are what to send.
 #[derive(Default)]
 struct Obedient {
     log: Vec<String>,

@@ -1,11 +1,11 @@
-//! What to do with a reported or ended call, decided from what the store holds. Pure: the rules are those of
-//! [`zetra_domain::CallLog`], told in its module.
+//! Decides, from what the store contains, what to do with a reported or ended call. Pure: the rules are those
+//! of [`zetra_domain::CallLog`], documented in its module.
 
 use zetra_domain::{Call, CallLog, CallLogId, Room, Timestamp, UserId};
 
 use crate::{Ended, Recorded, RoomCall};
 
-/// What to write: one log, instead of itself and of those that it has taken in.
+/// What to write: one log, which replaces its own old version and those that were merged into it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
     pub(crate) log: CallLog,
@@ -15,7 +15,7 @@ pub(crate) struct Change {
 }
 
 impl Change {
-    /// A change of one log that is there.
+    /// A change of one existing log.
     pub(crate) fn of(log: CallLog) -> Self {
         Self { log, removed: Vec::new(), is_new: false }
     }
@@ -33,7 +33,7 @@ impl From<Change> for Recorded {
     }
 }
 
-/// The log that a report makes by itself, or why it is refused. `known` are those of the people named that
+/// The log that a report creates by itself, or why it is refused. `known` are those of the named people that
 /// have accounts.
 pub(crate) fn report(
     id: CallLogId,
@@ -53,11 +53,11 @@ pub(crate) fn report(
     Ok(CallLog::new(id, call).as_of(now))
 }
 
-/// Joins a report with every log of its call, and with every log that is of the same call then.
+/// Joins a report with every log of its call, and with every log that then belongs to the same call.
 ///
-/// Those that the room keeps come before others, as their times are the call's: what clients say of it
-/// cannot make one call of two. Then the earliest first: a report without an end belongs to the call that it
-/// falls into, and only if there is none to the next one.
+/// Logs that the room keeps come first, since their times are the call's: reports from clients cannot make one
+/// call of two. Then the earliest first: a report without an end belongs to the call that it falls into, and
+/// only if there is none to the next one.
 pub(crate) fn join(report: CallLog, logs: impl IntoIterator<Item = CallLog>, now: Timestamp) -> Change {
     let mut others: Vec<CallLog> = logs.into_iter().map(|log| log.as_of(now)).collect();
     others.sort_by_key(|log| (!log.kept_by_room, log.start, log.id));
@@ -66,7 +66,7 @@ pub(crate) fn join(report: CallLog, logs: impl IntoIterator<Item = CallLog>, now
     while let Some(at) = others.iter().position(|log| log.is_same_call(&joined)) {
         let part = others.remove(at);
         joined = joined.joined_with(&part);
-        // Whom a client names was perhaps in another call that the room kept: then it was not in this one.
+        // A person that a client names may have been in another call that the room kept, so not in this one.
         let is_another =
             |log: &CallLog| log.kept_by_room && log.is_same_call(&joined) && !log.is_same_call(&part);
         if by_client && part.kept_by_room && others.iter().any(is_another) {
@@ -81,7 +81,8 @@ pub(crate) fn join(report: CallLog, logs: impl IntoIterator<Item = CallLog>, now
     Change { log: first.joined_with(&joined), removed, is_new: false }
 }
 
-/// The log that `user` ends at `at`, over; or why none is. What the room keeps stays as it is. `logs` are logs of the room.
+/// The log that `user` ends at `at`, over; or why none is. A log that the room keeps stays as it is. `logs` are
+/// logs of the room.
 pub(crate) fn end(
     user: UserId,
     at: Timestamp,

@@ -1,13 +1,14 @@
 //! Recording and ending calls, over any database that can read some logs and write one under a guard.
 //!
-//! What is decided is in [`decision`], pure. Here is how: read the room and the logs that a report may have
-//! to do with, decide, and write unless the room's logs have changed meanwhile; else start again.
+//! The decision itself is in [`decision`], which is pure. The procedure is here: read the room and the logs
+//! that may concern a report, decide, and write unless the room's logs have changed in the meantime; else start
+//! again.
 //!
 //! Invariants
-//! 1. A write is decided on everything that the log it writes may be the same call as: where the log that a
-//!    report makes reaches beyond what was read, it is read again, wider.
-//! 2. Every read is bounded. Where a report joins more logs than one read gives, what was read is joined and
-//!    written, and the answer asks to try again.
+//! 1. A write is decided on every log that may be the same call as the log it writes: if the log that a report
+//!    creates reaches beyond what was read, it is read again, wider.
+//! 2. Every read is bounded. If a report joins more logs than one read returns, the logs that were read are
+//!    joined and written, and the result requests another attempt.
 
 mod decision;
 mod reach;
@@ -24,40 +25,40 @@ use crate::{Ended, Recorded, RoomCall, StoreError};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-/// Times a report or an end starts again before it gives up.
+/// How often a report or an end starts again before it gives up.
 const ATTEMPTS: usize = 8;
 
-/// What was read in order to record a call.
+/// The result of a read for recording a call.
 pub(crate) struct Found<G> {
-    /// Those of the people named in the call that have accounts.
+    /// Those of the people in the call that have accounts.
     pub(crate) known: Vec<UserId>,
     pub(crate) room: Option<Room>,
     pub(crate) guard: G,
     /// Logs of the room, at least those in reach.
     pub(crate) logs: Vec<CallLog>,
-    /// Where reading was cut off after [`MOST_LOGS`]: logs that start then or later may be missing.
+    /// Where the read was cut off after [`MOST_LOGS`]: logs that start then or later may be missing.
     pub(crate) cut_at: Option<Timestamp>,
 }
 
-/// What was read in order to end a call.
+/// The result of a read for ending a call.
 pub(crate) struct FoundOpen<G> {
     pub(crate) created_at: Timestamp,
     pub(crate) guard: G,
-    /// Open logs of the room and those that it ended itself a short while ago: at least the user's last one that
-    /// is open, the last one that is over and, if there is none of the first, another open one if there is.
+    /// Open logs of the room and those that it ended itself a short while ago: at least the user's last open
+    /// one, the last one that is over and, if the user has no open one, another open one if there is.
     pub(crate) logs: Vec<CallLog>,
 }
 
 /// A database that keeps call logs.
 #[async_trait]
 pub(crate) trait CallTable: Sync {
-    /// What makes a write fail if a room's logs are no longer as they were read.
+    /// Makes a write fail if a room's logs have changed since they were read.
     type Guard: Clone + PartialEq + Send + Sync;
 
-    /// Logs come in the order of their starts.
+    /// Logs are in the order of their starts.
     async fn read(&self, call: &Call, reach: &Reach) -> Result<Found<Self::Guard>>;
 
-    /// `None` where there is no such room.
+    /// `None` if there is no such room.
     async fn read_open(
         &self,
         room: RoomId,
@@ -66,7 +67,7 @@ pub(crate) trait CallTable: Sync {
     ) -> Result<Option<FoundOpen<Self::Guard>>>;
 
     /// Writes one log and deletes those that it replaces, all or nothing. False if the guard failed. `write`
-    /// names this write.
+    /// identifies this write.
     async fn write(&self, write: CallLogId, guard: &Self::Guard, change: &Change) -> Result<bool>;
 }
 
@@ -81,7 +82,7 @@ pub(crate) async fn record(
     Ok(record_as(table, id, call, judge, now).await?.map_or_else(|refusal| refusal, Into::into))
 }
 
-/// A room's own report: nobody has to be asked whether it is true.
+/// A room's own report, which is trusted without a check.
 pub(crate) async fn record_of_room(
     table: &impl CallTable,
     write: CallLogId,
@@ -98,7 +99,7 @@ pub(crate) async fn record_of_room(
     Ok(record_as(table, write, &call, judge, now).await?.ok().map(Into::into))
 }
 
-/// `write` names this write; `judge` makes the report's own log, or says why it is refused.
+/// `write` identifies this write; `judge` creates the report's own log, or returns why it is refused.
 async fn record_as<T: CallTable>(
     table: &T,
     write: CallLogId,
@@ -128,7 +129,7 @@ async fn record_as<T: CallTable>(
     Err(contention())
 }
 
-/// Ends a client's call.
+/// Ends a call for a client.
 pub(crate) async fn end_call(
     table: &impl CallTable,
     write: CallLogId,
@@ -150,12 +151,12 @@ pub(crate) async fn end_call(
     Err(contention())
 }
 
-/// A log that is open since then, or since an earlier time, is over now.
+/// A log that has been open since this time, or an earlier one, is over now.
 pub(crate) fn last_forgotten(now: Timestamp) -> Timestamp {
     now.plus_millis(-limits::OPEN_CALL_MS)
 }
 
-/// What several reads gave, while they were guarded by the same.
+/// What several reads returned, as long as their guard was the same.
 struct Seen<G> {
     guard: Option<G>,
     logs: BTreeMap<CallLogId, CallLog>,

@@ -1,14 +1,15 @@
-//! Which logs are read for a report: those of some people, between two times.
+//! Which logs are read for a report: those of certain people, between two times.
 
 use zetra_domain::{CallLog, Timestamp, UserId, limits};
 
-/// Logs that one read gives at most. They come in the order of their starts.
+/// The most logs that one read returns. They are in the order of their starts.
 pub(crate) const MOST_LOGS: usize = 100;
-/// What is read beyond a report's times, so that another report of the same call seldom needs a second read.
+/// How far a read extends beyond a report's times, so that another report of the same call seldom needs a
+/// second one.
 const BEYOND_MS: i64 = 10 * 60 * 1_000;
 
-/// All logs of a room that have one of these people in them and cover some of the time between `from` and
-/// `until`, less the two.
+/// All logs of a room that involve one of these people and cover some of the time between `from` and `until`,
+/// both exclusive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reach {
     pub(crate) people: Vec<UserId>,
@@ -26,7 +27,7 @@ impl Reach {
         }
     }
 
-    /// What is read first.
+    /// The first range to read.
     pub(crate) fn of_report(report: &CallLog) -> Self {
         let Self { people, from, until } = Self::of(report);
         Self { people, from: from.plus_millis(-BEYOND_MS), until: until.plus_millis(BEYOND_MS) }
@@ -38,7 +39,7 @@ impl Reach {
             && other.people.iter().all(|user| self.people.contains(user))
     }
 
-    /// What of it was read, where reading was cut off.
+    /// The part that was read, if the read was cut off.
     pub(crate) fn cut(&self, at: Option<Timestamp>) -> Self {
         Self { until: at.map_or(self.until, |at| self.until.min(at)), ..self.clone() }
     }

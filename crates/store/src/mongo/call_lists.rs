@@ -1,4 +1,4 @@
-//! Call logs as they are shown: a user's list, and what it comes to.
+//! Call logs for display: a user's list, and its totals.
 
 use serde_json::json;
 use zetra_domain::{CallLog, CallLogId, CallStats, Cursor, Page, PageLimit, Person, Timestamp, UserId};
@@ -34,7 +34,7 @@ impl<H: Http> MongoStore<H> {
             json!({ "$limit": limit.get() + 1 }).into(),
             Stage::by_id(USERS, "callerId", "caller"),
             Stage::by_id(USERS, "receiverId", "receiver"),
-            // Hashes stay where they are.
+            // Leaves password hashes in the database.
             json!({ "$project": {
                 "callerId": 1, "receiverId": 1, "roomId": 1, "participants": 1,
                 "startTime": 1, "endTime": 1, "openSince": 1,

@@ -1,13 +1,13 @@
-//! One call has one log, though the Data API has no transaction.
+//! Ensures that one call has one log, though the Data API has no transactions.
 //!
-//! A write is committed in the room's document: one guarded update takes the room's calls revision from
-//! n to n + 1 and puts the log there as `pendingCall`, with the ids of those that it replaces. Then it is applied
-//! to `calllogs`: first those are removed, then the log is written under its own revision, so that applying
-//! late or twice does no harm. Whoever reads a room's logs in order to write lays the pending write over them,
-//! and applies it before committing its own; so nothing is lost by a writer that stops between the two.
+//! A write is committed in the room's document: one guarded update increments the room's calls revision from n
+//! to n + 1 and stores the log there as `pendingCall`, with the ids of those that it replaces. Then it is
+//! applied to `calllogs`: first those are removed, then the log is written under its own revision, so that
+//! applying late or twice does no harm. A writer that reads a room's logs overlays the pending write on them,
+//! and applies it before committing its own; so nothing is lost if a writer stops between the two steps.
 //!
 //! A removed log leaves its `_id` and its revision behind, and nothing else ([`removal`]): a writer that comes
-//! late would insert it anew if its `_id` were free. No query finds what is left.
+//! late would insert it again if its `_id` were free. No query finds these remains.
 
 use std::collections::HashSet;
 
@@ -28,12 +28,12 @@ use crate::{
     record::{Record, call_log, call_log_fields, room},
 };
 
-/// Logs that are read to end one of them. One is enough, but the pending write may be about it.
+/// Logs that are read in order to end one of them. One is enough, but the pending write may change it.
 const MOST_OPEN: usize = 10;
-/// Logs before a time that are read beyond one for each person.
+/// How many logs before a time are read in addition to one for each person.
 const SPARE: usize = 8;
 
-/// What a room's document says of its logs.
+/// The part of a room's document about its logs.
 struct RoomCalls {
     revision: i64,
     /// The last write, if it is not applied yet.
@@ -98,7 +98,7 @@ impl<H: Http> CallTable for MongoStore<H> {
         let mut pending = document(call_log_fields(log));
         pending.insert("removed".to_owned(), removed.iter().map(object_id).collect());
         pending.insert("write".to_owned(), object_id(write));
-        // A room that has had no call, of the Node backend perhaps, has no revision.
+        // A room that has had no call, perhaps one of the Node backend, has no revision.
         let before = if *guard == 0 { json!({ "$in": [null, 0] }) } else { json!(guard) };
         let filter = json!({ "roomId": log.room.to_string(), "callsRevision": before });
         let update = json!({ "$set": { "callsRevision": revision, "pendingCall": pending } });
@@ -113,7 +113,7 @@ impl<H: Http> CallTable for MongoStore<H> {
 }
 
 impl<H: Http> MongoStore<H> {
-    /// The people that exist, with the room and its logs in reach beside them. The room comes first: its logs
+    /// The people that exist, with the room and its logs in reach beside them. The room is read first: its logs
     /// must not be older than its revision.
     async fn read_beside_people(&self, call: &Call, reach: &Reach) -> Result<Document> {
         let place = vec![
@@ -130,7 +130,7 @@ impl<H: Http> MongoStore<H> {
         let pipeline = vec![
             json!({ "$match": { "_id": { "$in": object_ids(&call.participants) } } }).into(),
             json!({ "$limit": call.participants.len() }).into(),
-            // One document whether anybody exists or not: a room tells of people who are gone.
+            // One document whether anybody exists or not: the room is needed even if its people are gone.
             json!({ "$facet": { "known": [{ "$group": { "_id": null, "ids": { "$push": "$_id" } } }] } })
                 .into(),
             Stage::lookup(ROOMS, place, "room"),
@@ -141,9 +141,9 @@ impl<H: Http> MongoStore<H> {
         found.ok_or_else(|| StoreError::Corrupt("no answer about a call".to_owned()))
     }
 
-    /// The last log of each of the people that starts before what is in reach: as logs of one person in one
-    /// room never touch, no earlier one reaches into it. `logs` are the last ones of them all, which seldom
-    /// leave somebody out.
+    /// The last log of each of the people that starts before the range: since logs of one person in one room
+    /// never touch, no earlier one reaches into it. `logs` are the last ones of all of them together, which
+    /// seldom leave somebody out.
     async fn last_of_each(&self, room: RoomId, reach: &Reach, logs: Vec<CallLog>) -> Result<Vec<CallLog>> {
         let (mut missing, mut found, mut page) = (reach.people.clone(), Vec::new(), logs);
         loop {
@@ -159,8 +159,8 @@ impl<H: Http> MongoStore<H> {
         }
     }
 
-    /// Applies what a writer has committed and not applied, and lays it over the logs that were read with the
-    /// room. The room's calls revision.
+    /// Applies what a writer has committed but not applied, and overlays it on the logs that were read with the
+    /// room. Returns the room's calls revision.
     async fn brought_up(&self, place: &Document, logs: &mut Vec<CallLog>) -> Result<i64> {
         let RoomCalls { revision, pending } = room_calls(place)?;
         if let Some(pending) = pending {
@@ -171,7 +171,7 @@ impl<H: Http> MongoStore<H> {
         Ok(revision)
     }
 
-    /// Whether a write of which the answer was lost is done.
+    /// Whether a write whose answer was lost has happened.
     async fn is_committed(&self, write: CallLogId, room: RoomId, revision: i64) -> Result<bool> {
         let filter = json!({ "roomId": room.to_string() });
         let projection = json!({ "_id": 0, "callsRevision": 1, "pendingCall.write": 1 });
@@ -194,7 +194,7 @@ impl<H: Http> MongoStore<H> {
         let mut fields = document(call_log_fields(log));
         fields.remove("_id");
         fields.insert("revision".to_owned(), revision.into());
-        // A log that is further on does not match, and its `_id` then refuses the insertion.
+        // A log with a later revision does not match, and its `_id` then refuses the insertion.
         let filter = json!({ "_id": object_id(log.id), "revision": { "$not": { "$gte": revision } } });
         match self.api.update_one(CALLS, filter, json!({ "$set": fields }), true).await {
             Ok(_) | Err(CallError::Duplicate) => Ok(()),
@@ -203,7 +203,7 @@ impl<H: Http> MongoStore<H> {
     }
 }
 
-/// Puts beside a room the log of its last write, as it is in `calllogs`.
+/// Puts the log of a room's last write, as it is in `calllogs`, beside the room.
 fn last_write() -> Stage {
     Stage::by_id(CALLS, "pendingCall._id", "applied")
 }
@@ -227,7 +227,7 @@ fn read_logs(document: &Document, field: &str) -> Result<Vec<CallLog>> {
     document.documents(field)?.iter().map(call_log).collect()
 }
 
-/// The last logs of some people that start at `from` or before it.
+/// The last logs of these people that start at `from` or before it.
 fn last_before(room: RoomId, people: &[UserId], from: Timestamp) -> Vec<Stage> {
     vec![
         json!({ "$match": in_room(room, people, json!({ "$lte": date(from) })) }).into(),
@@ -240,7 +240,7 @@ fn in_room(room: RoomId, people: &[UserId], start: Value) -> Value {
     json!({ "$and": [{ "roomId": room.to_string(), "startTime": start }, took_part(people)] })
 }
 
-/// In which logs somebody of these took part. A log of the Node backend names only its two.
+/// Matches logs in which any of these people took part. A log of the Node backend names only its two.
 pub(super) fn took_part(people: &[UserId]) -> Value {
     let people = json!({ "$in": object_ids(people) });
     json!({ "$or": [{ "participants": people }, { "callerId": people }, { "receiverId": people }] })

@@ -1,9 +1,9 @@
-//! A client of MongoDB's Data API over the [`Http`] seam: calls, repetitions, and what an answer means.
+//! A client of MongoDB's Data API over the [`Http`] seam: calls, retries, and the meaning of responses.
 //!
-//! Every call is written so that repeating it does no harm (an insert carries its own unique key, an
-//! update its guard), so a call whose answer was lost is repeated, a few times and with jitter.
-//! [`Reply::repeated`] tells who must know that an earlier attempt may have counted. Errors name the
-//! status and the server's error code, never a key, a filter or a document.
+//! Every call is written so that repeating it does no harm (an insert carries its own unique key, an update its
+//! guard), so a call whose response was lost is repeated, a few times and with jitter. [`Reply::repeated`]
+//! informs callers that an earlier attempt may have succeeded. Errors name the status and the server's error
+//! code, never a key, a filter or a document.
 
 use async_trait::async_trait;
 use serde::Serialize;
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::StoreError;
 
-/// Where the Data API is and who asks.
+/// The cluster and the database that actions refer to.
 #[derive(Clone, Debug)]
 pub struct DataSource {
     /// The cluster's name, which the server may check.
@@ -24,7 +24,7 @@ pub struct DataSource {
     pub database: String,
 }
 
-/// An answer of the server, whatever its status.
+/// A response of the server, whatever its status.
 #[derive(Clone, Debug)]
 pub struct HttpAnswer {
     pub status: u16,
@@ -33,7 +33,7 @@ pub struct HttpAnswer {
     pub body: String,
 }
 
-/// Why there is no answer.
+/// Why there is no response.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum HttpError {
     #[error("no answer in time")]
@@ -48,8 +48,8 @@ pub enum HttpError {
 /// The seam: requests, pauses and randomness.
 #[async_trait]
 pub trait Http: Send + Sync {
-    /// `POST {base}/action/{action}` with the key, `application/ejson` both ways, a time-out, and a
-    /// bound on the answer's size.
+    /// `POST {base}/action/{action}` with the key, `application/ejson` both ways, a time-out, and a bound on
+    /// the response's size.
     async fn post(&self, action: &str, body: String) -> Result<HttpAnswer, HttpError>;
     async fn pause(&self, millis: u32);
     fn random(&self) -> u32;
@@ -57,9 +57,9 @@ pub trait Http: Send + Sync {
 
 /// Attempts of one call, the first included.
 const ATTEMPTS: u32 = 3;
-/// The first pause is half to all of this, each further one of twice as much.
+/// The first pause is between half and all of this; each further one doubles.
 const PAUSE_MS: u32 = 100;
-/// A server that asks for more patience than this is not waited for.
+/// A server that requests a longer pause is not waited for.
 const LONGEST_RETRY_AFTER: u32 = 1;
 
 pub(super) struct DataApi<H> {
@@ -86,11 +86,11 @@ impl From<CallError> for StoreError {
 
 pub(super) struct Reply<T> {
     pub(super) value: T,
-    /// An earlier attempt got no answer, and may have done its work.
+    /// An earlier attempt got no response, and may have succeeded.
     pub(super) repeated: bool,
 }
 
-/// The fields that actions take beside where they act.
+/// The fields of an action besides the database and collection.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Arguments<'a> {
@@ -167,14 +167,14 @@ impl<H: Http> DataApi<H> {
     /// The document must carry a value that a unique index guards.
     pub(super) async fn insert_one(&self, collection: &str, document: Value) -> Result<(), CallError> {
         let arguments = Arguments { document: Some(document), ..self.arguments(collection) };
-        // A server that answers without an id may have hidden an error of the write.
+        // A response without an id may hide an error of the write.
         let read = |answer: &mut Value| answer.get("insertedId").filter(|id| !id.is_null()).map(|_| ());
         self.call("insertOne", &arguments, read).await?;
         Ok(())
     }
 
-    /// How many documents matched. Under a guard that the update itself invalidates, that is how many
-    /// it changed.
+    /// How many documents matched. Under a guard that the update itself invalidates, that is how many it
+    /// changed.
     pub(super) async fn update_one(
         &self,
         collection: &str,
@@ -218,7 +218,7 @@ impl<H: Http> DataApi<H> {
         arguments: &Arguments<'_>,
         read: impl Fn(&mut Value) -> Option<T>,
     ) -> Result<Reply<T>, CallError> {
-        // Maps with text keys, text and numbers: nothing in it can fail to be written.
+        // Maps with text keys, text and numbers: serialising them cannot fail.
         let body = serde_json::to_string(arguments).map_err(|error| unavailable(&error.to_string()))?;
         let mut attempt = 1;
         loop {
@@ -230,7 +230,7 @@ impl<H: Http> DataApi<H> {
                     Judgement::TryAgain(problem) => (problem, answer.retry_after.unwrap_or(0)),
                 },
                 Err(HttpError::Failed(problem)) => (problem, 0),
-                // What is slow does not get faster by being asked once more.
+                // A slow request does not get faster by being repeated.
                 Err(error @ (HttpError::TimedOut | HttpError::TooLarge)) => {
                     return Err(unavailable(&error.to_string()));
                 }
@@ -272,7 +272,7 @@ fn judge<T>(answer: &HttpAnswer, read: impl Fn(&mut Value) -> Option<T>) -> Judg
     if success && let Some(value) = body.as_mut().and_then(read) {
         return Judgement::Good(value);
     }
-    // No two servers agree on the status or the shape of this one; all of them pass the text on.
+    // No two servers agree on the status or the shape of this error; all of them pass the text on.
     if answer.body.contains("E11000") {
         return Judgement::Duplicate;
     }
@@ -285,7 +285,7 @@ fn judge<T>(answer: &HttpAnswer, read: impl Fn(&mut Value) -> Option<T>) -> Judg
     }
 }
 
-/// The server's words for it, if they are a code: the rest may quote a document.
+/// The server's own code for it, if it is one: any other text may quote a document.
 fn told(status: u16, body: Option<&Value>) -> String {
     let code = body.and_then(|body| body.get("error_code")).and_then(Value::as_str);
     let plain = |code: &&str| code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_alphanumeric());

@@ -1,10 +1,10 @@
 //! Records as documents, in the Node backend's names and types.
 //!
-//! `users {_id, username, email, passwordHash, createdAt}`, `rooms {roomId, participants, active,
-//! createdAt}`, `calllogs {_id, callerId, receiverId, roomId, startTime, endTime, duration}` are the
-//! Node backend's. What of the records' other fields may be absent is told where they are read
-//! ([`crate::record`]). A room also has `removed`, the ids of those whom its host removed, and `callsRevision` and `pendingCall` once it
-//! has had a call, and a log `revision`. A log that was joined to another is `{_id, revision, joinedTo}`.
+//! `users {_id, username, email, passwordHash, createdAt}`, `rooms {roomId, participants, active, createdAt}`,
+//! `calllogs {_id, callerId, receiverId, roomId, startTime, endTime, duration}` are the Node backend's. Which
+//! of the records' other fields may be absent is documented where they are read ([`crate::record`]). A room
+//! also has `removed`, the ids of users removed by its host, and `callsRevision` and `pendingCall` once
+//! it has had a call; a log has a `revision`. A log that was joined to another is `{_id, revision, joinedTo}`.
 
 use std::collections::HashMap;
 
@@ -33,7 +33,7 @@ pub(super) fn document<const N: usize>(fields: Fields<'_, N>) -> Map<String, Val
     fields.into_iter().map(field).collect()
 }
 
-/// What is left of a log once `log` has taken it in: nothing by which it is found.
+/// What is left of a log once it was merged into `log`: nothing by which it could be found.
 pub(super) fn removal(log: &CallLog, revision: i64) -> Value {
     let fields = call_log_fields(log).into_iter().map(|(name, _)| name).filter(|name| *name != "_id");
     json!({

@@ -1,7 +1,7 @@
-//! MongoDB Extended JSON v2 as far as our documents need it: ObjectIds, dates and whole numbers.
+//! MongoDB Extended JSON v2 as far as our documents need it: ObjectIds, dates and integers.
 //!
-//! Written so that every parser gives real ObjectIds and Dates; read in the canonical and in the
-//! relaxed form. `https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/`
+//! Written so that every parser creates real ObjectIds and Dates; parsed in the canonical and in the relaxed
+//! form. `https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/`
 
 use std::{fmt::Display, str::FromStr};
 
@@ -27,7 +27,7 @@ pub(super) fn date(time: Timestamp) -> Value {
     json!({ "$date": { "$numberLong": time.millis().to_string() } })
 }
 
-/// A document as it came.
+/// A document as it arrived.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Document(Map<String, Value>);
 
@@ -39,7 +39,7 @@ impl Document {
         }
     }
 
-    /// Absent and `null` are the same.
+    /// Absent and `null` are equivalent.
     fn get(&self, field: &str) -> Option<&Value> {
         self.0.get(field).filter(|value| !value.is_null())
     }
@@ -86,7 +86,7 @@ impl Record for Document {
         self.read(field, |value| value.as_array()?.iter().map(read_id).collect())
     }
 
-    /// Of an array, as `$lookup` makes it.
+    /// From an array, as `$lookup` creates it.
     fn beside(&self, name: &str) -> Result<Option<Self>> {
         Ok(self.documents(name)?.into_iter().next())
     }
@@ -104,7 +104,7 @@ fn read_date(value: &Value) -> Option<Timestamp> {
 }
 
 pub(super) fn read_integer(value: &Value) -> Option<i64> {
-    // JavaScript's drivers store whole numbers as doubles where they do not fit 32 bits.
+    // JavaScript's drivers store integers as doubles if they do not fit in 32 bits.
     let whole = |number: f64| (number.fract() == 0.0 && number.abs() < 9.1e15).then_some(number as i64);
     match value {
         Value::Number(number) => number.as_i64().or_else(|| number.as_f64().and_then(whole)),

@@ -1,9 +1,9 @@
 //! The store in MongoDB, through its HTTP Data API.
 //!
-//! The collections, their names and types are the Node backend's, so that its database is taken over as
-//! it is ([`documents`]). The Data API has neither transactions nor findOneAndUpdate: an operation is
-//! one call where one can do, and a guarded `updateOne`, judged by how many documents matched, is the
-//! atomic step. Uniqueness is the indexes' of `mongo-indexes.json`, which `data-api/` makes.
+//! The collections, their names and types are the Node backend's, so that its database can be taken over as it
+//! is ([`documents`]). The Data API has neither transactions nor findOneAndUpdate: an operation is one call
+//! where one is enough, and the atomic step is a guarded `updateOne`, judged by how many documents matched.
+//! Uniqueness is enforced by the indexes in `mongo-indexes.json`, which `data-api/` creates.
 
 mod call_lists;
 mod calls;
@@ -40,7 +40,7 @@ const USERS: &str = "users";
 const ROOMS: &str = "rooms";
 const CALLS: &str = "calllogs";
 
-/// Times an insertion is tried again because who had the name was gone when we looked.
+/// How often an insertion is retried because the user that held the name was gone when we looked.
 const INSERT_ATTEMPTS: usize = 3;
 pub struct MongoStore<H> {
     api: DataApi<H>,
@@ -51,7 +51,8 @@ impl<H: Http> MongoStore<H> {
         Self { api: DataApi::new(http, source) }
     }
 
-    /// Who else has one of these names. The server's own words for it are no help: each has others.
+    /// Which other user has one of these names. The server's own message is no help: every server words it
+    /// differently.
     async fn holders(
         &self,
         id: UserId,
@@ -103,7 +104,7 @@ impl<H: Http> Store for MongoStore<H> {
             let user = &new.user;
             let holders = self.holders(user.id, Some(&user.username), Some(&user.email)).await?;
             match holders {
-                // An earlier attempt of ours, whose answer was lost.
+                // The result of an earlier attempt of ours, whose answer was lost.
                 Holders { own: true, .. } => return Ok(Ok(())),
                 Holders { email: true, .. } => return Ok(Err(Taken::Email)),
                 Holders { username: true, .. } => return Ok(Err(Taken::Username)),
@@ -164,7 +165,7 @@ impl<H: Http> Store for MongoStore<H> {
             "$inc": { "tokenVersion": 1 },
         });
         self.api.update_one(USERS, filter, update, false).await?;
-        // A salted hash is ours alone: found here, the change was made, by whichever attempt.
+        // A salted hash is unique to this change: if it is found here, one of our attempts made the change.
         let changed = json!({ "_id": object_id(id), "passwordHash": to.expose() });
         let changed = self.api.find_one(USERS, changed).await?;
         changed.map(|document| document.integer("tokenVersion")).transpose()
@@ -178,7 +179,7 @@ impl<H: Http> Store for MongoStore<H> {
     }
 
     async fn delete_user(&self, id: UserId) -> Result<()> {
-        // The account goes last: whoever is told that this failed can ask again.
+        // The account goes last, so that a client that receives an error can try again.
         self.leave_all_rooms(id).await?;
         self.api.delete_one(USERS, json!({ "_id": object_id(id) })).await
     }

@@ -1,9 +1,9 @@
-//! Pipelines, and what in a query has an order: `serde_json`'s maps keep none.
+//! Pipelines and the parts of queries whose order matters: `serde_json`'s maps keep none.
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Value, json};
 
-/// A stage of a pipeline. Those that hold a sort specification are no [`Value`]s, which keep no order.
+/// A stage of a pipeline. Those with a sort specification are not [`Value`]s, which keep no order.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(super) enum Stage {
@@ -31,13 +31,13 @@ impl Stage {
         Self::Sort { sort: Sort(fields) }
     }
 
-    /// Puts the documents of another collection whose `_id` is in a field into another field.
+    /// Puts the documents of another collection whose `_id` is in `local_field` into `field`.
     pub(super) fn by_id(from: &'static str, local_field: &str, field: &str) -> Self {
         json!({ "$lookup": { "from": from, "localField": local_field, "foreignField": "_id", "as": field } })
             .into()
     }
 
-    /// Puts what a pipeline over another collection gives into a field.
+    /// Puts the result of a pipeline over another collection into a field.
     pub(super) fn lookup(from: &'static str, pipeline: Vec<Self>, field: &'static str) -> Self {
         Self::Lookup { lookup: Lookup { from, pipeline, field } }
     }
@@ -63,8 +63,8 @@ impl Serialize for Sort {
     }
 }
 
-/// `{field: {$lt: value}}` for the second field where the first is equal: what comes after a cursor in
-/// an order of two descending fields.
+/// `{field: {$lt: value}}` for the second field if the first is equal: what comes after a cursor in an order of
+/// two descending fields.
 pub(super) fn after(first: &str, time: Value, second: &str, id: Value) -> Value {
     json!({ "$or": [{ first: { "$lt": time } }, { first: time, second: { "$lt": id } }] })
 }

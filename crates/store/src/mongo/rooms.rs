@@ -17,13 +17,13 @@ use crate::{
     record::{Record, honoured_tokens, room, room_fields},
 };
 
-/// Times a join is tried again because what stood in its way was gone when we looked.
+/// How often a join is retried because the obstacle was gone when we looked.
 const JOIN_ATTEMPTS: usize = 3;
 
 impl<H: Http> MongoStore<H> {
     pub(super) async fn create_room(&self, room: &Room) -> Result<()> {
         match self.api.insert_one(ROOMS, document(room_fields(room)).into()).await {
-            // A random UUID that is there already is there by an earlier attempt of ours.
+            // A random UUID that exists already was inserted by an earlier attempt of ours.
             Ok(()) | Err(CallError::Duplicate) => Ok(()),
             Err(CallError::Store(error)) => Err(error),
         }
@@ -48,7 +48,7 @@ impl<H: Http> MongoStore<H> {
         Err(StoreError::Unavailable("a room that changes all the time".to_owned()))
     }
 
-    /// What became of a join; `None` where nothing stands in its way any more.
+    /// The outcome of a join; `None` if nothing prevents it any longer.
     async fn joined(&self, id: RoomId, user: UserId) -> Result<Option<Join>> {
         let joined = vec![
             json!({ "$match": { "_id": object_id(user) } }).into(),
@@ -58,7 +58,7 @@ impl<H: Http> MongoStore<H> {
         let Some(found) = self.room_with(id, [joined]).await? else { return Ok(Some(Join::NotFound)) };
         let room = room(&found)?;
         if room.active && found.documents("joined")?.is_empty() {
-            // The account was deleted meanwhile, perhaps after it had left its rooms.
+            // The account was deleted in the meantime, perhaps after it had left its rooms.
             self.leave_all_rooms(user).await?;
             return Ok(Some(Join::NotFound));
         }
@@ -74,7 +74,7 @@ impl<H: Http> MongoStore<H> {
 
     pub(super) async fn change(&self, id: RoomId, host: UserId, change: &RoomChange) -> Result<RoomChanged> {
         let host_id = object_id(host);
-        // A room of the Node backend has no host: that is the first participant.
+        // A room of the Node backend has no host field: its host is the first participant.
         let first = json!({ "host": { "$exists": false }, "participants.0": host_id });
         let is_host = json!({ "$or": [{ "host": host_id }, first] });
         let set = |field: &str, value: Value| json!({ "$set": { "host": host_id, field: value } });
@@ -104,7 +104,7 @@ impl<H: Http> MongoStore<H> {
         let reply = self.api.update_one(ROOMS, guard, update, false).await?;
         let Some(found) = self.room_with(id, []).await? else { return Ok(RoomChanged::NotFound) };
         let room = room(&found)?;
-        // Where an earlier attempt got no answer, what is so now was done by it.
+        // If an earlier attempt got no answer, it may have made the change that we now see.
         let is_so = room.host == host
             && match change {
                 RoomChange::End => !room.active,
@@ -117,7 +117,7 @@ impl<H: Http> MongoStore<H> {
 
     pub(super) async fn room_with_people(&self, id: RoomId) -> Result<Option<RoomWithPeople>> {
         let users = Stage::by_id(USERS, "participants", "people");
-        // Hashes stay where they are.
+        // Leaves password hashes in the database.
         let shown = json!({ "$project": {
             "roomId": 1, "name": 1, "host": 1, "participants": 1, "active": 1, "locked": 1, "createdAt": 1,
             "people._id": 1, "people.username": 1,
@@ -166,7 +166,7 @@ impl<H: Http> MongoStore<H> {
         ];
         let pipeline = vec![
             json!({ "$match": { "_id": object_id(user) } }).into(),
-            // One document whether there is a user or not, so that the room is told in either case.
+            // One document whether the user exists or not, so that the room is returned in either case.
             json!({ "$facet": { "user": [tokens] } }).into(),
             Stage::lookup(ROOMS, room, "room"),
         ];
@@ -185,7 +185,7 @@ impl<H: Http> MongoStore<H> {
         Ok(Admission { membership, tokens })
     }
 
-    /// A room with what a `$lookup` puts beside it, in one round trip.
+    /// A room with the result of a `$lookup` beside it, in one round trip.
     pub(super) async fn room_with(
         &self,
         id: RoomId,
@@ -197,7 +197,7 @@ impl<H: Http> MongoStore<H> {
         Ok(self.api.aggregate(ROOMS, pipeline).await?.into_iter().next())
     }
 
-    /// Takes a user out of every room in one update each: a room it hosted passes to its oldest other
+    /// Removes a user from every room in one update each: a room it hosted passes to its oldest other
     /// participant, one without any ends.
     pub(super) async fn leave_all_rooms(&self, user: UserId) -> Result<()> {
         let user = object_id(user);

@@ -1,4 +1,4 @@
-//! For tests: a Data API that says what it is told to, and keeps what it was asked.
+//! For tests: a Data API that returns scripted responses and records its requests.
 
 use std::{collections::VecDeque, sync::Mutex};
 

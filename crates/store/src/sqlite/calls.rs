@@ -1,10 +1,10 @@
 //! Call logs in SQLite.
 //!
-//! A write is one batch that first takes the room's calls revision from what was read to its own name; every
-//! further statement of it asks whether that has succeeded.
+//! A write is one batch that first changes the room's calls revision from the one that was read to its own id;
+//! every further statement checks whether that succeeded.
 //!
-//! Logs of one person in one room never touch. So the last one that starts before a time is the only one
-//! before it that can reach beyond it, and a search from there on reads no more than it finds.
+//! Logs of one person in one room never touch. So the last one that starts before a given time is the only
+//! earlier one that can extend past it, and a search from there on reads no more rows than it returns.
 
 use async_trait::async_trait;
 use zetra_domain::{
@@ -21,7 +21,7 @@ use crate::{
     record::{self, Record},
 };
 
-/// The columns of a log, by name: a database whose schema is older refuses them.
+/// The columns of a log, by name, so that a database with an older schema refuses them.
 macro_rules! select_calls {
     ($($more:literal)?) => {
         concat!(
@@ -76,7 +76,7 @@ impl<S: Sql> CallTable for SqliteStore<S> {
                     ),
                     [room.into(), user.into(), last_forgotten(now).into()],
                 ),
-                // As logs of one person in one room never touch, the last that began is the last that ended.
+                // As logs of one person in one room never touch, the one that began last also ended last.
                 statement(
                     select_calls!(
                         "FROM call_participants p JOIN call_logs c ON c.id = p.call_id
@@ -189,7 +189,7 @@ impl<S: Sql> SqliteStore<S> {
     }
 }
 
-/// `CROSS JOIN` makes SQLite begin with the people, whatever it thinks of the tables' sizes.
+/// `CROSS JOIN` makes SQLite begin with the people, whatever it estimates of the tables' sizes.
 fn in_reach(room: RoomId, reach: &Reach) -> Statement {
     statement(
         select_calls!(

@@ -198,7 +198,7 @@ pub(super) fn leave_rooms(id: UserId) -> [Statement; 3] {
              AND room_id IN (SELECT room_id FROM room_participants WHERE user_id = ?1)",
             [id.into()],
         ),
-        // Who is still host of a room it is about to leave was alone in it.
+        // A user who is still host of a room it is about to leave was alone in it.
         statement(
             "UPDATE rooms SET active = 0 WHERE host = ?1
              AND room_id IN (SELECT room_id FROM room_participants WHERE user_id = ?1)",

@@ -1,4 +1,4 @@
-//! Rows as they come from any SQLite: column names with JSON values.
+//! Rows as any SQLite adapter returns them: column names with JSON values.
 
 use std::str::FromStr;
 
@@ -12,7 +12,7 @@ use crate::{
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-/// One row. A column that is not there is [`StoreError::Corrupt`], as one of another type is.
+/// One row. A missing column is [`StoreError::Corrupt`], and so is one of another type.
 #[derive(Clone, Debug, Default)]
 pub struct Row(Map<String, Value>);
 
@@ -36,7 +36,7 @@ impl Record for Row {
     }
 
     fn optional_integer(&self, field: &str) -> Result<Option<i64>> {
-        // D1 gives every number as a double. What we store is whole and within ±2^53.
+        // D1 returns every number as a double. The stored ones are integers within ±2^53.
         self.read(field, |value| value.as_i64().or_else(|| value.as_f64().map(|number| number as i64)))
     }
 
@@ -52,7 +52,7 @@ impl Record for Row {
         self.read(field, |value| value.as_str()?.parse().ok())
     }
 
-    /// Kept as a JSON array.
+    /// Stored as a JSON array.
     fn optional_ids<T: FromStr>(&self, field: &str) -> Result<Option<Vec<T>>> {
         self.read(field, |value| {
             let ids: Vec<String> = serde_json::from_str(value.as_str()?).ok()?;
@@ -60,7 +60,7 @@ impl Record for Row {
         })
     }
 
-    /// Of columns `name.id`, `name.username`; `None` where an outer join found nothing.
+    /// From columns `name.id`, `name.username`; `None` if an outer join found nothing.
     fn beside(&self, name: &str) -> Result<Option<Self>> {
         let own = |(column, value): (&String, &Value)| {
             let column = column.strip_prefix(name)?.strip_prefix('.')?;

@@ -1,19 +1,18 @@
-//! The schema, which the store brings up itself.
+//! The schema, which the store creates and migrates itself.
 //!
-//! Nothing is asked beforehand. A statement that meets a missing table or column fails; then the
-//! migrations that the database lacks are applied and the batch runs once more. So a database that is
-//! up to date costs nothing, and an empty one (a first start, another `--persist-to`) serves its first
-//! request.
+//! Nothing is checked in advance. A statement that meets a missing table or column fails; then the migrations
+//! that the database lacks are applied and the batch runs once more. So a database that is up to date costs
+//! nothing, and an empty one (a first start, another `--persist-to`) serves its first request.
 //!
 //! This is not another migration tool: `wrangler d1 migrations apply` reads and writes the same
 //! `d1_migrations`, with the same names, so either may come first.
 //!
 //! Invariants
-//! 1. A migration and its row in `d1_migrations` are one transaction, and the row's name is unique: of
-//!    many that apply it at once one does, and the others see that it is there.
+//! 1. A migration and its row in `d1_migrations` are one transaction, and the row's name is unique: of several
+//!    that apply it at once one succeeds, and the others find it applied.
 //! 2. A batch runs at most twice.
-//! 3. A migration that only adds an index or changes rows is noticed by no statement: it is applied along
-//!    with the next one that adds a table or a column, or by wrangler.
+//! 3. A migration that only adds an index or changes rows makes no statement fail: it is applied along with the
+//!    next one that adds a table or a column, or by wrangler.
 
 use super::{Row, Sql, SqlError, Statement, statement};
 
@@ -29,21 +28,21 @@ macro_rules! migrations {
     };
 }
 
-/// In the order of their numbers.
+/// In numerical order.
 const MIGRATIONS: &[Migration] =
     migrations!["0001_schema.sql", "0002_open_calls.sql", "0003_hosts_and_kept_calls.sql"];
 
-/// To the letter as wrangler has it.
+/// Exactly as wrangler writes it.
 const CREATE_JOURNAL: &str = "CREATE TABLE IF NOT EXISTS \"d1_migrations\"(
 \t\tid         INTEGER PRIMARY KEY AUTOINCREMENT,
 \t\tname       TEXT UNIQUE,
 \t\tapplied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL
 )";
 
-/// SQLite's words for what an older schema lacks.
+/// SQLite's error messages for what an older schema lacks.
 const MISSING: [&str; 3] = ["no such table", "no such column", "has no column named"];
 
-/// Runs a batch; where the schema is behind, brings it up and runs the batch once more.
+/// Runs a batch; if the schema is behind, migrates it and runs the batch once more.
 pub(super) async fn batch(sql: &impl Sql, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, SqlError> {
     match sql.batch(statements.clone()).await {
         Err(SqlError(text)) if MISSING.iter().any(|missing| text.contains(missing)) => {
@@ -74,15 +73,15 @@ async fn is_applied(sql: &impl Sql, migration: &Migration) -> Result<bool, SqlEr
     Ok(results.last().is_some_and(|rows| !rows.is_empty()))
 }
 
-/// The row comes first: who is late fails there, before it touches a table.
+/// The row comes first: a late second application fails there, before it touches a table.
 fn application(migration: &Migration) -> Vec<Statement> {
     let row = statement("INSERT INTO d1_migrations (name) VALUES (?1)", [migration.name.into()]);
     let changes = statements(migration.sql).into_iter().map(|sql| statement(sql, []));
     std::iter::once(row).chain(changes).collect()
 }
 
-/// The statements of a text. Semicolons in strings, quoted names and comments end none. A trigger's body
-/// has semicolons of its own and would be cut: a test refuses such a migration.
+/// The statements of a text. Semicolons in strings, quoted names and comments do not end one. A trigger's body
+/// has semicolons of its own and would be split: a test refuses such a migration.
 fn statements(sql: &'static str) -> Vec<&'static str> {
     let mut found = Vec::new();
     let (mut statement, mut rest, mut says_something) = (sql, sql, false);
@@ -100,7 +99,7 @@ fn statements(sql: &'static str) -> Vec<&'static str> {
     found.into_iter().map(str::trim).collect()
 }
 
-/// A string, a quoted name, a comment or one character, and what follows.
+/// A string, a quoted name, a comment or one character, and the rest.
 fn first_token(sql: &str) -> (&str, &str) {
     let end_after = |begin: usize, end: &str| {
         let inner = sql.get(begin..).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The seam to a SQLite database: statements with the values bound to them, run in batches.
+//! The seam to a SQLite database: statements with bound values, run in batches.
 
 use async_trait::async_trait;
 use thiserror::Error;
@@ -22,7 +22,7 @@ pub struct Statement {
     pub values: Vec<SqlValue>,
 }
 
-/// The database's own words, for the log.
+/// The database's own message, for the log.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct SqlError(pub String);
@@ -30,7 +30,7 @@ pub struct SqlError(pub String);
 /// The seam: a SQLite database that runs batches.
 #[async_trait]
 pub trait Sql: Send + Sync {
-    /// Runs all statements in one transaction; the rows of each, in order.
+    /// Runs all statements in one transaction; returns the rows of each, in order.
     async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, SqlError>;
 }
 

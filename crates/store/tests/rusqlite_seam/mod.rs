@@ -7,7 +7,7 @@ use rusqlite::{Connection, types::ValueRef};
 use serde_json::{Map, Value};
 use zetra_store::{Row, Sql, SqlError, SqlValue, Statement};
 
-/// A clone is another way to the same database.
+/// A clone is another handle to the same database.
 #[derive(Clone)]
 pub struct Rusqlite(pub Arc<Mutex<Connection>>);
 
@@ -20,7 +20,7 @@ impl Rusqlite {
 #[async_trait]
 impl Sql for Rusqlite {
     async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, SqlError> {
-        // Lets another operation in between two batches, as a database over a network does.
+        // Lets another operation run between two batches, as a database over a network does.
         yield_once().await;
         let mut connection = self.0.lock().unwrap();
         let transaction = connection.transaction().map_err(error)?;
@@ -51,7 +51,7 @@ async fn yield_once() {
 }
 
 fn run(connection: &Connection, statement: &Statement) -> Result<Vec<Row>, SqlError> {
-    // A column that is named fails where it is missing, and then the schema is brought up; `*` would not.
+    // A named column fails if it is missing, and then the schema is migrated; `*` would not fail.
     let counts_aside = statement.sql.replace("count(*)", "");
     assert!(!counts_aside.contains('*'), "columns are named: {}", statement.sql);
     let mut prepared = connection.prepare(statement.sql).map_err(error)?;

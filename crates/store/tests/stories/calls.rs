@@ -114,7 +114,7 @@ pub async fn a_report_of_an_earlier_call_does_not_end_the_one_that_runs(store: A
     assert!(matches!(world.ends(room, ann, 100).await, Ended::Ended(_)));
     let redialled = merged(world.reports(&world.call(room, [ann, bob], 130, None)).await);
     assert_eq!((redialled.id, redialled.end()), (first.id, None), "a redial goes on with the call");
-    // The other client posts the first part only now.
+    // The other client reports the first part only now.
     let late = merged(world.reports(&world.call(room, [bob, ann], 1, Some(100))).await);
     assert_eq!((late.id, late.start, late.end()), (first.id, at(0), None));
     let Ended::Ended(log) = world.ends(room, bob, 200).await else { panic!("not ended") };
@@ -153,7 +153,7 @@ pub async fn times_are_brought_within_the_rooms_life_and_then_compared(store: Ar
     let Ended::Ended(log) = world.ends(room, ann, 100_000).await else { panic!("not ended") };
     assert_eq!((log.id, log.end(), log.duration()), (future.id, Some(at(700)), 200));
     assert_eq!(world.calls_of(bob).await.iter().map(CallLog::duration).collect::<Vec<_>>(), [200, 100]);
-    // What is far beyond both ends is all of the room's life, and so one call.
+    // Times far beyond both ends cover all of the room's life, and so are one call.
     let all = merged(world.reports(&world.call(room, [ann, bob], -1_000_000, Some(1_000_000))).await);
     assert_eq!((all.id, all.start, all.end()), (early.id, at(0), Some(at(700))));
     assert_eq!(world.calls_of(bob).await.len(), 1);
@@ -166,7 +166,7 @@ pub async fn a_report_that_bridges_logs_joins_them_to_the_first(store: Arc<dyn S
     let room = world.room_of(&[ann, bob, cid, dan]).await;
     let other = created(world.reports(&world.call(room, [bob, cid], 300, Some(400))).await);
     let first = created(world.reports(&world.call(room, [ann, bob], 100, Some(150))).await);
-    // Reachable only by what the bridge brings together: cid is in neither of its ends.
+    // Reachable only through the calls that the bridge joins: cid is in neither of its ends.
     let hidden = created(world.reports(&world.call(room, [cid, dan], 0, Some(60))).await);
     let strangers = created(world.reports(&world.call(room, [ann, dan], 3_000, Some(3_100))).await);
     let joined = merged(world.reports(&world.call(room, [ann, bob], 140, Some(290))).await);
@@ -198,7 +198,7 @@ pub async fn a_late_report_belongs_to_the_call_it_falls_into_not_to_the_next(sto
     let mut world = World::new(store);
     let (ann, bob) = (world.registers("ann").await, world.registers("bob").await);
     let room = world.room_of(&[ann, bob]).await;
-    // The later call is told first.
+    // The later call is reported first.
     let later = created(world.reports(&world.call(room, [ann, bob], 1_000, Some(1_100))).await);
     let earlier = created(world.reports(&world.call(room, [ann, bob], 0, Some(100))).await);
     let late = merged(world.reports(&world.call(room, [bob, ann], 2, None)).await);
@@ -233,7 +233,7 @@ pub async fn a_call_that_nobody_ends_is_over_a_day_after_its_last_report(store: 
     assert_eq!((redialled.id, redialled.end()), (log.id, Some(at(3_700))), "within a minute of its end");
     let Ended::Ended(ended) = world.ends(room, bob, DAY + 600).await else { panic!("not ended") };
     assert_eq!((ended.id, ended.duration()), (next.id, 600));
-    // As it would if it had arrived in time: the next that was told of them is the end of it.
+    // As it would if it had arrived in time: the next report about them is its end.
     let between = merged(world.reports(&world.call(room, [ann, bob], 10_000, None)).await);
     assert_eq!((between.id, between.start, between.end()), (next.id, at(10_000), Some(at(DAY + 600))));
 }

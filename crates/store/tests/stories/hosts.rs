@@ -1,4 +1,4 @@
-//! What a host does to its room, and what that means for those who want to be in it.
+//! What a host does to its room, and what that means for users who want to be in it.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ impl World {
         self.store.change_room(room, host, &change).await.unwrap()
     }
 
-    /// What became of a change that was made.
+    /// The outcome of a change that was made.
     async fn changed(&self, room: RoomId, host: UserId, change: RoomChange) -> Room {
         match self.changes(room, host, change.clone()).await {
             RoomChanged::Changed(room) => room,
@@ -111,7 +111,7 @@ pub async fn an_ended_room_is_over_for_everybody(store: Arc<dyn Store>) {
     let (ann, bob) = (world.registers("ann").await, world.registers("bob").await);
     let room = world.room_of(&[ann, bob]).await;
     let ended = world.changed(room, ann, RoomChange::End).await;
-    assert!(!ended.active && ended.participants == [ann, bob], "who was in it is still told");
+    assert!(!ended.active && ended.participants == [ann, bob], "its participants are still listed");
     for user in [ann, bob] {
         assert_eq!(world.store.join_room(room, user).await, Ok(Join::NotFound));
         assert_eq!(world.membership(room, user).await, Membership::RoomNotFound);

@@ -69,7 +69,7 @@ macro_rules! every_story {
 
 const START: i64 = 1_700_000_000_000;
 
-/// An empty store, somebody who makes ids, and a few words for what people do.
+/// An empty store, a generator of ids, and a few verbs for what people do.
 struct World {
     store: Arc<dyn Store>,
     ids: ObjectIds,

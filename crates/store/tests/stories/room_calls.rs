@@ -1,4 +1,4 @@
-//! Calls that the room itself keeps, and what clients say of them.
+//! Calls that the room itself keeps, and what clients report about them.
 
 use std::sync::Arc;
 
@@ -131,7 +131,7 @@ pub async fn a_report_that_joins_two_kept_logs_says_which_is_no_more(store: Arc<
     for log in [&first, &second] {
         assert_eq!(world.room_reports(log).await.as_ref(), Some(log), "nobody is in both");
     }
-    // Ann comes to the second call, and so it is the first one that goes on.
+    // Ann joins the second call, so the first one continues.
     let third = CallLog { participants: vec![cat, dan, ann], ..second.clone() };
     let write = world.ids.call_log(at(0));
     let call = world.store.record_room_call(write, &third, world.now).await.unwrap().unwrap();
@@ -195,7 +195,7 @@ pub async fn a_room_tells_of_people_who_are_gone(store: Arc<dyn Store>) {
         state: CallState::Over { at: at(2_100) },
         ..log.clone()
     };
-    assert_eq!(world.room_reports(&late).await.as_ref(), Some(&late), "with nobody left who has an account");
+    assert_eq!(world.room_reports(&late).await.as_ref(), Some(&late), "although no account is left");
     let elsewhere = CallLog { room: RoomId::from_random([99; 16]), ..log };
     assert_eq!(world.room_reports(&elsewhere).await, None);
 }

@@ -1,4 +1,4 @@
-//! Joining, admission, looking at a room, lists of rooms.
+//! Joining, admission, reading a room, lists of rooms.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -42,7 +42,7 @@ pub async fn an_admission_tells_membership_and_living_tokens_apart(store: Arc<dy
 
 pub async fn a_room_tells_its_people_by_name_in_their_order(store: Arc<dyn Store>) {
     let mut world = World::new(store);
-    // Neither by id nor by name is this their order.
+    // This is their order neither by id nor by name.
     let (zoe, ann) = (world.registers("zoe").await, world.registers("ann").await);
     let (cid, bob) = (world.registers("cid").await, world.registers("bob").await);
     let room = world.room_of(&[ann, zoe, bob, cid]).await;

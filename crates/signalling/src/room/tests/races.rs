@@ -1,6 +1,6 @@
-//! What a host does races with what others do. A seeded scheduler chooses at each step what happens next:
-//! an act, the store reading a question, its answer arriving, the room being told. However that goes, in the
-//! end nobody is in the room whom the store bars, and everybody who is knows who else is.
+//! A host's actions race with everyone else's. A seeded scheduler chooses at each step what happens next: an
+//! act, the store reading a query, its answer arriving, the room being notified. Whatever the order, in the end
+//! no user barred by the store is in the room, and everybody in it has a correct list of the others.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -21,7 +21,7 @@ const HOST: usize = 0;
 
 #[derive(Clone, Debug)]
 enum Act {
-    /// By REST: what it takes to be let in.
+    /// By REST: the prerequisite for being admitted.
     Register(usize),
     Connect(u32, usize),
     Join(u32),
@@ -30,7 +30,7 @@ enum Act {
     Change(RoomChange),
 }
 
-/// A question to the store: not read yet, or with the answer of the moment in which it was.
+/// A query to the store: not read yet, or with the answer as of the moment it was read.
 struct Question {
     peer: PeerId,
     user: UserId,
@@ -38,7 +38,7 @@ struct Question {
     answer: Option<Admission>,
 }
 
-/// What one client knows from what it heard.
+/// What one client has learned from the events it received.
 #[derive(Default)]
 struct View {
     others: BTreeSet<UserId>,
@@ -53,7 +53,7 @@ struct Race {
     users: Vec<UserId>,
     actors: Vec<VecDeque<Act>>,
     questions: Vec<Question>,
-    /// What the host did and the room was not told yet.
+    /// The host's actions of which the room has not been notified yet.
     tellings: Vec<HostAction>,
     views: BTreeMap<PeerId, View>,
     refusals: Vec<Refusal>,
@@ -113,7 +113,7 @@ impl Race {
     fn run(mut self) -> Self {
         loop {
             let waits = |act: &Act| match act {
-                // A client that waits for an answer is not heard until it has it.
+                // A client that waits for an answer does nothing else until it arrives.
                 Act::Join(peer) | Act::Leave(peer) => {
                     self.questions.iter().any(|asked| asked.peer == PeerId(*peer))
                 }
@@ -238,7 +238,7 @@ impl Race {
         self.room.online().contains(&self.users[user])
     }
 
-    /// What holds however it went.
+    /// What holds whatever the order.
     fn holds(&self) {
         let room = pollster::block_on(self.store.room(room_id())).unwrap().unwrap().room;
         for user in self.room.online() {
@@ -253,7 +253,7 @@ impl Race {
     }
 }
 
-/// Runs a race with every seed; a failure tells its own.
+/// Runs a race with every seed; a failure reports its seed.
 fn race(participants: &[usize], present: &[usize], actors: &[&[Act]], ends_well: impl Fn(&Race)) {
     for seed in 0..SEEDS {
         let ends = std::panic::AssertUnwindSafe(|| {
@@ -293,7 +293,7 @@ fn a_join_and_a_removal_that_is_taken_back() {
         let told = race.views.values().any(|view| view.was_removed);
         let refused = [Refusal::Removed, Refusal::NotParticipant];
         let is_refused = race.refusals.iter().any(|refusal| refused.contains(refusal));
-        assert!(race.is_present(1) || told || is_refused, "who is not in was told why");
+        assert!(race.is_present(1) || told || is_refused, "a user who is not in was notified why");
     });
 }
 
@@ -302,7 +302,7 @@ fn the_end_and_a_join() {
     let joins = [Act::Connect(1, 1), Act::Join(1)];
     race(&[1, 2], &[2], &[&joins, &[Act::Change(RoomChange::End)]], |race| {
         assert_eq!(race.room.online(), []);
-        assert!(race.views[&PeerId(12)].has_ended, "who was there was told");
+        assert!(race.views[&PeerId(12)].has_ended, "a user who was present was notified");
     });
 }
 

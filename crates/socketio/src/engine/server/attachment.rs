@@ -1,4 +1,4 @@
-//! What a WebSocket carries through a sleep of the server.
+//! The state that a WebSocket carries through a sleep of the server.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use crate::engine::{SessionKey, heartbeat::Heartbeat};
 
 pub(super) const VERSION: u32 = 2;
 
-/// All that survives of a session over WebSocket while the server sleeps.
+/// Everything that survives of a session over WebSocket while the server sleeps.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Attachment<K> {
     #[serde(rename = "v")]
@@ -27,13 +27,13 @@ pub struct Attachment<K> {
 }
 
 impl<K> Attachment<K> {
-    /// The WebSocket that it was stored with.
+    /// The WebSocket with which it was stored.
     pub fn link(&self) -> LinkId {
         self.link
     }
 
-    /// Whether it was written by a version of this crate that this one understands. If not, close the
-    /// WebSocket: its client connects anew.
+    /// Whether it was written by a version of this crate that this one can read. If not, close the WebSocket:
+    /// its client connects again.
     pub fn is_readable(&self) -> bool {
         self.version == VERSION
     }

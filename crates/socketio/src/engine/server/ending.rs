@@ -7,14 +7,15 @@ use crate::engine::{
 };
 
 const CLOSE: &str = "1";
-/// To a session that is being closed and has heard everything else.
+/// Sent to a session that is being closed and has received everything else.
 const FAREWELL: &str = "6\u{1e}1";
-/// A client that closes may have sent a poll that the close overtook.
+/// How long to wait: a client that closes may have sent a poll that the close overtook.
 const OVERTAKEN_MS: i64 = 1_000;
 
 impl<P: Protocol> Server<P> {
-    /// The server's own, orderly end of a session. What waits is told first, and alone: a client acts on
-    /// the close packet of a payload before it acts on the messages in front of it.
+    /// Ends a session from the server's side, in an orderly way. Waiting messages are sent first, in a payload
+    /// of their own: a client acts on the close packet of a payload before it acts on the messages in front of
+    /// it.
     pub(super) fn close(&mut self, key: SessionKey, now: i64, actions: &mut Actions<'_, P>) {
         let until = now + self.settings.timing.close_timeout;
         match self.polling(key) {
@@ -65,7 +66,7 @@ impl<P: Protocol> Server<P> {
     ) {
         let posting = self.polling(key).and_then(|polling| polling.posting.take());
         if let Some(request) = posting.filter(|request| self.posts.remove(request).is_some()) {
-            // Nobody waits for the rest of its body.
+            // The rest of its body is not needed.
             actions.push(Action::Respond { request, response: Response::Empty(400) });
         }
         if let Some(polling) = self.polling(key)

@@ -8,17 +8,17 @@ use crate::engine::{
     transport::{Polling, Transport},
 };
 
-/// A poll during an upgrade is answered after this time; one that is still there when the upgrade is
-/// complete came too late.
+/// A poll during an upgrade is answered after this time; one that is still parked when the upgrade is complete
+/// came too late.
 const RELEASE_MS: i64 = 100;
 
 impl<P: Protocol> Server<P> {
-    /// A request to the Engine.IO path, its body not read yet: a handshake, a poll, a POST or the upgrade to
-    /// WebSocket.
+    /// A request to the Engine.IO path whose body is not read yet: a handshake, a poll, a POST or the upgrade
+    /// to WebSocket.
     ///
-    /// `id` is the embedder's name for it. `octets` says whether its `Content-Type` is
-    /// `application/octet-stream`: a POST of that ends the session, as in the reference. Without an `opening` no new
-    /// session is opened (400, `Bad request`).
+    /// `id` is the embedder's id for it. `octets` is whether its `Content-Type` is `application/octet-stream`:
+    /// such a POST ends the session, as in the reference implementation. Without an `opening` no new session is
+    /// opened (400, `Bad request`).
     pub fn request(
         &mut self,
         id: RequestId,
@@ -77,13 +77,13 @@ impl<P: Protocol> Server<P> {
         actions
     }
 
-    /// Bytes of the largest body that this request may bring; 0 for a request without a body.
+    /// Bytes of the largest body allowed for this request; 0 for a request without a body.
     pub fn max_body(&self, id: RequestId) -> usize {
         self.posts.get(&id).map_or(0, |key| self.max_message(*key))
     }
 
-    /// So much of the body has been read. Whoever holds too much may end of it; then the request is
-    /// answered, and nobody waits for the rest.
+    /// Reports how much of the body has been read. This may end a session that holds too much; its request is
+    /// then answered, and the rest of the body is not needed.
     pub fn body_read(&mut self, id: RequestId, bytes: usize, now: i64) -> Actions<'static, P> {
         let mut actions = Vec::new();
         if let Some(polling) = self.posts.get(&id).copied().and_then(|key| self.polling(key)) {
@@ -93,15 +93,15 @@ impl<P: Protocol> Server<P> {
         actions
     }
 
-    /// The body is larger than [`Server::max_body`], or no text: the request is answered with that HTTP status,
-    /// 413 for instance, and the session stays as it was.
+    /// The body is larger than [`Server::max_body`], or not text: the request is answered with that HTTP
+    /// status, 413 for instance, and the session continues.
     pub fn post_refused(&mut self, id: RequestId, status: u16) -> Actions<'static, P> {
         let known = self.end_post(id).is_some();
         let response = Response::Empty(status);
         known.then_some(Action::Respond { request: id, response }).into_iter().collect()
     }
 
-    /// The client gave up a request: its session is lost, as the client must know what arrived.
+    /// The client gave up a request: its session is lost, since the client must know what arrived.
     pub fn aborted(&mut self, id: RequestId, now: i64) -> Actions<'static, P> {
         let mut actions = Vec::new();
         let parked = self.sessions.iter_mut().find_map(|(key, session)| match &mut session.transport {
@@ -110,7 +110,7 @@ impl<P: Protocol> Server<P> {
         });
         if let Some(key) = parked.or_else(|| self.end_post(id)) {
             self.fail(key, Departure::Lost, None, now, &mut actions);
-            // Nobody reads it, but every request is answered.
+            // Nobody reads the answer, but every request gets one.
             actions.push(Action::Respond { request: id, response: Response::Empty(400) });
         }
         self.flush(now, &mut actions);
@@ -181,7 +181,7 @@ impl<P: Protocol> Server<P> {
         let fits = match (&session.transport, method) {
             (_, Method::Upgrade) => transport == TransportName::WebSocket,
             (Transport::Polling(_), _) => transport == TransportName::Polling,
-            // Over WebSocket there is nothing that a plain request could ask for.
+            // Over WebSocket a plain request cannot ask for anything.
             (Transport::WebSocket(_), _) => false,
         };
         if fits && query.is_version_4() { Ok(*key) } else { Err(RequestError::BAD_REQUEST) }
@@ -258,7 +258,7 @@ impl<P: Protocol> Server<P> {
         actions.push(Action::Respond { request: id, response: Response::Payload(payload) });
     }
 
-    /// Whether there is room for one more. Those whose clients have not come back in time make room.
+    /// Whether there is room for one more. Sessions whose clients have not come back in time make room.
     fn may_open(&mut self, handshake: &str, now: i64) -> bool {
         let timing = self.settings.timing;
         self.sessions.retain(|_, session| session.unopened().is_none() || !session.is_overdue(now, timing));

@@ -1,4 +1,4 @@
-//! What is said to clients, and how much of it may wait for them.
+//! Sending to clients, and limits on how much may wait for them.
 
 use super::{Action, Actions, PING, Protocol, Response, Server, Session};
 use crate::engine::{
@@ -6,11 +6,11 @@ use crate::engine::{
     transport::{Polling, Transport},
 };
 
-/// Bytes past which a connection can be the one that holds too much.
+/// Bytes past which a session may be considered to hold too much.
 const MUCH: usize = 16 * 1024;
 
 impl<P: Protocol> Server<P> {
-    /// Bytes that are held for all clients, but for those that the runtime is sending.
+    /// Bytes held for all clients, except those that the runtime is sending.
     pub fn held(&self) -> usize {
         self.protocol.held() + self.sessions.values().map(Session::held).sum::<usize>()
     }
@@ -23,8 +23,8 @@ impl<P: Protocol> Server<P> {
         actions
     }
 
-    /// What one turn says is one payload: answers the polls for which something waits now. What is
-    /// held for all clients is bounded by the end of those who hold most.
+    /// Everything sent in one turn is one payload: answers the polls for which something now waits. The total
+    /// held for all clients is bounded by ending the sessions that hold most.
     pub(super) fn flush(&mut self, now: i64, actions: &mut Actions<'_, P>) {
         while self.held() > self.settings.limits.max_held && self.end_one(now, actions) {}
         self.ask_what_arrived(now, actions);
@@ -44,8 +44,8 @@ impl<P: Protocol> Server<P> {
         }
     }
 
-    /// What is on the way to all clients is bounded too: those end that have the most, and have not said
-    /// for a while that they read.
+    /// The total in flight to all clients is bounded too: the sessions with the most in flight end, if their
+    /// clients have not acknowledged anything for a while.
     fn bound_what_is_sent(&mut self, now: i64, actions: &mut Actions<'_, P>) {
         let limits = self.settings.limits;
         while self.sessions.values().map(|session| session.sent).sum::<usize>() > limits.max_sent {
@@ -60,7 +60,7 @@ impl<P: Protocol> Server<P> {
     fn end_one(&mut self, now: i64, actions: &mut Actions<'_, P>) -> bool {
         let held = |(key, session): (&SessionKey, &Session)| session.held() + self.protocol.held_for(*key);
         let most = self.sessions.iter().map(|entry| (held(entry), *entry.0)).max();
-        // Where nobody holds much it is not they who hold too much.
+        // If no session holds much, none of them is to blame.
         let Some((bytes, key)) = most.filter(|(bytes, _)| *bytes > MUCH) else { return false };
         let connection = self.protocol.label(key);
         tracing::warn!(connection, bytes, "too much is held for all clients: the greediest connection ends");
@@ -108,8 +108,8 @@ impl<P: Protocol> Server<P> {
         }
     }
 
-    /// What goes out faster than pings are due is asked after: by a ping out of turn, behind all that
-    /// this turn says.
+    /// Finds out what has arrived at a session that is sent more than its regular pings can confirm: by an
+    /// extra ping, after everything that this turn sends.
     fn ask_what_arrived(&mut self, now: i64, actions: &mut Actions<'_, P>) {
         let timing = self.settings.timing;
         for key in std::mem::take(&mut self.unasked) {

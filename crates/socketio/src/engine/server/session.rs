@@ -1,4 +1,4 @@
-//! One session: over what it speaks, whether its client lives, and how much waits for it.
+//! One session: its transport, whether its client is alive, and how much waits for it.
 
 use crate::engine::{
     Limits, Mark, Timing,
@@ -6,21 +6,21 @@ use crate::engine::{
     transport::{Polling, Transport},
 };
 
-/// Who has more on its way than may wait is given this time to say that it reads,
+/// A client with more in flight than may wait is given this time to acknowledge,
 const UNREAD_MS: i64 = 5_000;
-/// or this, where too much is on the way to all,
+/// or this one, if too much is in flight to all clients,
 const SLOW_MS: i64 = 1_000;
-/// and never more than so many times as much.
+/// and never more than this many times the limit.
 const UNREAD_FACTOR: usize = 4;
 
 pub(super) struct Session {
     pub sid: String,
     pub transport: Transport,
     pub heartbeat: Heartbeat,
-    /// What had been said when it was last pinged. It does not survive a sleep: a pong that comes
-    /// after one proves nothing but that the client lives.
+    /// How much had been sent when it was last pinged. It does not survive a sleep: a pong after one proves
+    /// only that the client is alive.
     pub pinged_at: Option<Mark>,
-    /// The protocol has let the client in.
+    /// The protocol has admitted the client.
     pub admitted: bool,
     /// Bytes sent over WebSocket and not known to have arrived, and how many of them had been sent
     /// when it was last pinged.
@@ -50,14 +50,14 @@ impl Session {
         self.asked_at = Some(now);
     }
 
-    /// A pong that was owed: what had been said when it was asked for, where that is still known.
+    /// A pong that was owed: how much had been sent at its ping, if still known.
     pub fn ponged(&mut self) -> Option<Mark> {
         self.sent -= std::mem::take(&mut self.sent_at_ping);
         self.asked_at = None;
         self.pinged_at.take()
     }
 
-    /// Bytes that are held for its client here. What was sent is the runtime's.
+    /// Bytes held here for its client. Bytes already sent are held by the runtime.
     pub fn held(&self) -> usize {
         match &self.transport {
             Transport::Polling(polling) => polling.waiting.bytes() + polling.body,
@@ -65,13 +65,13 @@ impl Session {
         }
     }
 
-    /// Whether it leaves much unread, and has not said for a second that it reads.
+    /// Whether its client leaves much unread, and has not acknowledged anything for a second.
     pub fn is_slow(&self, limits: Limits, now: i64) -> bool {
         let asked_before = self.asked_at.is_some_and(|asked_at| now - asked_at > SLOW_MS);
         self.sent > limits.max_buffered || (self.sent > limits.ping_after && asked_before)
     }
 
-    /// Whether more waits for its client than may: for its poll, or on the way to one that does not read.
+    /// Whether more waits for its client than may: for its poll, or in flight to one that does not read.
     pub fn is_overloaded(&self, limits: Limits, now: i64) -> bool {
         let unread = self.sent > limits.max_buffered
             && self.asked_at.is_some_and(|asked_at| now - asked_at > UNREAD_MS);
@@ -90,13 +90,13 @@ impl Session {
         matches!(&self.transport, Transport::Polling(polling) if polling.closing.is_some())
     }
 
-    /// Who has not come back since the handshake is not pinged, but has no more time for it than a pong.
+    /// A client that has not come back since the handshake is not pinged, but gets only the time of a pong.
     pub fn is_overdue(&self, now: i64, timing: Timing) -> bool {
         let in_vain = self.unopened().is_some() && self.heartbeat.next_beat() + timing.ping_timeout <= now;
         in_vain || (!self.is_closing() && self.heartbeat.is_overdue(now))
     }
 
-    /// A client that has only shaken hands is not woken up for: it may never come back.
+    /// A client that has only completed the handshake does not wake the server up: it may never come back.
     pub fn deadline(&self) -> Option<i64> {
         let beat = self.heartbeat.next_beat();
         match &self.transport {

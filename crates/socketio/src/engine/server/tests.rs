@@ -26,8 +26,8 @@ const SETTINGS: Settings = Settings {
     limits: LIMITS,
 };
 
-/// Sends back what it gets; the messages `close` and `fail` end the session, `later` is said at the
-/// next tick.
+/// Sends back what it receives; the messages `close` and `fail` end the session, `later` is sent at the next
+/// tick.
 #[derive(Default)]
 struct Echo {
     opened: Vec<SessionKey>,
@@ -799,7 +799,7 @@ fn commands_pass_through() {
 }
 
 proptest! {
-    /// Whatever a client does, every request is answered once at most and nothing panics.
+    /// Whatever a client does, every request is answered at most once and nothing panics.
     #[test]
     fn any_order_of_requests_and_frames(
         steps in proptest::collection::vec((0..9u8, "[0-6b]?(x|close|later|violation|fail)?", 0..20_000i64), 0..60),

@@ -11,7 +11,7 @@ const GOING_AWAY: u16 = 1001;
 const TOO_LARGE: u16 = 1009;
 
 impl<P: Protocol> Server<P> {
-    /// A text frame. One that was not looked at for its size is [`Server::oversize`]'s.
+    /// A text frame. Pass one whose size exceeds the limit to [`Server::oversize`] instead.
     pub fn receive_text<'a>(&mut self, link: LinkId, frame: &'a str, now: i64) -> Actions<'a, P> {
         let mut actions = Vec::new();
         let Some(key) = self.links.get(&link).copied() else { return actions };
@@ -41,12 +41,12 @@ impl<P: Protocol> Server<P> {
         actions
     }
 
-    /// Bytes of the largest frame that may come on this link; 0 for one that the server does not know.
+    /// Bytes of the largest frame allowed on this link; 0 for one that the server does not have.
     pub fn max_frame(&self, link: LinkId) -> usize {
         self.links.get(&link).map_or(0, |key| self.max_message(*key))
     }
 
-    /// A frame that is larger than [`Server::max_frame`] and was not even looked at.
+    /// A frame that is larger than [`Server::max_frame`] and was not read.
     pub fn oversize(&mut self, link: LinkId, now: i64) -> Actions<'static, P> {
         let mut actions = Vec::new();
         if let Some(key) = self.links.get(&link).copied() {
@@ -56,7 +56,7 @@ impl<P: Protocol> Server<P> {
         actions
     }
 
-    /// The WebSocket is gone. `code` is the close frame's, where there was one.
+    /// The WebSocket is gone. `code` is from the close frame, if there was one.
     pub fn closed(&mut self, link: LinkId, code: Option<u16>, now: i64) -> Actions<'static, P> {
         let mut actions = Vec::new();
         let Some(key) = self.links.remove(&link) else { return actions };
@@ -72,7 +72,7 @@ impl<P: Protocol> Server<P> {
         actions
     }
 
-    /// A WebSocket for a session that there is. A second one does the first no harm.
+    /// A WebSocket for an existing session. A second one does no harm to the first.
     pub(super) fn probe(&mut self, key: SessionKey, now: i64) -> Reception {
         let link = self.new_link();
         let until = now + self.settings.timing.upgrade_timeout;
@@ -129,7 +129,7 @@ impl<P: Protocol> Server<P> {
         self.attach(key, actions);
     }
 
-    /// A frame on this link was too bad to be read: the link ends, and with it the session it carries.
+    /// A frame on this link could not be read: the link ends, and with it the session it carries.
     pub(super) fn fail_link(
         &mut self,
         link: LinkId,

@@ -8,10 +8,10 @@ use zetra_domain::{ObjectIds, RoomId, limits};
 use super::*;
 
 const PEOPLE: usize = 5;
-/// Seconds from when the room was made to the last moment of a story.
+/// Seconds from the creation of the room to the last moment of a story.
 const LIFE: i64 = 80 * 3_600;
 
-/// What somebody tells, times in seconds after the room was made.
+/// A report, with times in seconds after the creation of the room.
 #[derive(Clone, Debug)]
 enum Told {
     Call { people: Vec<usize>, start: i64, end: Option<i64> },
@@ -108,7 +108,7 @@ impl World {
         }
     }
 
-    /// Without what depends on who came first.
+    /// Without the parts that depend on the order of arrival.
     fn shape(&self, now: Timestamp) -> BTreeSet<(Timestamp, Option<Timestamp>, BTreeSet<UserId>)> {
         let shape = |log: &CallLog| (log.start, log.end(), log.participants.iter().copied().collect());
         self.logs(now).iter().map(shape).collect()
@@ -144,7 +144,7 @@ fn calls_that_are_over() -> impl Strategy<Value = Vec<Told>> {
     prop::collection::vec(call, 1..12)
 }
 
-/// Ann is in each of them, and all are told within a day of each other.
+/// Ann is in each of them, and all are reported within a day of each other.
 fn one_open_call() -> impl Strategy<Value = Vec<Told>> {
     let call = (1..PEOPLE, 0..80_000_i64);
     let call = call.prop_map(|(other, start)| Told::Call { people: vec![other, 0], start, end: None });
@@ -200,16 +200,17 @@ proptest! {
     }
 }
 
-/// What is said of a call that the room kept, in seconds after the room was made: it ran from 1,000 to 1,500.
+/// A report about a call that the room kept, in seconds after the creation of the room: it ran from 1,000 to
+/// 1,500.
 #[derive(Clone, Debug)]
 enum Said {
-    /// As the room had it: begun, with one more person, over. Told again, or late, it does no harm.
+    /// As the room saw it: begun, with one more person, over. Repeated or late, it does no harm.
     ByRoom(usize),
     ByClient(Told),
 }
 
 fn said_of_the_call() -> impl Strategy<Value = Said> {
-    // Somebody in common with the room's call, and less than a minute from it.
+    // Somebody in common with the room's call, and less than a minute away from it.
     let people = prop_oneof![Just(vec![0, 1]), Just(vec![1, 3]), Just(vec![2, 0, 4])];
     let post = (people, 941..1_560_i64, proptest::option::of(0..500_i64));
     prop_oneof![
@@ -239,7 +240,7 @@ proptest! {
             let call = Call { room: world.room.id, caller, receiver, participants, start, end };
             CallLog { kept_by_room: true, ..CallLog::new(id, call) }
         };
-        // The room tells its end for certain, before or after whatever clients say.
+        // The room always reports its end, before or after whatever clients report.
         said.insert(at_last.index(said.len() + 1), Said::ByRoom(2));
         for one in &said {
             match one {

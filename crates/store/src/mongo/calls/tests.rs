@@ -123,16 +123,16 @@ fn a_commit_whose_answer_was_lost_is_recognised() {
         answers(200, &json!({ "document": place }).to_string())
     };
     let commits = [("updateOne", "rooms"), ("updateOne", "rooms"), ("findOne", "rooms")];
-    // The first attempt counted: its own guard refuses the second.
+    // The first attempt succeeded: its own guard refuses the second.
     let ours = script([broken(), matched(0), told(4, write), matched(1)]);
     assert_eq!(pollster::block_on(store(&ours).write(write, &3, &change)), Ok(true));
     assert_eq!(actions(ours), [steps(&commits), steps(&[("updateOne", "calllogs")])].concat());
-    // Somebody else's did.
+    // Somebody else's write succeeded.
     let other = world.ids.call_log(at(0));
     let theirs = script([broken(), matched(0), told(4, other)]);
     assert_eq!(pollster::block_on(store(&theirs).write(write, &3, &change)), Ok(false));
     assert_eq!(actions(theirs), steps(&commits));
-    // Whose it was nobody can tell any more.
+    // It can no longer be determined whose write it was.
     let lost = script([broken(), matched(0), told(5, other)]);
     assert!(pollster::block_on(store(&lost).write(write, &3, &change)).is_err());
 }

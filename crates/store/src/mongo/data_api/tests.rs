@@ -27,7 +27,7 @@ fn any_2xx_is_success() {
     }
 }
 
-/// How the servers that are known tell of a duplicate key, in their own words.
+/// How the known servers report a duplicate key, in their own words.
 #[test]
 fn a_duplicate_key_is_recognised_in_every_dialect() {
     let message =
