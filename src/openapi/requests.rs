@@ -1,4 +1,4 @@
-//! The bodies and queries that requests bring. The handlers read them field by field; these types only describe
+//! The bodies and queries of requests. The handlers read them field by field; these types only describe
 //! them. Unknown fields are ignored, and a field that is `null` counts as absent.
 
 #![allow(dead_code, reason = "described, never built")]

@@ -1,6 +1,6 @@
-//! What every operation answers besides its own: errors by their codes, and headers.
+//! The responses that operations share: errors by their codes, and headers.
 //!
-//! Works on the document as JSON, in which all of it can be said.
+//! Works on the document as JSON, which can express all of them.
 
 #![allow(clippy::indexing_slicing, reason = "it runs when the document is made, and a test makes it")]
 
@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::error_catalogue::errors;
 use crate::error::ApiError;
 
-/// Of every operation: the body is held to its rules whether it is used or not.
+/// Errors of every operation: the body is validated whether it is used or not.
 const ALWAYS: [&str; 7] = [
     "invalid_input",
     "malformed_json",
@@ -19,13 +19,13 @@ const ALWAYS: [&str; 7] = [
     "misconfigured",
     "store_unavailable",
 ];
-/// Of every operation that looks at a token.
+/// Errors of every operation that reads a token.
 const WITH_TOKEN: [&str; 4] = ["token_missing", "token_malformed", "token_expired", "token_invalid"];
 
 const ERRORS: &str = "x-errors";
 const RATE_LIMIT: &str = "x-rate-limit";
 
-/// Adds them all, and takes `x-errors` and `x-rate-limit` away.
+/// Adds all of them, and removes `x-errors` and `x-rate-limit`.
 pub(super) fn complete(document: &mut Value) {
     for operation in operations(document) {
         let limited = operation.remove(RATE_LIMIT).is_some();
@@ -63,7 +63,7 @@ fn codes_of(operation: &mut Map<String, Value>, limited: bool) -> Vec<String> {
     own.chain(implied).chain(limited).map(str::to_owned).collect()
 }
 
-/// The errors of these codes, under their statuses.
+/// The errors with these codes, grouped by status.
 fn by_status(codes: &[String]) -> Vec<(String, Vec<ApiError>)> {
     let known = errors();
     let unknown = codes.iter().find(|code| known.iter().all(|error| error.code() != code.as_str()));
@@ -79,7 +79,7 @@ fn by_status(codes: &[String]) -> Vec<(String, Vec<ApiError>)> {
     statuses
 }
 
-/// `own` is what the operation itself answers with that status: `/health` has a 503 with a body of its own.
+/// `own` is the operation's own response with that status: `/health` has a 503 with its own body.
 fn error_response(errors: &[ApiError], own: Option<Value>) -> Value {
     let codes = unique(errors.iter().map(ApiError::code).collect());
     let narrowed = json!({ "properties": { "code": { "enum": codes } } });
@@ -99,7 +99,7 @@ fn error_response(errors: &[ApiError], own: Option<Value>) -> Value {
     })
 }
 
-/// One body of each code.
+/// One example body per code.
 fn examples() -> Map<String, Value> {
     let mut examples = Map::new();
     for error in errors() {

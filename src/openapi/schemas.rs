@@ -1,4 +1,4 @@
-//! What is answered in shapes that no derived type has: errors, call logs, the index.
+//! Schemas of responses that no derived type describes: errors, call logs, the index.
 
 #![allow(dead_code, reason = "described, never built")]
 
