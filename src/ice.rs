@@ -67,7 +67,7 @@ pub async fn ice_servers(
 }
 
 /// The service's relays if it returns any, otherwise the operator's own server, if there is one. A failure is
-/// not an error: calls with STUN alone work for most people, calls without a response for nobody.
+/// not an error: with STUN alone most calls work, without a response none does.
 async fn relays(app: &App, user: UserId, now: Timestamp) -> Relays {
     let expires_at = now.plus_millis(TTL_SECONDS * 1_000);
     if let Some(service) = &app.config.turn.service {

@@ -22,8 +22,8 @@ export function field({ name, label, hint, ...input }) {
 }
 
 /**
- * A form of fields. `submit` receives the values by name. An error it throws is shown beside a field if it names one
- * (by `fields`, or `fieldOf(code)`), otherwise above the button.
+ * A form of fields. `submit` receives the values by name. An error it throws is shown beside a field if it
+ * names one (by `fields`, or `fieldOf(code)`), otherwise above the button.
  */
 export function form({ fields, button, submit, fieldOf = () => undefined, danger = false }) {
   const problem = h("p", { class: "problem", role: "alert", hidden: true });

@@ -38,9 +38,9 @@ const REASONS = {
 };
 
 /**
- * Events: `change` (people, their media, the connection, the room), `gone` (`detail`: a sentence with the name and the
- * reason), `chat` (`detail`: the message), `end` (`detail`: the reason).
- * A newcomer sends an offer to everybody already in the room; they wait for it.
+ * Events: `change` (people, their media, the connection, the room), `gone` (`detail`: a sentence with the name
+ * and the reason), `chat` (`detail`: the message), `end` (`detail`: the reason). A newcomer sends an offer to
+ * everybody already in the room; they wait for it.
  */
 export class Call extends EventTarget {
   /** The others, by user id: `{id, peer, media}`. */

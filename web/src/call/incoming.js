@@ -1,8 +1,8 @@
-// Validates the room's events in one place. Most of them carry data from other clients, which may send anything:
-// an event of the wrong shape is dropped, so the code behind this needs no checks of its own.
+// Validates the room's events in one place. Most of them carry data from other clients, which may send
+// anything: an event of the wrong shape is dropped, so the code behind this needs no checks of its own.
 //
-// Authorship is not checked here: the server sets `senderId` and `userId`. A name in another client's data is not
-// trustworthy, so names are never read from it.
+// Authorship is not checked here: the server sets `senderId` and `userId`. A name in another client's data is
+// not trustworthy, so names are never read from it.
 
 /** Calls an event's handler with the validated content. */
 export function listen(socket, handlers) {

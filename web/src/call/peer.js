@@ -1,10 +1,10 @@
 // The media connection to one other person. It negotiates with the "perfect negotiation" pattern of the WebRTC
 // specification (section 10.7), in which both sides may offer at any time and one of them gives way.
 //
-// The other side may send any description, and come and go as it likes: what the browser refuses is logged to the
-// console and costs at most this connection. Nothing here throws or rejects because of it. A browser allows only a few
-// hundred connections, including closed ones that are not yet garbage-collected, so no connection is created while
-// waiting for an offer.
+// The other side may send any description, and come and go as it likes: what the browser refuses is logged to
+// the console and costs at most this connection. Nothing here throws or rejects because of it. A browser allows
+// only a few hundred connections, including closed ones that are not yet garbage-collected, so no connection is
+// created while waiting for an offer.
 
 /** Milliseconds a connection may be interrupted before its candidates are gathered again. */
 const PATIENCE = 4_000;
@@ -25,8 +25,8 @@ export class Peer {
   #interrupted;
 
   /**
-   * `polite`: gives way when both offer at once. `send(kind, value)` sends offers, answers and candidates to the
-   * other side; `changed()` is called when the connection's state or its tracks change.
+   * `polite`: gives way when both offer at once. `send(kind, value)` sends offers, answers and candidates to
+   * the other side; `changed()` is called when the connection's state or its tracks change.
    */
   constructor({ polite, configuration, tracks, send, changed }) {
     Object.assign(this, { polite, configuration, tracks, send, changed });
@@ -88,8 +88,8 @@ export class Peer {
   }
 
   /**
-   * Restarts ICE. Only the side that opened does so: if both offer within an established connection, one has to roll
-   * back, and Chromium shows no more video after that, although it still decodes it.
+   * Restarts ICE. Only the side that opened does so: if both offer within an established connection, one has to
+   * roll back, and Chromium shows no more video after that, although it still decodes it.
    */
   #renew() {
     if (this.#opener) this.connection.restartIce();

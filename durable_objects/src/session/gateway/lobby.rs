@@ -40,7 +40,7 @@ impl Gateway {
 
     fn perform_in_lobby(&mut self, socket: SocketId, effect: LobbyEffect<'_>, out: &mut Out<'static>) {
         match effect {
-            // No room sent it, so it has no offset: it costs nobody the recovery.
+            // No room sent it, so it has no offset and does not affect the client's recovery.
             LobbyEffect::Emit { event, .. } => {
                 let emission = offset::emission(&event, None);
                 out.push(Effect::Emit { to: vec![socket], emission }.into_owned());
