@@ -131,7 +131,7 @@ pub async fn change_password(
     app.services.revocations.announce(user).await?;
     let changed =
         app.store().change_password(user, &account.password_hash, &hash, &claims.fingerprint).await?;
-    // Somebody changed it between the check and now: then the current one was not given.
+    // The password changed after the check, so the one that was given is no longer the current one.
     let version = changed.ok_or(ApiError::WrongPassword("Current password is incorrect"))?;
     tracing::info!(%user, "a password was changed");
     tell_rooms(&app, user).await;
@@ -139,8 +139,8 @@ pub async fn change_password(
     Ok(Json(PasswordChanged { message: "Password changed successfully", token }))
 }
 
-/// Ends the connections whose tokens have just died. Those that cannot be told now are told later, so
-/// nobody has to wait for them.
+/// Ends the connections whose tokens were just revoked. Rooms that cannot be notified now are notified later,
+/// so this never fails the request.
 pub async fn tell_rooms(app: &App, user: UserId) {
     if let Err(error) = app.services.revocations.deliver(user).await {
         tracing::warn!(%error, %user, "rooms will be told of dead tokens later");
@@ -173,7 +173,7 @@ fn issue_token(app: &App, user: &User, version: i64) -> String {
     app.config.token_key.issue(user.id, user.username.as_str(), version, nonce, app.now())
 }
 
-/// Replaces a hash of an older kind. The login is good either way, so a failure is only logged.
+/// Replaces a hash of an older kind. The login succeeds either way, so a failure is only logged.
 async fn renew_hash(app: &App, account: &Account, password: &PasswordAttempt) {
     let renewed = PasswordHash::renewed(password, app.random());
     if let Err(error) = app.store().renew_hash(account.user.id, &account.password_hash, &renewed).await {

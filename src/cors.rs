@@ -1,7 +1,7 @@
-//! Which front ends may ask: the origins of `NEXT_PUBLIC_API_BASE_URL` (Fetch standard, CORS).
+//! CORS (Fetch standard) for the front ends whose origins are in `NEXT_PUBLIC_API_BASE_URL`.
 //!
-//! Written out rather than taken from tower-http: another origin gets no CORS header
-//! at all and its WebSocket upgrade a 403, and answers a preflight before the path is looked at.
+//! Written by hand rather than with tower-http: the API sends a foreign origin no CORS header at all and
+//! answers its WebSocket upgrade with 403, and it answers a preflight before it looks at the path.
 
 use std::sync::Arc;
 

@@ -1,5 +1,6 @@
-//! `/openapi.json` and `/asyncapi.json`: the API, described for programs. `cargo xtask api` makes the files, and
-//! they come from here rather than straight from the assets, so that front ends elsewhere may read them (CORS).
+//! `/openapi.json` and `/asyncapi.json`: machine-readable descriptions of the API. `cargo xtask api` generates
+//! the files. They are served from here rather than as plain assets, so that front ends elsewhere can read them
+//! (CORS).
 
 use std::sync::Arc;
 

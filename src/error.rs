@@ -1,7 +1,7 @@
-//! Everything that can go wrong with a request, and the only place that makes error bodies:
+//! Everything that can go wrong with a request, and the only place that creates error bodies:
 //! `{"error","code","requestId"}`.
 //!
-//! A handler returns an [`ApiError`]; it rides in the response's extensions until
+//! A handler returns an [`ApiError`]; it is carried in the response's extensions until
 //! [`ApiError::render`] writes the body with the request's id. The cause of a 5xx is logged there,
 //! once, and never leaves the server.
 
@@ -68,7 +68,7 @@ pub enum ApiError {
     UnsupportedMediaType,
     #[error("Too many authentication attempts, please try again later")]
     RateLimited(Standing),
-    /// With the seconds after which one more may be made.
+    /// With the number of seconds until the next one is allowed.
     #[error("Too many requests, please try again later")]
     TooManyRequests(i64),
     #[error("Server is not configured")]
@@ -79,7 +79,7 @@ pub enum ApiError {
     StoreUnavailable(String),
 }
 
-/// Seconds after which a client may try again when the store could not be reached.
+/// Seconds after which a client may retry when the store could not be reached.
 pub const STORE_RETRY_AFTER: i64 = 2;
 
 impl ApiError {
@@ -144,7 +144,7 @@ impl ApiError {
         }
     }
 
-    /// Writes the body of a response that carries an error; others pass as they are.
+    /// Writes the body of a response that carries an error; other responses pass unchanged.
     pub fn render(mut response: Response, request_id: &str) -> Response {
         let Some(error) = response.extensions_mut().remove::<Self>() else { return response };
         if let Self::Internal(cause) | Self::StoreUnavailable(cause) = &error {

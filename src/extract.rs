@@ -1,7 +1,7 @@
-//! Who asks, for what, with what: the parts of a request that handlers take.
+//! Extractors: the caller, the path, the query and the body of a request.
 //!
-//! Authorisation is in these types: a handler that has a [`Caller`] has a checked one. They run in
-//! the order of the handler's arguments, which is the order of the checks: token, then body, then the rest.
+//! Authorisation is in these types: a handler that has a [`Caller`] has an authenticated one. Extractors run in
+//! the order of the handler's arguments, which fixes the order of the checks: token, then body, then the rest.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use zetra_store::Account;
 
 use crate::{error::ApiError, request::bearer, state::App};
 
-/// The user who asks, with a token that is still honoured.
+/// The authenticated user, whose token is still valid.
 pub struct Caller {
     pub account: Account,
     pub claims: Claims,
@@ -43,7 +43,7 @@ impl FromRequestParts<Arc<App>> for Caller {
     }
 }
 
-/// The caller, or nobody where no token was sent. A bad token is still an error.
+/// The caller, or `None` if no token was sent. A bad token is still an error.
 pub struct MaybeCaller(pub Option<Caller>);
 
 impl FromRequestParts<Arc<App>> for MaybeCaller {
@@ -71,7 +71,7 @@ impl<S: Send + Sync> FromRequestParts<S> for RoomPath {
     }
 }
 
-/// The room of the path with its people, of whom the caller is one. Ended rooms too.
+/// The room of the path with its people. The caller must be one of them. Includes ended rooms.
 pub struct RoomAsParticipant(pub RoomWithPeople);
 
 impl FromRequestParts<Arc<App>> for RoomAsParticipant {
@@ -85,7 +85,7 @@ impl FromRequestParts<Arc<App>> for RoomAsParticipant {
     }
 }
 
-/// `?limit&cursor` of the list whose rows have ids of this kind.
+/// `?limit&cursor` of a list whose rows have ids of type `K`.
 pub struct Paging<K> {
     pub limit: PageLimit,
     pub after: Option<Cursor<K>>,
@@ -119,7 +119,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
-        // The announced length is checked before a byte is read, the real one while reading.
+        // The declared length is checked before a byte is read, the real one while reading.
         let announced = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
         if announced
             .and_then(|length| length.parse().ok())
@@ -139,7 +139,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
     }
 }
 
-/// A body that nobody reads. It is held to the rules all the same.
+/// A body that the handler does not use. It is still validated.
 pub struct UnusedBody;
 
 impl<S: Send + Sync> FromRequest<S> for UnusedBody {
@@ -154,7 +154,7 @@ async fn read(body: Body) -> Result<axum::body::Bytes, ApiError> {
     match Limited::new(body, limits::BODY_BYTES).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(ApiError::BodyTooLarge),
-        // The client went away in the middle of its own body.
+        // The client disconnected in the middle of its body.
         Err(_) => Err(ApiError::MalformedJson),
     }
 }

@@ -1,4 +1,4 @@
-//! `/health` for those who watch, `/` for those who look around: programs, and people, who get the client.
+//! `/health` for monitoring, and the index `/`: service information for programs, the client for browsers.
 
 use std::sync::Arc;
 
@@ -49,7 +49,7 @@ pub async fn health(State(app): State<Arc<App>>, _: UnusedBody) -> Response {
     }
 }
 
-/// `reason` names the variable and says what to do.
+/// `reason` contains the variable's name and the remedy.
 pub async fn misconfigured(reason: String, platform: Platform) -> Response {
     unhealthy(platform, reason)
 }

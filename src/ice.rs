@@ -1,4 +1,5 @@
-//! `/api/ice-servers`: how two browsers find each other (RFC 8445), and by what relay (RFC 8656).
+//! `/api/ice-servers`: the servers with which two browsers find each other (RFC 8445) and relay media (RFC
+//! 8656).
 //!
 //! Anybody gets STUN; a relay costs its operator money, so only a signed-in user gets TURN.
 
@@ -23,7 +24,7 @@ use crate::{
 };
 
 const STUN: [&str; 2] = ["stun:stun.cloudflare.com:3478", "stun:stun.l.google.com:19302"];
-/// Seconds for which credentials are good; long enough for a long call.
+/// Seconds for which credentials are valid: enough for a long call.
 const TTL_SECONDS: i64 = 12 * 3_600;
 const CANDIDATE_POOL_SIZE: u8 = 4;
 
@@ -65,8 +66,8 @@ pub async fn ice_servers(
     }))
 }
 
-/// The service's relays where it gives any; else the operator's own server's, if there is one. A call over
-/// STUN alone works for most; no answer at all works for nobody.
+/// The service's relays if it returns any, otherwise the operator's own server, if there is one. A failure is
+/// not an error: with STUN alone most calls work, without a response none does.
 async fn relays(app: &App, user: UserId, now: Timestamp) -> Relays {
     let expires_at = now.plus_millis(TTL_SECONDS * 1_000);
     if let Some(service) = &app.config.turn.service {

@@ -1,4 +1,4 @@
-//! The Worker: an HTTP request in, a response out.
+//! The Worker: takes an HTTP request and returns a response.
 
 mod auth;
 mod call_log;
@@ -45,14 +45,14 @@ async fn fetch(request: HttpRequest, env: Env, context: Context) -> Result<http:
     }
     let (answer, answered) = oneshot::channel();
     context.wait_until(async move {
-        // Nobody may be there any more to hear it.
+        // The receiver may be gone.
         let _ = answer.send(router::serve(router, request).await);
     });
     answered.await.map_err(|_| worker::Error::from("the request was not answered"))
 }
 
-/// The runtime cancels a request whose client goes away. What changes something in more than one place must
-/// not stop in between: it goes on.
+/// The runtime cancels a request whose client disconnects. A request that changes something in more than one
+/// place must not stop halfway, so it runs to its end.
 fn outlives_its_client(method: &Method, path: &str) -> bool {
     !method.is_safe() && path.starts_with("/api/")
 }

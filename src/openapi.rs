@@ -1,8 +1,8 @@
-//! The API described as OpenAPI 3.1, from the handlers themselves. No part of this is in the Worker.
+//! The API as OpenAPI 3.1, generated from the handlers themselves. No part of this is in the Worker.
 //!
-//! Beside each handler stands what is its own: its path, its body, its answers, and in `x-errors` the codes of
-//! its errors. What follows from how requests are handled, the same for all of them, is added here:
-//! the errors of tokens, bodies and limits, the error responses themselves, and the headers.
+//! Each handler's attributes contain what is specific to it: its path, its body, its responses, and in
+//! `x-errors` the codes of its errors. What is the same for all requests is added here: the errors of tokens,
+//! bodies and limits, the error responses themselves, and the headers.
 
 use serde_json::Value;
 use utoipa::{
@@ -34,7 +34,7 @@ pub fn document() -> Value {
     document
 }
 
-/// The JSON Schema of a type that the API is made of.
+/// The JSON Schema of a type in the API.
 pub fn schema_of<T: utoipa::PartialSchema>() -> Value {
     serde_json::to_value(T::schema()).expect("a schema is JSON")
 }

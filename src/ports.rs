@@ -1,5 +1,5 @@
-//! What the handlers need of the world beside the store: rooms, the rate limit, TURN, time and
-//! randomness. On Workers these are objects and calls; in tests they are memory.
+//! The handlers' external dependencies besides the store: rooms, the rate limit, TURN, time and
+//! randomness. On Workers these are objects and requests; in tests they are in memory.
 
 use async_trait::async_trait;
 use axum::{extract::Request, response::Response};
@@ -12,27 +12,27 @@ use zetra_domain::{
 };
 use zetra_signalling::HostAction;
 
-/// A peer service did not answer. The text is for the log, never for a client.
+/// Another service did not respond. The text is for the log, never for a client.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct Unavailable(pub String);
 
 #[async_trait]
 pub trait Rooms: Send + Sync {
-    /// Who is present.
+    /// The users who are present.
     async fn online(&self, room: RoomId) -> Result<Vec<UserId>, Unavailable>;
-    /// What the host did reaches those who are in the room, and those who are just joining it.
+    /// Applies the host's action to the people in the room, and to those who are just joining it.
     async fn host_acts(&self, room: RoomId, action: HostAction) -> Result<(), Unavailable>;
-    /// Hands a request of Engine.IO to the object in which its connection lives.
+    /// Forwards an Engine.IO request to the object in which its connection lives.
     async fn hand_over(&self, connection: Connection, request: Request) -> Result<Response, Unavailable>;
 }
 
-/// Makes it certain that a user's rooms learn which tokens have died.
+/// Guarantees that a user's rooms are notified of revoked tokens.
 #[async_trait]
 pub trait Revocations: Send + Sync {
-    /// Before tokens die.
+    /// Call before tokens are revoked.
     async fn announce(&self, user: UserId) -> Result<(), Unavailable>;
-    /// After that: ends the connections whose tokens are no longer honoured. Where this fails it is done
+    /// Call after that: ends the connections whose tokens are no longer valid. If this fails, it is retried
     /// later.
     async fn deliver(&self, user: UserId) -> Result<(), Unavailable>;
 }
@@ -42,16 +42,17 @@ pub trait Revocations: Send + Sync {
 pub enum Connection {
     /// In the object of the room that its handshake named.
     Room(RoomId),
-    /// In an object of its own, named by its session id.
+    /// In its own object, named by its session id.
     Session(String),
 }
 
-/// Counts strictly: attempts and failures per client address and per account, and what a user makes.
+/// The strict limits: attempts and failures per client address and per account, and what a user creates per
+/// hour.
 #[async_trait]
 pub trait Limiter: Send + Sync {
-    /// A password is about to be looked at.
+    /// Counts an attempt before a password is checked.
     async fn attempt(&self, address: &AddressKey, limits: AuthLimits) -> Result<Attempt, Unavailable>;
-    /// What came of it, as the address's count is concerned.
+    /// Counts the outcome for the address.
     async fn settle(
         &self,
         address: &AddressKey,
@@ -59,7 +60,7 @@ pub trait Limiter: Send + Sync {
         failed: bool,
         limits: AuthLimits,
     ) -> Result<Settlement, Unavailable>;
-    /// What came of it, as the account's count is concerned.
+    /// Counts the outcome for the account.
     async fn settle_password(
         &self,
         account: &AccountKey,
@@ -67,7 +68,8 @@ pub trait Limiter: Send + Sync {
         outcome: PasswordOutcome,
         limits: AuthLimits,
     ) -> Result<Settlement, Unavailable>;
-    /// Counts one more that a user makes; `Err` inside: the seconds until one more may be made.
+    /// Counts one more creation by the user. The inner `Err` is the number of seconds until the next one is
+    /// allowed.
     async fn spend(
         &self,
         account: &AccountKey,
@@ -75,21 +77,21 @@ pub trait Limiter: Send + Sync {
         limit: u32,
         limits: AuthLimits,
     ) -> Result<Result<(), i64>, Unavailable>;
-    /// The account was deleted.
+    /// Forgets a deleted account.
     async fn forget(&self, account: &AccountKey, limits: AuthLimits) -> Result<(), Unavailable>;
 }
 
 /// Cloudflare's TURN service.
 #[async_trait]
 pub trait TurnCredentials: Send + Sync {
-    /// The answer's `iceServers`, with credentials good for `ttl` seconds.
+    /// The `iceServers` of its response, with credentials that are valid for `ttl` seconds.
     async fn generate(&self, url: &str, api_token: &SecretString, ttl: i64) -> Result<Value, Unavailable>;
 }
 
 /// The files that are deployed with the Worker.
 #[async_trait]
 pub trait Assets: Send + Sync {
-    /// The file of that path, with its content type.
+    /// The file at that path, with its content type.
     async fn file(&self, path: &str) -> Result<Response, Unavailable>;
 }
 
@@ -99,7 +101,7 @@ pub struct Platform {
     /// Milliseconds since the epoch.
     pub clock: fn() -> i64,
     pub fill_random: fn(&mut [u8]),
-    /// When this isolate began, for the uptime.
+    /// When this isolate started, for the uptime.
     pub started: Timestamp,
     pub production: bool,
 }

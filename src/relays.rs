@@ -1,5 +1,5 @@
-//! TURN credentials that a service gave, kept for their user until shortly before they expire, so that no
-//! client makes the operator pay for each time it asks. Bounded; it lasts as long as the isolate.
+//! A cache of the TURN service's credentials per user, until shortly before they expire, so that repeated
+//! requests of a client do not cost the operator money. Bounded; it lasts as long as the isolate.
 
 use std::{
     collections::HashMap,
@@ -9,9 +9,9 @@ use std::{
 use serde_json::Value;
 use zetra_domain::{Timestamp, UserId};
 
-/// Users whose credentials are kept.
+/// How many users' credentials are cached.
 const USERS: usize = 1_024;
-/// What is left of them must last for a call.
+/// How long before expiry credentials are replaced: the remaining time must last for a call.
 const SHORTLY_MS: i64 = 3_600_000;
 
 #[derive(Default)]

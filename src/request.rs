@@ -1,16 +1,15 @@
-//! What a request says of itself, before anything is believed: where it comes from, with what token, and
-//! whether it wants to become a WebSocket.
+//! Unverified facts about a request: its client address, its token, and whether it is a WebSocket upgrade.
 
 use http::{HeaderMap, header};
 
 use crate::error::ApiError;
 
-/// The address as the edge saw it. Requests that did not come through the edge share one.
+/// The client address as the edge saw it. Requests that did not come through the edge share one.
 pub fn client_address(headers: &HeaderMap) -> &str {
     headers.get("cf-connecting-ip").and_then(|address| address.to_str().ok()).unwrap_or("unknown")
 }
 
-/// The token of an `Authorization: Bearer <token>` header; the scheme in any case (RFC 9110, 11.1).
+/// The token of an `Authorization: Bearer <token>` header. The scheme is case-insensitive (RFC 9110, 11.1).
 pub fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = values.next().ok_or(ApiError::TokenMissing)?;

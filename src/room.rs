@@ -1,4 +1,4 @@
-//! `/api/room`: make, join, look at and list rooms.
+//! `/api/room`: create, join, get and list rooms.
 
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
-//! What a host does to its room: end it, name it, remove and readmit people, lock it.
+//! The host's actions on a room: end it, name it, remove and readmit people, lock it.
 //!
-//! That the caller is the host is asked by the store in the step that changes the room, so that no handler
-//! can forget it and no race can come between. Then the Room object is told, for the sake of those who are
-//! in the room and of those whose admission the store has just granted.
+//! The store checks that the caller is the host in the same step that changes the room, so that no handler can
+//! forget the check and no race can come between. Then the Room object is notified, because of the people who
+//! are in the room and those whom the store has just admitted.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub struct Changed {
 
 type Answer = Result<Json<Changed>, ApiError>;
 
-/// The caller and the room of the path. Whether it is the caller's is asked by [`HostRequest::change`].
+/// The caller and the room of the path. [`HostRequest::change`] checks that the caller is its host.
 pub struct HostRequest {
     app: Arc<App>,
     caller: Caller,
@@ -140,7 +140,7 @@ impl HostRequest {
         let changed = app.store().change_room(room, by, &change).await?;
         let action = match (&change, &changed) {
             (_, RoomChanged::NotHost) => None,
-            // Where it was so already the one who made it so may have failed to tell.
+            // If the room was already in that state, an earlier request may have failed to notify the object.
             (RoomChange::End, RoomChanged::Changed(_)) => Some(HostAction::End { by }),
             (RoomChange::End, RoomChanged::NotFound) => {
                 has_ended(&app, room, by).await?.then_some(HostAction::End { by })
@@ -153,7 +153,7 @@ impl HostRequest {
                 let is_removed = admission.membership == Membership::Removed;
                 is_removed.then_some(HostAction::Remove { user: *user, by })
             }
-            // The rest concerns nobody who is in, and whoever comes is told by the store.
+            // Other changes do not affect the people in the room, and every join reads them from the store.
             _ => None,
         };
         if let Some(action) = action {
@@ -174,7 +174,7 @@ impl HostRequest {
     }
 }
 
-/// Whether it is a room of that host that is over.
+/// Whether the room has ended and `host` is its host.
 async fn has_ended(app: &App, room: RoomId, host: UserId) -> Result<bool, ApiError> {
     let found = app.store().room(room).await?;
     Ok(found.is_some_and(|found| !found.room.active && found.room.host == host))

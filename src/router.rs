@@ -1,4 +1,4 @@
-//! The router: the whole API as one readable list.
+//! The router: the whole API as one list.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub fn router(app: App) -> Router {
     let app = Arc::new(app);
     let origins = cors::Origins::new(&app.config.origins);
     let platform = app.services.platform;
-    // Counted in one strict place per client address, before the token and the body are looked at.
+    // Counted strictly per client address, before the token and the body are read.
     let throttled = || from_fn_with_state(app.clone(), throttle::count);
 
     let routes = Router::new()
@@ -57,8 +57,8 @@ pub fn router(app: App) -> Router {
     finish(routes, origins, platform)
 }
 
-/// What is served while the configuration is unusable: the reason, to the operator by the log and
-/// `/health`, and 500 to everybody else.
+/// The router while the configuration is unusable: the reason goes to the log and `/health`; every other route
+/// answers 500.
 pub fn unconfigured(error: &ConfigError, platform: Platform) -> Router {
     tracing::error!(%error, "the configuration is unusable");
     let reason = error.to_string();
@@ -92,7 +92,8 @@ async fn route_not_found(method: Method, uri: Uri) -> ApiError {
     ApiError::RouteNotFound { method, path: uri.path().to_owned() }
 }
 
-/// Express, which the Node backend ran on, took `/api/call-logs/` for `/api/call-logs`.
+/// Removes a trailing slash: Express, which the Node backend used, accepted `/api/call-logs/` for
+/// `/api/call-logs`.
 fn without_trailing_slash(uri: &Uri) -> Option<Uri> {
     let path = uri.path();
     if path == "/" || path == "/socket.io/" || !path.ends_with('/') {

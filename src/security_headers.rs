@@ -1,4 +1,4 @@
-//! Headers that tell a browser to be careful, on every response (OWASP HTTP Headers).
+//! Security headers on every response (OWASP HTTP Headers).
 
 use axum::{extract::Request, middleware::Next, response::Response};
 use http::{HeaderValue, header};

@@ -1,8 +1,8 @@
-//! `/socket.io/`: check the request, choose the object, hand over.
+//! `/socket.io/`: checks the request, chooses the object and forwards the request.
 //!
 //! A connection that names its room in the query (`?roomId=`, which stays in the query of every request
-//! of its session) lives in that room's object, any other in an object of its own. Which of the two
-//! is also in the session id, so that one cannot be taken for the other.
+//! of its session) lives in that room's object, any other in its own object. The session id also contains
+//! which of the two it is, so that one cannot be mistaken for the other.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use crate::{
     state::App,
 };
 
-/// Bytes of the longest token that is handed on; ours have some three hundred.
+/// Bytes of the longest token that is forwarded; ours have about three hundred.
 const MAX_TOKEN: usize = 4_096;
 
 pub async fn engine(State(app): State<Arc<App>>, mut request: Request) -> Result<Response, ApiError> {
@@ -43,7 +43,7 @@ pub async fn engine(State(app): State<Arc<App>>, mut request: Request) -> Result
     let session = room.is_none().then(|| sid.clone());
     let handshake = opening.then(|| handshake(request.headers(), session)).transpose()?;
     let headers = request.headers_mut();
-    // Never the client's own.
+    // Never forward the client's own header.
     headers.remove(SESSION_HEADER);
     headers.remove(HANDSHAKE_HEADER);
     if let Some(handshake) = handshake {
@@ -54,14 +54,14 @@ pub async fn engine(State(app): State<Arc<App>>, mut request: Request) -> Result
     Ok(app.services.rooms.hand_over(connection, request).await?)
 }
 
-/// What the object is told of who connects.
+/// The header that describes the connecting client to the object.
 fn handshake(headers: &HeaderMap, session: Option<String>) -> Result<HeaderValue, ApiError> {
     let bearer = match bearer(headers) {
-        // The object keeps it while the connection lasts.
+        // The object keeps the token as long as the connection lasts, so its size is bounded.
         Ok(token) if token.len() > MAX_TOKEN => Some(String::new()),
         Ok(token) => Some(token.to_owned()),
         Err(ApiError::TokenMissing) => None,
-        // What is no bearer token is no token at all: the object refuses it at CONNECT.
+        // A header without a bearer token becomes an empty token, which the object refuses at CONNECT.
         Err(_) => Some(String::new()),
     };
     let address = Some(AddressKey::of(client_address(headers)).as_str().to_owned());
@@ -71,7 +71,7 @@ fn handshake(headers: &HeaderMap, session: Option<String>) -> Result<HeaderValue
     )
 }
 
-/// A bearer token came in a header, so it can go on in one.
+/// Cannot fail for a bearer token: it came in a header, so it fits into one.
 fn header_value(value: &str) -> Result<HeaderValue, ApiError> {
     HeaderValue::from_str(value).map_err(|_| ApiError::TokenMalformed)
 }

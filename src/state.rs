@@ -1,4 +1,4 @@
-//! What the handlers share: configuration, ports, and the ids they make.
+//! State shared by the handlers: configuration, ports, and the generator of ids.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,7 +18,7 @@ pub struct App {
     ids: Mutex<ObjectIds>,
 }
 
-/// Everything that the configuration does not say.
+/// Everything that does not come from the configuration.
 pub struct Services {
     pub store: Arc<dyn Store>,
     pub rooms: Arc<dyn Rooms>,

@@ -1,7 +1,7 @@
-//! Logs: one JSON line per event on the console, and the request id that ties them together.
+//! Logs: one JSON line per event on the console, and the request id that connects them.
 //!
-//! `{"level","message","requestId",…fields}`. Fields are named by the code that logs; none of them is
-//! ever a password, a token or a hash, as the types that hold those cannot be formatted.
+//! `{"level","message","requestId",…fields}`. The logging code chooses the fields; none of them is
+//! ever a password, a token or a hash, because the types that hold those cannot be formatted.
 
 use std::fmt;
 
@@ -29,7 +29,7 @@ use crate::{error::ApiError, ports::Platform, request::client_address};
 const REQUEST_ID: &str = "x-request-id";
 const REQUEST_ID_MAX: usize = 64;
 
-/// Names the request, logs it in and out, and gives errors their body.
+/// Assigns the request id, logs the request and its response, and writes the bodies of errors.
 pub async fn observe(State(platform): State<Platform>, request: Request, next: Next) -> Response {
     let id = given_request_id(request.headers()).unwrap_or_else(|| new_request_id(platform));
     let span = tracing::info_span!("request", requestId = id);
@@ -50,10 +50,10 @@ pub async fn observe(State(platform): State<Platform>, request: Request, next: N
     response
 }
 
-/// Sends every event to the console from now on.
+/// Writes every event to the console from now on.
 pub fn to_console() {
     let subscriber = tracing_subscriber::registry().with(JsonLines(console));
-    // Fails only where a subscriber is set already: then that one serves.
+    // Fails only if a subscriber is already set; then that one is used.
     let _ = tracing::subscriber::set_global_default(subscriber);
 }
 
@@ -83,7 +83,7 @@ fn new_request_id(platform: Platform) -> String {
     platform.random::<12>().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A layer that writes events as flat JSON objects, the fields of the spans around them included.
+/// A layer that writes events as flat JSON objects, including the fields of their enclosing spans.
 struct JsonLines<W>(W);
 
 struct SpanFields(Map<String, Value>);

@@ -1,9 +1,9 @@
-//! The strict limits: on the routes where passwords are tried, and on what a user makes.
+//! The strict limits: on the routes that check passwords, and on what a user creates per hour.
 //!
-//! [`count`] runs before the token and the body: it counts the attempt with the client's address and
+//! [`count`] runs before the token and the body are read: it counts the attempt for the client's address and
 //! puts an [`Attempts`] into the request. The handler [`Attempts::admit`]s the account as soon as it
-//! is known, and settles what came of it before the client learns of it: [`Admitted::settle`] with the
-//! address, [`Admitted::settle_password`] with the account as well.
+//! is known, and counts the outcome before the client gets its response: [`Admitted::settle`] for the
+//! address, [`Admitted::settle_password`] for the account as well.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,7 +17,7 @@ use zetra_domain::{AccountKey, AddressKey, Hourly, PasswordOutcome, Settlement, 
 
 use crate::{error::ApiError, request::client_address, state::App};
 
-/// This client's attempts so far, and how it stands.
+/// This client's attempts so far and its remaining quota.
 #[derive(Clone)]
 pub struct Attempts(Arc<Inner>);
 
@@ -28,7 +28,7 @@ struct Inner {
     standing: Mutex<Standing>,
 }
 
-/// Proof that an account may be tried.
+/// Proof that a password for the account may be checked.
 pub struct Admitted<'a> {
     attempts: &'a Attempts,
     account: AccountKey,
@@ -51,7 +51,7 @@ pub async fn count(State(app): State<Arc<App>>, mut request: Request, next: Next
     with_headers(response, attempts.standing())
 }
 
-/// Counts one more that this user makes.
+/// Counts one more creation by this user.
 ///
 /// # Errors
 /// 429 past `limit` in an hour.
@@ -72,7 +72,7 @@ impl Attempts {
         }
     }
 
-    /// A user signed in without a password that was looked at: by registering.
+    /// Records a sign-in without a password check: by registering.
     pub async fn note_sign_in(&self, user: UserId) {
         let Inner { app, address, .. } = &*self.0;
         let (account, limits) = (AccountKey::of_user(user), app.config.auth_limits);
@@ -97,10 +97,10 @@ impl Attempts {
 }
 
 impl Admitted<'_> {
-    /// Counts the outcome with the address; an error is a failure, and what to answer for it.
+    /// Counts the outcome for the address. An error counts as a failure and is the response.
     ///
     /// # Errors
-    /// 429 past a limit, whatever the outcome; else its own.
+    /// 429 past a limit, whatever the outcome; otherwise the outcome's own error.
     pub async fn settle<T>(&self, outcome: Result<T, ApiError>) -> Result<T, ApiError> {
         let Inner { app, address, .. } = &*self.attempts.0;
         let limits = app.config.auth_limits;
@@ -108,18 +108,18 @@ impl Admitted<'_> {
         self.judge(verdict, outcome)
     }
 
-    /// The same for a password, which counts with its account too, whatever the address. `right` is what
-    /// it means where it was right.
+    /// The same for a password, which is also counted for its account, from any address. `right` states how a
+    /// right password counts.
     ///
     /// # Errors
-    /// 429 past a limit, whether the password was right or not; else the outcome's own.
+    /// 429 past a limit, whether the password was right or not; otherwise the outcome's own error.
     pub async fn settle_password<T>(
         &self,
         outcome: Result<T, ApiError>,
         right: PasswordOutcome,
     ) -> Result<T, ApiError> {
         let failed = outcome.is_err();
-        // Where the address is past its limits nobody learns anything, so the account has lost nothing.
+        // An address past its limits learns nothing about the password, so the account need not count it.
         let outcome = match self.settle(outcome).await {
             Err(limited @ ApiError::RateLimited(_)) => return Err(limited),
             outcome => outcome,

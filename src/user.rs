@@ -62,7 +62,7 @@ pub async fn update_profile(
     let (username, email) =
         all2(username.map(Username::parse).transpose(), email.map(Email::parse).transpose())?;
     let admitted = attempts.admit(AccountKey::of_user(caller.id()))?;
-    // Who tries names learns which are taken, so a conflict is a failure.
+    // Conflicts reveal which names are taken, so a conflict counts as a failure.
     let updated = match app.store().update_profile(caller.id(), username.as_ref(), email.as_ref()).await? {
         ProfileUpdate::Updated(user) => Ok(user),
         ProfileUpdate::Taken(Taken::Username) => Err(ApiError::UsernameTaken("Username already taken")),

@@ -1,4 +1,4 @@
-//! The ports on Workers: objects, outgoing requests, the clock, randomness.
+//! The ports implemented on Workers: objects, outgoing requests, the clock, randomness.
 
 use std::{cell::OnceCell, sync::Arc, time::Duration};
 
@@ -26,7 +26,7 @@ use crate::{
 /// How long the TURN service may take.
 const TURN_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How often a room is told what its host did.
+/// How many times the room is notified of a host's action before the request fails.
 const HOST_ATTEMPTS: usize = 3;
 
 /// The router, built once per isolate.
@@ -96,7 +96,7 @@ impl Rooms for Objects {
         let rooms = self.rooms()?;
         let told = async {
             let mut told = rooms.host_acts(room, action).await;
-            // An object that just let go of its memory answers when it is asked again.
+            // An object that was just evicted from memory responds to the next attempt.
             for _ in 1..HOST_ATTEMPTS {
                 if told.is_ok() {
                     break;
@@ -186,7 +186,7 @@ struct StaticAssets(Env);
 impl Assets for StaticAssets {
     async fn file(&self, path: &str) -> Result<Response, Unavailable> {
         let assets = self.0.assets("ASSETS").map_err(unavailable)?;
-        // The binding looks at the path alone.
+        // The binding uses only the path.
         let url = format!("https://assets.invalid{path}");
         let fetched = async { assets.fetch(url, None).await.map_err(unavailable) };
         Ok(fetched.into_send().await?.map(axum::body::Body::new))

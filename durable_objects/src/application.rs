@@ -1,4 +1,4 @@
-//! The applications of the Room and the Session object as one type, so that the server around them
+//! One type for the applications of the Room and the Session object, so that the server around them
 //! is compiled once.
 
 use serde::{Deserialize, Serialize};
@@ -47,7 +47,7 @@ impl AnyApplication {
         }
     }
 
-    /// Lets the room act, if it is one.
+    /// Runs `act` on the room, if this is one.
     pub fn in_room<'a>(
         &mut self,
         act: impl FnOnce(&mut RoomApplication) -> Effects<'a, RoomCommand>,
@@ -58,7 +58,7 @@ impl AnyApplication {
         }
     }
 
-    /// Lets the session act, if it is one.
+    /// Runs `act` on the session, if this is one.
     pub fn in_session<'a>(
         &mut self,
         act: impl FnOnce(&mut Gateway) -> Effects<'a, GatewayCommand>,
@@ -78,7 +78,7 @@ fn of_session(effects: Effects<'_, GatewayCommand>) -> Out<'_> {
     effects.into_iter().map(|effect| effect.map(AnyCommand::Session)).collect()
 }
 
-/// The same question to whichever it is.
+/// Forwards a query to the inner application.
 macro_rules! ask {
     ($self:ident, $application:ident => $question:expr) => {
         match $self {
@@ -88,7 +88,7 @@ macro_rules! ask {
     };
 }
 
-/// The same to whichever it is, and what follows.
+/// Forwards an action to the inner application and wraps its effects.
 macro_rules! act {
     ($self:ident, $application:ident => $act:expr) => {
         match $self {

@@ -1,4 +1,5 @@
-//! Who may connect: the credentials of a CONNECT packet or of the handshake's `Authorization` header.
+//! Authentication of connections: the credentials of a CONNECT packet or of the handshake's `Authorization`
+//! header.
 
 use serde::{Deserialize, Serialize};
 use zetra_domain::{Claims, HonouredTokens, Timestamp, TokenError, TokenKey};
@@ -10,32 +11,32 @@ pub struct Authenticator {
     pub socket_auth: SocketAuth,
 }
 
-/// What the Worker tells an object of the request that opens a session.
+/// What the Worker passes to an object about the request that opens a session.
 #[derive(Default, Serialize, Deserialize)]
 pub struct Handshake {
-    /// The token of the `Authorization` header; empty for a header that is no bearer token.
+    /// The token of the `Authorization` header; empty for a header without a bearer token.
     pub bearer: Option<String>,
-    /// Whom the limits count it to, an [`AddressKey`](zetra_domain::AddressKey).
+    /// The client address for the limits, an [`AddressKey`](zetra_domain::AddressKey).
     pub address: Option<String>,
-    /// What the log calls the connection: the id of the request that opened it.
+    /// The connection's name in the log: the id of the request that opened it.
     #[serde(default)]
     pub connection: String,
-    /// The session's id, where it is the name of a Session object.
+    /// The session's id, if it is the name of a Session object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
 }
 
-/// What a client brings at CONNECT.
+/// What a client presents at CONNECT.
 pub struct Introduction {
-    /// Checked but for the store's word, if it is a token.
+    /// Checked, except that the store has not yet confirmed a token.
     pub credential: Credential,
-    /// It was here before.
+    /// Present if the client wants to recover an earlier connection.
     pub recovery: Option<Recovery>,
-    /// What the log calls the connection.
+    /// The connection's name in the log.
     pub connection: String,
 }
 
-/// `pid` and `offset` of a CONNECT packet: the connection that was lost and the last event it saw.
+/// `pid` and `offset` of a CONNECT packet: the lost connection and the last event that it received.
 /// Both are the client's secrets.
 #[derive(Serialize, Deserialize)]
 pub struct Recovery {
@@ -43,10 +44,10 @@ pub struct Recovery {
     pub offset: String,
 }
 
-/// The store's word on the user of a token.
+/// The store's result for the user of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verification {
-    /// The tokens of this user that are honoured.
+    /// The user's valid tokens.
     Account(HonouredTokens),
     /// The account was deleted.
     NoAccount,
@@ -60,7 +61,7 @@ pub enum ConnectError {
     TokenInvalid,
     TokenExpired,
     StoreUnavailable,
-    /// This user has as many connections to this room that have not joined it as may be.
+    /// The user already has the maximum number of connections to this room that have not joined it.
     TooManyConnections,
 }
 
@@ -98,7 +99,7 @@ impl ConnectError {
     }
 }
 
-/// The payload of a CONNECT packet; what is no string stands for itself.
+/// The payload of a CONNECT packet. A member that is not a string is kept as its JSON value.
 #[derive(Default, Deserialize)]
 struct Auth {
     token: Option<serde_json::Value>,
@@ -107,7 +108,7 @@ struct Auth {
 }
 
 impl Handshake {
-    /// What cannot be read tells nothing.
+    /// Malformed input yields an empty handshake.
     pub(crate) fn read(handshake: &str) -> Self {
         serde_json::from_str(handshake).unwrap_or_default()
     }
@@ -115,7 +116,7 @@ impl Handshake {
 
 impl Authenticator {
     /// `auth` is the payload of the CONNECT packet, `handshake` a [`Handshake`]. A token in the
-    /// payload counts before one in the header.
+    /// payload takes precedence over one in the header.
     pub fn authenticate(
         &self,
         auth: Option<&str>,
@@ -155,7 +156,7 @@ impl Authenticator {
 }
 
 impl Verification {
-    /// Whether the store lets these claims in.
+    /// Checks these claims against the store's result.
     pub fn admits(self, claims: &Claims) -> Result<(), ConnectError> {
         match self {
             Self::Account(honoured) if honoured.include(claims) => Ok(()),

@@ -1,4 +1,4 @@
-//! The typed ways to reach the objects: what each is asked, at which path, with which answer.
+//! Typed clients for the objects: the requests to each, their paths and responses.
 
 use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
@@ -14,7 +14,7 @@ use crate::{
     revocation_outbox::outbox::AskOutbox,
 };
 
-/// An object could not be reached or did not understand.
+/// An object could not be reached or rejected the request.
 #[derive(Debug, Error)]
 pub enum ObjectError {
     #[error("the object cannot be reached: {0}")]
@@ -25,7 +25,7 @@ pub enum ObjectError {
     Refused(u16),
 }
 
-/// The paths of the objects' own small APIs; everything else is Engine.IO's.
+/// The paths of the objects' internal APIs; all other paths belong to Engine.IO.
 pub(crate) mod path {
     pub(crate) const ASK: &str = "/ask";
     pub(crate) const HOST: &str = "/host";
@@ -35,19 +35,19 @@ pub(crate) mod path {
     pub(crate) const DELIVER: &str = "/deliver";
 }
 
-/// An object does not know its own name; the Worker tells it with each request.
+/// An object cannot read its own name, so each request contains it in this header.
 pub const NAME_HEADER: &str = "x-object-name";
 
-/// Reaches the object of a room.
+/// Client for the object of a room.
 pub struct RoomClient(ObjectNamespace);
 
-/// Reaches the object of a session that named no room.
+/// Client for the object of a session that named no room.
 pub struct SessionClient(ObjectNamespace);
 
-/// Reaches the object that counts a client address or an account.
+/// Client for the object that counts for a client address or an account.
 pub struct RateLimitClient(ObjectNamespace);
 
-/// Reaches the object that tells rooms which of a user's tokens have died.
+/// Client for the object that notifies rooms of a user's revoked tokens.
 pub struct RevocationOutboxClient(ObjectNamespace);
 
 impl RoomClient {
@@ -55,7 +55,7 @@ impl RoomClient {
         env.durable_object("ROOM").map(Self)
     }
 
-    /// Hands a request of Engine.IO over.
+    /// Forwards an Engine.IO request.
     pub async fn hand_over(&self, room: RoomId, request: Request) -> Result<Response, ObjectError> {
         hand_over(&self.0, &room.to_string(), request).await
     }
@@ -65,12 +65,12 @@ impl RoomClient {
         ask(&self.0, &room.to_string(), path::ONLINE, &()).await
     }
 
-    /// What the host did to those in the room.
+    /// Applies the host's action to the people in the room.
     pub async fn host_acts(&self, room: RoomId, action: HostAction) -> Result<(), ObjectError> {
         ask(&self.0, &room.to_string(), path::HOST, &action).await
     }
 
-    /// Ends the connections whose tokens are no longer honoured.
+    /// Ends the connections whose tokens are no longer valid.
     pub(crate) async fn revoke(&self, room: RoomId, revocation: &Revocation) -> Result<(), ObjectError> {
         ask(&self.0, &room.to_string(), path::REVOKE, revocation).await
     }
@@ -85,7 +85,7 @@ impl SessionClient {
         env.durable_object("SESSION").map(Self)
     }
 
-    /// Hands a request of Engine.IO over.
+    /// Forwards an Engine.IO request.
     pub async fn hand_over(&self, sid: &str, request: Request) -> Result<Response, ObjectError> {
         hand_over(&self.0, sid, request).await
     }
@@ -124,7 +124,7 @@ impl RateLimitClient {
         self.ask_account(account, limits, AskAccount::Settle(address.clone(), outcome)).await
     }
 
-    /// `Err` inside: the seconds until one more may be made.
+    /// The inner `Err` is the number of seconds until the next one is allowed.
     pub async fn spend(
         &self,
         account: &AccountKey,
@@ -154,7 +154,7 @@ impl RateLimitClient {
         limits: AuthLimits,
         question: AskAccount,
     ) -> Result<A, ObjectError> {
-        // No address looks so.
+        // No address has this form.
         let name = format!("account {}", account.as_str());
         ask(&self.0, &name, path::ASK, &Ask::Account(limits, question)).await
     }
@@ -165,12 +165,13 @@ impl RevocationOutboxClient {
         env.durable_object("REVOCATION_OUTBOX").map(Self)
     }
 
-    /// Tokens of the user are about to die: from now on it is certain that the user's rooms learn of it.
+    /// Announces that tokens of the user are about to be revoked. From now on the user's rooms are certain to
+    /// be notified.
     pub async fn announce(&self, user: UserId) -> Result<(), ObjectError> {
         self.ask(user, AskOutbox::Announce).await
     }
 
-    /// They have died: tells the rooms.
+    /// Notifies the rooms after the tokens were revoked.
     pub async fn deliver(&self, user: UserId) -> Result<(), ObjectError> {
         self.ask(user, AskOutbox::Deliver).await
     }

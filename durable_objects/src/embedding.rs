@@ -1,4 +1,4 @@
-//! What the Room and the Session object have in common: configuration, storage, questions to the store.
+//! Code shared by the Room and the Session object: configuration, storage, queries to the store.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::{
     clients::NAME_HEADER,
 };
 
-/// The configuration, or what is wrong with it, in words for the operator.
+/// The configuration, or an error message for the operator.
 pub(crate) fn config(env: &Env) -> Result<Config, JsError> {
     Config::read(Variables::new(&|name| variable(env, name)))
         .map_err(|error| JsError::new(&error.to_string()))
@@ -43,7 +43,7 @@ pub(crate) fn room_limits(config: &Config) -> zetra_signalling::Limits {
     }
 }
 
-/// The object's name, as the Worker or another object tells it.
+/// The object's name, as the Worker or another object sent it.
 pub(crate) fn name(request: &web_sys::Request) -> Result<String, JsValue> {
     request.headers().get(NAME_HEADER)?.ok_or_else(|| JsError::new("the object's name is missing").into())
 }
@@ -58,7 +58,7 @@ pub(crate) async fn read<T: DeserializeOwned>(request: &web_sys::Request) -> Res
     serde_json::from_str(&text).map_err(|error| JsError::new(&error.to_string()).into())
 }
 
-/// The answer to a request from another object.
+/// The response to a request from another object.
 pub(crate) fn answer(value: &impl serde::Serialize) -> Result<web_sys::Response, JsValue> {
     let text = serde_json::to_string(value).map_err(|error| JsError::new(&error.to_string()))?;
     web_sys::Response::new_with_opt_str(Some(&text))
@@ -76,7 +76,7 @@ pub(crate) async fn verification(env: &Env, user: UserId) -> Verification {
     }
 }
 
-/// `None` where the store cannot be asked.
+/// `None` if the store cannot be queried.
 pub(crate) async fn admission(env: &Env, room: RoomId, user: UserId) -> Option<Admission> {
     let admission = open(env).ok()?.admission(room, user).await;
     admission.inspect_err(|error| tracing::error!(%error, "the store failed")).ok()

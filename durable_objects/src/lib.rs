@@ -1,14 +1,14 @@
-//! The objects: everything stateful, and the typed way to reach each.
+//! The Durable Objects: everything stateful, and a typed client for each.
 //!
 //! | object | one per | holds |
 //! |---|---|---|
-//! | [`Room`] | room | its connections, who is present, what was said lately |
+//! | [`Room`] | room | its connections, the people present, recent events |
 //! | [`Session`] | connection that named no room at its handshake | that connection |
-//! | [`RateLimit`] | client address, account | what is counted of it |
-//! | [`RevocationOutbox`] | user, while tokens die | the rooms that have to learn of it |
+//! | [`RateLimit`] | client address, account | its counts |
+//! | [`RevocationOutbox`] | user, while tokens are revoked | the rooms that still have to be notified |
 //!
-//! An object's shell accepts, delegates and performs; what it decides is decided by
-//! [`RoomApplication`], [`Gateway`], the ledgers and the outbox, which are pure and tested natively.
+//! An object's shell accepts, delegates and performs. All decisions are made by [`RoomApplication`],
+//! [`Gateway`], the ledgers and the outbox, which are pure and tested natively.
 
 mod application;
 mod authenticator;

@@ -1,4 +1,4 @@
-//! The Room and the Session object as the runtime and the Worker see them.
+//! The interface of the Room and the Session object to the runtime and the Worker.
 
 use std::rc::Rc;
 
@@ -94,7 +94,7 @@ impl Session {
             init.set_status(GONE);
             return web_sys::Response::new_with_opt_str_and_init(None, &init);
         };
-        // What one delivery brings is one payload for a client that polls.
+        // All messages of one delivery form one payload for a polling client.
         SessionObject::act(&object, |gateway| gateway.deliver(room, messages));
         answer(&())
     }

@@ -1,4 +1,4 @@
-//! The Room and the Session object as one [`Embedding`]: what they have in common, and the one they are.
+//! One [`Embedding`] for the Room and the Session object: the shared parts, and which of the two it is.
 
 use std::rc::Rc;
 
@@ -133,7 +133,7 @@ impl Embedding for Shell {
             (Kind::Session(shell), AnyCommand::Session(command)) => {
                 session::perform(Rc::clone(object), shell, application.session()?, command)
             }
-            // Each application gives its own commands.
+            // Each application emits only its own commands.
             (Kind::Room(_), AnyCommand::Session(_)) | (Kind::Session(_), AnyCommand::Room(_)) => None,
         }
     }

@@ -1,11 +1,11 @@
-//! One error of each code.
+//! One example error for each code.
 
 use http::Method;
 use zetra_domain::{Invalid, Policy, Standing, TokenError};
 
 use crate::error::ApiError;
 
-/// In the order of their statuses. A code that is not here cannot be named in `x-errors`.
+/// In the order of their statuses. `x-errors` may contain only codes that are listed here.
 pub(super) fn errors() -> Vec<ApiError> {
     let standing =
         Standing { policy: Policy::AccountFailures, limit: 5, remaining: 0, reset: 840, window: 900 };

@@ -1,4 +1,4 @@
-//! The bodies and queries that requests bring. The handlers read them field by field; these types only describe
+//! The bodies and queries of requests. The handlers read them field by field; these types only describe
 //! them. Unknown fields are ignored; an optional field that is `null`, or an empty string, counts as absent.
 //!
 //! The patterns are what is accepted: ids in either case, and no control characters anywhere.

@@ -1,6 +1,6 @@
-//! What every operation answers besides its own: errors by their codes, and headers.
+//! The responses that operations share: errors by their codes, and headers.
 //!
-//! Works on the document as JSON, in which all of it can be said.
+//! Works on the document as JSON, which can express all of them.
 
 #![allow(clippy::indexing_slicing, reason = "it runs when the document is made, and a test makes it")]
 
@@ -26,7 +26,7 @@ const SERVICE: &str = "service";
 const ERRORS: &str = "x-errors";
 const RATE_LIMIT: &str = "x-rate-limit";
 
-/// Adds them all, and takes `x-errors` and `x-rate-limit` away.
+/// Adds all of them, and removes `x-errors` and `x-rate-limit`.
 pub(super) fn complete(document: &mut Value) {
     for operation in operations(document) {
         let limited = operation.remove(RATE_LIMIT).is_some();
@@ -72,7 +72,7 @@ fn codes_of(operation: &mut Map<String, Value>, limited: bool) -> Vec<String> {
     own.chain(implied).map(str::to_owned).collect()
 }
 
-/// The errors of these codes, under their statuses.
+/// The errors with these codes, grouped by status.
 fn by_status(codes: &[String]) -> Vec<(String, Vec<ApiError>)> {
     let known = errors();
     let unknown = codes.iter().find(|code| known.iter().all(|error| error.code() != code.as_str()));
@@ -103,7 +103,7 @@ fn error_response(errors: &[ApiError]) -> Value {
     })
 }
 
-/// One body of each code.
+/// One example body per code.
 fn examples() -> Map<String, Value> {
     let mut examples = Map::new();
     for error in errors() {

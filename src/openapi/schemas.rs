@@ -1,4 +1,4 @@
-//! Responses whose shapes no derived type has: errors, call logs, the index.
+//! Schemas of responses that no derived type describes: errors, call logs, the index.
 
 #![allow(dead_code, reason = "described, never built")]
 

@@ -197,8 +197,8 @@ describe("the client in a browser", () => {
     await ann.register();
     const link = await ann.makeRoom();
     await bob.register(link);
-    await bob.page.getByText("This page may not use your camera.").waitFor();
-    await bob.page.getByText("You can join without").waitFor();
+    await bob.page.getByText("This page is not allowed to use your camera.").waitFor();
+    await bob.page.getByText("You can join anyway").waitFor();
     await bob.enter();
     await bob.sees(ann.name);
     await ann.page.locator("figure.tile.dark", { hasText: bob.name }).waitFor();
@@ -344,7 +344,7 @@ describe("the client in a browser", () => {
     await page.getByText("Password changed").waitFor({ state: "attached" });
     await page.getByRole("button", { name: "Delete account …" }).click();
     await page.getByLabel("Your password").fill("N3wPassword");
-    await page.getByRole("button", { name: "Delete my account for ever" }).click();
+    await page.getByRole("button", { name: "Delete my account permanently" }).click();
     await page.getByRole("heading", { name: "Welcome back" }).waitFor();
     await page.getByLabel("Email").fill(ann.email);
     await page.getByLabel("Password").fill("N3wPassword");
@@ -382,7 +382,7 @@ describe("the client in a browser", () => {
       await page.getByRole("button", { name: "Leave" }).click();
       await check("the end of a call");
       await page.goto("/app/#/nowhere");
-      await page.getByRole("heading", { name: "Nothing is here" }).waitFor();
+      await page.getByRole("heading", { name: "Page not found" }).waitFor();
       await check("a wrong address");
       await part(ann);
     }
@@ -413,7 +413,7 @@ describe("the client in a browser", () => {
     await bob.page.getByRole("link", { name: "Rooms" }).click();
     await bob.page.getByLabel("Join by link").fill("no link");
     await bob.page.getByRole("button", { name: "Join", exact: true }).click();
-    await bob.page.getByText("This is no link to a room.").waitFor();
+    await bob.page.getByText("This is not a link to a room.").waitFor();
     await bob.page.getByLabel("Join by link").fill(`Come here: ${link}`);
     await bob.page.getByRole("button", { name: "Join", exact: true }).click();
     await bob.page.getByRole("heading", { name: "Ready to join?" }).waitFor();

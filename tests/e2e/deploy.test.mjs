@@ -152,7 +152,7 @@ describe("deploy with a stand-in for wrangler", () => {
     given({ variables: onMongodb });
     const { code, output } = await deploy();
     assert.equal(code, 1);
-    assert.match(output, /Take its d1_databases section out/);
+    assert.match(output, /Remove its d1_databases section/);
     assert.deepEqual(calls(), ["whoami --json"]);
   });
 
@@ -193,7 +193,7 @@ describe("deploy with a stand-in for wrangler", () => {
     health = { status: 503, body: { status: "error", message: "JWT_SECRET is too short: it needs at least 32 bytes" } };
     const { code, output } = await deploy("--wait", "1");
     assert.equal(code, 1);
-    assert.match(output, /is deployed, but .*\/health was not well within 1 s: it answered 503: JWT_SECRET is too short/);
+    assert.match(output, /is deployed, but .*\/health was not healthy within 1 s: it answered 503: JWT_SECRET is too short/);
   });
 
   test("a Worker that becomes well in time is waited for", async () => {

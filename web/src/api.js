@@ -1,9 +1,9 @@
-// The REST API, with what it says when it refuses.
+// The REST API and its errors.
 
 import { session } from "./session.js";
 
 export class ApiError extends Error {
-  /** `fields`: what is wrong, by the name of the field. */
+  /** `fields`: error messages by field name. */
   constructor({ message, status = 0, code = "offline", fields = {} }) {
     super(message);
     Object.assign(this, { status, code, fields });
@@ -30,7 +30,7 @@ async function request(method, path, body) {
     throw new ApiError({ message: "The server cannot be reached. Check your connection and try again." });
   }
   if (response.ok) return answer;
-  // The token is of no use any more: whoever shows pages finds out by this.
+  // The token is no longer valid: end the session, which shows the sign-in page.
   if (answer.code?.startsWith("token_") && token === session.current?.token) session.end();
   const fields = Object.fromEntries((answer.fields ?? []).map(({ field, message }) => [field, message]));
   const wait = answer.retryAfter ? ` (in ${Math.ceil(answer.retryAfter / 60)} min)` : "";

@@ -1,4 +1,4 @@
-// The client: what is shown is what stands behind the # of the address.
+// The client: the part of the address after `#` decides which page is shown.
 
 import { announce, h } from "./dom.js";
 import { callPage } from "./pages/room.js";
@@ -19,7 +19,7 @@ const main = document.getElementById("main");
 const header = document.getElementById("header");
 let shown = { leave() {} };
 
-/** Goes to another page of the client. */
+/** Navigates to another page of the client. */
 function go(path) {
   if (location.hash === `#${path}`) show();
   else location.hash = path;
@@ -49,8 +49,8 @@ function find(path) {
 }
 
 function notFoundPage() {
-  const element = h("section", { class: "card narrow" }, h("h1", {}, "Nothing is here"), h("p", {}, "This address leads to no page."), h("a", { class: "button primary", href: "#/" }, "To the start"));
-  return { title: "Nothing is here", element };
+  const element = h("section", { class: "card narrow" }, h("h1", {}, "Page not found"), h("p", {}, "There is no page at this address."), h("a", { class: "button primary", href: "#/" }, "Go to the start page"));
+  return { title: "Page not found", element };
 }
 
 function showHeader(path) {
@@ -66,12 +66,12 @@ function showHeader(path) {
 
 let signedIn = session.current?.user.id;
 session.onChange((current) => {
-  // A new name or token of the same person is no reason to leave a call.
+  // The same person with a new name or token stays in their call.
   if (current?.user.id === signedIn) return showHeader(location.hash.slice(1) || "/");
   signedIn = current?.user.id;
   show();
 });
 addEventListener("hashchange", show);
-// Taken out of the browser's cache, a page that had left its call would look as if it were still in it.
+// A page restored from the back/forward cache has left its call but would still show it.
 addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
 show();

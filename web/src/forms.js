@@ -1,10 +1,10 @@
-// Forms whose errors stand beside the field they are about.
+// Forms that show errors beside the field they concern.
 
 import { announce, h } from "./dom.js";
 
 let next = 0;
 
-/** A labelled input. `hint` tells beforehand what is expected. */
+/** A labelled input. `hint` describes what is expected. */
 export function field({ name, label, hint, ...input }) {
   const id = `${name}-${(next += 1)}`;
   const error = h("p", { class: "field-error", id: `${id}-error`, hidden: true });
@@ -22,8 +22,8 @@ export function field({ name, label, hint, ...input }) {
 }
 
 /**
- * A form of fields. `submit` gets the values by name; what it throws is shown: beside a field where the error names
- * one (by `fields`, or `fieldOf(code)`), else above the button.
+ * A form of fields. `submit` receives the values by name. An error it throws is shown beside a field if it
+ * names one (by `fields`, or `fieldOf(code)`), otherwise above the button.
  */
 export function form({ fields, button, submit, fieldOf = () => undefined, danger = false }) {
   const problem = h("p", { class: "problem", role: "alert", hidden: true });

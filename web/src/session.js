@@ -1,4 +1,4 @@
-// Who is signed in: kept in this browser, shared by its tabs.
+// The signed-in user: kept in this browser and shared by its tabs.
 
 const KEY = "zetra.session";
 const listeners = new Set();

@@ -1,4 +1,4 @@
-// Times and durations in words.
+// Formats times and durations.
 
 const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });

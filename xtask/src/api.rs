@@ -1,4 +1,4 @@
-//! `cargo xtask api`: the files that describe the API, written anew from the code.
+//! `cargo xtask api`: regenerates the files that describe the API from the code.
 
 use crate::{
     error::Result,
@@ -8,12 +8,12 @@ use crate::{
 
 pub fn run() -> Result<()> {
     let write = command("cargo", &["run", "--quiet", "--package", "zetra-api-docs"]);
-    run_shown(write, "The compiler or the document says what is wrong.")?;
+    run_shown(write, "See the errors above.")?;
     setup::run()?;
-    run_shown(rest_types(), "openapi-typescript says what is wrong.")
+    run_shown(rest_types(), "See the errors of openapi-typescript above.")
 }
 
-/// openapi-typescript, from the document to its types.
+/// Generates TypeScript types from the OpenAPI document.
 fn rest_types() -> std::process::Command {
     let mut types = command(workspace::node_bin("openapi-typescript"), &["web/static/openapi.json"]);
     types.args(["--output", "packages/client-types/rest.d.ts"]);

@@ -1,5 +1,6 @@
-//! `cargo xtask bench`: the codec under criterion; the relay side by side with the official server and
-//! with the floor of the runtime; what a login tells by its time; the way to MongoDB beside the driver called directly.
+//! `cargo xtask bench`: the codec under criterion; the relay side by side with the official server and with the
+//! runtime's own minimum; what the duration of a login reveals; the path to MongoDB compared with the driver
+//! called directly.
 
 use crate::{
     build,
@@ -17,7 +18,7 @@ pub fn run(arguments: &[&str]) -> Result<()> {
         ["login"] => login(),
         ["mongodb"] => mongodb(),
         [other, ..] => {
-            Err(format!("unknown benchmark: {other}; there are `codec`, `relay`, `login` and `mongodb`"))
+            Err(format!("unknown benchmark: {other}; choose `codec`, `relay`, `login` or `mongodb`"))
         }
     }
 }

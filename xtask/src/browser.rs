@@ -12,7 +12,7 @@ use crate::{
     workspace,
 };
 
-/// `CHROMIUM` goes before them.
+/// The `CHROMIUM` variable takes precedence over these.
 const PROGRAMS: [&str; 5] = [
     "/usr/bin/chromium",
     "/usr/bin/chromium-browser",
@@ -21,7 +21,7 @@ const PROGRAMS: [&str; 5] = [
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 ];
 
-/// Finds it; as root on Debian or its kin, where there is nobody to ask, installs it.
+/// Finds the browser. As root on Debian and its derivatives, such as in CI, installs it if it is missing.
 pub fn program() -> Result<PathBuf> {
     if let Some(program) = std::env::var_os("CHROMIUM").filter(|program| !program.is_empty()) {
         return Ok(program.into());
@@ -30,9 +30,9 @@ pub fn program() -> Result<PathBuf> {
         return Ok(program);
     }
     let remedy =
-        "Install Chromium or Chrome (Debian: sudo apt-get install chromium), or set CHROMIUM to its program.";
+        "Install Chromium or Chrome (Debian: sudo apt-get install chromium), or set CHROMIUM to its path.";
     if !Uid::effective().is_root() || !Path::new("/usr/bin/apt-get").exists() {
-        return Err(format!("no browser was found for the tests of the client. {remedy}"));
+        return Err(format!("no browser was found for the client tests. {remedy}"));
     }
     let mut step = Step::begin("installing Chromium, the browser for the tests, once");
     run_quietly(command("apt-get", &["update"]), &mut step, remedy)?;
@@ -40,10 +40,10 @@ pub fn program() -> Result<PathBuf> {
     install.env("DEBIAN_FRONTEND", "noninteractive");
     run_quietly(install, &mut step, remedy)?;
     step.done("");
-    found().ok_or_else(|| format!("apt-get installed no Chromium. {remedy}"))
+    found().ok_or_else(|| format!("apt-get did not install Chromium. {remedy}"))
 }
 
-/// Pictures of every page into docs/screenshots.
+/// Takes screenshots of every page into docs/screenshots.
 pub fn screenshots() -> Result<()> {
     build::run()?;
     let mut node = command(workspace::node_bin("node"), &[]);

@@ -1,4 +1,4 @@
-//! Builds the Worker: cargo for wasm32, wasm-bindgen, wasm-opt, esbuild, by way of worker-build.
+//! Builds the Worker with worker-build, which runs cargo for wasm32, wasm-bindgen, wasm-opt and esbuild.
 //! All four are pinned and local, so that a build downloads nothing.
 
 use std::{fs, path::Path, process::Command, time::SystemTime};
@@ -11,7 +11,7 @@ use crate::{
     workspace,
 };
 
-/// A crate that becomes a Worker.
+/// A crate that is built as a Worker.
 struct Worker {
     name: &'static str,
     package: &'static str,
@@ -36,7 +36,7 @@ const CHAT: Worker = Worker {
     folder: "examples/chat",
     sources: &["examples/chat/src", "examples/chat/Cargo.toml", "examples/chat/index.html"],
 };
-/// What workerd is known to take; as worker-build itself has it.
+/// The WebAssembly features that workerd supports; the same list as in worker-build.
 const FEATURES: [&str; 7] = [
     "--enable-mutable-globals",
     "--enable-sign-ext",
@@ -52,7 +52,7 @@ pub fn run() -> Result<()> {
     site()
 }
 
-/// The client: bundled, with its page beside it, for the runtime to serve.
+/// Bundles the client into the folder of static assets, together with its page.
 fn site() -> Result<()> {
     const OUTPUT: &str = "target/site/app";
     if modified(&format!("{OUTPUT}/app.js")) >= newest_change(&workspace::path("web")) {
@@ -77,7 +77,7 @@ fn site() -> Result<()> {
     let mut bundle = command(workspace::node_bin("esbuild"), &["web/src/app.js", "web/src/app.css"]);
     bundle.args(["--bundle", "--minify", "--format=esm", "--target=es2022", "--external:./icon.svg"]);
     bundle.args(["--log-level=warning", &format!("--outdir={OUTPUT}")]);
-    run_quietly(bundle, &mut step, "esbuild says:")?;
+    run_quietly(bundle, &mut step, "The output of esbuild:")?;
     step.done("");
     Ok(())
 }
@@ -101,21 +101,21 @@ fn build(worker: &Worker) -> Result<()> {
         return Ok(());
     }
     let mut step = Step::begin(&format!("building {name}"));
-    // Cargo knows best whether a change concerns the Worker; a changed test does not.
+    // Cargo decides whether a change affects the Worker; a changed test, for example, does not.
     let compile = ["build", "--release", "--lib", "--target", "wasm32-unknown-unknown", "--package", package];
-    run_quietly(with_environment(command("cargo", &compile)), &mut step, "The compiler says:")?;
+    run_quietly(with_environment(command("cargo", &compile)), &mut step, "The compiler's output:")?;
     if modified(&output) > modified(&compiled) && modified(&output) > modified("package-lock.json") {
         step.done("(unchanged) ");
         return touch(&workspace::path(&output));
     }
     let mut build = with_environment(command(workspace::tool("worker-build"), &["--release"]));
     build.arg(workspace::path(folder));
-    run_quietly(build, &mut step, "worker-build says:")?;
-    // A fifth of what a cold start loads would be the names of functions.
+    run_quietly(build, &mut step, "The output of worker-build:")?;
+    // Function names would be a fifth of what a cold start loads.
     let output = workspace::path(&output);
     let mut strip = command(workspace::node_bin("wasm-opt"), &["-Os", "--strip-debug", "--strip-producers"]);
     strip.args(FEATURES).arg(&output).arg("-o").arg(&output);
-    run_quietly(strip, &mut step, "wasm-opt says:")?;
+    run_quietly(strip, &mut step, "The output of wasm-opt:")?;
     let size = fs::metadata(&output).map_or(0, |file| file.len()) / 1_024;
     step.done(&format!("{size} KiB of WASM "));
     Ok(())
@@ -124,7 +124,7 @@ fn build(worker: &Worker) -> Result<()> {
 fn with_environment(mut build: Command) -> Command {
     let root = workspace::root();
     let home = std::env::var("CARGO_HOME").or_else(|_| std::env::var("HOME").map(|home| home + "/.cargo"));
-    // Panic messages name files: not where they lie on this machine.
+    // Panic messages contain file names; keep this machine's absolute paths out of them.
     let flags = format!(
         "--remap-path-prefix={}=. --remap-path-prefix={}/registry/src=crates",
         root.display(),

@@ -1,4 +1,4 @@
-//! `cargo xtask conformance`: the fixture of the official protocol suites, to run them by hand.
+//! `cargo xtask conformance`: serves the fixture of the official protocol suites, to run them by hand.
 
 use crate::{
     build,

@@ -1,7 +1,7 @@
 //! `cargo xtask cost`: what a month of calls costs on Cloudflare, part by part, and on a rented virtual machine.
 //!
-//! It is arithmetic over three tables: what a call takes, which tests measure ([`counts`]), what each of that costs
-//! ([`prices`]), and what was assumed where nothing was measured ([`model`]). `docs/cost.md` explains it.
+//! It is arithmetic over three tables: what a call uses, which tests measure ([`counts`]), what each unit costs
+//! ([`prices`]), and what is assumed where nothing was measured ([`model`]). `docs/cost.md` explains it.
 
 mod counts;
 mod model;
@@ -19,15 +19,15 @@ use crate::{error::Result, workspace};
 pub const HELP: &str = "\
 cargo xtask cost [options]
 
-Computes what a month of calls costs on Cloudflare's Workers Paid plan, part by part, and what the same calls take of a
-rented virtual machine with Node. docs/cost.md says how, and what is assumed.
+Computes what a month of calls costs on Cloudflare's Workers Paid plan, part by part, and how much of a rented virtual
+machine with Node the same calls use. docs/cost.md explains the calculation and its assumptions.
 
 Options
-  --calls-per-day N  calls a day (1000)
-  --people P         people in each, 2 to 8 (3)
-  --minutes M        how long each lasts (20)
-  --turn PERCENT     of the connections between two people, how many go through Cloudflare's TURN service (none)
-  --svg FILE         draws it, too";
+  --calls-per-day N  calls per day (1000)
+  --people P         people in each call, 2 to 8 (3)
+  --minutes M        length of each call in minutes (20)
+  --turn PERCENT     share of the connections between two people that go through Cloudflare's TURN service (0)
+  --svg FILE         also draw the result as SVG";
 
 pub fn run(arguments: &[&str]) -> Result<()> {
     let (load, svg) = read(arguments)?;

@@ -1,5 +1,5 @@
-//! `cargo xtask mongodb`: the database for tests with the Data API server in front, to try Zetra on
-//! MongoDB without having one.
+//! `cargo xtask mongodb`: serves the test database behind the Data API server, to try Zetra on MongoDB without
+//! installing one.
 
 use std::{
     io::{BufRead, BufReader},
@@ -16,7 +16,7 @@ use crate::{
     setup, workspace,
 };
 
-/// `DATA_API_LISTEN` chooses another.
+/// The default; `DATA_API_LISTEN` overrides it.
 const LISTEN: &str = "127.0.0.1:7380";
 const DATABASE: &str = "zetra";
 const POLL: Duration = Duration::from_millis(100);
@@ -28,7 +28,7 @@ pub fn run() -> Result<()> {
     run_quietly(
         command("cargo", &["build", "--package", "zetra-data-api"]),
         &mut step,
-        "The compiler says:",
+        "The compiler's output:",
     )?;
     step.done("");
     let database = Database::start()?;
@@ -38,7 +38,7 @@ pub fn run() -> Result<()> {
     announce(&key, &listen);
     let outcome = wait(&mut server);
     terminate(&mut server);
-    println!("stopped; the data of this database is gone");
+    println!("stopped; this database's data was deleted");
     outcome
 }
 
@@ -46,7 +46,7 @@ fn start(database: &Database, key: &str, listen: &str) -> Result<Child> {
     let mut server = command(workspace::path("target/debug/zetra-data-api"), &["--ensure-indexes", DATABASE]);
     server.env("DATA_API_LISTEN", listen).env("DATA_API_KEYS", format!("worker {key}"));
     server.env("MONGODB_URI", database.uri()).stdout(Stdio::piped());
-    // A group of its own: Ctrl-C reaches only us, and we end it.
+    // Its own process group: Ctrl-C reaches only us, and we stop the server.
     server.process_group(0);
     let mut server = server.spawn().map_err(|error| format!("cannot start the Data API server: {error}"))?;
     let log = server.stdout.take().ok_or("the server has no output")?;
@@ -57,25 +57,25 @@ fn start(database: &Database, key: &str, listen: &str) -> Result<Child> {
             "the Data API server did not start; choose another address if {listen} is taken: DATA_API_LISTEN=127.0.0.1:7381"
         ));
     }
-    // One line for each request; a reader that is gone would end the server.
+    // One line per request. If nobody read the pipe, the server would stop.
     std::thread::spawn(move || lines.for_each(|line| println!("{line}")));
     Ok(server)
 }
 
 fn announce(key: &str, listen: &str) {
-    println!("\n  The Data API listens on http://{listen}/data/v1, a database for tests is behind it.");
+    println!("\n  The Data API listens on http://{listen}/data/v1, in front of a test database.");
     println!("  Put these lines into .dev.vars, then run `cargo xtask dev` in another terminal:\n");
     println!("MONGO_URI=http://{listen}/data/v1");
     println!("MONGO_API_KEY=\"Bearer {key}\"");
     println!("MONGO_DATA_SOURCE=Cluster0");
     println!("MONGO_DATABASE={DATABASE}");
-    println!("\n  Ctrl-C ends both. The data is only for trying: it goes with them.\n");
+    println!("\n  Ctrl-C stops both. The data is for trials only: it is deleted with them.\n");
 }
 
 fn wait(server: &mut Child) -> Result<()> {
     while !is_stopping() {
         if let Some(status) = server.try_wait().map_err(|error| error.to_string())? {
-            return Err(format!("the Data API server ended by itself ({status})"));
+            return Err(format!("the Data API server exited unexpectedly ({status})"));
         }
         std::thread::sleep(POLL);
     }

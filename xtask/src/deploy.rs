@@ -1,12 +1,12 @@
-//! `cargo xtask deploy`: the Worker, its objects, its database and its secrets, on Cloudflare.
+//! `cargo xtask deploy`: deploys the Worker, its objects, its database and its secrets to Cloudflare.
 //!
-//! What needs an account is written against the help and the source of the pinned wrangler. It is tested with a stand-in
-//! for wrangler (`tests/e2e/deploy.test.mjs`), and what wrangler sends and prints with the real one before an API of ours
-//! (`tests/e2e/deploy_wrangler.test.mjs`). It was not run against Cloudflare.
+//! The parts that need an account follow the help and the source of the pinned wrangler. They are tested with a
+//! stand-in for wrangler (`tests/e2e/deploy.test.mjs`); the requests and the output of the real wrangler are
+//! tested against an API of ours (`tests/e2e/deploy_wrangler.test.mjs`). Nothing was run against Cloudflare.
 //!
-//! A secret is uploaded together with the version that needs it (`wrangler deploy --secrets-file`): `wrangler secret
-//! put` would put it into the version that is deployed, before the new one is there, and for a Worker that does not exist
-//! would first make an empty one. So no version ever answers without its secrets.
+//! A secret is uploaded together with the version that needs it (`wrangler deploy --secrets-file`). `wrangler
+//! secret put` would add it to the deployed version before the new one exists, and for a Worker that does not
+//! exist it would first create an empty one. So no version ever serves requests without its secrets.
 
 mod configuration;
 mod database;
@@ -31,22 +31,22 @@ use crate::{
 pub const HELP: &str = "\
 cargo xtask deploy [options]
 
-Deploys the Worker to Cloudflare and waits until it is well:
+Deploys the Worker to Cloudflare and waits until it is healthy:
 
-  1. sees that somebody is signed in (`npx wrangler login`, or CLOUDFLARE_API_TOKEN)
-  2. looks which secrets the configuration needs and which of them are missing:
+  1. checks that you are signed in (`npx wrangler login`, or CLOUDFLARE_API_TOKEN)
+  2. checks which secrets the configuration needs and which of them are missing:
        JWT_SECRET                                    always
        MONGO_API_KEY                                 where MONGO_URI is set
        TURN_SHARED_SECRET                            where TURN_SERVER_URL is set,
        or TURN_SERVER_CREDENTIAL                     with TURN_SERVER_USERNAME
        TURN_KEY_API_TOKEN                            where TURN_KEY_ID is set
        WEBHOOK_SECRET                                where WEBHOOK_URL is set
-     and asks for each of these, without showing what is typed. For JWT_SECRET it can make a random one.
-     Where nobody can be asked it fails, and lists them with the commands that set them.
+     and asks for each missing one, without showing what you type. It can generate a random JWT_SECRET.
+     Without a terminal it fails, and lists the missing secrets with the commands that set them.
   3. builds
-  4. without MongoDB: creates the D1 database if there is none, writes its id into the configuration, and applies
-     the migrations
-  5. uploads Worker and secrets together, with NODE_ENV=production
+  4. without MongoDB: creates the D1 database if it does not exist, writes its id into the configuration, and
+     applies the migrations
+  5. uploads the Worker and its secrets together, with NODE_ENV=production
   6. prints the address and requests /health there until it answers 200
 
 Run it again to deploy a change; it asks only for what is missing.
@@ -55,8 +55,8 @@ Options
   --dry-run      build, and show what would be uploaded; needs no account
   --env NAME     an environment of the configuration, such as staging ([env.staging] in wrangler.toml): a Worker,
                  a database and secrets of its own
-  --config FILE  another configuration than wrangler.toml, seen from the repository's root
-  --wait SECONDS how long /health may take (60)
+  --config FILE  a configuration other than wrangler.toml, relative to the repository's root
+  --wait SECONDS how long to wait for /health (60)
 
 Environment
   CLOUDFLARE_API_TOKEN  signs in without a browser
@@ -76,10 +76,10 @@ pub fn run(arguments: &[&str]) -> Result<()> {
         return run_shown(target.wrangler(&[&deploy[..], &PRODUCTION].concat()), "");
     }
     catch_stop_signals()?;
-    // Plain `whoami` says that nobody is signed in and succeeds.
+    // Plain `whoami` succeeds even if nobody is signed in.
     target
         .answer(&["whoami", "--json"])
-        .map_err(|error| format!("nobody is signed in. {SIGN_IN}\n\n{error}"))?;
+        .map_err(|error| format!("not signed in to Cloudflare. {SIGN_IN}\n\n{error}"))?;
     database::check(&configuration)?;
     let secrets = secrets::ask_for_missing(&target, &configuration)?;
     build::run()?;
@@ -88,7 +88,7 @@ pub fn run(arguments: &[&str]) -> Result<()> {
     health::wait(&address, target.wait)
 }
 
-/// What the command line says: what is deployed, and how.
+/// The command line's options: what to deploy, and how.
 struct Target {
     /// Empty for the configuration's top level.
     environment: String,
@@ -111,7 +111,7 @@ impl Target {
                 argument.split_once('=').map_or((*argument, None), |(name, value)| (name, Some(value)));
             let mut value = || {
                 let value = given.or_else(|| arguments.next().copied());
-                value.ok_or_else(|| format!("{name} needs a value; `cargo xtask deploy --help` says which"))
+                value.ok_or_else(|| format!("{name} needs a value; see `cargo xtask deploy --help`"))
             };
             match name {
                 "--dry-run" if given.is_none() => target.dry_run = true,
@@ -129,8 +129,8 @@ impl Target {
         Ok(target)
     }
 
-    /// wrangler, for this target. The environment is always named: where a configuration has several, wrangler warns
-    /// otherwise, and `CLOUDFLARE_ENV` would decide.
+    /// wrangler, for this target. The environment is always passed: otherwise wrangler warns if a configuration
+    /// has several, and `CLOUDFLARE_ENV` would decide.
     fn wrangler(&self, arguments: &[&str]) -> Command {
         let mut wrangler = wrangler(arguments);
         wrangler.arg("--config").arg(&self.config).arg(self.environment_option());
@@ -141,7 +141,7 @@ impl Target {
         format!("--env={}", self.environment)
     }
 
-    /// The JSON that wrangler prints, or all that it said.
+    /// The JSON that wrangler prints; on failure its whole output.
     fn answer(&self, arguments: &[&str]) -> Result<Value> {
         let mut command = self.wrangler(arguments);
         let output = command.stdin(std::process::Stdio::null()).output();
@@ -156,12 +156,12 @@ impl Target {
     }
 }
 
-/// A member of a JSON object that is a text.
+/// A string member of a JSON object.
 fn text<'a>(object: &'a Value, member: &str) -> Option<&'a str> {
     object.get(member)?.as_str()
 }
 
-/// The elements of a JSON array; none of anything else.
+/// The elements of a JSON array; empty for any other value.
 fn elements(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }

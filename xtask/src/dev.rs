@@ -1,4 +1,4 @@
-//! `cargo xtask dev`: everything set up, built and served, until Ctrl-C or SIGTERM.
+//! `cargo xtask dev`: sets up, builds and serves everything, until Ctrl-C or SIGTERM.
 
 use std::{
     io::{Read, Write},
@@ -23,7 +23,7 @@ use crate::{
     wrangler::wrangler,
 };
 
-/// How long the runtime may take to start, and to end.
+/// How long the runtime may take to start and to stop.
 const START: Duration = Duration::from_secs(120);
 const STOP: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(100);
@@ -35,25 +35,26 @@ pub fn run() -> Result<()> {
     serve(&served, announce)
 }
 
-/// A Worker that is served until Ctrl-C.
+/// A Worker to serve until Ctrl-C.
 pub struct Served {
-    /// What follows `cargo xtask`.
+    /// The command after `cargo xtask`.
     pub command: &'static str,
     pub build: fn() -> Result<()>,
     /// Its `wrangler.toml`.
     pub config: &'static str,
     /// Where the runtime keeps what the Worker stores.
     pub state: PathBuf,
-    /// The path whose answer says that it is there.
+    /// The path that answers once the Worker is up.
     pub probe: &'static str,
 }
 
-/// Builds it and serves it on loopback; `announce` is given the port and the body of the probe's answer.
+/// Builds the Worker and serves it on loopback; `announce` receives the port and the body of the probe's
+/// response.
 pub fn serve(served: &Served, announce: impl FnOnce(u16, &str)) -> Result<()> {
     let port = workspace::port()?;
     catch_stop_signals()?;
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| {
-        format!("port {port} cannot be used ({error}). End what runs there, or choose another: PORT=4001 cargo xtask {}", served.command)
+        format!("port {port} cannot be used ({error}). Stop the program that uses it, or choose another: PORT=4001 cargo xtask {}", served.command)
     })?;
     (served.build)()?;
     let mut server = start(served, port)?;
@@ -67,15 +68,15 @@ fn start(served: &Served, port: u16) -> Result<Child> {
         wrangler(&["dev", "--config", served.config, "--ip", "127.0.0.1", "--port", &port.to_string()]);
     wrangler.args(["--show-interactive-dev-session", "false", "--persist-to"]).arg(&served.state);
     wrangler.env("WRANGLER_HIDE_BANNER", "true");
-    // Where a request came from in the world is nothing a laptop has to ask the network for.
+    // Do not fetch geolocation data for `request.cf` from the network.
     wrangler.env("CLOUDFLARE_CF_FETCH_ENABLED", "false");
-    // A group of its own: Ctrl-C reaches only us, and we end the whole group.
+    // Its own process group: Ctrl-C reaches only us, and we stop the whole group.
     wrangler.process_group(0);
     wrangler.spawn().map_err(|error| format!("cannot start wrangler: {error}"))
 }
 
 fn watch(server: &mut Child, port: u16, probe: &str, announce: impl FnOnce(u16, &str)) -> Result<()> {
-    // What wrangler prints is its progress.
+    // wrangler's own output shows the progress.
     let step = Step::begin("starting the runtime");
     let begun = progress::now();
     while goes_on(server)? {
@@ -93,10 +94,10 @@ fn watch(server: &mut Child, port: u16, probe: &str, announce: impl FnOnce(u16, 
     Ok(())
 }
 
-/// After a moment: whether nobody has told us to stop.
+/// Waits a moment, then returns whether to continue: false after a stop signal.
 fn goes_on(server: &mut Child) -> Result<bool> {
     if let Some(status) = server.try_wait().map_err(|error| error.to_string())? {
-        return Err(format!("wrangler ended by itself ({status}); its last lines are above"));
+        return Err(format!("wrangler exited unexpectedly ({status}); see its output above"));
     }
     std::thread::sleep(POLL);
     Ok(!is_stopping())
@@ -117,11 +118,11 @@ fn announce(port: u16, health: &str) {
     if !healthy {
         println!("\n  Not healthy yet: {health}");
     }
-    println!("\n  Ctrl-C ends it; nothing that was answered is lost.\n");
+    println!("\n  Ctrl-C ends it; no acknowledged data is lost.\n");
 }
 
-/// `MONGO_URI` as wrangler will find it: a line of .dev.vars goes before one of wrangler.toml, of which the
-/// environments that can be deployed come last.
+/// `MONGO_URI` as wrangler resolves it: .dev.vars takes precedence over wrangler.toml, whose deployable
+/// environments come last.
 fn mongo_uri() -> Option<String> {
     [".dev.vars", "wrangler.toml"].into_iter().find_map(|file| {
         let text = std::fs::read_to_string(workspace::path(file)).ok()?;
@@ -129,7 +130,7 @@ fn mongo_uri() -> Option<String> {
     })
 }
 
-/// The body of the answer at `path`, once there is any.
+/// The response body at `path`, once there is one.
 fn answer(port: u16, path: &str) -> Option<String> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
@@ -139,7 +140,7 @@ fn answer(port: u16, path: &str) -> Option<String> {
     answer.split_once("\r\n\r\n").map(|(_, body)| body.trim().to_owned()).filter(|body| !body.is_empty())
 }
 
-/// Asks the whole group to end, and ends it if it does not.
+/// Asks the whole group to stop, and kills it if it does not.
 fn stop(server: &mut Child) {
     let Ok(group) = i32::try_from(server.id()).map(Pid::from_raw) else { return };
     // Errors mean that the group is gone, which is what we want.

@@ -1,4 +1,4 @@
-//! How commands fail: with a text for the person at the terminal.
+//! Command errors: a message for the person at the terminal.
 
 /// Why a command failed, and what to do about it.
 pub type Result<T> = std::result::Result<T, String>;

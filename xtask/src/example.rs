@@ -1,4 +1,4 @@
-//! `cargo xtask example chat`: an example of the library, built and served until Ctrl-C or SIGTERM.
+//! `cargo xtask example chat`: builds and serves an example of the library, until Ctrl-C or SIGTERM.
 
 use crate::{
     build,
@@ -10,8 +10,8 @@ use crate::{
 pub fn run(arguments: &[&str]) -> Result<()> {
     match arguments {
         ["chat"] => chat(),
-        [] => Err("which example? There is `chat`: cargo xtask example chat".to_owned()),
-        [other, ..] => Err(format!("unknown example: {other}; there is `chat`")),
+        [] => Err("name an example: cargo xtask example chat".to_owned()),
+        [other, ..] => Err(format!("unknown example: {other}; the only one is `chat`")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `cargo xtask`: set up, run, test, measure and deploy. Needs nothing but Rust (by rustup) and npm.
+//! `cargo xtask`: set up, run, test, measure and deploy. Needs only Rust (from rustup) and npm.
 
 mod api;
 mod bench;
@@ -25,31 +25,31 @@ use std::{io::Write, process::ExitCode};
 const HELP: &str = "\
 cargo xtask <command>
 
-  dev      set everything up, build, serve http://localhost:4000 (PORT), until Ctrl-C
-  test     set everything up, then every check and test; what CI runs
+  dev      set up, build and serve on http://localhost:4000 (PORT), until Ctrl-C
+  test     set up, then run every check and test, as CI does
   build    build the Worker into build/ (does nothing when nothing changed)
   api      write the files that describe the API: OpenAPI, AsyncAPI, TypeScript types
-  bench    measure the codec, the relay side by side with the official server, what a login tells by its
-           time, and the way to MongoDB (all, or one of: codec relay login mongodb)
-  webhook  print what webhooks post, signature checked, to try them out on http://127.0.0.1:4010
+  bench    measure the codec, the relay side by side with the official server, what the duration of a login
+           reveals, and the path to MongoDB (all, or one of: codec relay login mongodb)
+  webhook  receive webhooks on http://127.0.0.1:4010, check their signatures and print them
   conformance  serve the fixture of the official Socket.IO suites on http://localhost:3000
   example chat  build and serve the chat of examples/chat on http://localhost:4000 (PORT), until Ctrl-C
-  mongodb  serve a MongoDB-compatible database for trying, with the Data API in front
-  screenshots  take pictures of the client's pages into docs/screenshots
-  deploy   deploy to Cloudflare: database, migrations, secrets, Worker; then wait until it is well
-           (--dry-run, --env NAME; `cargo xtask deploy --help` says what it does and asks)
+  mongodb  serve a MongoDB-compatible trial database, with the Data API in front
+  screenshots  take screenshots of the client's pages into docs/screenshots
+  deploy   deploy to Cloudflare: database, migrations, secrets, Worker; then wait until it is healthy
+           (--dry-run, --env NAME; details: `cargo xtask deploy --help`)
   cost     compute what a month of calls costs, on Cloudflare and on a rented machine
            (--calls-per-day N, --people P, --minutes M; `cargo xtask cost --help`)
-  setup    only install what is missing, and make .dev.vars
-  help     this text
+  setup    only install what is missing, and create .dev.vars
+  help     show this text
 
 Environment
   PORT             port of the local server (4000)
   ZETRA_STATE_DIR  where `dev` keeps its data (.wrangler/state)
-  CHROMIUM         the browser for the tests of the client; otherwise the machine's Chromium or Chrome
-  TEST_MONGODB_URI a MongoDB for `test` to use; otherwise it starts a compatible one of its own
+  CHROMIUM         the browser for the client tests (default: the machine's Chromium or Chrome)
+  TEST_MONGODB_URI a MongoDB for `test` to use (default: it starts a compatible database of its own)
 
-Everything that is installed goes into target/ and node_modules/ of this folder.";
+Everything is installed into target/ and node_modules/ of this folder.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -96,6 +96,6 @@ fn main() -> ExitCode {
 }
 
 fn print(text: &str) {
-    // A reader that has seen enough is no failure.
+    // A closed pipe, as after `| head`, is not an error.
     let _ = writeln!(std::io::stdout(), "{text}");
 }

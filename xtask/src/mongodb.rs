@@ -1,5 +1,5 @@
-//! A MongoDB-compatible database for tests: SecantusDB from PyPI, in a virtual environment under
-//! target/, as a process of its own, with SCRAM on. Never linked, never shipped.
+//! A MongoDB-compatible database for tests: SecantusDB from PyPI, in a virtual environment under target/, as a
+//! separate process with SCRAM enabled. Never linked, never shipped.
 
 use std::{
     fs::{self, File},
@@ -20,14 +20,14 @@ use crate::{
 const PACKAGE: &str = "secantusdb";
 const VERSION: &str = "0.7.0b3";
 const USER: &str = "zetra";
-/// Creates the user whose connection string is the first argument's owner to be.
+/// Creates a user. Arguments: the connection string of the database, the user name, the password.
 const CREATE_USER: &str = "
 import sys, pymongo
 uri, user, password = sys.argv[1:]
 roles = ['readWriteAnyDatabase', 'dbAdminAnyDatabase', 'clusterMonitor']
 pymongo.MongoClient(uri).admin.command('createUser', user, pwd=password, roles=roles)
 ";
-/// How long the process may take to start, and how often it is looked at.
+/// How long the process may take to start, and how often it is polled.
 const START: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(50);
 
@@ -36,7 +36,7 @@ pub fn program() -> PathBuf {
     environment().join("bin/secantusd-py")
 }
 
-/// Installs the pinned release, or the newest where its author has deleted that.
+/// Installs the pinned release, or the newest if the pinned one is no longer published.
 pub fn install() -> Result<()> {
     let stamp = environment().join("installed");
     if stamp.exists() {
@@ -44,7 +44,7 @@ pub fn install() -> Result<()> {
     }
     let mut step = Step::begin(&format!("installing {PACKAGE} {VERSION}, a database for tests, once"));
     let remedy = "Python 3.10 to 3.13 with venv and pip is needed (Debian: python3-venv). \
-                  Or set TEST_MONGODB_URI to a MongoDB of your own.";
+                  Alternatively, set TEST_MONGODB_URI to a MongoDB of your own.";
     let mut venv = command(python()?, &["-m", "venv", "--clear"]);
     venv.arg(environment());
     run_quietly(venv, &mut step, remedy)?;
@@ -53,7 +53,7 @@ pub fn install() -> Result<()> {
         command(environment().join("bin/pip"), &arguments)
     };
     if let Err(error) = run_quietly(pip(&format!("{PACKAGE}=={VERSION}")), &mut step, remedy) {
-        println!("  {PACKAGE} {VERSION} cannot be installed, the newest is tried:\n{error}");
+        println!("  {PACKAGE} {VERSION} cannot be installed; trying the newest release:\n{error}");
         run_quietly(pip(PACKAGE), &mut step, remedy)?;
     }
     fs::write(&stamp, "").map_err(|error| format!("cannot write {}: {error}", stamp.display()))?;
@@ -61,7 +61,7 @@ pub fn install() -> Result<()> {
     Ok(())
 }
 
-/// A running database. It ends, and its data with it, when this is dropped.
+/// A running database. It is stopped, and its data deleted, on drop.
 pub struct Database {
     process: Child,
     storage: PathBuf,
@@ -78,12 +78,12 @@ impl Database {
         let port = free_port()?;
         let address = format!("mongodb://127.0.0.1:{port}/");
         let password = setup::random_hex()?;
-        // Its first user can only be made while nobody has to sign in.
+        // The first user can only be created while authentication is off.
         let mut open = serve(&storage, port, &[])?;
         let made = wait(&mut open, port, &storage).and_then(|()| {
             let mut create = command(environment().join("bin/python"), &["-c", CREATE_USER]);
             create.args([&address, USER, &password]);
-            run_quietly(create, &mut step, "The database says:")
+            run_quietly(create, &mut step, "The database's output:")
         });
         end(&mut open);
         made?;
@@ -108,7 +108,7 @@ impl Drop for Database {
     }
 }
 
-/// The user's own, or one that ends with the tests.
+/// The user's own database, or one that stops with the tests.
 pub enum TestDatabase {
     Given(String),
     Ours(Database),
@@ -122,7 +122,8 @@ impl TestDatabase {
         }
     }
 
-    /// What tests are told: the database, and a program of which a test may kill its own process.
+    /// Environment variables for the tests: the database, and the program from which a test starts a process
+    /// that it may kill.
     pub fn variables(&self) -> [(&str, String); 2] {
         let uri = match self {
             Self::Given(uri) => uri.clone(),
@@ -143,7 +144,7 @@ fn python() -> Result<&'static str> {
         .find(|python| output_of(command(python, &["-c", FITS])).as_deref() == Some("True"))
         .ok_or_else(|| {
             "Python 3.10 to 3.13 was not found; the database for tests needs it. \
-             Or set TEST_MONGODB_URI to a MongoDB of your own."
+             Alternatively, set TEST_MONGODB_URI to a MongoDB of your own."
                 .to_owned()
         })
 }
@@ -154,7 +155,7 @@ fn serve(storage: &Path, port: u16, arguments: &[&str]) -> Result<Child> {
     let mut serve = Command::new(program());
     serve.args(["--host", "127.0.0.1", "--port", &port.to_string(), "--log-level", "WARNING"]);
     serve.arg("--storage-path").arg(storage.join("data")).args(arguments);
-    // A group of its own: Ctrl-C reaches only us, and we end it.
+    // Its own process group: Ctrl-C reaches only us, and we stop the database.
     serve.stdin(Stdio::null()).stdout(log).stderr(errors).process_group(0);
     serve.spawn().map_err(|error| format!("cannot start {}: {error}", program().display()))
 }

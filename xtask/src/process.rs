@@ -1,4 +1,4 @@
-//! Running other programs: with their output shown, or followed line by line; and ending them.
+//! Runs other programs, with their output shown or followed line by line, and stops them.
 
 use std::{
     collections::VecDeque,
@@ -22,10 +22,10 @@ use crate::{error::Result, progress::Step, workspace};
 /// Lines of output that are kept to be shown when a quiet program fails.
 const KEPT_LINES: usize = 40;
 
-/// Signals concern the whole process.
+/// Global, because signals concern the whole process.
 static STOPPING: AtomicBool = AtomicBool::new(false);
 
-/// From now on Ctrl-C and SIGTERM end nothing by themselves: [`is_stopping`] tells of them.
+/// From now on Ctrl-C and SIGTERM do not end the process; [`is_stopping`] reports them.
 pub fn catch_stop_signals() -> Result<()> {
     ctrlc::set_handler(|| STOPPING.store(true, Ordering::SeqCst))
         .map_err(|error| format!("cannot catch Ctrl-C: {error}"))
@@ -35,21 +35,21 @@ pub fn is_stopping() -> bool {
     STOPPING.load(Ordering::SeqCst)
 }
 
-/// A command in the workspace's root.
+/// A command that runs in the workspace's root.
 pub fn command(program: impl AsRef<Path>, arguments: &[&str]) -> Command {
     let mut command = Command::new(program.as_ref());
     command.args(arguments).current_dir(workspace::root());
     command
 }
 
-/// Runs with everything it prints shown.
+/// Runs a command and shows its output.
 pub fn run_shown(mut command: Command, remedy: &str) -> Result<()> {
     let status = command.status().map_err(|error| cannot_start(&command, &error, remedy))?;
     if status.success() { Ok(()) } else { Err(format!("{} failed ({status}). {remedy}", named(&command))) }
 }
 
-/// Runs quietly, telling `step` the latest line; what it printed is shown only when it fails. Ends with
-/// us when we are told to stop.
+/// Runs a command quietly and passes its latest line to `step`. Its output is shown only if it fails. It is
+/// stopped when we receive a stop signal.
 pub fn run_quietly(mut command: Command, step: &mut Step, remedy: &str) -> Result<()> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| cannot_start(&command, &error, remedy))?;
@@ -97,13 +97,13 @@ pub fn run_quietly(mut command: Command, step: &mut Step, remedy: &str) -> Resul
     Err(format!("{} failed ({status}). {remedy}\n\n{}", named(&command), output.join("\n")))
 }
 
-/// What a program prints to its standard output, or nothing where it cannot be run.
+/// What a program prints to its standard output, or `None` if it cannot be run or fails.
 pub fn output_of(mut command: Command) -> Option<String> {
     let output = command.stderr(Stdio::null()).stdin(Stdio::null()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// Asks a program to end, and waits until it has.
+/// Asks a program to stop and waits until it has exited.
 pub fn terminate(child: &mut Child) {
     // Errors mean that it is gone, which is what we want.
     if let Ok(id) = i32::try_from(child.id()) {

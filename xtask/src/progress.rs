@@ -1,5 +1,5 @@
-//! What a person sees while a long step runs: one line per step, with what it is doing and for how
-//! long. On a terminal the line is rewritten, in a log there is one every ten seconds.
+//! Progress output for long steps: one line per step with its current action and elapsed time. On a terminal
+//! the line is rewritten; in a log a new one is printed every ten seconds.
 
 use std::{
     io::{IsTerminal, Write},
@@ -20,7 +20,7 @@ impl Step {
         Self { title: title.to_owned(), begun, last_line: begun, rewrites: std::io::stdout().is_terminal() }
     }
 
-    /// Says how far it is, not too often.
+    /// Prints the current action, at a limited rate.
     pub fn update(&mut self, doing: &str) {
         let pause = if self.rewrites { 1 } else { 10 };
         if self.last_line.elapsed().as_secs() < pause {
@@ -35,7 +35,7 @@ impl Step {
         } else {
             println!("{line}");
         }
-        // A terminal that is gone is no reason to stop.
+        // Continue even if the terminal is gone.
         let _ = std::io::stdout().flush();
     }
 

@@ -1,5 +1,5 @@
-//! Installs what is missing, into target/ and node_modules/ only. Each step looks first and does
-//! nothing when it is done already, so this can run before every command.
+//! Installs what is missing, into target/ and node_modules/ only. Each step does nothing if it is already done,
+//! so this can run before every command.
 
 use std::{fs, io::ErrorKind, path::Path, time::SystemTime};
 
@@ -34,7 +34,7 @@ fn wasm_target() -> Result<()> {
         return Ok(());
     }
     let mut step = Step::begin("adding the wasm32 target");
-    let remedy = "Install Rust by rustup (https://rustup.rs), or add your distribution's wasm32 target.";
+    let remedy = "Install Rust with rustup (https://rustup.rs), or add your distribution's wasm32 target.";
     run_quietly(command("rustup", &["target", "add", TARGET]), &mut step, remedy)?;
     step.done("");
     Ok(())
@@ -44,9 +44,10 @@ fn worker_build() -> Result<()> {
     cargo_install("worker-build", workspace::WORKER_BUILD, &["worker-build"])
 }
 
-/// The command line tool must have exactly the library's version.
+/// The command-line tool must have exactly the library's version.
 fn wasm_bindgen() -> Result<()> {
-    let version = workspace::locked_version("wasm-bindgen").ok_or("Cargo.lock names no wasm-bindgen")?;
+    let version =
+        workspace::locked_version("wasm-bindgen").ok_or("Cargo.lock does not contain wasm-bindgen")?;
     cargo_install("wasm-bindgen-cli", &version, &["wasm-bindgen"])
 }
 
@@ -64,16 +65,16 @@ fn cargo_install(package: &str, version: &str, programs: &[&str]) -> Result<()> 
         }
         install.args(programs.iter().flat_map(|program| ["--bin", program]));
         install.arg("--root").arg(workspace::path("target/tools")).arg("--target-dir").arg(&target_dir);
-        // The cheapest profile: these tools run for seconds.
+        // The profile that builds fastest: these tools run only for seconds.
         install.env("CARGO_PROFILE_DEV_DEBUG", "0");
         install
     };
-    let remedy = "Is crates.io reachable? Run the command again; it goes on where it stopped.";
-    // A lock file that was published may name a version that was yanked since.
+    let remedy = "Is crates.io reachable? Run the command again; it continues where it stopped.";
+    // A published lock file may contain a version that has been yanked since.
     run_quietly(install(true), &mut step, remedy)
         .or_else(|_| run_quietly(install(false), &mut step, remedy))?;
     fs::write(&stamp, "").map_err(|error| format!("cannot write {}: {error}", stamp.display()))?;
-    // The tools stay, what they were built from may go.
+    // Keep the tools, delete their build artifacts.
     let _ = fs::remove_dir_all(target_dir);
     step.done("");
     Ok(())
@@ -95,15 +96,15 @@ fn npm_packages() -> Result<()> {
     let found = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     if found < OLDEST_NODE {
         return Err(format!(
-            "the npm package `node` gave {version:?}, {}.{} is needed. Remove node_modules and run again; \
-             npm must be allowed to run install scripts.",
+            "the npm package `node` reports version {version:?}, but {}.{} or later is needed. Remove node_modules and \
+             run again; npm must be allowed to run install scripts.",
             OLDEST_NODE.0, OLDEST_NODE.1
         ));
     }
     Ok(())
 }
 
-/// Secrets of this machine: a random JWT_SECRET, where none is set.
+/// Adds a random JWT_SECRET to .dev.vars, this machine's secrets, unless one is set.
 fn dev_vars() -> Result<()> {
     let path = workspace::path(".dev.vars");
     let mut text = match fs::read_to_string(&path) {
@@ -135,7 +136,7 @@ pub fn variable_in(text: &str, name: &str) -> Option<String> {
     values.find(|value| !value.is_empty())
 }
 
-/// 128 bits that nobody can guess.
+/// 128 random bits in hexadecimal, from the system's secure generator.
 pub fn random_hex() -> Result<String> {
     let mut random = [0; 16];
     let read =
@@ -144,7 +145,7 @@ pub fn random_hex() -> Result<String> {
     Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// When anything below a folder was changed last.
+/// When anything below a folder was last changed.
 pub fn newest_change(path: &Path) -> Option<SystemTime> {
     let metadata = fs::metadata(path).ok()?;
     let below = fs::read_dir(path).ok().into_iter().flatten().flatten();

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: every check and every test. What CI runs.
+//! `cargo xtask test`: runs every check and every test, as CI does.
 
 use crate::{
     browser, build,
@@ -8,11 +8,11 @@ use crate::{
     progress, setup, workspace,
 };
 
-/// What is told once for each database: the tests that reach one.
+/// The tests that use a database; they run once for each kind.
 const ON_EVERY_DATABASE: [&str; 8] =
     ["calls", "clients", "hosts", "openapi", "recovery", "rest", "signalling", "survival"];
 
-/// Runs by itself: several browsers would take the time from tests that count milliseconds.
+/// The browser tests run alone: several browsers would slow down tests that measure milliseconds.
 const BROWSER: &str = "browser";
 
 pub fn run() -> Result<()> {
@@ -29,16 +29,16 @@ pub fn run() -> Result<()> {
     run_shown(cargo(&["fmt", "--all", "--check"]), "Run `cargo fmt --all`.")?;
     heading("clippy");
     let clippy = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
-    run_shown(cargo(&clippy), "Mend what clippy names.")?;
+    run_shown(cargo(&clippy), "Fix the warnings above.")?;
     heading("documentation");
     let mut documentation = cargo(&["doc", "--workspace", "--no-deps", "--quiet"]);
     documentation.env("RUSTDOCFLAGS", "-D warnings");
-    run_shown(documentation, "Correct the documentation that rustdoc names.")?;
+    run_shown(documentation, "Fix the documentation warnings above.")?;
     heading("native tests");
     let database = TestDatabase::open()?;
     let mut native = cargo(&["test", "--workspace", "--quiet"]);
     native.envs(database.variables());
-    run_shown(native, "The failing test says what was expected.")?;
+    run_shown(native, "See the failing tests above.")?;
     heading("the Workers");
     build::run()?;
     build::conformance()?;
@@ -60,7 +60,7 @@ pub fn run() -> Result<()> {
     Ok(())
 }
 
-/// For people as it happens; what machines read is kept in target/ and added up.
+/// Shows the results as they come, and writes them as TAP into target/, from where the totals are added up.
 fn end_to_end(
     name: &str,
     chosen: impl Fn(&str) -> bool,
@@ -75,12 +75,12 @@ fn end_to_end(
     node.args(["--test-reporter=spec", "--test-reporter-destination=stdout", "--test-reporter=tap"]);
     node.arg(format!("--test-reporter-destination={}", tap.display())).args(end_to_end_tests(chosen)?);
     node.env("TEST_STORE", store).envs(variables.iter().cloned());
-    let outcome = run_shown(node, "The failing test says what was expected.");
+    let outcome = run_shown(node, "See the failing tests above.");
     totals.add(&std::fs::read_to_string(&tap).unwrap_or_default());
     outcome
 }
 
-/// The closing lines of the runs, `# tests 7` and the like, added up.
+/// The sums of the runs' closing lines, such as `# tests 7`.
 #[derive(Default)]
 struct Totals(Vec<(String, f64)>);
 

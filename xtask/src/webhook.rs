@@ -1,4 +1,4 @@
-//! `cargo xtask webhook`: a receiver for trying webhooks out.
+//! `cargo xtask webhook`: a receiver to try out webhooks.
 
 use crate::{
     error::Result,

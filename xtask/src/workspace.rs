@@ -1,11 +1,11 @@
-//! Where things are, and which versions of the tools are pinned.
+//! Paths in the workspace, and the pinned versions of the tools.
 
 use std::path::{Path, PathBuf};
 
 pub const WORKER_BUILD: &str = "0.8.7";
 
 pub fn root() -> PathBuf {
-    // The manifest of this package lies one folder below the workspace's.
+    // This package's manifest is one folder below the workspace's.
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     manifest.parent().unwrap_or(manifest).to_owned()
 }

@@ -1,11 +1,11 @@
-//! Cloudflare's command line tool, as npm installed it.
+//! Cloudflare's command-line tool, as installed by npm.
 
 use std::process::Command;
 
 use crate::{process::command, workspace};
 
-/// wrangler in the workspace's root. For tests of `deploy`, which must not need an account, `ZETRA_WRANGLER` names a
-/// script for Node that stands in for it.
+/// wrangler, run in the workspace's root. For the tests of `deploy`, which must not need an account,
+/// `ZETRA_WRANGLER` names a Node script that stands in for it.
 pub fn wrangler(arguments: &[&str]) -> Command {
     let mut wrangler = command(workspace::node_bin("node"), &[]);
     match std::env::var_os("ZETRA_WRANGLER").filter(|script| !script.is_empty()) {

@@ -1,11 +1,11 @@
-//! Messages from object to object: in order, one request at a time per addressee, and what comes up
-//! meanwhile goes together in the next one.
+//! Messages from object to object: in order, one request at a time per addressee. Messages that accumulate
+//! meanwhile are sent together in the next one.
 
 use std::{cell::RefCell, collections::HashMap, future::Future};
 
-/// Bytes of one request; the rest waits for the next.
+/// Maximum bytes of one request; the rest waits for the next.
 const BATCH_BYTES: usize = 1_000_000;
-/// What may wait for one addressee; past it there is something wrong over there.
+/// How many messages may wait for one addressee; more mean that it is not working.
 const WAITING: usize = 4_096;
 const WAITING_BYTES: usize = 2_000_000;
 
@@ -14,11 +14,11 @@ pub(crate) struct Mailboxes<T>(RefCell<HashMap<String, Mailbox<T>>>);
 struct Mailbox<T> {
     waiting: Vec<T>,
     bytes: usize,
-    /// A message could not be kept.
+    /// A message had to be dropped.
     overflown: bool,
 }
 
-/// The addressee did not take what it was sent, or more waited than is kept.
+/// The addressee did not accept a request, or too many messages waited for it.
 pub(crate) struct Undelivered;
 
 impl<T: Measured> Mailboxes<T> {
@@ -26,7 +26,7 @@ impl<T: Measured> Mailboxes<T> {
         Self(RefCell::new(HashMap::new()))
     }
 
-    /// Keeps a message; true where [`Mailboxes::deliver`] has to be called.
+    /// Queues a message. Returns true if [`Mailboxes::deliver`] has to be called.
     pub fn post(&self, to: &str, message: T) -> bool {
         let mut mailboxes = self.0.borrow_mut();
         let bytes = message.bytes();
@@ -48,12 +48,12 @@ impl<T: Measured> Mailboxes<T> {
         }
     }
 
-    /// Bytes of everything that waits.
+    /// Bytes of all waiting messages.
     pub fn bytes(&self) -> usize {
         self.0.borrow().values().map(|mailbox| mailbox.bytes).sum()
     }
 
-    /// Sends until nothing is left.
+    /// Sends until no message is left.
     pub async fn deliver<F, E>(&self, to: &str, send: impl Fn(Vec<T>) -> F) -> Result<(), Undelivered>
     where
         F: Future<Output = Result<(), E>>,
@@ -87,7 +87,7 @@ impl<T: Measured> Mailboxes<T> {
     }
 }
 
-/// Roughly how large a message is as JSON.
+/// The approximate size of a message as JSON.
 pub(crate) trait Measured {
     fn bytes(&self) -> usize;
 }

@@ -1,4 +1,4 @@
-//! What Room and Session objects tell each other, as JSON in the bodies of requests.
+//! The messages between Room and Session objects, as JSON in the bodies of requests.
 
 use serde::{Deserialize, Serialize};
 use zetra_signalling::Credential;
@@ -10,7 +10,7 @@ use crate::authenticator::Recovery;
 
 pub(crate) use mailboxes::{Mailboxes, Measured};
 
-/// A Session object tells a Room what its client says. In order, one request at a time.
+/// A message from a Session object to a Room about its client. In order, one request at a time.
 #[derive(Serialize, Deserialize)]
 pub enum FromSession {
     Join(Joining),
@@ -20,17 +20,17 @@ pub enum FromSession {
         arguments: Vec<String>,
         ack: Option<u64>,
     },
-    /// What the room said up to the mark has arrived at the client.
+    /// Everything the room sent up to the mark has arrived at the client.
     Arrived(Mark),
     Recover(Recovering),
     /// The client is gone.
     Gone(Departure),
 }
 
-/// The client asks to join; answered by [`Delivery::Joined`].
+/// The client wants to join; answered by [`Delivery::Joined`].
 #[derive(Serialize, Deserialize)]
 pub struct Joining {
-    /// Its public id and the secret by which it recovers.
+    /// Its public id and its recovery secret.
     pub sid: String,
     pub pid: String,
     /// Checked by the Session.
@@ -41,8 +41,8 @@ pub struct Joining {
     pub ack: Option<u64>,
 }
 
-/// The client was in the room; answered by [`Delivery::Recovered`], [`Delivery::Joined`] where it
-/// is joined again under the new ids, or [`Delivery::NotRecovered`].
+/// The client wants to recover its place in the room; answered by [`Delivery::Recovered`], [`Delivery::Joined`]
+/// if it is joined again under the new ids, or [`Delivery::NotRecovered`].
 #[derive(Serialize, Deserialize)]
 pub struct Recovering {
     pub recovery: Recovery,
@@ -55,8 +55,8 @@ pub struct Recovering {
     pub connection: String,
 }
 
-/// A Room tells a Session object. In order, one request at a time. A `mark` tells what the room has
-/// said so far, for [`FromSession::Arrived`].
+/// A message from a Room to a Session object. In order, one request at a time. A `mark` is the room's position
+/// after what it has sent so far, for [`FromSession::Arrived`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Delivery {
     /// For the client.
@@ -64,8 +64,8 @@ pub enum Delivery {
         mark: Mark,
         frame: String,
     },
-    /// The outcome of a join, and what the client is told of it. One that was refused has left nothing
-    /// in the room.
+    /// The outcome of a join, with everything that is sent to the client about it. A refused join leaves
+    /// nothing in the room.
     Joined {
         joined: bool,
         mark: Mark,
@@ -77,21 +77,21 @@ pub enum Delivery {
         frames: Vec<String>,
     },
     NotRecovered,
-    /// The client is not in the room any more, which has forgotten it.
+    /// The client is no longer in the room, which has forgotten it.
     Left,
-    /// The room does not know the client, which said something: what it is told, if it has learnt that it
-    /// left. If it has not, the room has given it up, and it is to begin anew.
+    /// The client sent an event, but the room does not know it. Contains the reply for a client that was
+    /// notified that it left. Otherwise the room has given the client up, and the client has to reconnect.
     Stranger(Option<String>),
-    /// Tell the client that it is disconnected, then close.
+    /// Send the client a disconnect packet, then close.
     Disconnect,
-    /// Close without a word: somebody else holds the connection's place.
+    /// Close without a packet: another connection has taken its place.
     Abandon,
 }
 
-/// A batch of messages, as it crosses from object to object.
+/// A batch of messages from one object to another.
 #[derive(Serialize, Deserialize)]
 pub struct Batch<T> {
-    /// Who sends it: a room's id, or a Session's name.
+    /// The sender: a room's id, or a Session's name.
     pub from: String,
     pub messages: Vec<T>,
 }

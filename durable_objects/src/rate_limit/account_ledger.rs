@@ -1,16 +1,17 @@
-//! What is counted of one account, wherever its requests come from. Pure.
+//! The counts for one account, from all addresses. Pure.
 //!
-//! Wrong passwords: after so many within a window nobody learns whether a password was right, but for the
-//! addresses that signed in last, so that strangers lock nobody out. And what its user makes by the hour.
+//! Wrong passwords: past the limit within a window, no response reveals whether a password was right, except to
+//! the addresses that signed in last, so that strangers cannot lock a user out. And what the user creates per
+//! hour.
 
 use serde::{Deserialize, Serialize};
 use zetra_domain::{AddressKey, AuthLimits, Hourly, PasswordOutcome, Policy, Settlement};
 
 use super::counter::Counter;
 
-/// Addresses that guesses of others do not lock out.
+/// How many addresses are exempt from a lock-out caused by others.
 const KNOWN_ADDRESSES: usize = 8;
-/// How long an address stays known after it signed in last.
+/// How long an address stays known after its last sign-in.
 const KNOWN_FOR_MS: i64 = 90 * 86_400_000;
 const HOUR_MS: i64 = 3_600_000;
 
@@ -26,7 +27,7 @@ pub struct AccountLedger {
 }
 
 impl AccountLedger {
-    /// A password was looked at; the client has not learned of it yet.
+    /// Counts the outcome of a password check, before the client gets its response.
     pub fn settle(
         &mut self,
         address: &AddressKey,
@@ -74,7 +75,7 @@ impl AccountLedger {
         Ok(())
     }
 
-    /// When there is nothing left to remember; `None` when there is nothing.
+    /// When there is nothing left to remember; `None` if there is nothing now.
     pub fn over_at(&self, limits: AuthLimits) -> Option<i64> {
         let known = self.signed_in.first().map(|(_, at)| at + KNOWN_FOR_MS);
         let made = [self.rooms, self.call_logs].map(|counter| counter.ends_at(HOUR_MS));
@@ -88,7 +89,7 @@ mod tests {
 
     const NOW: i64 = 1_700_000_000_000;
 
-    /// What a server has unless told.
+    /// The default limits.
     fn limits() -> AuthLimits {
         AuthLimits::default()
     }

@@ -1,7 +1,7 @@
-//! Attempts and failures of one client address at the routes where passwords are tried. Pure.
+//! Attempts and failures of one client address on the routes that check passwords. Pure.
 //!
 //! Two steps, so that guessing in parallel gains nothing: [`AddressLedger::attempt`] before a password is
-//! looked at, [`AddressLedger::settle`] after it was and before the client learns of it.
+//! checked, [`AddressLedger::settle`] after the check and before the client gets its response.
 
 use serde::{Deserialize, Serialize};
 use vecmap::VecMap;
@@ -17,8 +17,7 @@ pub struct AddressLedger {
 }
 
 impl AddressLedger {
-    /// Somebody tries. Counts the attempt unless the address is past its limits, and tells which
-    /// accounts may not be tried from it.
+    /// Counts an attempt unless the address is past its limits, and returns the accounts that it may not try.
     pub fn attempt(&mut self, limits: AuthLimits, now: i64) -> Attempt {
         let [_, failures, attempts] = self.standings(None, limits, now);
         let refused = failures.tighter(attempts);
@@ -34,7 +33,7 @@ impl AddressLedger {
         Attempt { allowed: true, standing: failures.tighter(attempts), locked: locked.collect() }
     }
 
-    /// An attempt has come to its end. Past a limit even the right password is refused, so that
+    /// Counts the outcome of an attempt. Past a limit even the right password is refused, so that
     /// guesses made in parallel learn no more than those made one by one.
     pub fn settle(&mut self, account: &AccountKey, failed: bool, limits: AuthLimits, now: i64) -> Settlement {
         let [of_account, of_address, _] = self.standings(Some(account), limits, now);
@@ -51,7 +50,7 @@ impl AddressLedger {
         Settlement { allowed: true, standing: Some(of_account.tighter(of_address).tighter(attempts)) }
     }
 
-    /// When everything counted so far is over; `None` when nothing is counted.
+    /// When everything counted so far expires; `None` if nothing is counted.
     pub fn over_at(&self, limits: AuthLimits) -> Option<i64> {
         let counters = self.accounts.values().chain([&self.attempts, &self.failures]);
         counters.filter_map(|counter| counter.ends_at(limits.window_ms)).max()
@@ -76,7 +75,7 @@ mod tests {
 
     const NOW: i64 = 1_700_000_000_000;
 
-    /// What a server has unless told.
+    /// The default limits.
     fn limits() -> AuthLimits {
         AuthLimits::default()
     }

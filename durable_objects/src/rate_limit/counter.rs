@@ -1,4 +1,4 @@
-//! Something that is counted within a window, which begins with the first of it.
+//! A counter within a window that begins with the first count.
 
 use serde::{Deserialize, Serialize};
 use zetra_domain::{Policy, Standing};
@@ -34,7 +34,7 @@ impl Counter {
         }
     }
 
-    /// When nothing is counted any more; `None` when nothing is.
+    /// When the window ends; `None` if nothing is counted.
     pub(super) fn ends_at(self, window: i64) -> Option<i64> {
         (self.count > 0).then_some(self.since + window)
     }

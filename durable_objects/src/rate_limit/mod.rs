@@ -1,7 +1,7 @@
-//! The object that counts: one for each client address, one for each account.
+//! The object that counts: one per client address, one per account.
 //!
-//! One object is one place that all of the edge agrees on. Its ledger is written with every change;
-//! an alarm deletes all that the object stored when there is nothing left to remember.
+//! One object is a single place for the whole edge. Its ledger is written with every change;
+//! an alarm deletes everything that the object stored when there is nothing left to remember.
 
 mod account_ledger;
 mod address_ledger;
@@ -24,14 +24,14 @@ pub use address_ledger::AddressLedger;
 const ADDRESS: &str = "ledger";
 const ACCOUNT: &str = "account";
 
-/// What an address's object is asked.
+/// Requests to an address's object.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum AskAddress {
     Attempt,
     Settle(AccountKey, bool),
 }
 
-/// What an account's object is asked.
+/// Requests to an account's object.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum AskAccount {
     Settle(AddressKey, PasswordOutcome),
@@ -46,10 +46,10 @@ pub(crate) enum Ask {
     Account(AuthLimits, AskAccount),
 }
 
-/// Of the stored form. Without a version it is 0, which reads the same.
+/// Version of the stored format. A row without a version has version 0, which reads the same.
 const VERSION: u32 = 1;
 
-/// A ledger with the limits that it was kept under, which tell its alarm when it is over.
+/// A ledger with the limits that applied to it, from which its alarm computes when it expires.
 #[derive(Serialize, Deserialize)]
 struct Kept<L> {
     #[serde(default)]
@@ -160,8 +160,8 @@ impl RateLimit {
     }
 }
 
-/// What was stored. `None`, and an error in the log, for what a later version wrote or nobody can read: it counts
-/// from nothing then.
+/// The stored ledger. `None`, with an error in the log, if a later version wrote it or it cannot be read:
+/// counting then starts from zero.
 fn kept_ledger<L: DeserializeOwned>(text: &str) -> Option<Kept<L>> {
     let read = serde_json::from_str::<Kept<L>>(text);
     let kept = read.inspect_err(|error| tracing::error!(%error, "a stored ledger cannot be read")).ok()?;

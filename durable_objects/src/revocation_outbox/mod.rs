@@ -1,8 +1,9 @@
-//! The object that makes it certain that a user's rooms learn which tokens have died: one per user.
+//! The object that guarantees that a user's rooms are notified of revoked tokens: one per user.
 //!
-//! Before tokens die it is told so, and writes down the user's rooms; after that it tells them, a batch
-//! in each run, until every one has taken it. Which tokens live it asks the store, at each run. So a Worker
-//! that ends in between, or has no requests left, loses nothing: the alarm goes on.
+//! Before tokens are revoked, the announcement makes it record the user's rooms. After that it notifies them,
+//! one batch per run, until every room has accepted the notification. At each run it queries the store for the
+//! tokens that are still valid. So nothing is lost if the Worker ends in between or has no requests left: the
+//! alarm continues.
 
 pub(crate) mod outbox;
 
@@ -23,7 +24,7 @@ use crate::clients::RoomClient;
 use outbox::{AskOutbox, Outbox};
 
 const OUTBOX: &str = "outbox";
-/// Rooms that are told at the same time.
+/// How many rooms are notified at the same time.
 const AT_ONCE: usize = 16;
 
 #[durable_object(alarm)]
@@ -70,7 +71,7 @@ impl RevocationOutbox {
         .await
     }
 
-    /// Tells one batch, and sees to the next.
+    /// Notifies one batch and schedules the next.
     async fn deliver(&self) -> worker::Result<()> {
         let Some(Outbox { user, .. }) = *self.outbox.borrow() else { return Ok(()) };
         let honoured = self.honoured(user).await;
@@ -79,7 +80,7 @@ impl RevocationOutbox {
             Ok(revocation) => {
                 let batch = outbox.batch().to_vec();
                 let told = self.tell(&batch, &revocation).await?;
-                // Another announcement may have come meanwhile.
+                // Another announcement may have arrived meanwhile.
                 outbox = self.outbox.borrow().clone().unwrap_or(outbox);
                 outbox.told(&batch, &told, now());
             }

@@ -1,27 +1,27 @@
-//! Which rooms still have to be told, and when. Pure.
+//! Which rooms still have to be notified, and when. Pure.
 //!
-//! A room that did not take it is asked again, later each time, until every token that could have been
-//! meant has expired. Telling a room twice does no harm.
+//! A room that did not accept the notification is tried again with growing pauses, until every token that could
+//! be affected has expired. Notifying a room twice does no harm.
 
 use serde::{Deserialize, Serialize};
 use zetra_domain::{RoomId, UserId, limits};
 
-/// Rooms that are told by one run: a request may ask fifty others on the smallest plan.
+/// How many rooms one run notifies: on the free plan a request may send fifty subrequests.
 const BATCH: usize = 40;
-/// A change that was announced has been made by then, or never will be.
+/// By then an announced change was made, or it never will be.
 const CHECK_AFTER_MS: i64 = 120_000;
 const FIRST_PAUSE_MS: i64 = 5_000;
 const LONGEST_PAUSE_MS: i64 = 300_000;
-/// Of the stored form. Without a version it is 0, which reads the same.
+/// Version of the stored format. A row without a version has version 0, which reads the same.
 const VERSION: u32 = 1;
 const GIVE_UP_AFTER_MS: i64 = limits::TOKEN_DAYS * 86_400_000;
 
-/// What the object is asked.
+/// Requests to the object.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum AskOutbox {
-    /// Tokens are about to die.
+    /// Tokens are about to be revoked.
     Announce,
-    /// They have died.
+    /// The tokens were revoked.
     Deliver,
 }
 
@@ -30,21 +30,21 @@ pub struct Outbox {
     #[serde(default)]
     v: u32,
     pub user: UserId,
-    /// Told next to told last.
+    /// In the order in which they are notified.
     rooms: Vec<RoomId>,
     announced_at: i64,
     due: i64,
-    /// Runs in a row in which no room could be told.
+    /// Consecutive runs in which no room could be notified.
     failures: u32,
 }
 
 impl Outbox {
-    /// The user is a participant of these rooms, and some tokens are about to die.
+    /// For a user who is a participant of these rooms and some of whose tokens are about to be revoked.
     pub fn new(user: UserId, rooms: Vec<RoomId>, now: i64) -> Self {
         Self { v: VERSION, user, rooms, announced_at: now, due: now + CHECK_AFTER_MS, failures: 0 }
     }
 
-    /// What was stored. `None`, and an error in the log, for what a later version wrote or nobody can read.
+    /// The stored outbox. `None`, with an error in the log, if a later version wrote it or it cannot be read.
     pub fn from_json(text: &str) -> Option<Self> {
         let read = serde_json::from_str::<Self>(text)
             .inspect_err(|error| tracing::error!(%error, "a stored outbox cannot be read"));
@@ -56,7 +56,7 @@ impl Outbox {
         Some(Self { v: VERSION, ..outbox })
     }
 
-    /// Another change, before the rooms have learned of the one before.
+    /// Another change, before the rooms were notified of the previous one.
     #[must_use]
     pub fn and(self, later: Self) -> Self {
         let mut rooms = later.rooms;
@@ -66,12 +66,12 @@ impl Outbox {
         Self { rooms, ..later }
     }
 
-    /// The rooms to be told now.
+    /// The rooms to notify now.
     pub fn batch(&self) -> &[RoomId] {
         self.rooms.get(..BATCH).unwrap_or(&self.rooms)
     }
 
-    /// Of the rooms of a batch these have been told.
+    /// Records which rooms of a batch were notified.
     pub fn told(&mut self, batch: &[RoomId], told: &[RoomId], now: i64) {
         self.rooms.retain(|room| !batch.contains(room));
         let untried = !self.rooms.is_empty();
@@ -80,7 +80,7 @@ impl Outbox {
         self.due = if untried { now } else { now + self.pause() };
     }
 
-    /// The store could not say which tokens live.
+    /// The store could not be queried for the valid tokens.
     pub fn postpone(&mut self, now: i64) {
         self.failures += 1;
         self.due = now + self.pause();
@@ -90,7 +90,7 @@ impl Outbox {
         (FIRST_PAUSE_MS << self.failures.min(16)).min(LONGEST_PAUSE_MS)
     }
 
-    /// When to run next; `None` when there is nothing left to do.
+    /// When to run next; `None` if there is nothing left to do.
     pub fn due(&self, now: i64) -> Option<i64> {
         let worth_it = !self.rooms.is_empty() && now - self.announced_at < GIVE_UP_AFTER_MS;
         worth_it.then_some(self.due)

@@ -1,14 +1,13 @@
-//! What a room's Socket.IO server is for: it joins the sockets and the Session objects with the one
-//! [`Room`], keeps what was said for those who may come back, and lets them.
+//! The application of a room's Socket.IO server: it connects the sockets and the Session objects with the one
+//! [`Room`], keeps events for peers that may return, and lets them recover.
 //!
 //! A *peer* outlives its connection: it is reached here, through a Session object, or for a while not
 //! at all. Decisions never await: what needs the store is a command, answered through
 //! [`RoomApplication::verified`], [`RoomApplication::admitted`] and [`RoomApplication::call_reported`].
 //!
-//! Invariants: what survives is in [`RoomApplication::stored`], the parts of the log and what is kept of the
-//! sockets; nothing is stored before somebody has joined, nor when nobody is left; a peer is
-//! reached in one way at a time; every event of the room goes through one place, which gives it its
-//! offset and keeps it.
+//! Invariants: the surviving state is in [`RoomApplication::stored`], the parts of the log and the attachments
+//! of the sockets; nothing is stored before somebody has joined, nor when nobody is left; a peer is reached in
+//! one way at a time; every event of the room goes through one place, which assigns its offset and keeps it.
 
 use vecmap::VecMap;
 use zetra_domain::{Admission, Claims, ObjectIds, RoomId, UserId};
@@ -50,25 +49,25 @@ pub struct RoomSettings {
     pub authenticator: Authenticator,
     pub limits: zetra_signalling::Limits,
     pub log: LogLimits,
-    /// Milliseconds after the hold in which who was lost is joined again when it comes back.
+    /// Milliseconds after the hold during which a lost client that returns is joined again.
     pub rejoin: i64,
     pub guests: GuestLimits,
-    /// Makes ids: unguessable, different each time.
+    /// Generates ids: unguessable, different each time.
     pub new_id: fn() -> String,
-    /// Makes the ids of call logs.
+    /// Generates the ids of call logs.
     pub object_ids: ObjectIds,
-    /// Somebody is to be told what happens.
+    /// Whether a webhook is configured.
     pub has_webhook: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum RoomCommand {
-    /// Ask the store for this user, then call [`RoomApplication::verified`].
+    /// Query the store for this user, then call [`RoomApplication::verified`].
     Verify {
         asker: Asker,
         user: UserId,
     },
-    /// Ask the store whether the user may be in the room, then call [`RoomApplication::admitted`].
+    /// Query the store whether the user may be in the room, then call [`RoomApplication::admitted`].
     Lookup {
         peer: PeerId,
         user: UserId,
@@ -85,25 +84,25 @@ pub enum RoomCommand {
         number: u64,
         attempt: u32,
     },
-    /// Nobody is here, held or may come back: delete everything that was stored.
+    /// Nobody is present, held or able to return: delete everything that was stored.
     DeleteAll,
-    /// Tell the Session object of that name, after what it was told before.
+    /// Send to the Session object of that name, after earlier deliveries.
     Deliver {
         session: String,
         delivery: Delivery,
     },
 }
 
-/// Who waits for the store's word on a token.
+/// Who waits for the store's result for a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asker {
-    /// To come in here.
+    /// To connect here.
     Socket(SocketId),
     /// To recover through the Session object of that name.
     Session(String),
 }
 
-/// What was brought along with a token that the store has not confirmed yet.
+/// What was presented together with a token that the store has not confirmed yet.
 struct Claim {
     claims: Claims,
     recovery: Option<Recovery>,
@@ -117,7 +116,7 @@ pub struct RoomApplication {
     settings: RoomSettings,
     room: Room,
     members: VecMap<PeerId, Member>,
-    /// Those who were in the room and may come back to it.
+    /// Members that were in the room and may return to it.
     lost: VecMap<PeerId, LostMember>,
     sockets: VecMap<SocketId, PeerId>,
     verifying: VecMap<Asker, Claim>,
@@ -126,9 +125,9 @@ pub struct RoomApplication {
     ended_calls: EndedCalls,
     webhook: WebhookQueue,
     next_peer: PeerId,
-    /// What followed from losses while the object did not run.
+    /// The effects of losses while the object was not running.
     unsettled: Out<'static>,
-    /// Something was stored.
+    /// Whether anything was stored.
     has_storage: bool,
 }
 
@@ -137,12 +136,12 @@ impl RoomApplication {
         self.id
     }
 
-    /// What had to be stored of a peer could not be: its connection ends, as nobody could put it right
+    /// Ends the connection of a peer whose state could not be stored, because that could not be corrected
     /// later.
     pub fn not_stored(&mut self, peer: PeerId, now: i64) -> Out<'static> {
         let mut out = self.detach(peer);
         let effects = self.room.depart(peer, DisconnectReason::Lost);
-        // What was stored of it before goes too, if it can.
+        // Delete what was stored of it before, if possible.
         out.extend(self.perform(effects, now));
         out
     }
@@ -151,7 +150,7 @@ impl RoomApplication {
         self.room.online()
     }
 
-    /// The store's word on the user of [`RoomCommand::Verify`].
+    /// Handles the store's result for the user of [`RoomCommand::Verify`].
     pub fn verified(&mut self, asker: Asker, verification: Verification, now: i64) -> Out<'static> {
         let Some(Claim { claims, recovery, proposed, connection }) = self.verifying.remove(&asker) else {
             return Vec::new();
@@ -174,7 +173,7 @@ impl RoomApplication {
         }
     }
 
-    /// The store's word on [`RoomCommand::Lookup`].
+    /// Handles the store's result for [`RoomCommand::Lookup`].
     pub fn admitted(
         &mut self,
         peer: PeerId,
@@ -187,7 +186,7 @@ impl RoomApplication {
         let (address, was, connection) =
             (member.address.clone(), member.was.take(), member.connection.clone());
         let effects = self.room.admit(peer, user, ack, admission, was);
-        // Where somebody came back as that one meanwhile, there is one of them, and it is this.
+        // If the same member has returned meanwhile, this one replaces it.
         let replaced = was.filter(|was| self.room.peer(*was).is_none());
         let detached = replaced.map(|was| self.detach(was)).unwrap_or_default();
         let joined = self.room.peer(peer).is_some_and(Peer::is_joined);
@@ -195,7 +194,7 @@ impl RoomApplication {
         let mut out = detached;
         out.extend(self.perform(effects, now));
         if joined {
-            // Who is in the room needs no other way back into it.
+            // A user in the room needs no other way to return to it.
             self.forget_lost_that(|lost| lost.user == user, &mut out);
         }
         match address {
@@ -206,7 +205,7 @@ impl RoomApplication {
         out
     }
 
-    /// Ends the connections whose tokens are no longer honoured.
+    /// Ends the connections whose tokens are no longer valid.
     pub fn revoke(&mut self, revocation: &Revocation, now: i64) -> Out<'static> {
         let revoked = self.verifying.iter().filter(|(_, claim)| revocation.revokes(&claim.claims));
         let revoked: Vec<Asker> = revoked.map(|(asker, _)| asker.clone()).collect();
@@ -248,14 +247,14 @@ impl RoomApplication {
         let effects = match departure {
             Departure::Left => self.room.depart(peer, DisconnectReason::Left),
             Departure::Ended => self.room.depart(peer, DisconnectReason::Lost),
-            // The others hear of it at once, and it may come back.
+            // The others are notified at once, and it may return.
             Departure::Overloaded => self.room.expire(peer),
             Departure::Lost => self.room.lose(peer, now),
         };
         self.perform(effects, now)
     }
 
-    /// An event ends its connection only where it was one too many.
+    /// An event ends its own connection only when it exceeds the rate limit.
     fn log_flood(&self, effects: &[RoomEffect<'_>]) {
         let flooded = effects.iter().find_map(|effect| match effect {
             RoomEffect::Disconnect(peer) => self.members.get(peer),
@@ -309,7 +308,7 @@ impl Application for RoomApplication {
         let Some(peer) = self.sockets.get(&socket).copied() else { return Vec::new() };
         let Event { name, mut arguments, ack, attachments } = event;
         if !attachments.is_empty() {
-            // Signalling is JSON: an argument that no event takes, in place of the placeholders.
+            // Signalling is JSON only: replace the placeholders with an argument that no event accepts.
             arguments = vec!["false"];
         }
         let effects = self.room.event(peer, name, &arguments, ack, now);
@@ -321,7 +320,7 @@ impl Application for RoomApplication {
         Handshake::read(handshake).connection
     }
 
-    /// The room asks for no acks.
+    /// The room requests no acks.
     fn acknowledged(&mut self, _: SocketId, _: u64, _: &[&str], _now: i64) -> Out<'static> {
         Vec::new()
     }
@@ -357,7 +356,7 @@ impl Application for RoomApplication {
     fn next_deadline(&self) -> Option<i64> {
         let unsettled = (!self.unsettled.is_empty()).then_some(0);
         let back_by = self.lost.values().map(|lost| lost.back_by).min();
-        // Who only waits to join through a Session object is no reason to wake up.
+        // A peer that only waits to join through a Session object needs no alarm.
         let of_room = self.room.next_deadline().filter(|_| self.has_storage || !self.sockets.is_empty());
         let ended_calls = self.ended_calls.next_deadline(|before| self.calls.goes_on(before));
         let kept = [self.calls.next_deadline(), ended_calls, self.webhook.next_deadline()];

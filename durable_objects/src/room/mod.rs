@@ -1,9 +1,9 @@
 //! One room: the shell around its [`RoomApplication`].
 //!
-//! Its object sleeps between events. What it must remember is in its WebSockets' attachments and in
-//! its storage: a [`Row`] for each member, for each call of which the database does not know everything, and for
-//! what the webhook is to be told; `log:<number>`, the parts of the recovery log. Nothing is stored
-//! while nobody is in the room or may come back to it.
+//! Its object hibernates between events. Its state is in its WebSockets' attachments and in
+//! its storage: a [`Row`] for each member, for each call that is not fully recorded in the database, and for
+//! each waiting webhook message; `log:<number>`, the parts of the recovery log. Nothing is stored
+//! while nobody is in the room or may return to it.
 
 use std::{cell::Cell, rc::Rc, str::FromStr};
 
@@ -33,7 +33,7 @@ const LOG: &str = "log:";
 const ROOM: &str = "room";
 const LOG_LIMITS: LogLimits = LogLimits { max_events: 512, max_bytes: 1_000_000, max_total_bytes: 4_000_000 };
 
-/// What the room's commands are performed on.
+/// The object that performs the room's commands.
 pub(crate) trait RoomObject: Clone + 'static {
     fn env(&self) -> &Env;
 
@@ -43,13 +43,13 @@ pub(crate) trait RoomObject: Clone + 'static {
 
     fn webhook(&self) -> Option<&Webhook>;
 
-    /// Lets the room act on something that came from elsewhere.
+    /// Runs `act` on the room for something that came from elsewhere.
     fn act(&self, act: impl FnOnce(&mut RoomApplication) -> Effects<'static, RoomCommand>);
 }
 
 pub(crate) struct RoomShell {
     sessions: Mailboxes<Delivery>,
-    /// Empty until somebody who calls tells it.
+    /// Empty until a request contains it.
     id: Cell<Option<RoomId>>,
 }
 
@@ -58,7 +58,7 @@ impl RoomShell {
         Rc::new(Self { sessions: Mailboxes::new(), id: Cell::new(None) })
     }
 
-    /// Somebody who calls says which room this is.
+    /// Sets the room's id from a request.
     pub fn name(&self, name: &str) {
         self.id.set(name.parse().ok());
     }
@@ -156,7 +156,7 @@ fn stored_room(storage: &Storage) -> StoredRoom {
     StoredRoom { members, log, calls, ended_calls, messages, id }
 }
 
-/// What is stored under such names.
+/// The rows whose keys begin with `prefix`.
 fn named<N: FromStr>(storage: &Storage, prefix: &str) -> Vec<(N, String)> {
     let rows = storage.list(prefix).into_iter();
     rows.filter_map(|(name, text)| Some((name.parse().ok()?, text))).collect()
@@ -165,8 +165,8 @@ fn named<N: FromStr>(storage: &Storage, prefix: &str) -> Vec<(N, String)> {
 fn save(storage: &Storage, saving: &Saving) {
     for (part, text) in saving.parts.iter().enumerate() {
         let key = format!("{LOG}{part}");
-        // What fails is told in the log: the burst then reads as one that was lost, or the log as one
-        // that cannot be read, and nobody recovers from it.
+        // A failure is logged. The burst then counts as lost, or the recovery log as unreadable, and nobody
+        // recovers from it.
         if saving.before_sending {
             storage.put(&key, text);
         } else {

@@ -7,7 +7,7 @@ use zetra_store::RoomCall;
 use super::{CallReport, NotTaken};
 use crate::embedding::open;
 
-/// What the store makes of what a room tells of a call.
+/// Records a room's report of a call in the store.
 pub(super) async fn record(env: &Env, report: &CallReport, now: i64) -> Result<Option<RoomCall>, NotTaken> {
     let store = open(env).map_err(|_| NotTaken)?;
     let log = &report.log;

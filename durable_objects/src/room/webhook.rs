@@ -1,4 +1,4 @@
-//! Posting to the operator's webhook, as the Standard Webhooks specification has it.
+//! Posts to the operator's webhook according to the Standard Webhooks specification.
 
 use std::time::Duration;
 
@@ -7,10 +7,11 @@ use worker::{AbortController, Delay, Fetch, Headers, Method, Request, RequestIni
 use zetra_runtime::Webhook;
 use zetra_signalling::WebhookMessage;
 
-/// How long the receiver may take. The object is awake meanwhile, and does everything else.
+/// How long the receiver may take. Meanwhile the object is awake and handles everything else.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Whether it was taken: answered with a 2xx in time. What else the answer says is not read.
+/// Posts a message and returns whether it was accepted: answered with a 2xx in time. The rest of the response
+/// is not read.
 pub(super) async fn post(webhook: &Webhook, message: &WebhookMessage, now: i64) -> bool {
     let controller = AbortController::default();
     let signal = controller.signal();
@@ -19,7 +20,7 @@ pub(super) async fn post(webhook: &Webhook, message: &WebhookMessage, now: i64) 
         Ok::<_, worker::Error>(Fetch::Request(request).send_with_signal(&signal).await?.status_code())
     };
     let outcome = select(Box::pin(posted), Delay::from(TIMEOUT)).await;
-    // What the answer says besides may have no end.
+    // The response body may be endless.
     controller.abort();
     let outcome = match outcome {
         Either::Left((Ok(status), _)) if (200..300).contains(&status) => return true,
@@ -39,7 +40,7 @@ fn request(webhook: &Webhook, message: &WebhookMessage, now: i64) -> worker::Res
     headers.set("webhook-timestamp", &seconds.to_string())?;
     headers.set("webhook-signature", &webhook.secret.sign(&message.id, seconds, &message.body))?;
     let mut init = RequestInit::new();
-    // A redirect would take the message elsewhere: it counts as a refusal.
+    // A redirect would send the message elsewhere, so it counts as a refusal.
     init.with_method(Method::Post).with_headers(headers).with_redirect(RequestRedirect::Manual);
     init.with_body(Some(message.body.as_str().into()));
     Request::new_with_init(&webhook.url, &init)

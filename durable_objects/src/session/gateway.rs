@@ -1,15 +1,15 @@
-//! What a Session object's Socket.IO server is for: one client that named no room at its handshake.
+//! The application of a Session object's Socket.IO server: one client that named no room at its handshake.
 //!
-//! It is let in here, and until it joins a room what it says is judged here, in a [`Room::lobby`].
-//! After that its events go to the room's object and what the room says comes back; the room answers
+//! It is authenticated here, and until it joins a room its events are handled here, in a [`Room::lobby`].
+//! After that its events go to the room's object and the room's events come back; the room is responsible
 //! for everything else, as for any other of its peers.
 //!
-//! A client that comes back gets a new Session object and brings a `pid` and an offset, which names the
-//! room. The room judges whether it recovers, or is joined again, or is new.
+//! A client that returns gets a new Session object and presents a `pid` and an offset, which contains the
+//! room. The room decides whether it recovers, is joined again, or is new.
 //!
-//! Invariants: a client is in one [`State`]; what the room says goes on only while the client is in
-//! that room; what survives a sleep is kept with the socket, and of a client in a room its room is
-//! stored, so that the room learns of an object that was lost.
+//! Invariants: a client is in one [`State`]; the room's events are forwarded only while the client is in
+//! that room; what survives hibernation is kept with the socket; the room of a client in a room is
+//! stored, so that the room can be notified if the object is lost.
 
 use zetra_domain::{Claims, RoomId, UserId};
 use zetra_signalling::{Credential, PeerId, Room};
@@ -35,24 +35,24 @@ mod stored;
 
 pub use stored::KeptGuest;
 
-/// The client, as the lobby names it.
+/// The client's id in the lobby.
 const GUEST: PeerId = PeerId(0);
-/// How long another object may take to answer; judged at the first heartbeat after that.
+/// How long another object may take to respond; checked at the first heartbeat after that.
 const PATIENCE_MS: i64 = 15_000;
 
 pub struct GatewaySettings {
     pub authenticator: Authenticator,
     pub limits: zetra_signalling::Limits,
-    /// Milliseconds between two reports of what has arrived, where there is nothing else to tell.
+    /// Milliseconds between two reports of what has arrived, if there is nothing else to send.
     pub report_interval: i64,
-    /// Makes ids: unguessable, different each time.
+    /// Generates ids: unguessable, different each time.
     pub new_id: fn() -> String,
 }
 
 pub enum GatewayCommand {
-    /// Ask the store for this user, then call [`Gateway::verified`].
+    /// Query the store for this user, then call [`Gateway::verified`].
     Verify { socket: SocketId, user: UserId },
-    /// Tell the room, after what it was told before.
+    /// Send to the room, after earlier messages.
     Tell { room: RoomId, message: FromSession },
     /// Store [`Gateway::stored`].
     Store,
@@ -74,9 +74,9 @@ pub struct Gateway {
 }
 
 enum State {
-    /// Nobody is here.
+    /// No client is connected.
     Empty,
-    /// The store is asked.
+    /// A query to the store is under way.
     Verifying {
         socket: SocketId,
         claims: Claims,
@@ -84,10 +84,10 @@ enum State {
         connection: String,
         until: i64,
     },
-    /// The room of its offset is asked.
+    /// A request to the room of its offset is under way.
     Recovering(Attempt),
     Connected(Guest),
-    /// A room is asked; the client may be in another one meanwhile.
+    /// A request to a room is under way; meanwhile the client may be in another one.
     Joining {
         guest: Guest,
         room: RoomId,
@@ -95,19 +95,19 @@ enum State {
     },
 }
 
-/// Somebody says it was in that room.
+/// A client that claims to have been in that room.
 struct Attempt {
-    /// As it will be, unless it recovers.
+    /// The new guest, unless it recovers.
     guest: Guest,
     room: RoomId,
-    /// The secret that it brought.
+    /// The secret that it presented.
     pid: String,
     until: i64,
 }
 
 impl Gateway {
-    /// The client as it was kept with its socket. `name` is the object's, where somebody told it;
-    /// `stored` is what [`Gateway::stored`] said last.
+    /// Restores the client from what was kept with its socket. `name` is the object's name, if a request
+    /// contained it; `stored` is the last result of [`Gateway::stored`].
     pub fn restore(
         settings: GatewaySettings,
         name: Option<String>,
@@ -147,24 +147,24 @@ impl Gateway {
         &self.name
     }
 
-    /// What has to be stored.
+    /// The contents to store.
     pub fn stored(&self) -> Option<String> {
         let room = self.guest()?.room?;
         StoredSession::of(self.name.clone(), room).to_json()
     }
 
-    /// Whether there is a client to tell anything.
+    /// Whether a client is connected.
     pub fn is_connected(&self) -> bool {
         self.socket().is_some()
     }
 
-    /// A room did not take what it was told: the client comes back and is put right.
+    /// A room did not accept a message: the client has to reconnect, which corrects its state.
     pub fn room_unreachable(&mut self, room: RoomId) -> Out<'static> {
         let socket = self.socket().filter(|_| self.listens_to(room));
         socket.map(Effect::Abandon).into_iter().collect()
     }
 
-    /// What had to be stored could not be: the client comes back and is put right.
+    /// Storing failed: the client has to reconnect, which corrects its state.
     pub fn not_stored(&mut self) -> Out<'static> {
         self.socket().map(Effect::Abandon).into_iter().collect()
     }
@@ -186,7 +186,7 @@ impl Gateway {
         }
     }
 
-    /// By when another object has to have answered.
+    /// The deadline for another object's response.
     fn patient_until(&self) -> Option<i64> {
         match &self.state {
             State::Empty | State::Connected(_) => None,
@@ -213,7 +213,7 @@ impl Application for Gateway {
         namespace == "/"
     }
 
-    /// An object of its own holds one client; how many there are the handshake's signature bounds.
+    /// A Session object holds one client. The signature of the handshake bounds the number of objects.
     fn may_open(&self, _: &str, _: &[&str]) -> bool {
         true
     }
@@ -221,7 +221,7 @@ impl Application for Gateway {
     fn connect(&mut self, connect: Connect<'_>, now: i64) -> Out<'static> {
         let Connect { socket, auth, handshake, .. } = connect;
         if self.name.is_empty() {
-            // The object may have slept since the handshake.
+            // The object may have hibernated since the handshake.
             self.name = Handshake::read(handshake).session.unwrap_or_default();
         }
         match self.settings.authenticator.authenticate(auth, handshake, now) {
@@ -242,7 +242,7 @@ impl Application for Gateway {
     fn event<'a>(&mut self, socket: SocketId, event: Event<'a>, now: i64) -> Out<'a> {
         let Event { name, mut arguments, ack, attachments } = event;
         if !attachments.is_empty() {
-            // Signalling is JSON: an argument that no event takes, in place of the placeholders.
+            // Signalling is JSON only: replace the placeholders with an argument that no event accepts.
             arguments = vec!["false"];
         }
         let room = self.guest().and_then(|guest| guest.room);
@@ -258,7 +258,7 @@ impl Application for Gateway {
         }
     }
 
-    /// Nothing here asks for acks.
+    /// Nothing here requests acks.
     fn acknowledged(&mut self, _: SocketId, _: u64, _: &[&str], _now: i64) -> Out<'static> {
         Vec::new()
     }
@@ -277,7 +277,7 @@ impl Application for Gateway {
         self.arrivals.mark()
     }
 
-    /// The room is told with what the client says next, or when nothing was said for a while.
+    /// Reported to the room with the client's next event, or after a while without one.
     fn arrived(&mut self, _: SocketId, mark: Mark, now: i64) -> Out<'static> {
         self.arrivals.arrived(mark);
         match self.guest().and_then(|guest| guest.room) {
@@ -294,7 +294,7 @@ impl Application for Gateway {
             tracing::warn!(connection, "another object did not answer");
             out.extend(self.socket().map(Effect::Abandon));
         }
-        // In a room it is the room that sees to this.
+        // In a room, the room does this.
         if let State::Connected(Guest { room: None, socket, .. }) = self.state {
             out.extend(self.tick_lobby(socket, now));
         }

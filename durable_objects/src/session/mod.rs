@@ -1,7 +1,7 @@
 //! One client that named no room: the shell around its [`Gateway`].
 //!
-//! The name of its object is the session's id. What it must remember is in its WebSocket's attachment; in its
-//! storage is `guest`, the client's room, while it is in one.
+//! The name of its object is the session's id. Its state is in its WebSocket's attachment; its
+//! storage contains `guest`, the client's room, while it is in one.
 
 use std::{cell::RefCell, rc::Rc};
 
@@ -25,19 +25,19 @@ const GUEST: &str = "guest";
 /// Version 1 stored the object's name here.
 const NAME: &str = "name";
 
-/// What the session's commands are performed on.
+/// The object that performs the session's commands.
 pub(crate) trait SessionObject: Clone + 'static {
     fn env(&self) -> &Env;
 
     fn storage(&self) -> &Storage;
 
-    /// Lets the session act on something that came from elsewhere.
+    /// Runs `act` on the session for something that came from elsewhere.
     fn act(&self, act: impl FnOnce(&mut Gateway) -> Effects<'static, GatewayCommand>);
 }
 
 pub(crate) struct SessionShell {
     rooms: Mailboxes<FromSession>,
-    /// Empty until somebody who calls tells it.
+    /// Empty until a request contains it.
     name: RefCell<Option<String>>,
 }
 
@@ -46,7 +46,7 @@ impl SessionShell {
         Rc::new(Self { rooms: Mailboxes::new(), name: RefCell::new(None) })
     }
 
-    /// Somebody who calls says which session this is.
+    /// Sets the session's name from a request.
     pub fn name(&self, name: String) {
         self.name.replace(Some(name));
     }

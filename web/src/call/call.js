@@ -1,5 +1,5 @@
 // @ts-check
-// A call: who is in the room, by Socket.IO, and a media connection to each of them.
+// A call: the people in the room, over Socket.IO, and a media connection to each of them.
 
 import { io } from "socket.io-client";
 import { api } from "../api.js";
@@ -11,43 +11,43 @@ import { Peer } from "./peer.js";
 /** @import { ClientToServerEvents, DisconnectReason, JoinedAck, RefusedAck, SaidAck, ServerToClientEvents, components } from "@zetra/client-types" */
 
 const FIELD = { offer: "offer", answer: "answer", "ice-candidate": "candidate" };
-/** How long before they expire ICE servers are asked for again. */
+/** Milliseconds before expiry at which new ICE servers are requested. */
 const EARLY = 60_000;
 const SOONEST = 10_000;
 const LONGEST_TIMER = 2 ** 31 - 1;
-/** Refusals after which there is no place for us in the room. */
+/** Error codes that end the call, and the message for each. */
 const FINAL = new Map([
-  ["replaced", "You are in this room in another tab or browser now."],
+  ["replaced", "You are in this room in another tab or browser."],
   ["token_expired", "Your session has expired. Sign in again."],
   ["token_revoked", "You were signed out: your password was changed."],
-  ["account_deleted", "The account was deleted."],
+  ["account_deleted", "Your account was deleted."],
   ["removed", "The host removed you from this room."],
 ]);
-/** Why somebody is gone, in words after their name.
+/** Why somebody left, as the predicate of a sentence that begins with their name.
  * @type {Record<DisconnectReason, string>} */
 const REASONS = {
   left: "has left",
   lost: "has lost the connection",
-  replaced: "goes on in another tab",
+  replaced: "has moved to another tab",
   removed: "was removed by the host",
   room_ended: "has left",
   token_expired: "was signed out",
   token_revoked: "was signed out",
-  account_deleted: "has deleted the account",
+  account_deleted: "has deleted their account",
   flooded: "was disconnected",
 };
 
 /**
- * Events: `change` (people, their media, the connection, the room), `gone` (`detail`: who and why, in words), `chat`
- * (`detail`: the message), `end` (`detail`: why).
- * The newcomer offers to everybody who is there; who is there waits for it.
+ * Events: `change` (people, their media, the connection, the room), `gone` (`detail`: a sentence with the name
+ * and the reason), `chat` (`detail`: the message), `end` (`detail`: the reason). A newcomer sends an offer to
+ * everybody already in the room; they wait for it.
  */
 export class Call extends EventTarget {
   /** The others, by user id: `{id, peer, media}`. */
   people = new Map();
   /** `connecting`, `joined` or `reconnecting` */
   state = "connecting";
-  /** As the server has it, once it has told.
+  /** The room as the server last reported it, if it has.
    * @type {components["schemas"]["RoomWithPresence"] | undefined} */
   room = undefined;
   /** @type {Socket<ServerToClientEvents, ClientToServerEvents>} */
@@ -55,7 +55,7 @@ export class Call extends EventTarget {
   #heard = new Set();
   #admitted = false;
   #over = false;
-  /** What was done to the room as its host, begun or ended. */
+  /** Counts the starts and ends of host actions on the room. */
   #changes = 0;
 
   constructor({ roomId, session, media }) {
@@ -67,7 +67,7 @@ export class Call extends EventTarget {
     const fetchPeople = async () => {
       const changes = this.#changes;
       const { room } = await api.get(`/api/room/${roomId}`);
-      // What the host did meanwhile the answer may not know.
+      // The response may predate a host action that ran meanwhile.
       if (changes === this.#changes) this.room = room;
       else this.names.ask();
       return room.people;
@@ -98,7 +98,7 @@ export class Call extends EventTarget {
     });
   }
 
-  /** Resolves when it was said; rejects with what the server has against it. */
+  /** Sends a chat message. Resolves once the server accepts it; rejects with the server's error. */
   async say(text) {
     /** @type {SaidAck | RefusedAck} */
     const answer = await this.socket.timeout(10_000).emitWithAck("chat-message", this.roomId, text);
@@ -115,12 +115,12 @@ export class Call extends EventTarget {
     return this.room?.host === this.me;
   }
 
-  /** Ends the room for everybody. */
+  /** Ends the room for all participants. */
   async endForAll() {
     await api.delete(`/api/room/${this.roomId}`);
   }
 
-  /** Removes somebody, who cannot come back until readmitted. */
+  /** Removes a person, who cannot rejoin until readmitted. */
   async remove(userId) {
     await this.#change("kick", { userId });
   }
@@ -129,7 +129,7 @@ export class Call extends EventTarget {
     await this.#change("readmit", { userId });
   }
 
-  /** A locked room takes nobody but those who are participants already. */
+  /** A locked room accepts only people who are already participants. */
   async lock(locked) {
     await this.#change(locked ? "lock" : "unlock", {});
   }
@@ -138,7 +138,7 @@ export class Call extends EventTarget {
     const own = (this.#changes += 1);
     try {
       const { room } = await api.post(`/api/room/${this.roomId}/${what}`, body);
-      // Of two at once the server says what came of them.
+      // After two concurrent changes, ask the server for the result.
       if (own === this.#changes) this.room = { ...this.room, ...room };
       else this.names.ask();
     } finally {
@@ -150,7 +150,7 @@ export class Call extends EventTarget {
   // ── the room
 
   async #connected() {
-    // Recovered: the server has put us back where we were, and the media never stopped.
+    // Recovered: the server restored our place in the room, and the media never stopped.
     if (this.socket.recovered && this.#admitted) return this.#set("joined");
     this.#admitted = false;
     for (const id of [...this.people.keys()]) this.#gone(id);
@@ -160,13 +160,13 @@ export class Call extends EventTarget {
       if (!answer.ok) this.#end(answer.error.message);
     } catch {
       if (this.#over) return;
-      // No answer in time: the connection is lost, and a new one will join.
+      // No acknowledgement in time: the connection is lost, so a new one joins.
       this.#set("reconnecting");
       this.socket.disconnect().connect();
     }
   }
 
-  /** Comes once after each join, before anybody newer. */
+  /** Runs once after each join, before any newcomer is announced. */
   #meet(ids) {
     this.#admitted = true;
     this.#set("joined");
@@ -196,7 +196,7 @@ export class Call extends EventTarget {
     if (!person) return;
     person.peer.close();
     this.people.delete(id);
-    // The room may have passed to somebody else.
+    // The room may have a new host.
     if (reason === "account_deleted") this.names.ask();
     const words = REASONS[reason];
     if (words) this.dispatchEvent(new CustomEvent("gone", { detail: `${this.names.of(id)} ${words}` }));
@@ -206,7 +206,7 @@ export class Call extends EventTarget {
   #disconnected(reason) {
     if (reason === "io client disconnect") return;
     this.#set("reconnecting");
-    // The server closed it, and the client does not come back by itself then.
+    // Socket.IO does not reconnect by itself after the server closes the connection.
     if (reason === "io server disconnect") this.socket.connect();
   }
 
@@ -224,7 +224,7 @@ export class Call extends EventTarget {
   }
 
   #signal(kind, { senderId, value }) {
-    // An offer may overtake the news of who makes it after a recovery.
+    // After a recovery an offer may arrive before its sender's `user-connected`.
     const person = this.people.get(senderId) ?? (kind === "offer" ? this.#newcomer(senderId) : undefined);
     person?.peer.receive(kind, value);
   }
@@ -263,7 +263,7 @@ export class Call extends EventTarget {
       this.timer = setTimeout(() => this.#askForIceServers(), Math.min(Math.max(left, SOONEST), LONGEST_TIMER));
     } catch {
       if (this.#over) return;
-      // Without them a call works within one network; in a minute there may be an answer.
+      // Without ICE servers a call works only within one network. Try again in a minute.
       this.configuration ??= { iceServers: [] };
       this.timer = setTimeout(() => this.#askForIceServers(), EARLY);
     }

@@ -1,22 +1,22 @@
-// What comes from the room, read in one place. Other clients have said much of it, and they may say anything: what has
-// not the shape of its event is dropped, so that nothing behind this has to look twice.
+// Validates the room's events in one place. Most of them carry data from other clients, which may send
+// anything: an event of the wrong shape is dropped, so the code behind this needs no checks of its own.
 //
-// Not judged here is who may say it: `senderId` and `userId` are the server's word. A name that stands in what
-// another client says is nobody's word, so none is read.
+// Authorship is not checked here: the server sets `senderId` and `userId`. A name in another client's data is
+// not trustworthy, so names are never read from it.
 
-/** Calls the handler of an event with what was read of it. */
+/** Calls an event's handler with the validated content. */
 export function listen(socket, handlers) {
   for (const [event, handler] of Object.entries(handlers)) {
-    // One more argument, the last one, is the event's offset, which is the Socket.IO client's own business.
+    // The last argument is the event's offset, which only the Socket.IO client uses.
     socket.on(event, (content, second) => {
       const said = read(event, content);
-      // Why somebody is gone is the server's word; old servers do not tell.
+      // The server gives the reason for a disconnect; old servers send none.
       if (said !== undefined) handler(said, event === "user-disconnected" && isText(second) ? second : undefined);
     });
   }
 }
 
-/** What an event says, or undefined where that is not well-formed. */
+/** The content of an event, or undefined if it is malformed. */
 export function read(event, content) {
   return READERS[event](content);
 }
@@ -35,14 +35,14 @@ const READERS = {
   error: (content) => (isText(content?.code) ? { code: content.code } : undefined),
 };
 
-/** Only what was meant for us alone tells its sender. */
+/** Only signals addressed to this user carry a sender; others are dropped. */
 function signal(content, value, readValue) {
   const senderId = userId(content?.senderId);
   const read = senderId && readValue(value);
   return read && { senderId, value: read };
 }
 
-/** Rolling back is nothing that the other side decides, so the type is the event's. */
+/** The type must be that of the event: the other side must not trigger a rollback. */
 function description(type) {
   return (value) => (value?.type === type && isText(value.sdp) ? { type, sdp: value.sdp } : undefined);
 }
@@ -66,7 +66,7 @@ function mediaState(content) {
   return fits ? { userId, media: { audio, video, screen } } : undefined;
 }
 
-/** The event itself says it all. */
+/** For events without content. */
 function nothing() {
   return {};
 }

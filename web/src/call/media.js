@@ -1,17 +1,17 @@
-// This side's microphone, camera and screen. Every one of them may be missing.
+// This side's microphone, camera and screen. Any of them may be missing.
 
-/** What a refused or missing device means, in plain words. */
+/** An error message for a refused or missing device. */
 export function explain(error, device) {
   switch (error.name) {
     case "NotAllowedError":
-      return `This page may not use your ${device}. Allow it by the icon beside the address, then try again.`;
+      return `This page is not allowed to use your ${device}. Allow it with the icon in the address bar, then try again.`;
     case "SecurityError":
-      return `Browsers give a ${device} only to pages opened by https://, and to localhost.`;
+      return `Browsers allow the ${device} only on https:// pages and on localhost.`;
     case "NotFoundError":
     case "OverconstrainedError":
       return `No ${device} was found.`;
     case "NotReadableError":
-      return `Your ${device} cannot be used: another program has it.`;
+      return `Your ${device} cannot be used: another program is using it.`;
     default:
       return `Your ${device} cannot be used (${error.name}).`;
   }
@@ -20,17 +20,17 @@ export function explain(error, device) {
 export class LocalMedia extends EventTarget {
   #tracks = { microphone: undefined, camera: undefined, screen: undefined };
   #muted = false;
-  /** By device: why it is not there. */
+  /** By device: why it is not available. */
   problems = {};
   chosen = { microphone: undefined, camera: undefined };
 
-  /** Asks for microphone and camera, each by itself, so that one can be had without the other. */
+  /** Requests the microphone and the camera separately, so that either works without the other. */
   async start() {
     await this.open("microphone");
     await this.open("camera");
   }
 
-  /** Opens a device, or opens it anew where another was chosen. */
+  /** Opens a device, or reopens it after another one was chosen. */
   async open(device) {
     const kind = device === "camera" ? "video" : "audio";
     const wanted = { deviceId: this.chosen[device] ? { exact: this.chosen[device] } : undefined };
@@ -53,7 +53,7 @@ export class LocalMedia extends EventTarget {
     this.#tell();
   }
 
-  /** Off means that the camera's light goes off. */
+  /** Switching off stops the track, so that the camera's light goes off too. */
   async toggleCamera() {
     if (this.#tracks.camera) this.#set("camera", undefined);
     else await this.open("camera");
@@ -67,18 +67,18 @@ export class LocalMedia extends EventTarget {
       this.#set("screen", stream.getVideoTracks()[0]);
       delete this.problems.screen;
     } catch (error) {
-      // Who closes the browser's own question has changed their mind.
+      // Dismissing the browser's picker is not an error.
       if (error.name !== "NotAllowedError") this.problems.screen = explain(error, "screen");
       this.#tell();
     }
   }
 
-  /** What is sent. */
+  /** The tracks to send. */
   get tracks() {
     return { audio: this.#tracks.microphone ?? null, video: this.#tracks.screen ?? this.#tracks.camera ?? null };
   }
 
-  /** What the others are told. */
+  /** The media state sent to the others. */
   get state() {
     return { audio: Boolean(this.#tracks.microphone) && !this.#muted, video: Boolean(this.tracks.video), screen: Boolean(this.#tracks.screen) };
   }
@@ -102,7 +102,7 @@ export class LocalMedia extends EventTarget {
     this.#tracks[device] = track;
     if (track) {
       if (device === "microphone") track.enabled = !this.#muted;
-      // Unplugged, or ended by the browser's own button.
+      // Unplugged, or stopped with the browser's own button.
       track.onended = () => this.#set(device, undefined);
     }
     this.#tell();

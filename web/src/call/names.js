@@ -1,10 +1,10 @@
-// What the people of a room are called, as the server has it: nobody is called what another client says.
+// The names of the people in a room, as the server has them. A name sent by another client is never used.
 
-/** Milliseconds in which further newcomers may come, to be asked for in one request. */
+/** Milliseconds to wait for further newcomers, so that one request covers them all. */
 const TOGETHER = 100;
-/** Milliseconds from an answer to the next request, however often somebody comes and goes. */
+/** Minimum milliseconds from a response to the next request, however often people come and go. */
 const APART = 1_000;
-/** Milliseconds until it is asked again where there was no answer. */
+/** Milliseconds until the next attempt after a failed request. */
 const AGAIN = 5_000;
 
 export class Names {
@@ -13,12 +13,12 @@ export class Names {
   #asking = false;
   #over = false;
 
-  /** `fetchPeople()` resolves to `[{id, username}…]`; `changed()` is called when names have come. */
+  /** `fetchPeople()` resolves to `[{id, username}…]`; `changed()` is called when names arrive. */
   constructor({ fetchPeople, changed }) {
     Object.assign(this, { fetchPeople, changed });
   }
 
-  /** A person's name, or a word for somebody whose name is not known yet. */
+  /** A person's name, or "Somebody" until it is known. */
   of(id) {
     return this.#known.get(id) ?? "Somebody";
   }
@@ -27,7 +27,7 @@ export class Names {
     return this.#known.has(id);
   }
 
-  /** Somebody has come: asks for their name, and for those that have changed. */
+  /** Fetches everybody's names; call it when somebody arrives or a name may have changed. */
   ask() {
     this.#wanted = true;
     if (!this.#asking) this.#keepAsking();
@@ -41,7 +41,7 @@ export class Names {
     this.#asking = true;
     await passed(TOGETHER);
     while (this.#wanted && !this.#over) {
-      // Who comes from now on may be missing in this answer.
+      // This response may miss people who arrive from now on.
       this.#wanted = false;
       const people = await this.fetchPeople().catch(() => undefined);
       if (people && !this.#over) this.#learn(people);

@@ -1,31 +1,32 @@
-// The media connection to one other person: negotiation after the "perfect negotiation" pattern of the WebRTC
+// The media connection to one other person. It negotiates with the "perfect negotiation" pattern of the WebRTC
 // specification (section 10.7), in which both sides may offer at any time and one of them gives way.
 //
-// The other side may describe anything, and come and go as it likes: what the browser refuses is said in the console and
-// costs at most this connection. Nothing here throws or rejects because of it. A browser makes only some hundred
-// connections, closed ones counted that are not collected yet, so who waits for an offer has none.
+// The other side may send any description, and come and go as it likes: what the browser refuses is logged to
+// the console and costs at most this connection. Nothing here throws or rejects because of it. A browser allows
+// only a few hundred connections, including closed ones that are not yet garbage-collected, so no connection is
+// created while waiting for an offer.
 
-/** How long a connection may be interrupted before its candidates are gathered anew. */
+/** Milliseconds a connection may be interrupted before its candidates are gathered again. */
 const PATIENCE = 4_000;
-/** How many candidates are kept before the description they belong to: more than a machine has addresses. */
+/** How many candidates are kept until their description arrives: more than a machine has addresses. */
 const MOST_EARLY = 100;
 
 export class Peer {
-  /** What comes from the other side. */
+  /** The media received from the other side. */
   stream = new MediaStream();
   #closed = false;
   #opener = false;
   #makingOffer = false;
   #ignoring = false;
-  /** Candidates that came before the description they belong to. */
+  /** Candidates that arrived before the description they belong to. */
   #early = [];
-  /** What came is handled in order. */
+  /** Handles incoming signals in order. */
   #queue = Promise.resolve();
   #interrupted;
 
   /**
-   * `polite`: gives way when both offer at once. `send(kind, value)` takes offers, answers and candidates to the
-   * other side; `changed()` is called when the connection's state or its tracks change.
+   * `polite`: gives way when both offer at once. `send(kind, value)` sends offers, answers and candidates to
+   * the other side; `changed()` is called when the connection's state or its tracks change.
    */
   constructor({ polite, configuration, tracks, send, changed }) {
     Object.assign(this, { polite, configuration, tracks, send, changed });
@@ -52,7 +53,7 @@ export class Peer {
     return this.#closed ? "closed" : (this.connection?.connectionState ?? "new");
   }
 
-  /** Opens the conversation: what the newcomer does. One line for sound and one for pictures, used or not. */
+  /** Starts the negotiation, which the newcomer does. Adds one audio and one video transceiver, used or not. */
   open() {
     this.#opener = true;
     try {
@@ -63,7 +64,7 @@ export class Peer {
     }
   }
 
-  /** Sends other tracks from now on; nothing has to be negotiated for that. */
+  /** Replaces the tracks that are sent; this needs no negotiation. */
   async replace(tracks) {
     this.tracks = tracks;
     const replaced = this.#lines().map(({ sender, receiver }) => sender.replaceTrack(tracks[receiver.track.kind]));
@@ -87,8 +88,8 @@ export class Peer {
   }
 
   /**
-   * Gathers candidates anew. Only who has opened does: when both offer within a conversation, one has to roll back,
-   * and Chromium shows no more pictures after that, though it goes on decoding them.
+   * Restarts ICE. Only the side that opened does so: if both offer within an established connection, one has to
+   * roll back, and Chromium shows no more video after that, although it still decodes it.
    */
   #renew() {
     if (this.#opener) this.connection.restartIce();
@@ -101,7 +102,7 @@ export class Peer {
       await connection.setLocalDescription();
       if (connection === this.connection) this.send("offer", connection.localDescription.toJSON());
     } catch (error) {
-      // Who has given way while the offer was made needs none.
+      // If this side gave way meanwhile, the offer is no longer needed.
       if (connection === this.connection) this.#complain("no offer could be made", error);
     } finally {
       this.#makingOffer = false;
@@ -111,7 +112,7 @@ export class Peer {
   async #description({ type, sdp }) {
     if (this.#closed) return;
     if (!this.connection) {
-      // Nothing was offered that could be answered.
+      // An answer without an offer of ours.
       if (type !== "offer") return;
       this.#connect();
     }
@@ -129,7 +130,7 @@ export class Peer {
     this.send("answer", connection.localDescription.toJSON());
   }
 
-  /** Both have opened at once. What was offered in vain is thrown away whole, which needs no rolling back. */
+  /** Both sides opened at once. Discards our connection with its offer, so that no rollback is needed. */
   #giveWay() {
     if (this.state !== "new" && this.state !== "connecting") return;
     this.#opener = false;
@@ -147,19 +148,19 @@ export class Peer {
     else if (this.#early.length < MOST_EARLY) this.#early.push(candidate);
   }
 
-  /** A candidate that is of no use is no reason to give up the others. */
+  /** An unusable candidate must not stop the others. */
   async #add(candidate) {
     await this.connection.addIceCandidate(candidate).catch((error) => this.#complain("a peer's ice-candidate was not understood", error));
   }
 
-  /** What we send on: one line for sound and one for pictures, however many the other side describes. */
+  /** The transceivers we send on: one audio and one video, however many the other side describes. */
   #lines() {
     const lines = (this.connection?.getTransceivers() ?? []).filter(({ direction }) => direction !== "stopped");
     const first = (kind) => lines.find(({ receiver }) => receiver.track.kind === kind);
     return [first("audio"), first("video")].filter(Boolean);
   }
 
-  /** After the end nothing is worth a word. */
+  /** Logs nothing once the connection is closed. */
   #complain(what, error) {
     if (this.state !== "closed") console.warn(`${what}: ${error.message}`);
   }

@@ -1,4 +1,4 @@
-// The call: everybody's picture, the controls, the chat.
+// The call: everybody's video, the controls, the chat.
 
 import { announce, h, icon } from "../dom.js";
 import { chatPanel } from "./chat_panel.js";
@@ -7,7 +7,7 @@ import { hostPanel } from "./host_panel.js";
 import { roomName } from "./room_name.js";
 import { tile } from "./tile.js";
 
-const STATES = { connecting: "Connecting …", joined: "", reconnecting: "The connection is lost. Reconnecting …" };
+const STATES = { connecting: "Connecting …", joined: "", reconnecting: "The connection was lost. Reconnecting …" };
 
 export function callView({ call, media, hangUp }) {
   const own = tile({ own: true });
@@ -15,7 +15,7 @@ export function callView({ call, media, hangUp }) {
   const grid = h("div", { class: "grid" }, own.element);
   const banner = h("p", { class: "banner", role: "status" });
   const count = h("span", { class: "count" });
-  const waiting = h("p", { class: "empty" }, "Nobody else is here yet. Send the link to whom you want to meet.");
+  const waiting = h("p", { class: "empty" }, "Nobody else is here yet. Share the link with the people you want to meet.");
   const chat = chatPanel(call);
   const host = hostPanel(call);
   const name = h("h1", {});
@@ -95,7 +95,7 @@ export function callView({ call, media, hangUp }) {
   };
 }
 
-/** A control that is on or off; one that is off is struck through, unless off is how it usually is. */
+/** Sets a control on or off. Its icon is struck through when off, unless it is usually off. */
 function press(button, name, on, words, usuallyOff = false) {
   button.setAttribute("aria-pressed", String(on));
   button.firstChild.replaceWith(icon(name, !on && !usuallyOff));

@@ -1,11 +1,11 @@
-// The chat of a call. It lasts as long as the call.
+// The chat of a call. Messages are kept only as long as the call lasts.
 
 import { h } from "../dom.js";
 import { field, form } from "../forms.js";
 import { clock } from "../time.js";
 
 export function chatPanel(call) {
-  const empty = h("p", { class: "empty" }, "Nothing was said yet.");
+  const empty = h("p", { class: "empty" }, "No messages yet.");
   const list = h("ol", { class: "messages", "aria-live": "polite", "aria-label": "Messages", tabIndex: 0 });
   const entry = field({ name: "text", label: "Message", autocomplete: "off", maxLength: 4000 });
   const write = form({
@@ -28,7 +28,7 @@ export function chatPanel(call) {
       entry.control.focus();
     },
   };
-  /** Who said something before their name was known. */
+  /** Author elements of messages that arrived before the author's name was known. */
   const unnamed = new Map();
   call.addEventListener("change", () => {
     for (const [author, userId] of unnamed) {

@@ -1,4 +1,4 @@
-// A button that copies a room's link, and shows it where the browser lets nobody copy.
+// A button that copies a room's link, or shows it if the browser does not allow copying.
 
 import { announce, h, icon } from "../dom.js";
 

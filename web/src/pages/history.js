@@ -1,4 +1,4 @@
-// Calls: how many, how long, when, with whom.
+// The call history: number, duration, dates and participants.
 
 import { api } from "../api.js";
 import { h, s } from "../dom.js";
@@ -23,7 +23,7 @@ async function showFigures(place) {
     const figure = (value, label) => h("div", { class: "figure" }, h("strong", {}, value), h("span", {}, label));
     place.replaceChildren(
       figure(String(stats.totalCalls), stats.totalCalls === 1 ? "call" : "calls"),
-      figure(duration(stats.totalDuration), "together"),
+      figure(duration(stats.totalDuration), "in total"),
       figure(duration(stats.averageDuration), "on average"),
     );
   } catch (error) {
@@ -37,7 +37,7 @@ async function showCalls(place, chart, me, calls = [], cursor = "", known = new 
     const page = await api.get(`/api/call-logs?limit=50${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
     calls = calls.concat(page.callLogs);
     if (calls.length === 0) {
-      place.replaceChildren(h("p", { class: "empty" }, "No calls yet. ", h("a", { href: "#/" }, "Make a room"), " and invite somebody."));
+      place.replaceChildren(h("p", { class: "empty" }, "No calls yet. ", h("a", { href: "#/" }, "Create a room"), " and invite somebody."));
     } else {
       chart.replaceChildren(weeks(calls));
       const more = page.nextCursor && h("button", { class: "button", onclick: () => showCalls(place, chart, me, calls, page.nextCursor, known) }, "Older calls");
@@ -50,7 +50,7 @@ async function showCalls(place, chart, me, calls = [], cursor = "", known = new 
   place.setAttribute("aria-busy", "false");
 }
 
-/** A log names two of its people; the others' names are their room's to tell, if it still lets us ask. */
+/** A log contains the names of two participants; the rest are fetched from the room, while we may still read it. */
 async function nameEverybody(place, calls, me, known) {
   const rooms = new Set(calls.filter(({ participants }) => participants.length > 2).map(({ roomId }) => roomId));
   for (const roomId of rooms) {
@@ -66,7 +66,7 @@ async function nameEverybody(place, calls, me, known) {
   }
 }
 
-/** The others by name, as far as their names are known. */
+/** The other participants, by name where it is known. */
 function others(call, me, names = new Map()) {
   const two = new Map([call.callerId, call.receiverId].filter(Boolean).map(({ _id, username }) => [_id, username]));
   const ids = call.participants.filter((id) => id !== me);
@@ -82,7 +82,7 @@ function entry(call, me) {
   return h("li", {}, h("a", { href: `#/room/${call.roomId}` }, h("strong", { "data-call": call._id }, others(call, me)), h("span", { class: "hint" }, `${when(call.startTime)} · ${length}`)));
 }
 
-/** Minutes a week, as bars; the same in words for who cannot see them. */
+/** A bar chart of minutes per week, with a text alternative for screen readers. */
 function weeks(calls) {
   const monday = new Date();
   monday.setHours(0, 0, 0, 0);
@@ -97,7 +97,7 @@ function weeks(calls) {
     const height = Math.max((value / most) * 80, 1);
     return s("rect", { x: 4 + index * 40, y: 90 - height, width: 32, height, rx: 3 });
   });
-  const words = `Minutes in calls, week by week, the last ${WEEKS} weeks: ${minutes.map((value) => Math.round(value)).join(", ")}`;
+  const words = `Minutes in calls per week over the last ${WEEKS} weeks: ${minutes.map((value) => Math.round(value)).join(", ")}`;
   const picture = s("svg", { viewBox: `0 0 ${WEEKS * 40} 92`, role: "img", "aria-label": words }, ...bars);
-  return h("figure", {}, picture, h("figcaption", { class: "hint" }, `Minutes a week, the last ${WEEKS} weeks; at most ${Math.round(most)}`));
+  return h("figure", {}, picture, h("figcaption", { class: "hint" }, `Minutes per week over the last ${WEEKS} weeks; at most ${Math.round(most)}`));
 }

@@ -1,4 +1,4 @@
-// Before the call: how one looks, which devices, and what is wrong with them.
+// The lobby before a call: a camera preview, the choice of devices, and any problems with them.
 
 import { h, icon } from "../dom.js";
 import { form } from "../forms.js";
@@ -20,7 +20,7 @@ export function lobbyView({ roomId, media, join }) {
     label(microphone, "microphone", audio, "Microphone");
     label(camera, "camera", video, "Camera");
     problems.replaceChildren(...Object.values(media.problems).map((text) => h("p", { class: "problem" }, text)));
-    if (Object.keys(media.problems).length) problems.append(h("p", { class: "hint" }, "You can join without: you see and hear the others."));
+    if (Object.keys(media.problems).length) problems.append(h("p", { class: "hint" }, "You can join anyway: you still see and hear the others."));
     await chooseDevices(selects, media);
   };
   media.addEventListener("change", update);

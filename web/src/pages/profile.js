@@ -1,4 +1,4 @@
-// Name, address, password, and the way out.
+// The profile: name, email, password, and deleting the account.
 
 import { api } from "../api.js";
 import { h } from "../dom.js";
@@ -35,8 +35,8 @@ export function profilePage({ session: { user } }) {
       h("p", { class: "hint" }, "Changing it signs you out everywhere else."),
       passwordForm(password),
       h("hr"),
-      h("h2", {}, "Delete the account"),
-      h("p", { class: "hint" }, "You leave all rooms, and your name goes from others' call logs. There is no way back."),
+      h("h2", {}, "Delete your account"),
+      h("p", { class: "hint" }, "You leave all rooms, and your name is removed from other people's call logs. This cannot be undone."),
       deletion(password),
     ),
   );
@@ -49,7 +49,7 @@ function passwordForm(password) {
     fieldOf: (code) => ({ wrong_password: "currentPassword" })[code],
     fields: [
       password("currentPassword", "Current password", "current-password"),
-      password("newPassword", "New password", "new-password", "8 characters or more, with upper and lower case and a digit"),
+      password("newPassword", "New password", "new-password", "8 characters or more, with uppercase and lowercase letters and a digit"),
     ],
     async submit(values) {
       const { token } = await api.post("/api/auth/change-password", values);
@@ -61,12 +61,12 @@ function passwordForm(password) {
   return element;
 }
 
-/** Asked twice: a button shows the form that does it. */
+/** Deleting takes two steps: a button that shows the form, and the form. */
 function deletion(password) {
   const place = h("div", {});
   const ask = h("button", { class: "button danger", onclick: () => place.replaceChildren(confirmation) }, "Delete account …");
   const confirmation = form({
-    button: "Delete my account for ever",
+    button: "Delete my account permanently",
     danger: true,
     fieldOf: (code) => ({ wrong_password: "password" })[code],
     fields: [password("password", "Your password", "current-password")],

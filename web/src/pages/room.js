@@ -1,4 +1,4 @@
-// A room: first a look at oneself and the devices, then the call, then what came of it.
+// A room: first the lobby, then the call, then the reason it ended.
 
 import { api } from "../api.js";
 import { Call } from "../call/call.js";
@@ -28,7 +28,7 @@ export function callPage({ session }, roomId) {
   const over = (reason) => {
     media.stop();
     const again = h("button", { class: "button primary", onclick: () => (lobby(), media.start()) }, "Join again");
-    const card = h("section", { class: "card narrow" }, h("h1", {}, "The call is over"), h("p", { class: "lead" }, reason), again, h("a", { class: "button", href: "#/" }, "To your rooms"));
+    const card = h("section", { class: "card narrow" }, h("h1", {}, "The call is over"), h("p", { class: "lead" }, reason), again, h("a", { class: "button", href: "#/" }, "Back to your rooms"));
     show({ element: card });
   };
   lobby();

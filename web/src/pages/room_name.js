@@ -1,3 +1,3 @@
-// What a room is called: its name, or the beginning of its id where it has none.
+// A room's display name: its name, or the beginning of its id if it has none.
 
 export const roomName = ({ roomId, name }) => name ?? `Room ${roomId.slice(0, 8)}`;

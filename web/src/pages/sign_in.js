@@ -1,4 +1,4 @@
-// Signing in and signing up, on one page: the address stays, so whoever followed a link to a room arrives there.
+// Signing in and signing up on one page. The address stays, so a link to a room still leads there afterwards.
 
 import { api } from "../api.js";
 import { h } from "../dom.js";
@@ -17,7 +17,7 @@ export function signInPage({ room }) {
 function signIn(room, other) {
   return [
     h("h1", {}, "Welcome back"),
-    h("p", { class: "lead" }, room ? "Sign in, then on to the room." : "Sign in to make and join video calls."),
+    h("p", { class: "lead" }, room ? "Sign in to go to the room." : "Sign in to start and join video calls."),
     form({
       button: "Sign in",
       fields: [field(EMAIL), field({ name: "password", label: "Password", type: "password", autocomplete: "current-password" })],
@@ -33,14 +33,14 @@ function signIn(room, other) {
 function signUp(room, other) {
   return [
     h("h1", {}, "Create an account"),
-    h("p", { class: "lead" }, room ? "It takes a minute; then on to the room." : "A name, an address, a password: that is all."),
+    h("p", { class: "lead" }, room ? "It takes a minute. Then you can join the room." : "All you need is a name, an email address and a password."),
     form({
       button: "Create account",
       fieldOf: (code) => ({ email_taken: "email", username_taken: "username" })[code],
       fields: [
         field({ name: "username", label: "Name", autocomplete: "username", hint: "3 to 20 letters, digits and underscores" }),
         field(EMAIL),
-        field({ name: "password", label: "Password", type: "password", autocomplete: "new-password", hint: "8 characters or more, with upper and lower case and a digit" }),
+        field({ name: "password", label: "Password", type: "password", autocomplete: "new-password", hint: "8 characters or more, with uppercase and lowercase letters and a digit" }),
       ],
       async submit(values) {
         const { token, user } = await api.post("/api/auth/register", values);

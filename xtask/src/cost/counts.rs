@@ -1,12 +1,12 @@
-//! What a call takes of everything that Cloudflare counts: `tests/counts.json`, which the tests read too.
+//! What a call uses of everything that Cloudflare counts: `tests/counts.json`, which the tests read too.
 //!
 //! | entry | what it is | the test that asserts it |
 //! |---|---|---|
-//! | `signIn` | one sign-in, until the strict limits have forgotten it | `tests/e2e/cost.test.mjs`: "a sign-in" |
-//! | `call` | by the number of people: making the room, opening its page, polling, the upgrade, joining, asking for names, the call's log, leaving | the same: "a call of …" |
-//! | `burst` | an event after a calm, until it is forgotten again | the same: "an event after a calm"; natively `rows_that_are_written` |
-//! | `heartbeat` | of two people who are silent: the room's alarm, and a pong of each | the same: "a heartbeat"; natively `rows_that_are_written` |
-//! | `stored` | bytes that a room with its log adds to D1 | the same: "so many bytes" |
+//! | `signIn` | one sign-in, until the rate limits have deleted its state | `tests/e2e/cost.test.mjs`: "a sign-in" |
+//! | `call` | by the number of people: creating the room, opening its page, polling, the upgrade, joining, fetching names, the call's log, leaving | the same: "a call of …" |
+//! | `burst` | an event after a calm, until its stored state is deleted | the same: "an event after a calm"; natively `rows_that_are_written` |
+//! | `heartbeat` | two silent people: the room's alarm, and a pong from each | the same: "a heartbeat"; natively `rows_that_are_written` |
+//! | `stored` | bytes that a room and its log add to D1 | the same: "so many bytes" |
 
 use serde_json::Value;
 
@@ -14,14 +14,14 @@ use crate::error::Result;
 
 const TABLE: &str = include_str!("../../../tests/counts.json");
 
-/// Numbers of what Cloudflare counts, in the words of `tests/counts.json`.
+/// Usage counts as Cloudflare bills them, with the names of `tests/counts.json`.
 #[derive(Clone, Copy, Default, Debug, PartialEq)]
 pub struct Taken {
     pub worker_requests: f64,
-    /// `fetch` of an object.
+    /// `fetch` calls to an object.
     pub object_requests: f64,
     pub object_alarms: f64,
-    /// WebSocket messages that come in.
+    /// Incoming WebSocket messages.
     pub object_messages: f64,
     pub object_rows_read: f64,
     pub object_rows_written: f64,
@@ -32,7 +32,7 @@ pub struct Taken {
 pub struct Counts {
     pub sign_in: Taken,
     pub burst: Taken,
-    /// Of two people.
+    /// For two people.
     pub heartbeat: Taken,
     pub d1_bytes_per_call: f64,
     calls: Value,
@@ -60,7 +60,7 @@ impl Counts {
 }
 
 impl Taken {
-    /// What is not there is none; a name that is not known would be lost in silence.
+    /// A missing count is zero. An unknown name is an error, or a typo would be dropped silently.
     fn read(entry: &Value) -> Result<Self> {
         let mut taken = Self::default();
         for (name, count) in entry.as_object().into_iter().flatten() {
@@ -73,14 +73,14 @@ impl Taken {
                 "objectRowsWritten" => &mut taken.object_rows_written,
                 "d1RowsRead" => &mut taken.d1_rows_read,
                 "d1RowsWritten" => &mut taken.d1_rows_written,
-                unknown => return Err(format!("tests/counts.json counts something unknown: {unknown}")),
+                unknown => return Err(format!("tests/counts.json has an unknown count: {unknown}")),
             };
-            *field = count.as_f64().ok_or_else(|| format!("tests/counts.json: {name} is no number"))?;
+            *field = count.as_f64().ok_or_else(|| format!("tests/counts.json: {name} is not a number"))?;
         }
         Ok(taken)
     }
 
-    /// Both, this one once and `other` so many times.
+    /// The sum of this one and `times` times `other`.
     pub fn and(self, times: f64, other: Self) -> Self {
         Self {
             worker_requests: self.worker_requests + times * other.worker_requests,

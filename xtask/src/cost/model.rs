@@ -1,7 +1,7 @@
-//! From a load to what it takes in a month, and from that to the bill.
+//! Computes a month's usage from a load, and the bill from that usage.
 //!
-//! Where nothing was measured there is an assumption, one constant each, and rather too much than too little: who knows
-//! better changes it here. A call goes as with the client in web/: the room's page, polling and the upgrade to
+//! Where nothing was measured, a constant states an assumption, and rather overestimates: change it here if you
+//! have better numbers. A call behaves as with the client in web/: the room's page, polling and the upgrade to
 //! WebSocket, connections from everybody to everybody.
 
 use super::{
@@ -13,36 +13,37 @@ use crate::error::Result;
 const DAYS: f64 = 30.0;
 /// Everybody signs in once for each call, though a token lives for seven days.
 const SIGN_INS_PER_PERSON: f64 = 1.0;
-/// ICE candidates that each side of a connection tells.
+/// ICE candidates that each side of a connection sends.
 const CANDIDATES_PER_SIDE: f64 = 10.0;
-/// Each after a calm, so that it costs most.
+/// Each comes after a calm, the most expensive case.
 const CHAT_MESSAGES_PER_CALL: f64 = 10.0;
 /// The default of `PING_INTERVAL_MS`.
 const HEARTBEAT_SECONDS: f64 = 25.0;
-/// argon2id, 19 MiB: README.md says 30–45.
+/// argon2id, 19 MiB: 30–45 according to README.md.
 const SIGN_IN_CPU_MS: f64 = 45.0;
 const REQUEST_CPU_MS: f64 = 5.0;
-/// For how long an object is awake for each request, alarm and message. Cloudflare's example 4 has 10 ms; ours takes
-/// 0.16 ms of CPU per delivery ("What it costs" in ARCHITECTURE.md: one pair).
+/// How long an object is awake for each request, alarm and message. Cloudflare's example 4 uses 10 ms; ours
+/// needs 0.16 ms of CPU per delivery ("What it costs" in ARCHITECTURE.md: one pair).
 const HANDLER_SECONDS: f64 = 0.010;
-/// For how long a person's arrival keeps the room awake: until the upgrade the client polls, and the store is asked.
+/// How long a person's arrival keeps the room awake: the client polls until the upgrade, and the store is
+/// queried.
 const ARRIVAL_SECONDS: f64 = 2.0;
-/// How many calls a user makes, all in one month: the next one has others.
+/// How many calls a user makes, all in one month; the next month has other users.
 const CALLS_PER_USER: f64 = 10.0;
-/// What an object stores of an account for 90 days after a sign-in: a SQLite database, about 12 KB empty
+/// What an object stores for an account for 90 days after a sign-in: a SQLite database, about 12 KB when empty
 /// (<https://developers.cloudflare.com/durable-objects/platform/pricing/>).
 const BYTES_PER_USER: f64 = 16_384.0;
 const MONTHS_PER_SIGN_IN: f64 = 3.0;
-/// For how long rooms and logs have been collected; nothing deletes them.
+/// How many months of rooms and logs are stored; nothing deletes them.
 const MONTHS_OF_CALLS: f64 = 12.0;
-/// Of a connection between two people, each way.
+/// For a connection between two people, each way.
 const MEDIA_KBIT_PER_SECOND: f64 = 1_000.0;
 
-/// Of the day's calls are in its busiest hour.
+/// The share of a day's calls that fall into its busiest hour.
 const BUSIEST_HOUR: f64 = 1.0 / 8.0;
-/// A machine that is busier than this in that hour has no room for what comes at once.
+/// A machine that is busier than this in that hour has no headroom for bursts.
 const BUSY: f64 = 0.5;
-/// What socket.io on Node took, of one pair at a time ("What it costs" in ARCHITECTURE.md, 2026-11-25).
+/// Measured with socket.io on Node, one pair at a time ("What it costs" in ARCHITECTURE.md, 2026-11-25).
 const NODE_CPU_MS_PER_DELIVERY: f64 = 0.074;
 
 pub struct Load {
@@ -71,7 +72,7 @@ impl Load {
         f64::from(self.people)
     }
 
-    /// Connections: one between any two.
+    /// Connections: one per pair of people.
     fn pairs(&self) -> f64 {
         self.people() * (self.people() - 1.0) / 2.0
     }
@@ -104,9 +105,9 @@ pub struct Month {
     /// With the subscription.
     pub cloudflare: f64,
     pub machines: f64,
-    /// Of one machine's cores in the busiest hour.
+    /// Load in the busiest hour, as a fraction of one machine's cores.
     pub busy: f64,
-    /// What the machines send of relayed media.
+    /// Relayed media that the machines send.
     pub sent: Option<Line>,
     pub rented: f64,
 }
@@ -136,14 +137,14 @@ pub fn month(load: &Load, counts: &Counts) -> Result<Month> {
     ]
     .map(|(price, used)| line(price, used))
     .into();
-    // One of the two talks to the TURN server: it is sent what the other one says.
+    // One of the two uses the TURN server, which sends it the other one's media.
     let relayed = (load.turn_percent > 0).then(|| load.relayed());
     lines.extend(relayed.map(|relayed| line(&prices::TURN, relayed)));
 
     let busy = cpu_of_node(load, cpu) * f64::from(load.calls_per_day) * BUSIEST_HOUR
         / (3_600_000.0 * prices::MACHINE_CORES);
     let machines = (busy / BUSY).ceil().max(1.0);
-    // The machine as the relay sends both ways; every machine brings its allowance.
+    // As a relay the machine sends both ways; every machine has its own allowance.
     let sent = relayed.map(|relayed| {
         let billed = line(&prices::MACHINE_TRANSFER, 2.0 * relayed / machines);
         Line { used: 2.0 * relayed, dollars: billed.dollars * machines, ..billed }
@@ -157,16 +158,17 @@ fn line(price: &'static Price, used: f64) -> Line {
     Line { price, used, dollars: price.of(used) }
 }
 
-/// In `tests/counts.json` people come one right after the other, in one burst of events: here each is a burst.
+/// In `tests/counts.json` people arrive right after each other, in one burst of events; here each arrival is a
+/// burst.
 fn of_one_call(load: &Load, counts: &Counts) -> Result<Taken> {
     let more_people = Taken {
         object_messages: 1.0,
-        // An object that was taken out of memory reads the row of each.
+        // An object that was evicted from memory reads the row of each person.
         object_rows_read: 1.0,
         ..Taken::default()
     };
     let heartbeat = counts.heartbeat.and(load.people() - 2.0, more_people);
-    // Besides, everybody says once whether camera and microphone are on.
+    // Everybody also reports once whether camera and microphone are on.
     let events = Taken { object_messages: load.signals() + load.people(), ..Taken::default() };
     Ok(counts
         .call(load.people)?
@@ -176,7 +178,7 @@ fn of_one_call(load: &Load, counts: &Counts) -> Result<Taken> {
         .and(1.0, events))
 }
 
-/// Milliseconds for one call: requests as on Workers, and each delivery over a socket.
+/// Milliseconds of CPU for one call: requests as on Workers, plus each delivery over a socket.
 fn cpu_of_node(load: &Load, cpu_of_requests: f64) -> f64 {
     let to_all = load.people() * (CHAT_MESSAGES_PER_CALL + load.people());
     let pings = load.people() * load.heartbeats();

@@ -1,20 +1,21 @@
-//! What things cost, in US dollars a month. Looked up on 2026-11-28 in stored copies of the pages named; a page says no
-//! date of its own unless one is given here.
+//! Prices in US dollars per month. Looked up on 2026-11-28 in stored copies of the pages named; a page carries
+//! no date of its own unless one is given here.
 //!
 //! - Workers: <https://developers.cloudflare.com/workers/platform/pricing/> (text of the repository
 //!   `cloudflare/cloudflare-docs` at `07acbb6612`). Others read the same prices of Workers and D1 there on 2026-08-03
 //!   (<https://github.com/halideworks/onelight/wiki/Pricing>).
 //! - Durable Objects: <https://developers.cloudflare.com/durable-objects/platform/pricing/> (`04a87f48e1`, the tables at
-//!   `07e200b7ed`). Storage in SQLite is billed since January 2026, says
+//!   `07e200b7ed`). Storage in SQLite has been billed since January 2026, according to
 //!   <https://developers.cloudflare.com/changelog/durable-objects/2026-01-07-durable-objects-sqlite-storage-billing/>.
 //! - D1: <https://developers.cloudflare.com/d1/platform/pricing/> (its table at `25a83cedcf`).
 //! - TURN: <https://developers.cloudflare.com/realtime/turn/faq/> (`0db40756aa`).
-//! - The machine: DigitalOcean's Basic Droplet of 2 vCPU and 4 GB, as in the list of its price change of July 2022
-//!   (<https://gist.github.com/colinwilson/cd31bde012f6727b24b2fc4ebee749c0>). The price list itself
-//!   (<https://www.digitalocean.com/pricing/droplets>) could not be read from here; its smallest Droplet cost on 2026-09-20
-//!   what that list says (<https://github.com/api-evangelist/digital-ocean>), so it has probably not changed.
+//! - The machine: DigitalOcean's Basic Droplet of 2 vCPU and 4 GB, as in the list of its price change of July
+//!   2022 (<https://gist.github.com/colinwilson/cd31bde012f6727b24b2fc4ebee749c0>). The price list itself
+//!   (<https://www.digitalocean.com/pricing/droplets>) could not be read from here. On 2026-09-20 its smallest
+//!   Droplet still had the price of that list (<https://github.com/api-evangelist/digital-ocean>), so it has
+//!   probably not changed.
 
-/// What is counted, what of it the plan includes, and what more of it costs.
+/// A billed quantity: how much the plan includes, and the price beyond that.
 pub struct Price {
     pub part: &'static str,
     pub unit: &'static str,
@@ -23,7 +24,8 @@ pub struct Price {
     /// This many cost `dollars`.
     pub per: f64,
     pub dollars: f64,
-    /// Begun ones count whole, as in Cloudflare's examples of the bill for objects; those for Workers do not round.
+    /// Whether a started unit is billed in full, as in Cloudflare's billing examples for objects; those for
+    /// Workers do not round.
     pub whole: bool,
 }
 
@@ -36,7 +38,7 @@ impl Price {
 
 const MILLION: f64 = 1_000_000.0;
 
-/// Of the Workers Paid plan.
+/// The Workers Paid plan.
 pub const SUBSCRIPTION: f64 = 5.0;
 
 pub const WORKER_REQUESTS: Price = price("Worker: requests", "", 10.0 * MILLION, MILLION, 0.30, false);
@@ -51,19 +53,20 @@ pub const OBJECT_STORAGE: Price = price("objects: stored", "GB", 5.0, 1.0, 0.20,
 pub const D1_ROWS_READ: Price = price("D1: rows read", "", 25_000.0 * MILLION, MILLION, 0.001, false);
 pub const D1_ROWS_WRITTEN: Price = price("D1: rows written", "", 50.0 * MILLION, MILLION, 1.0, false);
 pub const D1_STORAGE: Price = price("D1: stored", "GB", 5.0, 1.0, 0.75, false);
-/// What is sent from Cloudflare to the TURN client.
+/// Traffic from Cloudflare to the TURN client.
 pub const TURN: Price = price("TURN: sent", "GB", 1_000.0, 1.0, 0.05, false);
 
-/// GB in one D1 database at most: <https://developers.cloudflare.com/d1/platform/limits/>, last updated on 2026-04-21.
+/// Maximum size of a D1 database in GB: <https://developers.cloudflare.com/d1/platform/limits/>, last updated
+/// on 2026-04-21.
 pub const D1_LARGEST: f64 = 10.0;
-/// So many WebSocket messages that come in are one request to an object. Those that go out cost nothing.
+/// This many incoming WebSocket messages are billed as one request to an object. Outgoing ones are free.
 pub const MESSAGES_PER_REQUEST: f64 = 20.0;
 /// An object is billed for 128 MB, whatever it uses.
 pub const OBJECT_GB: f64 = 0.128;
 
 pub const MACHINE: f64 = 24.0;
 pub const MACHINE_CORES: f64 = 2.0;
-/// What the machine itself may send, if it is the TURN server, in GiB.
+/// The machine's own outgoing transfer, if it is the TURN server, in GiB.
 pub const MACHINE_TRANSFER: Price = price("relayed", "GB", 4_000.0, 1.0, 0.01, false);
 
 const fn price(

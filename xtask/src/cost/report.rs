@@ -65,7 +65,7 @@ pub fn money(dollars: f64) -> String {
     format!("{dollars:.2}")
 }
 
-/// Whole below a million, or three digits of it; with its unit.
+/// A whole number below a million, otherwise three significant digits; with its unit.
 pub fn quantity(number: f64, unit: &str) -> String {
     let text = match number {
         _ if number >= 1e9 => format!("{} billion", digits(number / 1e9)),

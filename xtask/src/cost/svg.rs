@@ -1,5 +1,5 @@
-//! The month as a picture: of each part how much of what is included is used, and what it costs. Plain SVG, in the
-//! colours of the reader's light or dark theme, and without a background of its own.
+//! The month as a picture: for each part, how much of the included amount is used, and the cost. Plain SVG in
+//! the colours of the reader's light or dark theme, without a background of its own.
 
 use std::fmt::Write;
 
@@ -12,7 +12,7 @@ use super::{
 const WIDTH: usize = 760;
 const ROW: usize = 28;
 const TOP: usize = 64;
-/// Where the bars are.
+/// The left edge of the bars.
 const LEFT: usize = 190;
 const BAR: f64 = 330.0;
 
@@ -68,7 +68,7 @@ pub fn picture(load: &Load, month: &Month) -> String {
     svg + "</svg>\n"
 }
 
-/// All texts are ours, without a character that XML knows.
+/// All texts are ours and contain no characters that XML requires to be escaped.
 fn label(x: usize, y: usize, class: &str, text: &str) -> String {
     format!("<text x=\"{x}\" y=\"{y}\" class=\"{}\">{text}</text>", class.trim())
 }

@@ -1,4 +1,4 @@
-//! What the wrangler configuration says of the chosen environment.
+//! The wrangler configuration of the chosen environment.
 
 use std::{path::PathBuf, process::Stdio};
 
@@ -7,15 +7,15 @@ use serde_json::Value;
 use super::{Target, elements, text};
 use crate::{error::Result, process::command, workspace};
 
-/// The id in wrangler.toml of a database that was not created yet.
+/// The placeholder id in wrangler.toml of a database that does not exist yet.
 const NO_DATABASE: &str = "00000000-0000-0000-0000-000000000000";
-/// The binding by which the Worker knows its database.
+/// The name of the Worker's binding to its database.
 pub const BINDING: &str = "DB";
 
 pub struct Configuration {
-    /// Of the Worker: an environment has one of its own.
+    /// The Worker's name; each environment has its own.
     pub name: String,
-    /// The file, as it was named.
+    /// The file, as given on the command line.
     pub file: PathBuf,
     pub database: Option<Database>,
     vars: Value,
@@ -23,7 +23,7 @@ pub struct Configuration {
 
 pub struct Database {
     pub name: String,
-    /// Nothing while it was not created.
+    /// `None` until it is created.
     pub id: Option<String>,
 }
 
@@ -53,7 +53,7 @@ impl Configuration {
         })
     }
 
-    /// A variable of `[vars]`, or of the environment's; an empty one is none, as for the Worker.
+    /// A variable from `[vars]` of the environment. An empty one counts as unset, as in the Worker.
     pub fn variable(&self, name: &str) -> Option<&str> {
         text(&self.vars, name).map(str::trim).filter(|value| !value.is_empty())
     }

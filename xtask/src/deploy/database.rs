@@ -1,4 +1,4 @@
-//! The D1 database: created on the first run, its id in the configuration, its migrations applied.
+//! The D1 database: creates it on the first run, writes its id into the configuration, applies its migrations.
 
 use std::{fs, path::Path};
 
@@ -9,23 +9,23 @@ use super::{
 };
 use crate::{error::Result, process::run_shown, workspace};
 
-/// Whether the configuration can be deployed, before anything is asked or built.
+/// Checks that the configuration can be deployed, before any prompt or build.
 pub fn check(configuration: &Configuration) -> Result<()> {
     let file = configuration.file.display();
     match (&configuration.database, configuration.variable("MONGO_URI")) {
         (None, None) => Err(format!(
             "{file} has neither a database with the binding {BINDING} ([[d1_databases]]) nor a MONGO_URI"
         )),
-        // Cloudflare refuses a binding to a database that does not exist (its code 10021).
+        // Cloudflare rejects a binding to a database that does not exist (its code 10021).
         (Some(Database { id: None, .. }), Some(_)) => Err(format!(
             "{file} sets MONGO_URI, so D1 is not used, but still binds a D1 database that was never created, which \
-             Cloudflare refuses. Take its d1_databases section out of {file}"
+             Cloudflare rejects. Remove its d1_databases section from {file}"
         )),
         _ => Ok(()),
     }
 }
 
-/// Does nothing where the data are in MongoDB.
+/// Does nothing if the data is in MongoDB.
 pub fn prepare(target: &Target, configuration: &Configuration) -> Result<()> {
     let Some(database) =
         configuration.database.as_ref().filter(|_| configuration.variable("MONGO_URI").is_none())
@@ -38,11 +38,11 @@ pub fn prepare(target: &Target, configuration: &Configuration) -> Result<()> {
     let apply = ["d1", "migrations", "apply", &database.name, "--remote"];
     run_shown(
         target.wrangler(&apply),
-        "Run `cargo xtask deploy` again; what is applied is not applied twice.",
+        "Run `cargo xtask deploy` again; migrations that were applied are skipped.",
     )
 }
 
-/// Asks for its id by name, as one may be there from a run that stopped half-way, or by hand.
+/// Looks its id up by name first: it may exist from an interrupted run, or have been created by hand.
 fn create(target: &Target, configuration: &Configuration, name: &str) -> Result<()> {
     let id = match id_of(target, name)? {
         Some(id) => id,
@@ -77,8 +77,8 @@ fn write_id(file: &Path, environment: &str, id: &str) -> Result<()> {
     fs::write(&path, changed).map_err(failed)
 }
 
-/// The configuration with that id in the environment's section of our binding; all else to the letter. Nothing where
-/// it is not written as in wrangler.toml. wrangler itself changes only JSON configurations.
+/// The configuration with that id in the environment's section for our binding, and otherwise unchanged. `None`
+/// if it is not laid out as in wrangler.toml. wrangler itself edits only JSON configurations.
 fn with_id(text: &str, environment: &str, id: &str) -> Option<String> {
     let header = if environment.is_empty() {
         "[[d1_databases]]".to_owned()

@@ -1,4 +1,4 @@
-//! Whether what was deployed is well: its own `/health`, which asks the database.
+//! Checks that the deployed Worker is healthy: its own `/health`, which queries the database.
 
 use std::{process::Stdio, time::Duration};
 
@@ -15,11 +15,11 @@ use crate::{
 /// Between two requests.
 const PAUSE: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(100);
-/// Of a body that is not ours, in characters.
+/// How many characters of a foreign body are shown.
 const SHOWN: usize = 200;
 
-/// Requests it until it answers 200, or until `patience` is over: a new address, and a new version everywhere, take a
-/// while. `address` is without a path.
+/// Requests `/health` until it answers 200 or `patience` has passed: it takes a while until a new address works
+/// and a new version is deployed everywhere. `address` has no path.
 pub fn wait(address: &str, patience: Duration) -> Result<()> {
     println!("\nDeployed to {address}");
     let mut step = Step::begin(&format!("waiting for {address}/health"));
@@ -40,21 +40,21 @@ pub fn wait(address: &str, patience: Duration) -> Result<()> {
         }
         if begun.elapsed() >= patience {
             return Err(format!(
-                "the Worker is deployed, but {address}/health was not well within {} s: {wrong}\n\nFix that and run \
-                 this again. The Worker's log: npx wrangler tail",
+                "the Worker is deployed, but {address}/health was not healthy within {} s: {wrong}\n\nFix that and \
+                 run this again. The Worker's log: npx wrangler tail",
                 patience.as_secs()
             ));
         }
     }
 }
 
-/// What is wrong, or nothing.
+/// The problem, if there is one.
 fn request(address: &str) -> Result<Option<String>> {
     let mut node = command(workspace::node_bin("node"), &[]);
     let output = node.arg(workspace::path("xtask/health.mjs")).arg(address).stdin(Stdio::null()).output();
     let output = output.map_err(|error| format!("cannot start node: {error}"))?;
     let answer: Value = serde_json::from_slice(&output.stdout)
-        .map_err(|_| format!("node says: {}", String::from_utf8_lossy(&output.stderr)))?;
+        .map_err(|_| format!("node failed: {}", String::from_utf8_lossy(&output.stderr)))?;
     Ok(judged(&answer))
 }
 
@@ -68,7 +68,7 @@ fn judged(answer: &Value) -> Option<String> {
     }
     let body = text(answer, "body").unwrap_or_default();
     let health: Value = serde_json::from_str(body).unwrap_or_default();
-    // Ours says what to do; a body of somebody else says whose it is.
+    // Our own message contains the remedy; a foreign body shows who answered.
     let reason = text(&health, "message").map(str::to_owned);
     let reason = reason.unwrap_or_else(|| body.chars().take(SHOWN).collect::<String>().trim().to_owned());
     Some(format!("it answered {status}: {reason}"))

@@ -1,8 +1,8 @@
-//! Which secrets the configuration needs, which are missing, and asking for those.
+//! Finds out which secrets the configuration needs and which are missing, and asks for the missing ones.
 //!
-//! A secret is in no argument, no output and no error. It is in memory, and for the time of the upload in a file that
-//! only its owner may read: wrangler takes the secrets of a new version from a file, and its own stdin stays the
-//! terminal, as it may have to ask something too.
+//! A secret appears in no argument, output or error. It is in memory, and during the upload in a file that only
+//! its owner can read: wrangler reads the secrets of a new version from a file, and its stdin stays the
+//! terminal because it may need to ask a question too.
 
 use std::{
     fs::{self, File},
@@ -16,20 +16,21 @@ use serde_json::{Map, Value};
 use super::{Target, configuration::Configuration, elements, terminal, text};
 use crate::{error::Result, setup, workspace};
 
-/// As `TokenKey::MIN_BYTES` of crates/domain; the Worker judges, this only spares a vain deployment.
+/// The same as `TokenKey::MIN_BYTES` of crates/domain. The Worker enforces it; this avoids a deployment that
+/// would fail.
 const JWT_SECRET_BYTES: usize = 32;
 
-/// The names of all that the configuration needs, for people.
+/// The names of all secrets that the configuration needs, for display.
 pub fn names(configuration: &Configuration) -> String {
     needed(configuration).iter().map(Need::names).collect::<Vec<_>>().join(", ")
 }
 
-/// What has to be uploaded with the Worker: given at the terminal.
+/// Asks at the terminal for the secrets that have to be uploaded with the Worker.
 pub fn ask_for_missing(target: &Target, configuration: &Configuration) -> Result<Secrets> {
     let set = already_set(target, configuration)?;
     if set.iter().any(|name| name == "WEBHOOK_SECRET") && configuration.variable("WEBHOOK_URL").is_none() {
         return Err(format!(
-            "the Worker {} has a WEBHOOK_SECRET, but no WEBHOOK_URL is configured, and would refuse to serve. Set \
+            "the Worker {} has a WEBHOOK_SECRET, but no WEBHOOK_URL is configured, so it would refuse to serve. Set \
              WEBHOOK_URL in {}, or delete the secret: npx wrangler secret delete WEBHOOK_SECRET{}",
             configuration.name,
             configuration.file.display(),
@@ -49,17 +50,18 @@ pub fn ask_for_missing(target: &Target, configuration: &Configuration) -> Result
     Ok(Secrets(given))
 }
 
-/// Values by name. No `Debug`: they must not be printed.
+/// Secret values by name. No `Debug`: they must not be printed.
 pub struct Secrets(Map<String, Value>);
 
 impl Secrets {
-    /// A file for `--secrets-file`, in JSON: in the other format, dotenv, wrangler would expand each `$`.
+    /// Writes the file for `--secrets-file`, as JSON: in the other format, dotenv, wrangler would expand each
+    /// `$`.
     pub fn write(self) -> Result<Option<SecretsFile>> {
         if self.0.is_empty() {
             return Ok(None);
         }
         let path = workspace::path(&format!("target/secrets-{}.json", std::process::id()));
-        // One of an earlier process with this id, which was killed.
+        // A leftover from an earlier process with this id that was killed.
         let _ = fs::remove_file(&path);
         let failed = |error: std::io::Error| format!("cannot write {}: {error}", path.display());
         let mut file =
@@ -71,7 +73,7 @@ impl Secrets {
     }
 }
 
-/// Is deleted when it is dropped.
+/// Deleted on drop.
 pub struct SecretsFile(PathBuf);
 
 impl SecretsFile {
@@ -89,7 +91,7 @@ impl Drop for SecretsFile {
 /// A secret that the Worker must have.
 struct Need {
     name: &'static str,
-    /// Another one that serves as well.
+    /// An alternative to it.
     or: Option<&'static str>,
     because: &'static str,
 }
@@ -103,19 +105,19 @@ impl Need {
         self.or.map_or_else(|| self.name.to_owned(), |or| format!("{} (or {or})", self.name))
     }
 
-    /// Until the answer can be right.
+    /// Asks until the answer is acceptable.
     fn ask(&self, worker: &str) -> Result<String> {
         println!("\n{} is not set for the Worker {worker} ({}).", self.name, self.because);
         let random = self.name == "JWT_SECRET";
         let question = if random {
-            "Press Enter to make a random one, or paste yours (it is not shown):"
+            "Press Enter to generate a random one, or paste yours (it is not shown):"
         } else {
             "Paste it (it is not shown):"
         };
         loop {
             let value = terminal::ask_hidden(question)?;
             if random && value.is_empty() {
-                println!("A random one is made.");
+                println!("Generated a random one.");
                 return Ok(setup::random_hex()? + &setup::random_hex()?);
             }
             match flaw(self.name, &value) {
@@ -126,7 +128,7 @@ impl Need {
     }
 }
 
-/// What is wrong with a value that the Worker would refuse; the value itself is not told.
+/// Why the Worker would refuse a value. The message does not contain the value itself.
 fn flaw(name: &str, value: &str) -> Option<&'static str> {
     let webhook = || {
         let base64 = value.strip_prefix("whsec_")?;
@@ -134,24 +136,24 @@ fn flaw(name: &str, value: &str) -> Option<&'static str> {
         (is_base64 && (32..=88).contains(&base64.len())).then_some(())
     };
     match name {
-        _ if value.is_empty() => Some("Nothing was given. Ctrl-C ends this."),
+        _ if value.is_empty() => Some("A value is required. Press Ctrl-C to cancel."),
         "JWT_SECRET" if value.len() < JWT_SECRET_BYTES => Some("It needs at least 32 bytes."),
         "WEBHOOK_SECRET" if webhook().is_none() => {
-            Some("It must be whsec_ and 24 to 64 random bytes in base64.")
+            Some("It must be whsec_ followed by 24 to 64 random bytes in base64.")
         }
         _ => None,
     }
 }
 
 fn needed(configuration: &Configuration) -> Vec<Need> {
-    let mut needs = vec![Need { name: "JWT_SECRET", or: None, because: "tokens are signed with it" }];
+    let mut needs = vec![Need { name: "JWT_SECRET", or: None, because: "it signs tokens" }];
     let mut need = |variable: &str, name, or, because| {
         if configuration.variable(variable).is_some() {
             needs.push(Need { name, or, because });
         }
     };
     need("MONGO_URI", "MONGO_API_KEY", None, "MONGO_URI is set: `Bearer ` and a key of the Data API server");
-    // A static credential goes with a user name, which a shared secret does not need.
+    // A static credential needs a user name; a shared secret does not.
     let shared = "TURN_SHARED_SECRET";
     match configuration.variable("TURN_SERVER_USERNAME") {
         Some(_) => {
@@ -165,7 +167,7 @@ fn needed(configuration: &Configuration) -> Vec<Need> {
     needs
 }
 
-/// The names of what the Worker has; none where the Worker does not exist yet.
+/// The names of the secrets the Worker has; empty if the Worker does not exist yet.
 fn already_set(target: &Target, configuration: &Configuration) -> Result<Vec<String>> {
     let list = match target.answer(&["secret", "list", "--format", "json"]) {
         Ok(list) => list,
@@ -186,15 +188,15 @@ fn list(missing: &[Need], target: &Target, configuration: &Configuration) -> Str
         .map(|need| format!("  npx wrangler secret put {}{options}    # {}", need.name, need.because))
         .collect();
     format!(
-        "the Worker {} misses secrets, and nobody can be asked: there is no terminal. Set them, or run this at a \
-         terminal. Each command reads the value from its standard input, and makes an empty Worker first where there \
-         is none yet:\n\n{}\n\nA random JWT_SECRET: openssl rand -hex 32",
+        "secrets of the Worker {} are missing, and there is no terminal to ask for them. Set them, or run this in a \
+         terminal. Each command reads the value from its standard input, and creates an empty Worker first if there \
+         is none yet:\n\n{}\n\nTo generate a random JWT_SECRET: openssl rand -hex 32",
         configuration.name,
         commands.join("\n")
     )
 }
 
-/// What names the target for wrangler.
+/// The options that select the target for wrangler.
 fn options(target: &Target) -> String {
     let mut options = String::new();
     if target.config != Path::new("wrangler.toml") {

@@ -1,4 +1,4 @@
-//! Asking at the terminal for what nobody may see.
+//! Asks at the terminal for values that must not be shown.
 
 use std::{
     io::{IsTerminal, Write, stdin},
@@ -13,22 +13,22 @@ use nix::{
 
 use crate::{error::Result, process::is_stopping};
 
-/// How often Ctrl-C is looked for, in milliseconds.
+/// How often to check for Ctrl-C, in milliseconds.
 const POLL: u16 = 100;
-/// A terminal hands over a line of at most this many bytes (`N_TTY`'s canonical mode).
+/// The longest line a terminal delivers, in bytes (`N_TTY`'s canonical mode).
 const LINE: usize = 4_096;
 
-/// Whether somebody can be asked.
+/// Whether stdin is a terminal, so that a user can be asked.
 pub fn is_there() -> bool {
     stdin().is_terminal()
 }
 
-/// One line, without the white space around it. What is typed or pasted is not shown.
+/// Reads one line and trims it. What is typed or pasted is not shown.
 pub fn ask_hidden(question: &str) -> Result<String> {
-    // First: what is pasted may come as soon as the question is there.
+    // Before the question is printed: pasted text may arrive as soon as it appears.
     let hidden = Hidden::begin()?;
     print!("{question} ");
-    // A terminal that is gone is noticed by the reading.
+    // If the terminal is gone, reading fails below.
     let _ = std::io::stdout().flush();
     let line = line();
     drop(hidden);
@@ -36,7 +36,7 @@ pub fn ask_hidden(question: &str) -> Result<String> {
     line
 }
 
-/// While it lives the terminal does not show what is typed.
+/// Hides what is typed until it is dropped.
 struct Hidden(Termios);
 
 impl Hidden {
@@ -57,7 +57,7 @@ impl Drop for Hidden {
     }
 }
 
-/// Reads past std's buffer, which would hide from `poll` what it holds already.
+/// Bypasses std's buffer: `poll` would not see what it already holds.
 fn line() -> Result<String> {
     let stdin = stdin();
     let mut line = [0; LINE];

@@ -1,5 +1,5 @@
-//! The upload, and where the Worker answers afterwards: what wrangler writes to `WRANGLER_OUTPUT_FILE_PATH`, a JSON
-//! object per line, of which one has `"type": "deploy"` and names the `targets`.
+//! Uploads the Worker and finds its address in what wrangler writes to `WRANGLER_OUTPUT_FILE_PATH`: one JSON
+//! object per line, of which the one with `"type": "deploy"` lists the `targets`.
 
 use std::fs;
 
@@ -8,18 +8,18 @@ use serde_json::Value;
 use super::{PRODUCTION, Target, elements, secrets::Secrets, text};
 use crate::{error::Result, process::run_shown, workspace};
 
-/// Uploads the Worker together with its new secrets; gives its address.
+/// Uploads the Worker together with its new secrets and returns its address.
 pub fn upload(target: &Target, secrets: Secrets) -> Result<String> {
     let report = workspace::path(&format!("target/deploy-{}.ndjson", std::process::id()));
     let _ = fs::remove_file(&report);
     let secrets = secrets.write()?;
     let mut wrangler = target.wrangler(&["deploy"]);
-    // With keep_vars variables that were set in the dashboard stay; this one is set all the same.
+    // With keep_vars, variables set in the dashboard are kept; this one is set regardless.
     wrangler.args(PRODUCTION).env("WRANGLER_OUTPUT_FILE_PATH", &report);
     if let Some(secrets) = &secrets {
         wrangler.arg("--secrets-file").arg(secrets.path());
     }
-    let outcome = run_shown(wrangler, "What wrangler says is above.");
+    let outcome = run_shown(wrangler, "See wrangler's output above.");
     drop(secrets);
     let lines = fs::read_to_string(&report).unwrap_or_default();
     let _ = fs::remove_file(&report);
@@ -30,16 +30,15 @@ pub fn upload(target: &Target, secrets: Secrets) -> Result<String> {
 fn address_in(report: &str) -> Result<String> {
     let mut entries = report.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let Some(deployed) = entries.rfind(|entry| text(entry, "type") == Some("deploy")) else {
-        return Err("wrangler ended well but did not report a deployment".to_owned());
+        return Err("wrangler succeeded but did not report a deployment".to_owned());
     };
-    // wrangler had a question, and the answer was no.
+    // wrangler asked for confirmation and the answer was no.
     if text(&deployed, "version_id").is_none() {
-        return Err("wrangler did not deploy; it says above why".to_owned());
+        return Err("wrangler did not deploy; see its output above".to_owned());
     }
     let targets = deployed.get("targets").map_or(&[][..], elements);
     targets.iter().filter_map(Value::as_str).find_map(address_of).ok_or_else(|| {
-        "deployed, but nowhere to be reached: the configuration switches workers.dev off and has no route to all of a \
-         host"
+        "deployed, but nowhere reachable: the configuration disables workers.dev and has no route for a whole host"
             .to_owned()
     })
 }

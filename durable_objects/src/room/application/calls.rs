@@ -1,4 +1,4 @@
-//! The calls that the room keeps: what the keeper wants done.
+//! The calls that the room keeps: turns the keeper's effects into commands.
 
 use zetra_domain::{CallLog, CallLogId, Timestamp};
 use zetra_signalling::{CallEffect, EndedEffect, Reported, RoomEvent};
@@ -7,23 +7,23 @@ use zetra_store::RoomCall;
 
 use super::{Out, RoomApplication, RoomCommand, Row};
 
-/// A call as the database is to know it.
+/// A call as the database should have it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct CallReport {
     pub log: CallLog,
-    /// Names this write.
+    /// The id of this write.
     pub write: CallLogId,
-    /// Which state of the call it is.
+    /// The revision of the call that is reported.
     pub(super) revision: u32,
 }
 
-/// The database did not take it.
+/// The database did not accept the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotTaken;
 
 impl RoomApplication {
-    /// What became of a report: the call as the database has it, or nothing of a room that is not there. `Err`:
-    /// it was not taken.
+    /// Handles the outcome of a report: the call as the database has it, or `None` if the room does not exist.
+    /// `Err`: it was not accepted.
     pub fn call_reported(
         &mut self,
         report: &CallReport,
@@ -49,7 +49,7 @@ impl RoomApplication {
         self.saved(now, out)
     }
 
-    /// What was stored and cannot be read goes.
+    /// Restores the calls, and deletes rows that cannot be read.
     pub(super) fn restored_calls(
         &mut self,
         unreadable: (Vec<CallEffect>, Vec<EndedEffect>),
@@ -58,7 +58,7 @@ impl RoomApplication {
         let mut out = Vec::new();
         self.command_calls(unreadable.0, now, &mut out);
         self.command_ended_calls(unreadable.1, now, &mut out);
-        // A call that runs with nobody there any more is over, and what is owed is told.
+        // A call without people is over, and its report is due.
         let effects = self.observe_calls(now);
         self.command_calls(effects, now, &mut out);
         self.saved(now, out)
@@ -84,13 +84,13 @@ impl RoomApplication {
         }
     }
 
-    /// Who is present has changed.
+    /// Call after the people present have changed.
     pub(super) fn observe_calls(&mut self, now: i64) -> Vec<CallEffect> {
         let ids = &mut self.settings.object_ids;
         self.calls.observe(&self.room.presence(), now, || ids.call_log(Timestamp::from_millis(now)))
     }
 
-    /// As what the room does: what has to be stored is, and nothing where nothing is left.
+    /// Adds what has to be stored, as after the room's own effects, and deletes everything if nothing is left.
     pub(super) fn saved(&mut self, now: i64, mut out: Out<'static>) -> Out<'static> {
         if !out.is_empty() {
             self.save(now, &mut out);

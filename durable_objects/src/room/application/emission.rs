@@ -1,4 +1,4 @@
-//! What follows from the room machine's effects: who is told, what is logged, what is stored.
+//! Performs the room machine's effects: what is sent, logged and stored.
 
 use zetra_signalling::{DisconnectReason, Outgoing, Peer, PeerId, Refusal};
 use zetra_socketio::{Application, Effect, Log, ReceiverId, ack, engine::Mark};
@@ -9,12 +9,12 @@ use super::{
 };
 use crate::{exchange::Delivery, offset};
 
-/// Who may be joined again; past that the one who has been away the longest is forgotten.
+/// How many lost members may be joined again; past that the one that has been away longest is forgotten.
 const MAX_LOST: usize = 256;
 
 impl RoomApplication {
     pub(super) fn perform<'a>(&mut self, effects: Vec<RoomEffect<'a>>, now: i64) -> Out<'a> {
-        // What is still to be done comes first.
+        // Pending effects come first.
         let mut out = std::mem::take(&mut self.unsettled);
         out.reserve(effects.len() + 1);
         let (mut forgotten, mut left, mut presence_changed) = (Vec::new(), Vec::new(), false);
@@ -72,7 +72,7 @@ impl RoomApplication {
                     Some(Address::Nowhere) | None => {}
                 },
                 RoomEffect::Happened(event) => self.happened(&event, now, &mut out),
-                // A room is no lobby.
+                // Only a lobby has this effect.
                 RoomEffect::Elsewhere { .. } => {}
             }
         }
@@ -102,7 +102,7 @@ impl RoomApplication {
         }
     }
 
-    /// What must outlive the connection is stored, and nothing of those who have not joined.
+    /// Stores what must outlive the connection; nothing for peers that have not joined.
     fn store(&mut self, peer: PeerId, out: &mut Out<'_>) {
         let joined = self.room.peer(peer).is_some_and(Peer::is_joined);
         if !joined {
@@ -121,7 +121,7 @@ impl RoomApplication {
         }
     }
 
-    /// Who is reached through a Session object and not in the room any more is that object's again.
+    /// Returns a peer that is reached through a Session object and no longer in the room to that object.
     fn dismiss_guest(&mut self, peer: PeerId, out: &mut Out<'_>, forgotten: &mut Vec<PeerId>) {
         let joined = self.room.peer(peer).is_some_and(Peer::is_joined);
         if let (false, Some(Address::Session(session))) = (joined, self.address(peer)) {
@@ -137,7 +137,7 @@ impl RoomApplication {
         }
     }
 
-    /// Lets go of those who did not come back in time.
+    /// Forgets lost members that did not return in time.
     fn forget_lost(&mut self, now: i64, out: &mut Out<'_>) {
         self.forget_lost_that(|lost| lost.back_by <= now, out);
         while self.lost.len() > MAX_LOST {
@@ -153,7 +153,7 @@ impl RoomApplication {
         out.push(Effect::Command(RoomCommand::Forget(Row::Peer(peer))));
     }
 
-    /// Tells the store what it has to know, or to forget everything.
+    /// Saves what has changed, or deletes everything.
     pub(super) fn save(&mut self, now: i64, out: &mut Out<'_>) {
         if self.needs_storage() {
             if let Some(saving) = self.log.take_saving() {
@@ -167,27 +167,27 @@ impl RoomApplication {
             out.retain(|effect| !is_storing(effect));
             let tag = offset::tag(self.id, &(self.settings.new_id)());
             self.log = Log::new(tag, self.settings.log, offset::first_mark(now));
-            // The alarm goes too.
+            // This deletes the alarm too.
             out.extend([Effect::Command(RoomCommand::DeleteAll), Effect::Reschedule]);
         }
     }
 
-    /// Lets go of those who may not come back any more.
+    /// Forgets lost members that may no longer return.
     pub(super) fn forget_lost_that(&mut self, may_not: impl Fn(&LostMember) -> bool, out: &mut Out<'_>) {
         let gone: Vec<PeerId> =
             self.lost.iter().filter(|(_, lost)| may_not(lost)).map(|(peer, _)| *peer).collect();
         gone.into_iter().for_each(|peer| self.forget_one_lost(peer, out));
     }
 
-    /// An error that is said to nobody who has joined, a refused join for instance, has no offset and is not
-    /// kept: there is nothing to recover, here, and maybe something elsewhere.
+    /// An error for a client that has not joined, such as a refused join, has no offset and is not kept: there
+    /// is nothing to recover here, and maybe something elsewhere.
     fn emit<'a>(&mut self, to: &[PeerId], event: &Outgoing<'a>, now: i64, out: &mut Out<'a>) {
         let is_member = |peer: &PeerId| self.room.peer(*peer).is_some_and(Peer::is_joined);
         let is_kept = match event {
             // A flood of refusals is not worth keeping.
             Outgoing::Error { refusal: Refusal::RateLimited, .. } => false,
             Outgoing::Error { .. } => to.iter().any(is_member),
-            // Who is told of its own removal was in the room a moment ago.
+            // The recipient of `removed` was in the room a moment ago.
             _ => true,
         };
         let offset = is_kept.then(|| self.log.next_offset());
@@ -220,7 +220,7 @@ impl RoomApplication {
     }
 }
 
-/// The log knows peers as receivers.
+/// The id of a peer in the recovery log.
 pub(super) fn receiver(peer: PeerId) -> ReceiverId {
     ReceiverId(peer.0)
 }

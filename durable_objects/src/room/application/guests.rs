@@ -1,4 +1,4 @@
-//! How many may be connected that are in no room: they cost memory and nobody has admitted them.
+//! Limits for connections that are in no room: they cost memory and nobody has admitted them.
 
 use zetra_domain::UserId;
 use zetra_runtime::GuestLimits;
@@ -8,8 +8,8 @@ use super::RoomApplication;
 use crate::authenticator::Handshake;
 
 impl RoomApplication {
-    /// Whether one more may come with that handshake. `unadmitted` are the handshakes of those that
-    /// have not said CONNECT, or wait for its answer.
+    /// Whether one more connection with that handshake is allowed. `unadmitted` are the handshakes of
+    /// connections that have not sent CONNECT or wait for its reply.
     pub(super) fn has_room_for_guest(&self, handshake: &str, unadmitted: &[&str]) -> bool {
         let GuestLimits { per_address, total, .. } = self.settings.guests;
         let address_of = |handshake: &str| Handshake::read(handshake).address;
@@ -18,7 +18,7 @@ impl RoomApplication {
         of_address < per_address && unadmitted.len() + self.guests().count() < total
     }
 
-    /// Whether one more connection of that user may be let in.
+    /// Whether one more connection of that user is allowed.
     pub(super) fn has_room_for_user(&self, user: UserId) -> bool {
         let of_user = self.guests().filter(|peer| peer.credential().user() == Some(user));
         of_user.count() < self.settings.guests.per_user

@@ -1,7 +1,7 @@
-//! What the room knows of a peer besides what the room machine does: how it is reached, and by what it
-//! recovers. In three forms: in memory, in the object's storage, in a WebSocket's attachment.
+//! What the room keeps about a peer besides the room machine's state: how it is reached, and its recovery
+//! secret. In three forms: in memory, in the object's storage, in a WebSocket's attachment.
 //!
-//! Stored forms have a version. The one before is still read; what cannot be read is no member.
+//! Stored forms have a version. The previous version is still read; a row that cannot be read is not a member.
 
 use serde::{Deserialize, Serialize};
 use zetra_domain::{RoomId, UserId};
@@ -15,18 +15,18 @@ pub(super) struct Member {
     /// The public id of its socket.
     #[serde(rename = "s")]
     pub sid: String,
-    /// The secret by which it recovers.
+    /// Its recovery secret.
     #[serde(rename = "r")]
     pub pid: String,
     #[serde(rename = "a")]
     pub address: Address,
-    /// What the log calls its connection.
+    /// Its connection's name in the log.
     #[serde(rename = "l", default)]
     pub connection: String,
-    /// It is in the object's storage.
+    /// Whether it is in the object's storage.
     #[serde(skip)]
     pub stored: bool,
-    /// Who it was, if it was lost and comes back too late to go on. Only until it has joined.
+    /// Its former peer, if it was lost and returns too late to recover. Only until it has joined.
     #[serde(skip)]
     pub was: Option<PeerId>,
 }
@@ -42,14 +42,14 @@ pub(super) enum Address {
     Nowhere,
 }
 
-/// Somebody who was in the room, was lost and is not held any longer, but may come back.
+/// A member that was in the room, was lost and is no longer held, but may return.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct LostMember {
     #[serde(rename = "r")]
     pub pid: String,
     #[serde(rename = "u")]
     pub user: UserId,
-    /// It had a token, so it needs one to come back.
+    /// It had a token, so it needs one to return.
     #[serde(rename = "t")]
     pub has_token: bool,
     /// Milliseconds since the epoch.
@@ -57,13 +57,13 @@ pub(super) struct LostMember {
     pub back_by: i64,
 }
 
-/// What is stored of a peer that is in the room, or may come back to it.
+/// What is stored of a peer that is in the room or may return to it.
 pub(super) enum Stored {
     Member(Member, Peer),
     Lost(LostMember),
 }
 
-/// What is kept of a socket while the object sleeps.
+/// What is kept of a socket while the object hibernates.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct KeptMember {
     #[serde(rename = "v")]
@@ -74,7 +74,7 @@ pub struct KeptMember {
     pub(super) peer: PeerId,
     #[serde(rename = "e")]
     pub(super) rate: Rate,
-    /// What nothing is stored of, as it has not joined.
+    /// A peer that has not joined, so nothing is stored of it.
     #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
     pub(super) guest: Option<Guest>,
 }
@@ -101,7 +101,7 @@ struct Row {
     lost: Option<LostMember>,
 }
 
-/// Version 1 had no version, and its room was stored beside it.
+/// Version 1 had no version field, and its room was stored in a separate row.
 #[derive(Deserialize)]
 struct Version1 {
     #[serde(rename = "m")]
@@ -121,14 +121,14 @@ impl KeptMember {
         Self { version: VERSION, room, peer, rate, guest }
     }
 
-    /// The attachments of another version are of sockets that are gone, or should be.
+    /// Attachments of another version belong to sockets that are gone, or should be.
     pub(super) fn is_readable(&self) -> bool {
         self.version == VERSION
     }
 }
 
 impl Stored {
-    /// As it is stored, with its room.
+    /// The stored form, with the room.
     pub fn to_json(&self, room: RoomId) -> Option<String> {
         let row = match self {
             Self::Member(member, peer) => {

@@ -1,4 +1,4 @@
-//! Who comes in: as the peer it was, as one that is joined again, or as a new one.
+//! Entering clients: as the peer they were, as one that is joined again, or as a new one.
 
 use subtle::ConstantTimeEq;
 use zetra_domain::UserId;
@@ -16,16 +16,16 @@ use crate::{
     offset,
 };
 
-/// What a client that brings a `pid` is.
+/// The status of a client that presents a `pid`.
 enum Returning {
-    /// What it was, and has missed these frames.
+    /// It recovers, and missed these frames.
     Recovered {
         peer: PeerId,
         sid: String,
         pid: String,
         frames: Vec<String>,
     },
-    /// Somebody who was lost, and of whom it is not known what was missed.
+    /// It was lost, and it is unknown what it missed.
     Lost {
         was: PeerId,
         user: UserId,
@@ -34,7 +34,7 @@ enum Returning {
 }
 
 impl RoomApplication {
-    /// A socket whose credential is good.
+    /// Lets in a socket whose credential is valid.
     pub(super) fn enter(
         &mut self,
         socket: SocketId,
@@ -47,7 +47,7 @@ impl RoomApplication {
         match recovery.map_or(Returning::New, |recovery| self.returning(&recovery, &credential)) {
             Returning::Recovered { peer, sid, pid, frames } => {
                 let mut out = self.recover(peer, credential, address, connection, now);
-                // What was missed comes before the reply: the client then knows that it has everything.
+                // Missed frames come before the reply, after which the client has everything.
                 out.push(Effect::Replay { socket, frames });
                 out.push(Effect::Accept { socket, sid, pid: Some(pid) });
                 out.push(Effect::Resume(socket));
@@ -105,7 +105,7 @@ impl RoomApplication {
         }
     }
 
-    /// The store is asked as if the client had said `join-room`.
+    /// Queries the store as if the client had sent `join-room`.
     fn rejoin(&mut self, peer: PeerId, was: PeerId, user: UserId, now: i64) -> Out<'static> {
         let Some(member) = self.members.get_mut(&peer) else { return Vec::new() };
         member.was = Some(was);
@@ -115,7 +115,7 @@ impl RoomApplication {
     }
 
     fn returning(&self, recovery: &Recovery, credential: &Credential) -> Returning {
-        // A pid with another room's offset harms nobody.
+        // With another room's offset the pid is ignored.
         if offset::room(&recovery.offset) != Some(self.id) {
             return Returning::New;
         }
@@ -136,7 +136,7 @@ impl RoomApplication {
         same.map_or(Returning::New, |(was, lost)| Returning::Lost { was: *was, user: lost.user })
     }
 
-    /// Gives a peer a new address. Whoever held it until now is gone.
+    /// Gives a peer a new address. Its previous connection is gone.
     fn recover(
         &mut self,
         peer: PeerId,
@@ -158,7 +158,7 @@ impl RoomApplication {
         out
     }
 
-    /// A member that came back elsewhere, and cannot go on there, is lost here.
+    /// A member that returned elsewhere but cannot recover there becomes lost here.
     fn let_go(&mut self, peer: PeerId, now: i64) -> Out<'static> {
         let mut out = self.detach(peer);
         if self.room.peer(peer).is_some_and(|peer| peer.held_until().is_none()) {
@@ -181,7 +181,7 @@ impl RoomApplication {
         }
     }
 
-    /// A client that is new here.
+    /// Adds a new client.
     fn welcome(
         &mut self,
         socket: SocketId,
@@ -201,7 +201,7 @@ impl RoomApplication {
         peer
     }
 
-    /// What was said to the peer up to the mark has arrived.
+    /// Everything sent to the peer up to the mark has arrived.
     pub(super) fn arrived_at(&mut self, peer: PeerId, mark: Mark, now: i64) -> Out<'static> {
         self.log.acknowledge(receiver(peer), mark);
         self.perform(Vec::new(), now)

@@ -1,4 +1,4 @@
-//! The room as what survived tells it.
+//! Restores the room from what survived.
 
 use vecmap::VecMap;
 use zetra_domain::{CallLogId, RoomId};
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::offset;
 
-/// What the object's storage has.
+/// The contents of the object's storage.
 #[derive(Clone, Debug, Default)]
 pub struct StoredRoom {
     /// By peer.
@@ -22,9 +22,9 @@ pub struct StoredRoom {
     pub log: Vec<(usize, String)>,
     pub calls: Vec<(CallLogId, String)>,
     pub ended_calls: Vec<(CallLogId, String)>,
-    /// What the webhook is to be told, by number.
+    /// Waiting webhook messages, by number.
     pub messages: Vec<(u64, String)>,
-    /// The room's id, where an earlier version stored it.
+    /// The room's id, if an earlier version stored it.
     pub id: Option<RoomId>,
 }
 
@@ -37,8 +37,8 @@ impl StoredRoom {
 }
 
 impl RoomApplication {
-    /// The room as it was stored and as its sockets tell it. Members whose sockets are not `connected`
-    /// any more are lost from `now` on. `id` is the room's, where somebody who called told it.
+    /// Restores the room from its storage and its sockets. Members whose sockets are no longer `connected`
+    /// are lost from `now` on. `id` is the room's id, if a request contained it.
     pub fn restore(
         id: Option<RoomId>,
         settings: RoomSettings,
@@ -82,7 +82,7 @@ impl RoomApplication {
                 unsettled.push(Effect::Abandon(socket));
             }
         }
-        // An object that nobody ever called has no room, and nothing to do for one.
+        // An object that never got a request has no room, and nothing to do.
         let id = id.unwrap_or_else(|| RoomId::from_random([0; 16]));
         let is_member = |peer: &PeerId| peers.get(peer).is_some_and(Peer::is_joined);
         let tag = offset::tag(id, &(settings.new_id)());
@@ -96,7 +96,7 @@ impl RoomApplication {
             Restored::Unreadable => tracing::error!(room = %id, "the recovery log cannot be read"),
         }
         let unreached = members.iter_mut().filter(|(peer, member)| match member.address {
-            // A socket of that number may be somebody else's by now.
+            // The socket with that number may belong to another peer by now.
             Address::Here(socket) => sockets.get(&socket) != Some(*peer),
             Address::Session(_) | Address::Nowhere => false,
         });
@@ -134,7 +134,7 @@ impl RoomApplication {
     }
 }
 
-/// Whether the socket's member is one.
+/// Restores how a member is reached. Returns false if the socket belongs to no member.
 fn reach(
     members: &mut VecMap<PeerId, Member>,
     peers: &mut VecMap<PeerId, Peer>,

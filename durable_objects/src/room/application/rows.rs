@@ -1,5 +1,5 @@
-//! What a room stores besides its log, row by row: under which key, and with which room, as whom an alarm
-//! wakes does not know which room it is.
+//! What a room stores besides its log, row by row: the keys of the rows, and the room's id in each row, because
+//! an object that an alarm wakes cannot read its name.
 
 use std::fmt;
 
@@ -8,16 +8,16 @@ use zetra_signalling::{Peer, PeerId};
 
 use super::{RoomApplication, RoomCommand, member::Stored};
 
-/// A row of the object's storage. As text it is the row's key.
+/// A row of the object's storage. `Display` writes the row's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Row {
-    /// A member, or who was one and may come back.
+    /// A member, or a former one that may return.
     Peer(PeerId),
-    /// A call that runs, or that the database does not know as it was.
+    /// A call that is running or not fully recorded in the database.
     Call(CallLogId),
-    /// A call that is over, and that a redial may take back.
+    /// A call that is over but that a redial may still continue.
     EndedCall(CallLogId),
-    /// What the webhook is to be told.
+    /// A waiting webhook message.
     Message(u64),
 }
 
@@ -40,7 +40,7 @@ impl fmt::Display for Row {
 }
 
 impl RoomCommand {
-    /// Whether all that it does is undone where everything is deleted.
+    /// Whether the command only affects storage, so that deleting everything undoes it.
     pub(super) fn is_about_storage(&self) -> bool {
         match self {
             Self::Store(_) | Self::Forget(_) | Self::Save(_) => true,
@@ -55,7 +55,7 @@ impl RoomCommand {
 }
 
 impl RoomApplication {
-    /// What has to be stored in a row.
+    /// The contents to store in a row.
     pub fn stored(&self, row: Row) -> Option<String> {
         let text = match row {
             Row::Peer(peer) => return self.stored_peer(peer),
@@ -75,7 +75,7 @@ impl RoomApplication {
     }
 }
 
-/// Takes the room away again from what [`RoomApplication::stored`] gave. What has none cannot be read by anybody.
+/// Removes the room's id from rows that [`RoomApplication::stored`] returned. Rows without one are unreadable.
 pub(super) fn without_room<K>(rows: Vec<(K, String)>, id: &mut Option<RoomId>) -> Vec<(K, String)> {
     let mut read = |text: String| {
         let (room, text) = text.split_once(' ')?;

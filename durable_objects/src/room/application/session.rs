@@ -13,7 +13,7 @@ use crate::{
 };
 
 impl RoomApplication {
-    /// A message of the Session object of that name.
+    /// Handles a message from the Session object of that name.
     pub fn from_session(&mut self, session: &str, message: FromSession, now: i64) -> Out<'static> {
         match (message, self.peer_of(session)) {
             (FromSession::Join(joining), known) => self.join_for(session, joining, known, now),
@@ -34,8 +34,8 @@ impl RoomApplication {
         }
     }
 
-    /// The Session object of that name did not take a delivery. If it is there after all, its client is
-    /// to come back: what it was not told it will not hear.
+    /// The Session object of that name did not accept a delivery. If it exists after all, its client has to
+    /// reconnect, because the delivery is lost.
     pub fn session_unreachable(&mut self, session: &str, now: i64) -> Out<'static> {
         let Some(peer) = self.peer_of(session) else { return Vec::new() };
         let mut out = self.detach(peer);
@@ -44,13 +44,13 @@ impl RoomApplication {
         out
     }
 
-    /// Who is reached through the Session object of that name.
+    /// The peer that is reached through the Session object of that name.
     fn peer_of(&self, session: &str) -> Option<PeerId> {
         let is_there = |member: &Member| matches!(&member.address, Address::Session(name) if name == session);
         self.members.iter().find(|(_, member)| is_there(member)).map(|(peer, _)| *peer)
     }
 
-    /// The Session has asked the store, but a token may have died on the way here.
+    /// Verifies again: the Session has queried the store, but the token may have been revoked since.
     fn verify_or_recover(&mut self, session: &str, recovering: Recovering, now: i64) -> Out<'static> {
         let Recovering { recovery, credential, sid, pid, connection } = recovering;
         let proposed = (sid, pid);
@@ -76,7 +76,7 @@ impl RoomApplication {
             peer
         });
         let answer = self.event_of(peer, "\"join-room\"", &arguments, ack, now);
-        // Refused or joined at once; else the store is asked first.
+        // Refused or joined at once; otherwise the store is queried first.
         let asks = |e: &Effect<'_, RoomCommand>| matches!(e, Effect::Command(RoomCommand::Lookup { .. }));
         let answer =
             if answer.iter().any(asks) { answer } else { self.outcome_for(session, peer, answer, now) };
@@ -99,8 +99,8 @@ impl RoomApplication {
         out.into_iter().map(Effect::into_owned).collect()
     }
 
-    /// The outcome of a join, with all that the client is told of it: at once it is in the one room
-    /// or in the other.
+    /// The outcome of a join, with everything that is sent to the client about it, so that it changes rooms in
+    /// one step.
     pub(super) fn outcome_for(
         &mut self,
         session: &str,
@@ -128,7 +128,7 @@ impl RoomApplication {
     }
 }
 
-/// What a client is told that says something in a room in which it is not; without an offset.
+/// The reply to a client that sends an event to a room that it is not in; without an offset.
 fn not_in_room(name: &str, ack_id: Option<u64>) -> String {
     if let Some(id) = ack_id {
         return ack("/", id, &AckBody::Refused(Refusal::NotInRoom).json(), 0);

@@ -27,7 +27,7 @@ const NOW: i64 = 1_700_000_000_000;
 
 type Room = Server<SocketIo<RoomApplication>>;
 
-/// A room with a store that knows everybody, and what each connection heard.
+/// A room with a store that admits everybody, and the frames that each connection received.
 struct Line {
     server: Room,
     users: Vec<UserId>,
@@ -40,28 +40,28 @@ struct Line {
     calls: BTreeMap<CallLogId, String>,
     ended_calls: BTreeMap<CallLogId, String>,
     messages: BTreeMap<u64, String>,
-    /// Bodies that the webhook took.
+    /// Bodies that the webhook accepted.
     posted: Vec<String>,
     webhook_is_up: bool,
-    /// Reports that the database has not answered.
+    /// Reports that the database has not answered yet.
     reports: Vec<CallReport>,
     recorded: BTreeMap<CallLogId, zetra_domain::CallLog>,
     database_is_up: bool,
     /// Rows written and deleted, and alarms set.
     rows: usize,
-    /// Those of calls, counted by themselves.
+    /// Those of calls, counted separately.
     call_rows: usize,
     webhook_rows: usize,
     /// What is on its way to the webhook.
     posts: Vec<(u64, u32, String)>,
     alarm: Option<i64>,
     delivered: Vec<(String, Delivery)>,
-    /// Questions to the store that were not answered yet.
+    /// Queries that the store has not answered yet.
     open: Vec<RoomCommand>,
     deleted: Vec<UserId>,
     /// Users whom the store does not admit.
     strangers: Vec<UserId>,
-    /// What the store says of everybody's tokens.
+    /// The store's result for everybody's tokens.
     tokens: HonouredTokens,
     socket_auth: SocketAuth,
 }
@@ -157,7 +157,7 @@ impl Line {
         Credential::Token(key().verify(&self.token(user), Timestamp::from_millis(NOW)).unwrap())
     }
 
-    /// From an address of its own.
+    /// From its own address.
     fn opens(&mut self, bearer: Option<&str>) -> LinkId {
         let address = format!("address {}", new_id());
         self.opens_from(&address, bearer).unwrap()
@@ -205,7 +205,7 @@ impl Line {
 
     fn perform(&mut self, actions: Vec<Action<'static, RoomCommand>>) {
         self.perform_actions(actions);
-        // As the object does it: the alarm is only ever moved to an earlier time.
+        // Like the object: the alarm is only ever moved to an earlier time.
         if let Some(at) = self.server.next_deadline().map(|at| at.max(self.now))
             && self.alarm.is_none_or(|alarm| at < alarm)
         {
@@ -232,7 +232,7 @@ impl Line {
         }
     }
 
-    /// The database takes the reports that wait for it, or fails at them.
+    /// The database accepts the waiting reports, or fails.
     fn records_calls(&mut self) {
         let now = self.now;
         for report in std::mem::take(&mut self.reports) {
@@ -321,7 +321,7 @@ impl Line {
         } += 1;
     }
 
-    /// The store answers everything it was asked.
+    /// The store answers all its open queries.
     fn answer_all(&mut self) {
         while let Some(question) = self.open.pop() {
             let (now, deleted, tokens) = (self.now, self.deleted.clone(), self.tokens.clone());
@@ -355,7 +355,7 @@ impl Line {
         self.act(|room| room.from_session(session, message, now));
     }
 
-    /// The first offset that the Session object of that name was told.
+    /// The first offset that was delivered to the Session object of that name.
     fn offset_of(&mut self, session: &str) -> String {
         let told = self.delivered();
         let frames = told.iter().filter(|(to, _)| to == session).flat_map(|(_, delivery)| match delivery {
@@ -405,7 +405,7 @@ impl Line {
         self.heard.remove(&link).unwrap_or_default()
     }
 
-    /// What was heard, less the offsets that every event has.
+    /// The received frames, without the offset that every event has.
     fn events(&mut self, link: LinkId) -> Vec<String> {
         self.heard(link).iter().map(|frame| split(frame).0).collect()
     }
@@ -427,13 +427,13 @@ impl Line {
             // Version 1 stored it beside the rows.
             id: self.stored.values().any(|row| !row.contains("\"room\"")).then(room_id),
         };
-        // Whom an alarm wakes is told by nobody which room it is.
+        // An object that an alarm wakes has no request that contains its room.
         let is_told = attached.is_empty() && self.stored.is_empty() && self.calls.is_empty();
         let id = (is_told && self.messages.is_empty() && self.ended_calls.is_empty()).then(room_id);
         self.server = restored(id, self.socket_auth, attached, stored, GUESTS, self.now);
     }
 
-    /// Every WebSocket is gone, the storage is there.
+    /// Every WebSocket is gone, the storage remains.
     fn crashes(&mut self) {
         self.attached.clear();
         self.sleeps();
@@ -717,7 +717,7 @@ fn a_revoked_token_closes_even_before_it_is_verified() {
     assert_eq!(line.heard(link), Vec::<String>::new());
 }
 
-/// Ann, who will be lost, with her pid and offset; and bob.
+/// Ann, who will be lost, with her pid and offset, and Bob.
 fn couple(line: &mut Line) -> (LinkId, LinkId, String, String) {
     let link = line.opens(None);
     let token = line.token(0);
@@ -791,7 +791,7 @@ fn a_pid_without_its_users_token_or_with_another_rooms_offset_is_a_new_client() 
     assert_eq!(line.closed, [], "none of it harmed its holder");
 }
 
-/// What a client hears that is joined again by the server.
+/// The frames that a client receives when the server joins it again.
 fn rejoined(line: &mut Line, link: LinkId, pid: &str, others: &[UserId]) {
     let heard = line.events(link);
     assert!(heard[0].starts_with("40{") && !heard[0].contains(pid), "a new client: {heard:?}");
@@ -928,14 +928,14 @@ fn what_has_arrived_is_not_kept() {
 
 #[test]
 fn rows_that_are_written() {
-    // `cargo xtask cost` computes with these.
+    // `cargo xtask cost` uses these numbers.
     let counts: serde_json::Value =
         serde_json::from_str(include_str!("../../../../tests/counts.json")).unwrap();
     let stated = |entry: &str| counts[entry]["objectRowsWritten"].as_u64().unwrap() as usize;
     assert_eq!((stated("heartbeat"), stated("burst")), (1, 5));
 
     let mut line = Line::new(SocketAuth::Required);
-    // A handshake to a room that nobody has made, and a connection that joins nothing.
+    // A handshake to a room that does not exist, and a connection that joins nothing.
     let query = Query::parse([("transport", "polling"), ("EIO", "4")]);
     let opening = Opening { sid: "polling", handshake: "{}" };
     let (_, actions) = line.server.request(RequestId(9), &query, Method::Get, false, Some(opening), NOW);
@@ -1004,7 +1004,7 @@ fn what_an_earlier_version_stored_is_read() {
 #[test]
 fn what_followed_from_a_loss_is_done_before_anything_else() {
     let mut line = Line::new(SocketAuth::Required);
-    // All that is left is a log of before: it goes, and takes nothing of the next call along.
+    // All that is left is an old log: it is deleted, without anything of the next call.
     line.log.insert(0, r#"{"v":2,"tag":"a","log":null}"#.to_owned());
     line.alarm = None;
     line.crashes();
@@ -1197,7 +1197,7 @@ fn a_join_or_recovery_that_is_under_way_when_the_token_dies_is_refused() {
             ack: Some(1),
         }),
     );
-    // The store has answered, with the tokens of before, and the answers are on their way.
+    // The store has answered with the previous tokens, and the answers are on their way.
     let questions = std::mem::take(&mut line.open);
     let honoured = Some(HonouredTokens { version: 1, kept: None });
     line.act(|room| room.revoke(&Revocation { user, honoured }, NOW));
@@ -1268,7 +1268,7 @@ fn a_peer_recovers_from_either_kind_of_connection_to_the_other() {
     assert_eq!(line.events(bob), Vec::<String>::new(), "nobody was told");
 }
 
-/// The pid of somebody who is here, and an offset of now: what a client would bring.
+/// The pid of a connected client and a current offset, as the client would present them.
 fn couple_offset(line: &mut Line, link: LinkId) -> (String, String) {
     let attachment = line.attached[&link].clone();
     let peer: PeerId = {

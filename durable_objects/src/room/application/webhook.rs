@@ -1,4 +1,4 @@
-//! What the operator's webhook is told.
+//! The messages for the operator's webhook.
 
 use zetra_signalling::{RoomEvent, WebhookEffect, WebhookMessage};
 use zetra_socketio::Effect;
@@ -6,12 +6,12 @@ use zetra_socketio::Effect;
 use super::{Out, RoomApplication, RoomCommand, Row};
 
 impl RoomApplication {
-    /// What is to be posted.
+    /// The message to post.
     pub fn message(&self, number: u64) -> Option<&WebhookMessage> {
         self.webhook.message(number)
     }
 
-    /// Whether the webhook took a message.
+    /// Handles the outcome of a post: whether the webhook accepted it.
     pub fn message_answered(&mut self, number: u64, attempt: u32, taken: bool, now: i64) -> Out<'static> {
         let effects = self.webhook.answered(number, attempt, taken, now);
         self.saved(now, effects.into_iter().map(command).collect())
@@ -25,7 +25,7 @@ impl RoomApplication {
     pub(super) fn happened(&mut self, event: &RoomEvent, now: i64, out: &mut Out<'_>) {
         if self.settings.has_webhook {
             let id = match event {
-                // A room ends once: a host who asks again is the same message again.
+                // A room ends once: a host's repeated request yields the same message.
                 RoomEvent::Ended { .. } => format!("msg_ended_{}", self.id.compact()),
                 _ => format!("msg_{}", (self.settings.new_id)()),
             };

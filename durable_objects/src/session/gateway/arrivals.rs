@@ -1,15 +1,16 @@
-//! What the room said, what of it has arrived at the client, and what of that the room knows.
+//! Tracks what the room sent, how much of it has arrived at the client, and how much of that was reported to
+//! the room.
 
 use serde::{Deserialize, Serialize};
 use zetra_socketio::engine::Mark;
 
-/// Rooms number what they say from one on; above that is which room of this client's it was, so that
-/// a pong which comes after a change of rooms proves nothing to the new one.
+/// Rooms number their events from one on. The bits above count this client's rooms, so that
+/// a pong that arrives after a change of rooms proves nothing to the new one.
 const ROOM_SHIFT: u32 = 48;
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Arrivals {
-    /// By the room's own marks.
+    /// In the room's own marks.
     #[serde(rename = "d")]
     delivered: Mark,
     #[serde(skip)]
@@ -23,7 +24,7 @@ pub(super) struct Arrivals {
 }
 
 impl Arrivals {
-    /// The room has said everything up to the mark.
+    /// The room has sent everything up to the mark.
     pub fn delivered(&mut self, mark: Mark) {
         self.delivered = self.delivered.max(mark);
     }
@@ -33,24 +34,24 @@ impl Arrivals {
         *self = Self { delivered: mark, rooms: self.rooms + 1, ..Self::default() };
     }
 
-    /// For the engine.
+    /// The mark for the engine.
     pub fn mark(&self) -> Mark {
         (self.rooms << ROOM_SHIFT) + self.delivered
     }
 
-    /// What [`Arrivals::mark`] was then has arrived.
+    /// Everything up to an earlier [`Arrivals::mark`] has arrived.
     pub fn arrived(&mut self, mark: Mark) {
         if mark >> ROOM_SHIFT == self.rooms {
             self.arrived = self.arrived.max(mark - (self.rooms << ROOM_SHIFT));
         }
     }
 
-    /// Whether the room has to be told although there is nothing else to tell.
+    /// Whether a report to the room is due even without an event to send.
     pub fn is_due(&self, now: i64, interval: i64) -> bool {
         self.arrived > self.told && now - self.told_at >= interval
     }
 
-    /// What the room has to be told, if it is news.
+    /// The mark to report to the room, if it has changed.
     pub fn take_report(&mut self, now: i64) -> Option<Mark> {
         if self.arrived <= self.told {
             return None;

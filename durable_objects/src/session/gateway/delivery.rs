@@ -1,4 +1,4 @@
-//! What the client's room says.
+//! Handles the messages of the client's room.
 
 use zetra_domain::RoomId;
 use zetra_signalling::DisconnectReason;
@@ -11,16 +11,16 @@ use super::{Attempt, Gateway, GatewayCommand, Out, State, stored::Guest, tell};
 use crate::exchange::{Delivery, FromSession};
 
 impl Gateway {
-    /// What a room says, in order.
+    /// Handles a room's messages, in order.
     pub fn deliver(&mut self, from: RoomId, deliveries: Vec<Delivery>) -> Out<'static> {
         let mut out: Out<'_> =
             deliveries.into_iter().flat_map(|delivery| self.deliver_one(from, delivery)).collect();
-        // What was delivered must survive a sleep: after it nobody knows what a pong proves.
+        // The marks must survive hibernation: without them a pong proves nothing.
         out.extend(self.guest().map(|guest| Effect::Keep(guest.socket)));
         out
     }
 
-    /// Tells the room what has arrived, if it is news.
+    /// Reports to the room what has arrived, if that has changed.
     pub(super) fn report(&mut self, room: RoomId, now: i64) -> Out<'static> {
         let Some(mark) = self.arrivals.take_report(now) else { return Vec::new() };
         let keep = self.guest().map(|guest| Effect::Keep(guest.socket));
@@ -30,7 +30,7 @@ impl Gateway {
     fn deliver_one(&mut self, from: RoomId, delivery: Delivery) -> Out<'static> {
         let Some(socket) = self.socket() else { return too_late(from, &delivery) };
         match delivery {
-            // Messages keep their order: where the client had left, this object knows of it.
+            // Messages keep their order: if the client had left, this object would already have been notified.
             Delivery::Stranger(_) if self.guest().is_some_and(|guest| guest.room == Some(from)) => {
                 self.end(from, Departure::Lost, Effect::Abandon(socket))
             }
@@ -77,7 +77,7 @@ impl Gateway {
         }
     }
 
-    /// The outcome of a join.
+    /// Handles the outcome of a join.
     fn settle(
         &mut self,
         mut guest: Guest,
@@ -112,14 +112,14 @@ impl Gateway {
         self.arrivals.begin(mark);
         vec![
             Effect::Command(GatewayCommand::Store),
-            // What was missed comes before the reply: the client then knows it has everything.
+            // Missed frames come before the reply, after which the client has everything.
             Effect::Replay { socket, frames },
             Effect::Accept { socket, sid, pid: Some(pid) },
             Effect::Resume(socket),
         ]
     }
 
-    /// What was tried, if a room is asked whether the client was in it.
+    /// Takes the pending recovery attempt, if there is one.
     fn take_attempt(&mut self) -> Option<Attempt> {
         match std::mem::replace(&mut self.state, State::Empty) {
             State::Recovering(attempt) => Some(attempt),
@@ -130,7 +130,7 @@ impl Gateway {
         }
     }
 
-    /// The client is not in that room any more.
+    /// The client is no longer in that room.
     fn left(&mut self, room: RoomId) -> Out<'static> {
         match &mut self.state {
             State::Connected(guest) | State::Joining { guest, .. } if guest.room == Some(room) => {
@@ -156,7 +156,7 @@ impl Gateway {
     }
 }
 
-/// Whoever took the client in, when it was not waiting for that any more, is not to keep it for ever.
+/// A room that admits the client after it has stopped waiting must not keep it.
 fn too_late(from: RoomId, delivery: &Delivery) -> Out<'static> {
     let taken = matches!(delivery, Delivery::Joined { joined: true, .. } | Delivery::Recovered { .. });
     taken.then(|| tell(from, FromSession::Gone(Departure::Left))).into_iter().collect()

@@ -1,4 +1,4 @@
-//! How the client is let in, goes into a room, and is gone.
+//! How the client is authenticated, enters a room, and leaves.
 
 use zetra_domain::RoomId;
 use zetra_signalling::{Credential, DisconnectReason};
@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl Gateway {
-    /// The store's word on the user of [`GatewayCommand::Verify`](super::GatewayCommand::Verify).
+    /// Handles the store's result for the user of [`GatewayCommand::Verify`](super::GatewayCommand::Verify).
     pub fn verified(&mut self, socket: SocketId, verification: Verification, now: i64) -> Out<'static> {
         match std::mem::replace(&mut self.state, State::Empty) {
             State::Verifying { socket: asker, claims, recovery, connection, .. } if asker == socket => {
@@ -31,7 +31,7 @@ impl Gateway {
         }
     }
 
-    /// A credential that is good.
+    /// Lets in a client with a valid credential.
     pub(super) fn enter(
         &mut self,
         socket: SocketId,
@@ -50,7 +50,7 @@ impl Gateway {
         vec![tell(room, FromSession::Recover(Recovering { recovery, credential, sid, pid, connection }))]
     }
 
-    /// A client that is new here.
+    /// Adds a new client.
     pub(super) fn welcome(&mut self, guest: Guest) -> Out<'static> {
         let (socket, sid, pid) = (guest.socket, guest.sid.clone(), guest.pid.clone());
         tracing::info!(connection = guest.connection, "connected");
@@ -75,7 +75,7 @@ impl Gateway {
         vec![Effect::Wait(socket), tell(room, FromSession::Join(joining))]
     }
 
-    /// The client is gone: whoever knows it is told.
+    /// The client is gone: notifies every room that has it.
     pub(super) fn part(&mut self, departure: Departure) -> Out<'static> {
         self.lobby.depart(GUEST, DisconnectReason::Left);
         let rooms = match std::mem::replace(&mut self.state, State::Empty) {

@@ -1,4 +1,4 @@
-//! What a client says that is in no room.
+//! Events of a client that is in no room.
 
 use zetra_socketio::{Effect, SocketId, engine::Departure};
 
@@ -40,7 +40,7 @@ impl Gateway {
 
     fn perform_in_lobby(&mut self, socket: SocketId, effect: LobbyEffect<'_>, out: &mut Out<'static>) {
         match effect {
-            // No room gave it, so it has no offset: it costs nobody the recovery.
+            // No room sent it, so it has no offset and does not affect the client's recovery.
             LobbyEffect::Emit { event, .. } => {
                 let emission = offset::emission(&event, None);
                 out.push(Effect::Emit { to: vec![socket], emission }.into_owned());
@@ -52,7 +52,7 @@ impl Gateway {
                 out.push(Effect::Disconnect { socket, close: true });
                 out.extend(self.part(Departure::Left));
             }
-            // A lobby asks nobody, and what it knows need not survive.
+            // A lobby sends no queries, and its state need not survive.
             LobbyEffect::Elsewhere { .. }
             | LobbyEffect::Lookup { .. }
             | LobbyEffect::Happened(_)

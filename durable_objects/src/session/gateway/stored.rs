@@ -1,4 +1,4 @@
-//! What survives of a client: all of it with its socket, its room in the object's storage.
+//! The surviving state of a client: all of it with its socket, its room in the object's storage.
 
 use serde::{Deserialize, Serialize};
 use zetra_domain::RoomId;
@@ -12,20 +12,20 @@ const VERSION: u32 = 2;
 /// A client that was let in.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Guest {
-    /// Given anew by [`KeptGuest::into_guest`].
+    /// Set again by [`KeptGuest::into_guest`].
     #[serde(skip, default = "no_socket_yet")]
     pub socket: SocketId,
     /// The public id of its socket.
     #[serde(rename = "s")]
     pub sid: String,
-    /// The secret by which it recovers.
+    /// Its recovery secret.
     #[serde(rename = "r")]
     pub pid: String,
     #[serde(rename = "c")]
     pub credential: Credential,
     #[serde(rename = "o")]
     pub room: Option<RoomId>,
-    /// What the log calls the connection.
+    /// The connection's name in the log.
     #[serde(rename = "l")]
     pub connection: String,
 }
@@ -34,7 +34,7 @@ fn no_socket_yet() -> SocketId {
     SocketId(0)
 }
 
-/// What is kept of the client's socket while the object sleeps.
+/// What is kept of the client's socket while the object hibernates.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct KeptGuest {
     #[serde(rename = "v")]
@@ -52,18 +52,18 @@ impl KeptGuest {
         Self { version: VERSION, name, guest, arrivals }
     }
 
-    /// `None` for another version: such a socket is gone, or should be.
+    /// `None` for another version: its socket is gone, or should be.
     pub(super) fn into_guest(self, socket: SocketId) -> Option<(String, Guest, Arrivals)> {
         let Self { version: VERSION, name, guest, arrivals } = self else { return None };
         Some((name, Guest { socket, ..guest }, arrivals))
     }
 }
 
-/// Who has to be told where, when the object was lost.
+/// Which room has to be notified about which client when the object is lost.
 #[derive(Serialize, Deserialize)]
 pub(super) struct StoredSession {
     v: u32,
-    /// The object's name; version 1 stored it beside this.
+    /// The object's name; version 1 stored it in a separate row.
     pub name: Option<String>,
     pub room: Option<RoomId>,
 }

@@ -1,4 +1,4 @@
-//! One client without a room, told by effects.
+//! One client without a room, tested through its effects.
 
 use secrecy::SecretString;
 use zetra_domain::{HonouredTokens, ObjectIds, SigningSecret, Timestamp, TokenKey};
@@ -62,7 +62,7 @@ impl Story {
         story
     }
 
-    /// After a sleep, or after a loss of the object where nothing is `kept`. Nobody has called yet.
+    /// After hibernation, or after a loss of the object if nothing is `kept`. No request has arrived yet.
     fn restarts(&self, kept: bool) -> Self {
         let kept = self.kept.iter().filter(|_| kept);
         let connected = kept.map(|kept| (SOCKET, serde_json::from_str(kept).unwrap())).collect();
@@ -101,7 +101,7 @@ impl Story {
         self.told(effects)
     }
 
-    /// A pong: what the engine's mark was has arrived.
+    /// A pong: everything up to the engine's earlier mark has arrived.
     fn arrives(&mut self, mark: Mark, now: i64) -> Vec<String> {
         let effects = self.gateway.arrived(SOCKET, mark, now);
         self.told(effects)

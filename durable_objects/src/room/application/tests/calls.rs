@@ -1,9 +1,9 @@
-//! Calls that the room keeps, through everything that its object lives through.
+//! Calls that the room keeps, through everything that can happen to its object.
 
 use super::*;
 
 impl Line {
-    /// Start, end and the number of people of what the database has, times in milliseconds after [`NOW`].
+    /// The database's logs: start, end and number of people, with times in milliseconds after [`NOW`].
     fn logs(&self) -> Vec<(i64, Option<i64>, usize)> {
         let since = |at: Timestamp| at.millis() - NOW;
         let logs = self.recorded.values();

@@ -1,4 +1,4 @@
-//! What a host does reaches everybody, by whichever way they are connected, and those who might come back.
+//! A host's actions reach everybody, however they are connected, and those who might return.
 
 use super::*;
 
@@ -14,7 +14,7 @@ impl Line {
     }
 }
 
-/// `42["<event>",{…}]` as the host did it.
+/// `42["<event>",{…}]` for an action of the host.
 fn told(line: &Line, event: &str, reason: &str) -> String {
     let by = line.users[0];
     format!(r#"42["{event}",{{"roomId":"{}","by":"{by}","reason":"{reason}"}}]"#, room_id())

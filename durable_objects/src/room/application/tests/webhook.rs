@@ -1,4 +1,4 @@
-//! What the operator's webhook is told, and what that costs.
+//! The messages for the operator's webhook, and the rows they cost.
 
 use super::*;
 
@@ -67,7 +67,7 @@ fn a_redial_is_announced_once_with_its_own_end() {
     line.closes(bob, Some(1001));
     let first = line.recorded.values().next().unwrap().clone();
     line.lives(&[ann], 30_000);
-    // The database takes the second for the same call: its log is the first's.
+    // The database treats the second as the same call: its log is the first's.
     line.database_is_up = false;
     let bob = line.enters(1);
     let report = line.reports.pop().unwrap();
