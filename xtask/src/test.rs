@@ -5,12 +5,12 @@ use crate::{
     error::Result,
     mongodb::{self, TestDatabase},
     process::{command, run_shown},
-    progress, setup, workspace,
+    progress, schemathesis, setup, workspace,
 };
 
 /// What is told once for each database: the tests that reach one.
-const ON_EVERY_DATABASE: [&str; 8] =
-    ["calls", "clients", "hosts", "openapi", "recovery", "rest", "signalling", "survival"];
+const ON_EVERY_DATABASE: [&str; 9] =
+    ["calls", "clients", "hosts", "openapi", "recovery", "rest", "schemathesis", "signalling", "survival"];
 
 /// Runs by itself: several browsers would take the time from tests that count milliseconds.
 const BROWSER: &str = "browser";
@@ -20,9 +20,9 @@ pub fn run() -> Result<()> {
     let browser = browser::program()?;
     // pip and cargo wait for different things.
     std::thread::scope(|scope| {
-        let database = scope.spawn(mongodb::install);
+        let python = scope.spawn(|| mongodb::install().and_then(|()| schemathesis::install()));
         setup::run()?;
-        database.join().unwrap_or_else(|_| Err("a set-up step panicked".to_owned()))
+        python.join().unwrap_or_else(|_| Err("a set-up step panicked".to_owned()))
     })?;
     let cargo = |arguments: &[&str]| command("cargo", arguments);
     heading("formatting");
@@ -47,6 +47,7 @@ pub fn run() -> Result<()> {
     let mut totals = Totals::default();
     let mut variables = database.variables().to_vec();
     variables.push(("CHROMIUM", browser.display().to_string()));
+    variables.push(("ZETRA_TEST_SCHEMATHESIS", schemathesis::program().display().to_string()));
     let on_d1 = end_to_end("e2e", |name| !name.starts_with(BROWSER), 2, "d1", &variables, &mut totals);
     heading("the client in a browser");
     let in_browser =
