@@ -14,6 +14,8 @@ mod example;
 mod mongodb;
 mod process;
 mod progress;
+mod python;
+mod schemathesis;
 mod setup;
 mod test;
 mod webhook;

@@ -12,13 +12,21 @@ use std::{
 
 use crate::{
     error::Result,
-    process::{command, output_of, run_quietly},
+    process::{command, run_quietly},
     progress::{self, Step},
+    python::Environment,
     setup, workspace,
 };
 
-const PACKAGE: &str = "secantusdb";
-const VERSION: &str = "0.7.0b3";
+const ENVIRONMENT: Environment = Environment {
+    name: "secantusdb-0.7.0b3",
+    purpose: "a database for tests",
+    requirements: "--pre\nsecantusdb==0.7.0b3\n",
+    fallback: Some("--pre\nsecantusdb\n"),
+    pythons: 10..=13,
+    remedy: "Python 3.10 to 3.13 with venv and pip is needed (Debian: python3-venv). \
+             Alternatively, set TEST_MONGODB_URI to a MongoDB of your own.",
+};
 const USER: &str = "zetra";
 /// Creates a user. Arguments: the connection string of the database, the user name, the password.
 const CREATE_USER: &str = "
@@ -33,32 +41,12 @@ const POLL: Duration = Duration::from_millis(50);
 
 /// The program, once [`install`] has run.
 pub fn program() -> PathBuf {
-    environment().join("bin/secantusd-py")
+    ENVIRONMENT.program("secantusd-py")
 }
 
 /// Installs the pinned release, or the newest if the pinned one is no longer published.
 pub fn install() -> Result<()> {
-    let stamp = environment().join("installed");
-    if stamp.exists() {
-        return Ok(());
-    }
-    let mut step = Step::begin(&format!("installing {PACKAGE} {VERSION}, a database for tests, once"));
-    let remedy = "Python 3.10 to 3.13 with venv and pip is needed (Debian: python3-venv). \
-                  Alternatively, set TEST_MONGODB_URI to a MongoDB of your own.";
-    let mut venv = command(python()?, &["-m", "venv", "--clear"]);
-    venv.arg(environment());
-    run_quietly(venv, &mut step, remedy)?;
-    let pip = |package: &str| {
-        let arguments = ["install", "--quiet", "--disable-pip-version-check", "--pre", package];
-        command(environment().join("bin/pip"), &arguments)
-    };
-    if let Err(error) = run_quietly(pip(&format!("{PACKAGE}=={VERSION}")), &mut step, remedy) {
-        println!("  {PACKAGE} {VERSION} cannot be installed; trying the newest release:\n{error}");
-        run_quietly(pip(PACKAGE), &mut step, remedy)?;
-    }
-    fs::write(&stamp, "").map_err(|error| format!("cannot write {}: {error}", stamp.display()))?;
-    step.done("");
-    Ok(())
+    ENVIRONMENT.install()
 }
 
 /// A running database. It is stopped, and its data deleted, on drop.
@@ -81,7 +69,7 @@ impl Database {
         // The first user can only be created while authentication is off.
         let mut open = serve(&storage, port, &[])?;
         let made = wait(&mut open, port, &storage).and_then(|()| {
-            let mut create = command(environment().join("bin/python"), &["-c", CREATE_USER]);
+            let mut create = command(ENVIRONMENT.program("python"), &["-c", CREATE_USER]);
             create.args([&address, USER, &password]);
             run_quietly(create, &mut step, "The database's output:")
         });
@@ -131,22 +119,6 @@ impl TestDatabase {
         };
         [("TEST_MONGODB_URI", uri), ("ZETRA_TEST_DATABASE_PROGRAM", program().display().to_string())]
     }
-}
-
-fn environment() -> PathBuf {
-    workspace::path("target/tools").join(format!("{PACKAGE}-{VERSION}"))
-}
-
-fn python() -> Result<&'static str> {
-    const FITS: &str = "import sys; print((3, 10) <= sys.version_info[:2] <= (3, 13))";
-    ["python3", "python3.13", "python3.12", "python3.11", "python3.10"]
-        .into_iter()
-        .find(|python| output_of(command(python, &["-c", FITS])).as_deref() == Some("True"))
-        .ok_or_else(|| {
-            "Python 3.10 to 3.13 was not found; the database for tests needs it. \
-             Alternatively, set TEST_MONGODB_URI to a MongoDB of your own."
-                .to_owned()
-        })
 }
 
 fn serve(storage: &Path, port: u16, arguments: &[&str]) -> Result<Child> {

@@ -5,12 +5,12 @@ use crate::{
     error::Result,
     mongodb::{self, TestDatabase},
     process::{command, run_shown},
-    progress, setup, workspace,
+    progress, schemathesis, setup, workspace,
 };
 
 /// The tests that use a database; they run once for each kind.
-const ON_EVERY_DATABASE: [&str; 8] =
-    ["calls", "clients", "hosts", "openapi", "recovery", "rest", "signalling", "survival"];
+const ON_EVERY_DATABASE: [&str; 9] =
+    ["calls", "clients", "hosts", "openapi", "recovery", "rest", "schemathesis", "signalling", "survival"];
 
 /// The browser tests run alone: several browsers would slow down tests that measure milliseconds.
 const BROWSER: &str = "browser";
@@ -20,9 +20,9 @@ pub fn run() -> Result<()> {
     let browser = browser::program()?;
     // pip and cargo wait for different things.
     std::thread::scope(|scope| {
-        let database = scope.spawn(mongodb::install);
+        let python = scope.spawn(|| mongodb::install().and_then(|()| schemathesis::install()));
         setup::run()?;
-        database.join().unwrap_or_else(|_| Err("a set-up step panicked".to_owned()))
+        python.join().unwrap_or_else(|_| Err("a set-up step panicked".to_owned()))
     })?;
     let cargo = |arguments: &[&str]| command("cargo", arguments);
     heading("formatting");
@@ -47,6 +47,7 @@ pub fn run() -> Result<()> {
     let mut totals = Totals::default();
     let mut variables = database.variables().to_vec();
     variables.push(("CHROMIUM", browser.display().to_string()));
+    variables.push(("ZETRA_TEST_SCHEMATHESIS", schemathesis::program().display().to_string()));
     let on_d1 = end_to_end("e2e", |name| !name.starts_with(BROWSER), 2, "d1", &variables, &mut totals);
     heading("the client in a browser");
     let in_browser =
