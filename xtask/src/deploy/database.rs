@@ -35,11 +35,10 @@ pub fn prepare(target: &Target, configuration: &Configuration) -> Result<()> {
     if database.id.is_none() {
         create(target, configuration, &database.name)?;
     }
-    let apply = ["d1", "migrations", "apply", &database.name, "--remote"];
-    run_shown(
-        target.wrangler(&apply),
-        "Run `cargo xtask deploy` again; what is applied is not applied twice.",
-    )
+    let mut apply = target.wrangler(&["d1", "migrations", "apply", &database.name, "--remote"]);
+    // Otherwise wrangler asks whether to go on, and ends well without migrations where the answer is no.
+    apply.env("CI", "1");
+    run_shown(apply, "Run `cargo xtask deploy` again; what is applied is not applied twice.")
 }
 
 /// Asks for its id by name, as one may be there from a run that stopped half-way, or by hand.
