@@ -41,9 +41,11 @@ export async function startConformance(variables = {}, port = 0) {
   return server;
 }
 
-/** Starts one of `examples/`. */
-export async function startExample(name) {
-  return start(join(ROOT, "examples", name), {});
+/** The chat of `examples/`; `server.constructed()` tells how often one of its objects has been brought into memory. */
+export async function startChat() {
+  const server = await start(join(ROOT, "examples/chat"), {}, { entry: inFront("constructed.mjs") });
+  server.constructed = () => server.logged.filter((line) => line.startsWith('{"constructed"')).length;
+  return server;
 }
 
 /**
@@ -51,8 +53,7 @@ export async function startExample(name) {
  * `server.databaseSize()` the bytes that D1 has at last told.
  */
 export async function startCounted(variables = {}) {
-  const contents = readFileSync(join(ROOT, "tests/e2e/support/counted.mjs"), "utf8");
-  const server = await start(ROOT, { JWT_SECRET, ...variables }, { entry: { type: "ESModule", path: "worker/counted.mjs", contents } });
+  const server = await start(ROOT, { JWT_SECRET, ...variables }, { entry: inFront("counted.mjs") });
   server.counts = () => {
     const sums = {};
     const lines = server.logged.filter((line) => line.startsWith('{"counted"')).map((line) => JSON.parse(line));
@@ -61,6 +62,11 @@ export async function startCounted(variables = {}) {
   };
   server.databaseSize = () => JSON.parse(server.logged.findLast((line) => line.startsWith('{"d1Bytes"'))).d1Bytes;
   return server;
+}
+
+/** A module beside this one that is the Worker, and has the real one behind it. */
+function inFront(name) {
+  return { type: "ESModule", path: `worker/${name}`, contents: readFileSync(join(import.meta.dirname, name), "utf8") };
 }
 
 async function start(worker, variables, { directPort = 0, disk = tmpdir(), entry } = {}) {
