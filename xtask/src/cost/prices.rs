@@ -23,7 +23,7 @@ pub struct Price {
     /// This many cost `dollars`.
     pub per: f64,
     pub dollars: f64,
-    /// Begun ones count whole, as in Cloudflare's examples of the bill for objects; those for Workers do not round.
+    /// Rounded up to whole ones, as in Cloudflare's examples of the bill for objects; those for Workers do not round.
     pub whole: bool,
 }
 
