@@ -1,19 +1,20 @@
-// `cargo xtask deploy` at a terminal and without one, with a stand-in for wrangler, as there is no account here. What the
-// stand-in imitates of wrangler is tested in deploy_wrangler.
+// `cargo xtask deploy` at a terminal and without one, with a stand-in for wrangler, as there is no account here. Of what the
+// stand-in imitates, deploy_wrangler holds against the real wrangler: the lists of secrets and databases, a Worker that is
+// missing, the upload with secrets, and the report of it. Imitated only are `whoami`, `d1 create` and `d1 migrations apply`.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { NO_DATABASE, configuration as own } from "./support/configuration.mjs";
 import { within } from "./support/patience.mjs";
 import { outputOf } from "./support/program.mjs";
 import { ROOT } from "./support/server.mjs";
 
-const NO_DATABASE = "00000000-0000-0000-0000-000000000000";
 const NEW_ID = "5e1f0000-0000-4000-8000-000000000001";
 const WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const WELL = { status: 200, body: { status: "ok" } };
@@ -43,19 +44,15 @@ describe("deploy with a stand-in for wrangler", () => {
 
   /** An account, and the product's configuration with other variables. */
   function given({ variables = {}, edit = (text) => text, ...account } = {}) {
-    let text = readFileSync(join(ROOT, "wrangler.toml"), "utf8");
-    for (const [name, value] of Object.entries(variables)) {
-      assert.match(text, new RegExp(`^${name} = `, "m"));
-      text = text.replaceAll(new RegExp(`^${name} = .*$`, "gm"), `${name} = "${value}"`);
-    }
-    writeFileSync(join(folder, "wrangler.toml"), edit(text));
+    writeFileSync(join(folder, "wrangler.toml"), edit(own({ variables })));
     const target = `http://127.0.0.1:${server.address().port}`;
     const nothing = { signedIn: true, worker: "zetra", secrets: null, databases: [], newId: NEW_ID, target };
     writeFileSync(join(folder, "state.json"), JSON.stringify({ ...nothing, ...account }));
   }
 
   function command(...options) {
-    const env = { ...process.env, ZETRA_WRANGLER: join(ROOT, "tests/e2e/support/stand_in_wrangler.mjs"), STAND_IN_STATE: join(folder, "state.json") };
+    const { CI, ...environment } = process.env;
+    const env = { ...environment, ZETRA_WRANGLER: join(ROOT, "tests/e2e/support/stand_in_wrangler.mjs"), STAND_IN_STATE: join(folder, "state.json") };
     return [["cargo", "xtask", "deploy", "--config", join(folder, "wrangler.toml"), ...options], { cwd: ROOT, env }];
   }
 
@@ -109,8 +106,8 @@ describe("deploy with a stand-in for wrangler", () => {
     assert.match(upload, /^deploy --var NODE_ENV:production --secrets-file \S+$/);
     assert.match(state().secrets.JWT_SECRET, /^[0-9a-f]{64}$/);
     hidden(output, state().secrets.JWT_SECRET);
-    const before = readFileSync(join(ROOT, "wrangler.toml"), "utf8");
-    assert.equal(configuration(), before.replace(NO_DATABASE, NEW_ID), "the id, in its place, and nothing else");
+    assert.ok(state().migrated, "wrangler was not left to ask about the migrations");
+    assert.equal(configuration(), own().replace(NO_DATABASE, NEW_ID), "the id, in its place, and nothing else");
     assert.match(output, new RegExp(`put the id of the database zetra, ${NEW_ID}, into`));
     assert.ok(output.includes(`Deployed to ${state().target}`) && output.includes(`${state().target}/app/`), output);
   });
@@ -196,28 +193,60 @@ describe("deploy with a stand-in for wrangler", () => {
     assert.match(output, /is deployed, but .*\/health was not healthy within 1 s: it answered 503: JWT_SECRET is too short/);
   });
 
+  test("the log of a Worker that is not well is that of its environment", async () => {
+    given({ worker: "zetra-staging", secrets: { JWT_SECRET: "" }, databases: [{ name: "zetra-staging", uuid: NEW_ID }] });
+    health = { status: 200, body: "a page of somebody else" };
+    const { code, output } = await deploy("--wait", "1", "--env", "staging");
+    assert.equal(code, 1);
+    assert.match(output, /it answered 200: "a page of somebody else"/);
+    assert.ok(output.includes(`npx wrangler tail --config ${join(folder, "wrangler.toml")} --env=staging`), output);
+  });
+
   test("a Worker that becomes well in time is waited for", async () => {
     given({ secrets: { JWT_SECRET: "" }, databases: [{ name: "zetra", uuid: NEW_ID }] });
     let requests = 0;
-    health = { get status() { return ++requests > 2 ? 200 : 503; }, body: { message: "Database unavailable" } };
+    health = { get status() { return ++requests > 2 ? 200 : 503; }, body: { status: "ok", message: "Database unavailable" } };
     const { code, output } = await deploy();
     assert.equal(code, 0, output);
     assert.equal(requests, 3);
   });
 
-  test("a webhook's secret without an address for it is told before anything is done", async () => {
-    given({ secrets: { JWT_SECRET: "", WEBHOOK_SECRET: "" } });
+  test("a webhook's secret without an address for it is left alone", async () => {
+    given({ secrets: { JWT_SECRET: "", WEBHOOK_SECRET: "" }, databases: [{ name: "zetra", uuid: NEW_ID }] });
+    const { code, output } = await deploy();
+    assert.equal(code, 0, output);
+    assert.deepEqual(Object.keys(state().secrets), ["JWT_SECRET", "WEBHOOK_SECRET"]);
+  });
+
+  test("secrets that a killed deployment has left are deleted", async () => {
+    const left = join(ROOT, "target/secrets-1.json");
+    writeFileSync(left, "{}");
+    given({ signedIn: false });
+    await deploy();
+    assert.ok(!existsSync(left));
+  });
+
+  for (const stopAt of ["secret list", "d1 migrations"]) test(`SIGTERM during \`${stopAt}\` is the end of it: nothing is uploaded`, async () => {
+    given({ stopAt, secrets: { JWT_SECRET: "" }, databases: [{ name: "zetra", uuid: NEW_ID }] });
     const { code, output } = await deploy();
     assert.equal(code, 1);
-    assert.match(output, /no WEBHOOK_URL is configured.*npx wrangler secret delete WEBHOOK_SECRET/s);
-    assert.deepEqual(calls(), ["whoami --json", "secret list --format json"]);
+    assert.match(output, /\nstopped\n$/);
+    assert.ok(calls().at(-1).startsWith(stopAt), calls().join());
   });
 
   test("who is not signed in is told how", async () => {
     given({ signedIn: false });
     const { code, output } = await deploy();
     assert.equal(code, 1);
-    assert.match(output, /npx wrangler login.*CLOUDFLARE_API_TOKEN/s);
+    assert.match(output, /nobody is signed in.*npx wrangler login.*CLOUDFLARE_API_TOKEN/s);
+  });
+
+  test("another failure of the question who is signed in is told as wrangler tells it", async () => {
+    given({ trouble: "fetch failed" });
+    const { code, output } = await deploy();
+    assert.equal(code, 1);
+    assert.match(output, /wrangler cannot say whether you are signed in:\nfetch failed/);
+    assert.doesNotMatch(output, /nobody is signed in/);
   });
 
   test("Ctrl-C at a question ends it, and nothing was done", async (t) => {

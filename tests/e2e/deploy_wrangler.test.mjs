@@ -8,25 +8,46 @@ import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { unstable_readConfig as readConfig } from "wrangler";
+import { configuration } from "./support/configuration.mjs";
 import { outputOf } from "./support/program.mjs";
 import { ROOT } from "./support/server.mjs";
 
 const env = { ...process.env, CI: "1", WRANGLER_SEND_METRICS: "false" };
 
+/** Somebody's domain, where docs/deploy.md says that it goes. */
+const withDomain = (text) => text.replace("\n\n", '\nroutes = [{ pattern = "calls.example.com", custom_domain = true }]\n\n');
+
+function folderWith(text) {
+  const folder = mkdtempSync(join(tmpdir(), "zetra-configuration-"));
+  writeFileSync(join(folder, "wrangler.toml"), text);
+  return folder;
+}
+
 describe("the dry run", () => {
-  for (const [options, name, database] of [
-    [["--dry-run"], "zetra", "zetra"],
-    [["--env", "staging", "--dry-run"], "zetra-staging", "zetra-staging"],
-  ]) test(`of ${name} needs no account and shows every binding`, async () => {
-    const { code, stdout, stderr } = await outputOf(["cargo", "xtask", "deploy", ...options], { cwd: ROOT, env });
-    const output = stdout + stderr;
-    assert.equal(code, 0, output);
-    for (const object of ["ROOM", "SESSION", "RATE_LIMIT", "REVOCATION_OUTBOX"]) assert.match(output, new RegExp(`env\\.${object} \\(`));
-    assert.match(output, new RegExp(`env\\.DB \\(${database}\\)`));
-    assert.match(output, /env\.NODE_ENV \("\(hidden\)"\)/, "what --var sets is hidden");
-    assert.match(output, /Secrets it needs: JWT_SECRET\n/);
-    assert.match(output, /--dry-run: exiting now/);
-    assert.doesNotMatch(output, /WARNING/);
+  for (const [options, name] of [[["--dry-run"], "zetra"], [["--env", "staging", "--dry-run"], "zetra-staging"]]) {
+    test(`of ${name} needs no account and shows every binding`, async (t) => {
+      const folder = folderWith(withDomain(configuration()));
+      t.after(() => rmSync(folder, { recursive: true, force: true }));
+      const words = ["cargo", "xtask", "deploy", "--config", join(folder, "wrangler.toml"), ...options];
+      const { code, stdout, stderr } = await outputOf(words, { cwd: ROOT, env });
+      const output = stdout + stderr;
+      assert.equal(code, 0, output);
+      for (const object of ["ROOM", "SESSION", "RATE_LIMIT", "REVOCATION_OUTBOX"]) assert.match(output, new RegExp(`env\\.${object} \\(`));
+      assert.match(output, new RegExp(`env\\.DB \\(${name}\\)`));
+      assert.match(output, /env\.NODE_ENV \("\(hidden\)"\)/, "what --var sets is hidden");
+      assert.match(output, /Secrets it needs: JWT_SECRET\n/);
+      assert.match(output, /--dry-run: exiting now/);
+      assert.doesNotMatch(output, /WARNING/);
+    });
+  }
+
+  test("staging does not inherit a domain of production", (t) => {
+    const folder = folderWith(withDomain(configuration()));
+    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    const routes = (environment) => readConfig({ config: join(folder, "wrangler.toml"), env: environment }, { hideWarnings: true }).routes;
+    assert.deepEqual(routes("").map(({ pattern }) => pattern), ["calls.example.com"]);
+    assert.deepEqual(routes("staging"), []);
   });
 });
 
@@ -46,7 +67,7 @@ describe("wrangler before an API of ours", () => {
   };
   let api, home, uploaded;
   before(async () => {
-    home = mkdtempSync(join(tmpdir(), "zetra-home-"));
+    home = folderWith(configuration());
     api = createServer(async (request, response) => {
       const body = [];
       for await (const chunk of request) body.push(chunk);
@@ -75,7 +96,7 @@ describe("wrangler before an API of ours", () => {
     const account = { HOME: home, XDG_CONFIG_HOME: home, CLOUDFLARE_API_TOKEN: "t", CLOUDFLARE_ACCOUNT_ID: "a" };
     const url = { CLOUDFLARE_API_BASE_URL: `http://127.0.0.1:${api.address().port}`, WRANGLER_OUTPUT_FILE_PATH: join(home, "report") };
     const command = [join(ROOT, "node_modules/.bin/node"), join(ROOT, "node_modules/wrangler/bin/wrangler.js")];
-    return outputOf([...command, ...words, "--config", "wrangler.toml"], { cwd: ROOT, env: { ...env, ...rust, ...account, ...url } });
+    return outputOf([...command, ...words, "--config", join(home, "wrangler.toml")], { cwd: ROOT, env: { ...env, ...rust, ...account, ...url } });
   }
 
   test("lists secrets and databases as JSON, and says that a Worker does not exist", async () => {

@@ -5,9 +5,9 @@ import { after, before, describe, test } from "node:test";
 import { io } from "socket.io-client";
 import { Listener, polled, within } from "./support/patience.mjs";
 import { Program } from "./support/program.mjs";
-import { ROOT, freePort, startExample } from "./support/server.mjs";
+import { ROOT, freePort, startChat } from "./support/server.mjs";
 
-/** What cannot be awaited: that a room falls asleep. Shorter than a heartbeat, which would wake it. */
+/** What cannot be awaited: that a room is taken out of memory. Shorter than a heartbeat, which would wake it. */
 const HIBERNATION_MS = 19_000;
 
 /** Somebody in a room, who keeps what it hears. */
@@ -51,7 +51,7 @@ describe("the chat example", () => {
     return person;
   };
   before(async () => {
-    server = await startExample("chat");
+    server = await startChat();
   });
   after(async () => {
     for (const { socket } of people) socket.close();
@@ -96,8 +96,10 @@ describe("the chat example", () => {
   test("an object that has slept knows who is in the room", async () => {
     const [ann, bob] = [await enter("sleep", "ann"), await enter("sleep", "bob")];
     await new Promise((resolve) => setTimeout(resolve, HIBERNATION_MS));
+    const before = server.constructed();
     await bob.say("awake?");
     await ann.hears("message", "bob", "awake?");
+    await polled(() => server.constructed() === before + 1, "the object to be constructed anew");
     bob.socket.close();
     await ann.hears("left", "bob");
   });

@@ -165,7 +165,7 @@ describe("a webhook", { concurrency: 3 }, () => {
     await stop();
   });
 
-  test("that nobody has set costs nothing; half of one is a mistake that is named", async () => {
+  test("that nobody has set costs nothing; an address without a secret is a mistake that is named", async () => {
     const server = await startServer({ WEBHOOK_URL: "https://hooks.example.com" });
     const health = await call(server, "GET", "/health");
     assert.deepEqual([health.status, /WEBHOOK_SECRET/.test(health.text)], [503, true], health.text);

@@ -14,20 +14,20 @@ use std::path::Path;
 use counts::Counts;
 use model::Load;
 
-use crate::{error::Result, workspace};
+use crate::{error::Result, options::Options, workspace};
 
 pub const HELP: &str = "\
 cargo xtask cost [options]
 
-Computes what a month of calls costs on Cloudflare's Workers Paid plan, part by part, and how much of a rented virtual
-machine with Node the same calls use. docs/cost.md explains the calculation and its assumptions.
+Computes what a month of calls costs on Cloudflare's Workers Paid plan, part by part, and what the same calls would cost
+on a rented virtual machine running Node. docs/cost.md says how, and what is assumed.
 
 Options
-  --calls-per-day N  calls per day (1000)
-  --people P         people in each call, 2 to 8 (3)
-  --minutes M        length of each call in minutes (20)
-  --turn PERCENT     share of the connections between two people that go through Cloudflare's TURN service (0)
-  --svg FILE         also draw the result as SVG";
+  --calls-per-day N  calls a day (1000)
+  --people P         people in each, 2 to 8 (3)
+  --minutes M        how long each lasts (20)
+  --turn PERCENT     percentage of connections relayed through Cloudflare's TURN service (0)
+  --svg FILE         also writes a chart to FILE";
 
 pub fn run(arguments: &[&str]) -> Result<()> {
     let (load, svg) = read(arguments)?;
@@ -42,25 +42,18 @@ pub fn run(arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-fn read<'a>(arguments: &[&'a str]) -> Result<(Load, Option<&'a Path>)> {
+fn read<'a>(arguments: &'a [&'a str]) -> Result<(Load, Option<&'a Path>)> {
     let mut load = Load::default();
     let mut svg = None;
-    let mut arguments = arguments.iter();
-    while let Some(name) = arguments.next() {
-        let value = arguments.next().ok_or_else(|| format!("{name} needs a value\n\n{HELP}"));
-        let number = |least: u32, most: u32| {
-            let value = value.clone()?;
-            let number = value.parse().ok().filter(|number| (least..=most).contains(number));
-            number
-                .ok_or_else(|| format!("{name} must be a whole number from {least} to {most}, not {value:?}"))
-        };
-        match *name {
-            "--calls-per-day" => load.calls_per_day = number(1, 100_000_000)?,
-            "--people" => load.people = number(2, 8)?,
-            "--minutes" => load.minutes = number(1, 1_440)?,
-            "--turn" => load.turn_percent = number(0, 100)?,
-            "--svg" => svg = Some(Path::new(*value?)),
-            unknown => return Err(format!("unknown option: {unknown}\n\n{HELP}")),
+    let mut options = Options::new(arguments);
+    while let Some(name) = options.next_name() {
+        match name {
+            "--calls-per-day" => load.calls_per_day = options.number(1..=100_000_000)?,
+            "--people" => load.people = options.number(2..=8)?,
+            "--minutes" => load.minutes = options.number(1..=1_440)?,
+            "--turn" => load.turn_percent = options.number(0..=100)?,
+            "--svg" => svg = Some(Path::new(options.value()?)),
+            _ => return Err(options.unknown(HELP)),
         }
     }
     Ok((load, svg))
@@ -72,7 +65,7 @@ mod tests {
 
     #[test]
     fn the_load_is_read_and_what_is_left_out_is_the_default() {
-        let (load, svg) = read(&["--people", "2", "--svg", "x.svg"]).unwrap();
+        let (load, svg) = read(&["--people=2", "--svg", "x.svg"]).unwrap();
         assert_eq!((load.calls_per_day, load.people, load.minutes, load.turn_percent), (1_000, 2, 20, 0));
         assert_eq!(svg, Some(Path::new("x.svg")));
     }

@@ -15,7 +15,11 @@ mod secrets;
 mod terminal;
 mod upload;
 
-use std::{path::PathBuf, process::Command, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use configuration::Configuration;
 use serde_json::Value;
@@ -23,7 +27,8 @@ use serde_json::Value;
 use crate::{
     build,
     error::Result,
-    process::{catch_stop_signals, run_shown},
+    options::Options,
+    process::{answer_of, catch_stop_signals, fail_if_stopping, run_shown},
     setup,
     wrangler::wrangler,
 };
@@ -34,20 +39,21 @@ cargo xtask deploy [options]
 Deploys the Worker to Cloudflare and waits until it is healthy:
 
   1. checks that you are signed in (`npx wrangler login`, or CLOUDFLARE_API_TOKEN)
-  2. checks which secrets the configuration needs and which of them are missing:
+  2. works out which secrets are needed and which are missing:
        JWT_SECRET                                    always
        MONGO_API_KEY                                 where MONGO_URI is set
        TURN_SHARED_SECRET                            where TURN_SERVER_URL is set,
        or TURN_SERVER_CREDENTIAL                     with TURN_SERVER_USERNAME
        TURN_KEY_API_TOKEN                            where TURN_KEY_ID is set
        WEBHOOK_SECRET                                where WEBHOOK_URL is set
-     and asks for each missing one, without showing what you type. It can generate a random JWT_SECRET.
-     Without a terminal it fails, and lists the missing secrets with the commands that set them.
+     and asks for each of these, without showing what is typed. For JWT_SECRET it can make a random one.
+     Without a terminal it fails, and lists them with the commands that set them.
   3. builds
-  4. without MongoDB: creates the D1 database if it does not exist, writes its id into the configuration, and
-     applies the migrations
-  5. uploads the Worker and its secrets together, with NODE_ENV=production
-  6. prints the address and requests /health there until it answers 200
+  4. without MongoDB: creates the D1 database if there is none, writes its id into the configuration, and applies
+     the migrations
+  5. uploads Worker and secrets together, with NODE_ENV=production
+  6. prints the address and requests /health there until it answers 200 and says ok. For a while after an
+     update the old version may be the one that answers.
 
 Run it again to deploy a change; it asks only for what is missing.
 
@@ -55,12 +61,13 @@ Options
   --dry-run      build, and show what would be uploaded; needs no account
   --env NAME     an environment of the configuration, such as staging ([env.staging] in wrangler.toml): a Worker,
                  a database and secrets of its own
-  --config FILE  a configuration other than wrangler.toml, relative to the repository's root
-  --wait SECONDS how long to wait for /health (60)
+  --config FILE  another configuration than wrangler.toml, relative to the repository's root
+  --wait SECONDS how long /health may take (60)
 
 Environment
-  CLOUDFLARE_API_TOKEN  signs in without a browser
-  ZETRA_WRANGLER        for tests: a script for Node that stands in for wrangler";
+  CLOUDFLARE_API_TOKEN   signs in without a browser
+  CLOUDFLARE_ACCOUNT_ID  which account, where you can use several
+  ZETRA_WRANGLER         for tests: a script for Node that stands in for wrangler";
 
 const SIGN_IN: &str = "Sign in first: `npx wrangler login`, or set CLOUDFLARE_API_TOKEN.";
 const PRODUCTION: [&str; 2] = ["--var", "NODE_ENV:production"];
@@ -76,16 +83,25 @@ pub fn run(arguments: &[&str]) -> Result<()> {
         return run_shown(target.wrangler(&[&deploy[..], &PRODUCTION].concat()), "");
     }
     catch_stop_signals()?;
-    // Plain `whoami` succeeds even if nobody is signed in.
-    target
-        .answer(&["whoami", "--json"])
-        .map_err(|error| format!("not signed in to Cloudflare. {SIGN_IN}\n\n{error}"))?;
+    secrets::delete_leftovers()?;
+    check_sign_in(&target)?;
     database::check(&configuration)?;
     let secrets = secrets::ask_for_missing(&target, &configuration)?;
     build::run()?;
     database::prepare(&target, &configuration)?;
+    fail_if_stopping()?;
     let address = upload::upload(&target, secrets)?;
-    health::wait(&address, target.wait)
+    health::wait(&address, &target)
+}
+
+fn check_sign_in(target: &Target) -> Result<()> {
+    // Plain `whoami` says that nobody is signed in and succeeds.
+    let answer = answer_of(target.wrangler(&["whoami", "--json"]))?;
+    if answer.json.as_ref().and_then(|json| json.get("loggedIn")?.as_bool()) == Some(false) {
+        return Err(format!("nobody is signed in. {SIGN_IN}"));
+    }
+    let said = |said| format!("wrangler cannot say whether you are signed in:\n{said}");
+    answer.into_json().map(|_| ()).map_err(said)
 }
 
 /// The command line's options: what to deploy, and how.
@@ -105,25 +121,14 @@ impl Target {
             dry_run: false,
             wait: Duration::from_secs(60),
         };
-        let mut arguments = arguments.iter();
-        while let Some(argument) = arguments.next() {
-            let (name, given) =
-                argument.split_once('=').map_or((*argument, None), |(name, value)| (name, Some(value)));
-            let mut value = || {
-                let value = given.or_else(|| arguments.next().copied());
-                value.ok_or_else(|| format!("{name} needs a value; see `cargo xtask deploy --help`"))
-            };
+        let mut options = Options::new(arguments);
+        while let Some(name) = options.next_name() {
             match name {
-                "--dry-run" if given.is_none() => target.dry_run = true,
-                "--env" => target.environment = value()?.to_owned(),
-                "--config" => target.config = value()?.into(),
-                "--wait" => {
-                    let seconds = value()?;
-                    target.wait = seconds.parse().map(Duration::from_secs).map_err(|_| {
-                        format!("--wait needs a number of seconds, such as 60, not {seconds:?}")
-                    })?;
-                }
-                _ => return Err(format!("unknown option: {argument}\n\n{HELP}")),
+                "--dry-run" => target.dry_run = options.flag()?,
+                "--env" => target.environment = options.value()?.to_owned(),
+                "--config" => target.config = options.value()?.into(),
+                "--wait" => target.wait = Duration::from_secs(options.number(0..=3_600)?.into()),
+                _ => return Err(options.unknown(HELP)),
             }
         }
         Ok(target)
@@ -141,18 +146,20 @@ impl Target {
         format!("--env={}", self.environment)
     }
 
-    /// The JSON that wrangler prints; on failure its whole output.
-    fn answer(&self, arguments: &[&str]) -> Result<Value> {
-        let mut command = self.wrangler(arguments);
-        let output = command.stdin(std::process::Stdio::null()).output();
-        let output = output.map_err(|error| format!("cannot start wrangler: {error}"))?;
-        let printed = String::from_utf8_lossy(&output.stdout);
-        let said = || format!("{printed}{}", String::from_utf8_lossy(&output.stderr)).trim().to_owned();
-        if !output.status.success() {
-            return Err(said());
+    /// What names the target in a command that somebody copies; begins with a space.
+    fn words(&self) -> String {
+        let mut words = String::new();
+        if self.config != Path::new("wrangler.toml") {
+            words += &format!(" --config {}", self.config.display());
         }
-        serde_json::from_str(&printed)
-            .map_err(|_| format!("`wrangler {}` printed no JSON:\n{}", arguments.join(" "), said()))
+        words
+            + " "
+            + &(if self.environment.is_empty() { "--env=\"\"".to_owned() } else { self.environment_option() })
+    }
+
+    /// The JSON that wrangler prints, or all that it said.
+    fn answer(&self, arguments: &[&str]) -> Result<Value> {
+        answer_of(self.wrangler(arguments))?.into_json()
     }
 }
 
@@ -183,9 +190,9 @@ mod tests {
     fn what_cannot_be_meant_is_refused_by_name() {
         for (arguments, named) in [
             (&["--dryrun"][..], "--dryrun"),
-            (&["--dry-run=yes"], "--dry-run=yes"),
+            (&["--dry-run=yes"], "--dry-run takes no value"),
             (&["--env"], "--env needs a value"),
-            (&["--wait", "long"], "number of seconds"),
+            (&["--wait", "long"], "--wait must be a whole number"),
         ] {
             let error = Target::read(arguments).err().unwrap();
             assert!(error.contains(named), "{error}");

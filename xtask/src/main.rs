@@ -12,6 +12,7 @@ mod dev;
 mod error;
 mod example;
 mod mongodb;
+mod options;
 mod process;
 mod progress;
 mod python;
@@ -36,10 +37,10 @@ cargo xtask <command>
   webhook  receive webhooks on http://127.0.0.1:4010, check their signatures and print them
   conformance  serve the fixture of the official Socket.IO suites on http://localhost:3000
   example chat  build and serve the chat of examples/chat on http://localhost:4000 (PORT), until Ctrl-C
-  mongodb  serve a MongoDB-compatible trial database, with the Data API in front
-  screenshots  take screenshots of the client's pages into docs/screenshots
+  mongodb  serve a MongoDB-compatible database for trying, with the Data API in front
+  screenshots  take pictures of the client's pages into docs/screenshots
   deploy   deploy to Cloudflare: database, migrations, secrets, Worker; then wait until it is healthy
-           (--dry-run, --env NAME; details: `cargo xtask deploy --help`)
+           (--dry-run, --env NAME; `cargo xtask deploy --help` says what it does and asks)
   cost     compute what a month of calls costs, on Cloudflare and on a rented machine
            (--calls-per-day N, --people P, --minutes M; `cargo xtask cost --help`)
   setup    only install what is missing, and create .dev.vars

@@ -16,6 +16,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use serde_json::Value;
 
 use crate::{error::Result, progress::Step, workspace};
 
@@ -25,7 +26,7 @@ const KEPT_LINES: usize = 40;
 /// Global, because signals concern the whole process.
 static STOPPING: AtomicBool = AtomicBool::new(false);
 
-/// From now on Ctrl-C and SIGTERM do not end the process; [`is_stopping`] reports them.
+/// From now on Ctrl-C and SIGTERM end nothing by themselves: [`is_stopping`] reports them.
 pub fn catch_stop_signals() -> Result<()> {
     ctrlc::set_handler(|| STOPPING.store(true, Ordering::SeqCst))
         .map_err(|error| format!("cannot catch Ctrl-C: {error}"))
@@ -35,7 +36,13 @@ pub fn is_stopping() -> bool {
     STOPPING.load(Ordering::SeqCst)
 }
 
-/// A command that runs in the workspace's root.
+/// An error once Ctrl-C or SIGTERM came: SIGTERM reaches this process alone, so the program that it is waiting for may have
+/// ended well, and what comes after that must not begin.
+pub fn fail_if_stopping() -> Result<()> {
+    if is_stopping() { Err("stopped".to_owned()) } else { Ok(()) }
+}
+
+/// A command in the workspace's root.
 pub fn command(program: impl AsRef<Path>, arguments: &[&str]) -> Command {
     let mut command = Command::new(program.as_ref());
     command.args(arguments).current_dir(workspace::root());
@@ -45,11 +52,41 @@ pub fn command(program: impl AsRef<Path>, arguments: &[&str]) -> Command {
 /// Runs a command and shows its output.
 pub fn run_shown(mut command: Command, remedy: &str) -> Result<()> {
     let status = command.status().map_err(|error| cannot_start(&command, &error, remedy))?;
+    fail_if_stopping()?;
     if status.success() { Ok(()) } else { Err(format!("{} failed ({status}). {remedy}", named(&command))) }
 }
 
-/// Runs a command quietly and passes its latest line to `step`. Its output is shown only if it fails. It is
-/// stopped when we receive a stop signal.
+/// What a program that prints JSON has said.
+pub struct Answer {
+    succeeded: bool,
+    /// Its standard output, where that is JSON; it may be even when the program failed.
+    pub json: Option<Value>,
+    /// All that it printed.
+    pub said: String,
+}
+
+impl Answer {
+    /// The JSON of a program that succeeded; otherwise all that it said.
+    pub fn into_json(self) -> Result<Value> {
+        self.json.filter(|_| self.succeeded).ok_or(self.said)
+    }
+}
+
+/// Runs a program that prints JSON and asks nothing.
+pub fn answer_of(mut command: Command) -> Result<Answer> {
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.map_err(|error| cannot_start(&command, &error, ""))?;
+    fail_if_stopping()?;
+    let [printed, complained] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+    Ok(Answer {
+        succeeded: output.status.success(),
+        json: serde_json::from_str(&printed).ok(),
+        said: format!("{printed}{complained}").trim().to_owned(),
+    })
+}
+
+/// Runs quietly, telling `step` the latest line; what it printed is shown only when it fails. Ends with
+/// us when we are told to stop.
 pub fn run_quietly(mut command: Command, step: &mut Step, remedy: &str) -> Result<()> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| cannot_start(&command, &error, remedy))?;

@@ -40,6 +40,7 @@ pub struct Config {
     /// `ROOMS_PER_HOUR` and `CALL_LOGS_PER_HOUR`: how many one user may create.
     pub hourly_limits: HourlyLimits,
     pub turn: Turn,
+    /// Nothing without `WEBHOOK_URL`.
     pub webhook: Option<Webhook>,
 }
 
@@ -208,11 +209,11 @@ fn turn_server(variables: Variables<'_>) -> Result<Option<TurnServer>, ConfigErr
 }
 
 fn webhook(variables: Variables<'_>) -> Result<Option<Webhook>, ConfigError> {
-    let (url, secret) = match (variables.text("WEBHOOK_URL"), variables.secret("WEBHOOK_SECRET")) {
-        (None, None) => return Ok(None),
-        (Some(url), Some(secret)) => (url, secret),
-        _ => return Err(ConfigError::new("WEBHOOK_URL and WEBHOOK_SECRET need each other")),
-    };
+    // A secret alone is no mistake: `wrangler secret put` deploys it at once, before or after the URL.
+    let Some(url) = variables.text("WEBHOOK_URL") else { return Ok(None) };
+    let secret = variables
+        .secret("WEBHOOK_SECRET")
+        .ok_or_else(|| ConfigError::new("WEBHOOK_URL needs WEBHOOK_SECRET"))?;
     let plain = url.strip_prefix("http://").map(authority);
     if !url.starts_with("https://") && !plain.is_some_and(is_loopback) {
         return Err(ConfigError::new("WEBHOOK_URL must begin with https://, or with http:// on loopback"));
@@ -264,13 +265,29 @@ mod tests {
     }
 
     #[test]
+    fn a_webhook_secret_without_an_address_switches_webhooks_off() {
+        for secret in ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_short"] {
+            assert!(read(&[("WEBHOOK_SECRET", secret)]).unwrap().webhook.is_none());
+        }
+    }
+
+    /// `cargo xtask deploy` checks secrets with the same table.
+    #[test]
+    fn webhook_secrets_are_accepted_and_refused_as_the_shared_table_says() {
+        for line in include_str!("../../../tests/webhook_secrets.txt").lines() {
+            let (expected, secret) = line.split_once(' ').unwrap();
+            let config = read(&[("WEBHOOK_URL", "https://hooks.example.com"), ("WEBHOOK_SECRET", secret)]);
+            assert_eq!(config.is_ok(), expected == "accepted", "{line}");
+        }
+    }
+
+    #[test]
     fn unusable_values_name_their_variable() {
         for (name, value) in [
             ("JWT_SECRET", "short"),
             ("JWT_SECRET_PREVIOUS", "short"),
             ("MONGO_URI", "mongodb://localhost"),
             ("WEBHOOK_URL", "https://hooks.example.com"),
-            ("WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
             ("SOCKET_AUTH", "maybe"),
             ("ROOM_MAX_PEOPLE", "many"),
             ("PING_INTERVAL_MS", "0"),

@@ -41,9 +41,11 @@ export async function startConformance(variables = {}, port = 0) {
   return server;
 }
 
-/** Starts one of `examples/`. */
-export async function startExample(name) {
-  return start(join(ROOT, "examples", name), {});
+/** The chat of `examples/`; `server.constructed()` tells how often one of its objects has been brought into memory. */
+export async function startChat() {
+  const server = await start(join(ROOT, "examples/chat"), {}, { entry: inFront("constructed.mjs") });
+  server.constructed = () => server.logged.filter((line) => line.startsWith('{"constructed"')).length;
+  return server;
 }
 
 /**
@@ -62,17 +64,9 @@ export async function startCounted(variables = {}) {
   return server;
 }
 
-/** The product, with a database that cannot be reached. */
-export async function startUnreachable(variables = {}) {
-  if (process.env.TEST_STORE !== "mongodb") return start(ROOT, { JWT_SECRET, ...variables }, { entry: inFront("unreachable.mjs") });
-  const nobody = { MONGO_URI: `http://127.0.0.1:${await freePort()}/data/v1`, MONGO_API_KEY: "key" };
-  return start(ROOT, { JWT_SECRET, ...nobody, MONGO_DATA_SOURCE: "Cluster0", MONGO_DATABASE: "zetra", ...variables });
-}
-
-/** A module of this folder that stands in front of the Worker's own. */
+/** A module beside this one that is the Worker, and has the real one behind it. */
 function inFront(name) {
-  const contents = readFileSync(join(ROOT, "tests/e2e/support", name), "utf8");
-  return { type: "ESModule", path: `worker/${name}`, contents };
+  return { type: "ESModule", path: `worker/${name}`, contents: readFileSync(join(import.meta.dirname, name), "utf8") };
 }
 
 async function start(worker, variables, { directPort = 0, disk = tmpdir(), entry } = {}) {

@@ -1,6 +1,7 @@
 // Stands in for wrangler where an account would be needed: it notes how it is called and answers in the formats of
 // wrangler 4.156 (its help, its documentation, its source). Nothing proves that Cloudflare behaves like this.
-// `STAND_IN_STATE` names a JSON file: {signedIn, worker, secrets, databases, newId, target} before, with `calls` afterwards.
+// `STAND_IN_STATE` names a JSON file: {signedIn, trouble, worker, secrets, databases, newId,
+// target, stopAt} before, with `calls` and `migrated` afterwards. At the command `stopAt` it sends SIGTERM to who called it.
 
 import assert from "node:assert/strict";
 import { appendFileSync, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -17,6 +18,10 @@ const { values, positionals } = parseArgs({
 
 const COMMANDS = {
   whoami() {
+    if (state.trouble) {
+      console.error(state.trouble);
+      return 1;
+    }
     console.log(JSON.stringify({ loggedIn: state.signedIn }));
     return state.signedIn ? 0 : 1;
   },
@@ -41,6 +46,8 @@ const COMMANDS = {
   "d1 migrations"([verb, name]) {
     assert.equal(verb, "apply");
     assert.ok(state.databases.some((database) => database.name === name), `no database ${name}`);
+    // Otherwise it asks, at a terminal, and ends well without them where the answer is no.
+    state.migrated = Boolean(process.env.CI);
     return 0;
   },
   deploy() {
@@ -62,3 +69,4 @@ assert.ok(name, `wrangler would not know ${process.argv.slice(2).join(" ")}`);
 state.calls = [...(state.calls ?? []), process.argv.slice(2)];
 process.exitCode = COMMANDS[name](positionals.slice(name.split(" ").length));
 writeFileSync(process.env.STAND_IN_STATE, JSON.stringify(state));
+if (name === state.stopAt) process.kill(process.ppid, "SIGTERM");

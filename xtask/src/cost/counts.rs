@@ -2,11 +2,12 @@
 //!
 //! | entry | what it is | the test that asserts it |
 //! |---|---|---|
-//! | `signIn` | one sign-in, until the rate limits have deleted its state | `tests/e2e/cost.test.mjs`: "a sign-in" |
-//! | `call` | by the number of people: creating the room, opening its page, polling, the upgrade, joining, fetching names, the call's log, leaving | the same: "a call of …" |
-//! | `burst` | an event after a calm, until its stored state is deleted | the same: "an event after a calm"; natively `rows_that_are_written` |
-//! | `heartbeat` | two silent people: the room's alarm, and a pong from each | the same: "a heartbeat"; natively `rows_that_are_written` |
-//! | `stored` | bytes that a room and its log add to D1 | the same: "so many bytes" |
+//! | `registration` | one registration, until the limits have forgotten it | `tests/e2e/cost.test.mjs`: "a registration and a sign-in" |
+//! | `signIn` | one sign-in, until the strict limits have forgotten it | the same |
+//! | `call` | by the number of people: making the room, opening its page, polling, the upgrade, joining, asking for names, the call's log, leaving | the same: "a call of …" |
+//! | `burst` | an event after a calm, until it is forgotten again | the same: "an event after a calm"; natively `rows_that_are_written` |
+//! | `heartbeat` | of two people who are silent: the room's alarm, and a pong of each | the same: "a heartbeat"; natively `rows_that_are_written` |
+//! | `stored` | bytes that D1 keeps of a call of two with its room, of each further person in it, and of an account | the same: "so many bytes" |
 
 use serde_json::Value;
 
@@ -30,11 +31,15 @@ pub struct Taken {
 }
 
 pub struct Counts {
+    pub registration: Taken,
     pub sign_in: Taken,
     pub burst: Taken,
     /// For two people.
     pub heartbeat: Taken,
+    /// Of two people, with their room.
     pub d1_bytes_per_call: f64,
+    pub d1_bytes_per_further_person: f64,
+    pub d1_bytes_per_account: f64,
     calls: Value,
 }
 
@@ -43,12 +48,19 @@ impl Counts {
         let table: Value =
             serde_json::from_str(TABLE).map_err(|error| format!("tests/counts.json: {error}"))?;
         let entry = |name: &str| table.get(name).ok_or_else(|| format!("tests/counts.json has no {name}"));
-        let bytes = entry("stored")?.get("d1BytesPerCall").and_then(Value::as_f64);
+        let stored = entry("stored")?;
+        let bytes = |name: &str| {
+            let bytes = stored.get(name).and_then(Value::as_f64);
+            bytes.ok_or_else(|| format!("tests/counts.json has no {name}"))
+        };
         Ok(Self {
+            registration: Taken::read(entry("registration")?)?,
             sign_in: Taken::read(entry("signIn")?)?,
             burst: Taken::read(entry("burst")?)?,
             heartbeat: Taken::read(entry("heartbeat")?)?,
-            d1_bytes_per_call: bytes.ok_or("tests/counts.json has no d1BytesPerCall")?,
+            d1_bytes_per_call: bytes("d1BytesPerCall")?,
+            d1_bytes_per_further_person: bytes("d1BytesPerFurtherPerson")?,
+            d1_bytes_per_account: bytes("d1BytesPerAccount")?,
             calls: entry("call")?.clone(),
         })
     }

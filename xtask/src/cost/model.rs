@@ -1,7 +1,7 @@
 //! Computes a month's usage from a load, and the bill from that usage.
 //!
-//! Where nothing was measured, a constant states an assumption, and rather overestimates: change it here if you
-//! have better numbers. A call behaves as with the client in web/: the room's page, polling and the upgrade to
+//! Where nothing was measured there is an assumption, one constant each, erring on the high side: who knows better
+//! changes it here. A call goes as with the client in web/: the room's page, polling and the upgrade to
 //! WebSocket, connections from everybody to everybody.
 
 use super::{
@@ -19,7 +19,7 @@ const CANDIDATES_PER_SIDE: f64 = 10.0;
 const CHAT_MESSAGES_PER_CALL: f64 = 10.0;
 /// The default of `PING_INTERVAL_MS`.
 const HEARTBEAT_SECONDS: f64 = 25.0;
-/// argon2id, 19 MiB: 30–45 according to README.md.
+/// argon2id, 19 MiB: README.md says 30–45. A registration makes such a hash, too.
 const SIGN_IN_CPU_MS: f64 = 45.0;
 const REQUEST_CPU_MS: f64 = 5.0;
 /// How long an object is awake for each request, alarm and message. Cloudflare's example 4 uses 10 ms; ours
@@ -28,15 +28,15 @@ const HANDLER_SECONDS: f64 = 0.010;
 /// How long a person's arrival keeps the room awake: the client polls until the upgrade, and the store is
 /// queried.
 const ARRIVAL_SECONDS: f64 = 2.0;
-/// How many calls a user makes, all in one month; the next month has other users.
+/// How many calls a user makes, all in the month in which they register: each month has new users.
 const CALLS_PER_USER: f64 = 10.0;
 /// What an object stores for an account for 90 days after a sign-in: a SQLite database, about 12 KB when empty
 /// (<https://developers.cloudflare.com/durable-objects/platform/pricing/>).
 const BYTES_PER_USER: f64 = 16_384.0;
 const MONTHS_PER_SIGN_IN: f64 = 3.0;
-/// How many months of rooms and logs are stored; nothing deletes them.
-const MONTHS_OF_CALLS: f64 = 12.0;
-/// For a connection between two people, each way.
+/// For how long rooms, logs and accounts have been collected; nothing deletes them.
+const MONTHS_KEPT: f64 = 12.0;
+/// Of a connection between two people, each way.
 const MEDIA_KBIT_PER_SECOND: f64 = 1_000.0;
 
 /// The share of a day's calls that fall into its busiest hour.
@@ -72,7 +72,12 @@ impl Load {
         f64::from(self.people)
     }
 
-    /// Connections: one per pair of people.
+    /// For each call.
+    fn registrations(&self) -> f64 {
+        self.people() / CALLS_PER_USER
+    }
+
+    /// Connections: one between any two.
     fn pairs(&self) -> f64 {
         self.people() * (self.people() - 1.0) / 2.0
     }
@@ -115,13 +120,16 @@ pub struct Month {
 pub fn month(load: &Load, counts: &Counts) -> Result<Month> {
     let call = of_one_call(load, counts)?;
     let calls = load.calls();
-    let sign_ins = SIGN_INS_PER_PERSON * load.people();
-    let cpu = sign_ins * SIGN_IN_CPU_MS + (call.worker_requests - sign_ins).max(0.0) * REQUEST_CPU_MS;
+    let hashes = SIGN_INS_PER_PERSON * load.people() + load.registrations();
+    let cpu = hashes * SIGN_IN_CPU_MS + (call.worker_requests - hashes).max(0.0) * REQUEST_CPU_MS;
     let handled = call.object_requests + call.object_alarms + call.object_messages;
     let awake = handled * HANDLER_SECONDS + load.people() * ARRIVAL_SECONDS;
     let requests =
         call.object_requests + call.object_alarms + call.object_messages / prices::MESSAGES_PER_REQUEST;
-    let users = calls * load.people() / CALLS_PER_USER;
+    let users = calls * load.registrations();
+    let bytes = counts.d1_bytes_per_call
+        + (load.people() - 2.0) * counts.d1_bytes_per_further_person
+        + load.registrations() * counts.d1_bytes_per_account;
 
     let mut lines: Vec<Line> = [
         (&prices::WORKER_REQUESTS, calls * call.worker_requests),
@@ -133,7 +141,7 @@ pub fn month(load: &Load, counts: &Counts) -> Result<Month> {
         (&prices::OBJECT_STORAGE, users * MONTHS_PER_SIGN_IN * BYTES_PER_USER / 1e9),
         (&prices::D1_ROWS_READ, calls * call.d1_rows_read),
         (&prices::D1_ROWS_WRITTEN, calls * call.d1_rows_written),
-        (&prices::D1_STORAGE, calls * MONTHS_OF_CALLS * counts.d1_bytes_per_call / 1e9),
+        (&prices::D1_STORAGE, calls * MONTHS_KEPT * bytes / 1e9),
     ]
     .map(|(price, used)| line(price, used))
     .into();
@@ -172,6 +180,7 @@ fn of_one_call(load: &Load, counts: &Counts) -> Result<Taken> {
     let events = Taken { object_messages: load.signals() + load.people(), ..Taken::default() };
     Ok(counts
         .call(load.people)?
+        .and(load.registrations(), counts.registration)
         .and(SIGN_INS_PER_PERSON * load.people(), counts.sign_in)
         .and(load.people() - 1.0 + CHAT_MESSAGES_PER_CALL, counts.burst)
         .and(load.heartbeats(), heartbeat)
@@ -199,23 +208,28 @@ mod tests {
         let counts = Counts::read().unwrap();
         let call = counts.call(3).unwrap();
         let month = month(&Load::default(), &counts).unwrap();
-        // The call, 3 sign-ins with one request each.
-        let requests = call.worker_requests + 3.0;
-        assert_eq!(used(&month, &prices::WORKER_REQUESTS), 30_000.0 * requests);
-        assert_eq!(used(&month, &prices::WORKER_CPU), 30_000.0 * (3.0 * 45.0 + 5.0 * call.worker_requests));
-        // 3 sign-ins of 3 requests and an alarm; 12 bursts of a message and an alarm; 48 heartbeats of an alarm and three
+        let about = |price: &Price, expected: f64| {
+            let used = used(&month, price);
+            assert!((used - expected).abs() < 1e-9 * expected, "{}: {used}, not {expected}", price.part);
+        };
+        // The call, 3 sign-ins and 0.3 registrations with one request each.
+        about(&prices::WORKER_REQUESTS, 30_000.0 * (call.worker_requests + 3.3));
+        about(&prices::WORKER_CPU, 30_000.0 * (3.3 * 45.0 + 5.0 * call.worker_requests));
+        // 0.3 registrations of 2 requests and an alarm; 3 sign-ins of 3 requests and an alarm; 12 bursts of a message and an alarm; 48 heartbeats of an alarm and three
         // messages; 66 signals and 3 media states.
-        let called = call.object_requests + 9.0;
-        let alarms = call.object_alarms + 3.0 + 12.0 + 48.0;
+        let called = call.object_requests + 0.6 + 9.0;
+        let alarms = call.object_alarms + 0.3 + 3.0 + 12.0 + 48.0;
         let messages = call.object_messages + 12.0 + 3.0 * 48.0 + 66.0 + 3.0;
         let billed = used(&month, &prices::OBJECT_REQUESTS);
         assert!((billed - 30_000.0 * (called + alarms + messages / 20.0)).abs() < 1.0, "{billed}");
         let awake = (called + alarms + messages) * 0.010 + 3.0 * 2.0;
         let duration = used(&month, &prices::OBJECT_DURATION);
         assert!((duration - 30_000.0 * awake * 0.128).abs() < 1.0, "{duration}");
-        let rows = call.object_rows_written + 3.0 * 6.0 + 12.0 * 5.0 + 48.0;
-        assert_eq!(used(&month, &prices::OBJECT_ROWS_WRITTEN), 30_000.0 * rows);
-        assert_eq!(used(&month, &prices::D1_ROWS_WRITTEN), 30_000.0 * call.d1_rows_written);
+        let rows = call.object_rows_written + 0.3 * 5.0 + 3.0 * 6.0 + 12.0 * 5.0 + 48.0;
+        about(&prices::OBJECT_ROWS_WRITTEN, 30_000.0 * rows);
+        about(&prices::D1_ROWS_WRITTEN, 30_000.0 * (call.d1_rows_written + 0.3 * 4.0));
+        // Of a call of two, of the third person, and of 0.3 accounts, for 12 months.
+        about(&prices::D1_STORAGE, 30_000.0 * 12.0 * (1_450.0 + 450.0 + 0.3 * 400.0) / 1e9);
         assert_eq!(month.lines.len(), 10);
         let sum: f64 = month.lines.iter().map(|line| line.dollars).sum();
         assert_eq!(month.cloudflare, 5.0 + sum);

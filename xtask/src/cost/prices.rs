@@ -24,8 +24,7 @@ pub struct Price {
     /// This many cost `dollars`.
     pub per: f64,
     pub dollars: f64,
-    /// Whether a started unit is billed in full, as in Cloudflare's billing examples for objects; those for
-    /// Workers do not round.
+    /// Rounded up to whole ones, as in Cloudflare's examples of the bill for objects; those for Workers do not round.
     pub whole: bool,
 }
 

@@ -1,11 +1,15 @@
 //! The wrangler configuration of the chosen environment.
 
-use std::{path::PathBuf, process::Stdio};
+use std::path::PathBuf;
 
 use serde_json::Value;
 
 use super::{Target, elements, text};
-use crate::{error::Result, process::command, workspace};
+use crate::{
+    error::Result,
+    process::{answer_of, command},
+    workspace,
+};
 
 /// The placeholder id in wrangler.toml of a database that does not exist yet.
 const NO_DATABASE: &str = "00000000-0000-0000-0000-000000000000";
@@ -31,14 +35,8 @@ impl Configuration {
     pub fn read(target: &Target) -> Result<Self> {
         let mut node = command(workspace::node_bin("node"), &[]);
         node.arg(workspace::path("xtask/configuration.mjs")).arg(&target.config).arg(&target.environment);
-        let output =
-            node.stdin(Stdio::null()).output().map_err(|error| format!("cannot start node: {error}"))?;
-        let printed = String::from_utf8_lossy(&output.stdout);
-        let json: Option<Value> = serde_json::from_str(&printed).ok().filter(|_| output.status.success());
-        let Some(json) = json else {
-            let said = String::from_utf8_lossy(&output.stderr);
-            return Err(format!("{} cannot be read: {}", target.config.display(), said.trim()));
-        };
+        let json = answer_of(node)?.into_json();
+        let json = json.map_err(|said| format!("{} cannot be read: {said}", target.config.display()))?;
         let owned = |object: &Value, member: &str| text(object, member).unwrap_or_default().to_owned();
         let mut databases = json.get("databases").map_or(&[][..], elements).iter();
         let database = databases.find(|database| text(database, "binding") == Some(BINDING));

@@ -35,11 +35,10 @@ pub fn prepare(target: &Target, configuration: &Configuration) -> Result<()> {
     if database.id.is_none() {
         create(target, configuration, &database.name)?;
     }
-    let apply = ["d1", "migrations", "apply", &database.name, "--remote"];
-    run_shown(
-        target.wrangler(&apply),
-        "Run `cargo xtask deploy` again; migrations that were applied are skipped.",
-    )
+    let mut apply = target.wrangler(&["d1", "migrations", "apply", &database.name, "--remote"]);
+    // Otherwise wrangler asks whether to go on, and ends well without migrations where the answer is no.
+    apply.env("CI", "1");
+    run_shown(apply, "Run `cargo xtask deploy` again; what is applied is not applied twice.")
 }
 
 /// Looks its id up by name first: it may exist from an interrupted run, or have been created by hand.

@@ -11,7 +11,7 @@ use nix::{
     unistd::read,
 };
 
-use crate::{error::Result, process::is_stopping};
+use crate::{error::Result, process::fail_if_stopping};
 
 /// How often to check for Ctrl-C, in milliseconds.
 const POLL: u16 = 100;
@@ -62,9 +62,7 @@ fn line() -> Result<String> {
     let stdin = stdin();
     let mut line = [0; LINE];
     loop {
-        if is_stopping() {
-            return Err("stopped".to_owned());
-        }
+        fail_if_stopping()?;
         let mut waiting = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
         match poll(&mut waiting, PollTimeout::from(POLL)) {
             Ok(0) | Err(nix::Error::EINTR) => continue,

@@ -38,7 +38,8 @@ fn address_in(report: &str) -> Result<String> {
     }
     let targets = deployed.get("targets").map_or(&[][..], elements);
     targets.iter().filter_map(Value::as_str).find_map(address_of).ok_or_else(|| {
-        "deployed, but nowhere reachable: the configuration disables workers.dev and has no route for a whole host"
+        "deployed, but it has no address: the configuration switches workers.dev off and has no route to all of a \
+         host"
             .to_owned()
     })
 }
@@ -82,7 +83,7 @@ mod tests {
         for (report, reason) in [
             ("", "did not report"),
             ("{\"type\":\"deploy\",\"version_id\":null}", "did not deploy"),
-            ("{\"type\":\"deploy\",\"version_id\":\"v\",\"targets\":[]}", "nowhere"),
+            ("{\"type\":\"deploy\",\"version_id\":\"v\",\"targets\":[]}", "no address"),
         ] {
             assert!(address_in(report).err().unwrap().contains(reason), "{report}");
         }
