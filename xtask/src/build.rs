@@ -52,23 +52,32 @@ pub fn run() -> Result<()> {
     site()
 }
 
-/// The client: bundled, with its page beside it, for the runtime to serve.
+/// The client and the documentation: bundled, with their pages beside them, for the runtime to serve.
 fn site() -> Result<()> {
-    const OUTPUT: &str = "target/site/app";
-    if modified(&format!("{OUTPUT}/app.js")) >= newest_change(&workspace::path("web")) {
+    const OUTPUT: &str = "target/site";
+    // The viewer of the documentation is an npm package.
+    let sources = newest_change(&workspace::path("web")).max(modified("package-lock.json"));
+    if modified(&format!("{OUTPUT}/docs/docs.js")) >= sources {
         return Ok(());
     }
     let mut step = Step::begin("building the client");
     let copy = |file: &str, to: &str| {
-        let (file, to) = (workspace::path(&format!("web/static/{file}")), workspace::path(to));
+        let (file, to) =
+            (workspace::path(&format!("web/static/{file}")), workspace::path(&format!("{OUTPUT}/{to}")));
         fs::copy(&file, &to).map(|_| ()).map_err(|error| format!("{}: {error}", file.display()))
     };
-    fs::create_dir_all(workspace::path(OUTPUT)).map_err(|error| format!("{OUTPUT}: {error}"))?;
-    copy("_headers", "target/site/_headers")?;
-    copy("openapi.json", "target/site/openapi.json")?;
-    copy("index.html", "target/site/app/index.html")?;
-    copy("icon.svg", "target/site/app/icon.svg")?;
-    let mut bundle = command(workspace::node_bin("esbuild"), &["web/src/app.js", "web/src/app.css"]);
+    for folder in ["app", "docs"] {
+        let folder = workspace::path(&format!("{OUTPUT}/{folder}"));
+        fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    }
+    copy("_headers", "_headers")?;
+    copy("openapi.json", "openapi.json")?;
+    copy("index.html", "app/index.html")?;
+    copy("icon.svg", "app/icon.svg")?;
+    copy("docs/index.html", "docs/index.html")?;
+    let mut bundle = command(workspace::node_bin("esbuild"), &[]);
+    bundle.args(["app/app=web/src/app.js", "app/app=web/src/app.css"]);
+    bundle.args(["docs/docs=web/src/docs.js", "docs/docs=web/src/docs.css"]);
     bundle.args(["--bundle", "--minify", "--format=esm", "--target=es2022", "--external:./icon.svg"]);
     bundle.args(["--log-level=warning", &format!("--outdir={OUTPUT}")]);
     run_quietly(bundle, &mut step, "esbuild says:")?;

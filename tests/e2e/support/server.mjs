@@ -42,7 +42,11 @@ export async function startConformance(variables = {}, port = 0) {
 }
 
 /** Starts one of `examples/`. */
-export /**
+export async function startExample(name) {
+  return start(join(ROOT, "examples", name), {});
+}
+
+/**
  * The product on D1, with a counter wherever Cloudflare has one: `server.counts()` gives the sums since the start,
  * `server.databaseSize()` the bytes that D1 has at last told.
  */
