@@ -52,29 +52,35 @@ pub fn run() -> Result<()> {
     site()
 }
 
-/// Bundles the client into the folder of static assets, together with its page.
+/// Bundles the client and the documentation into the folder of static assets, together with their pages.
 fn site() -> Result<()> {
-    const OUTPUT: &str = "target/site/app";
-    if modified(&format!("{OUTPUT}/app.js")) >= newest_change(&workspace::path("web")) {
+    const OUTPUT: &str = "target/site";
+    // The viewer of the documentation is an npm package.
+    let sources = newest_change(&workspace::path("web")).max(modified("package-lock.json"));
+    if modified(&format!("{OUTPUT}/docs/docs.js")) >= sources {
         return Ok(());
     }
     let mut step = Step::begin("building the client");
     let copy = |file: &str, to: &str| {
-        let (file, to) = (workspace::path(&format!("web/static/{file}")), workspace::path(to));
+        let (file, to) =
+            (workspace::path(&format!("web/static/{file}")), workspace::path(&format!("{OUTPUT}/{to}")));
         fs::copy(&file, &to).map(|_| ()).map_err(|error| format!("{}: {error}", file.display()))
     };
-    for folder in [OUTPUT, "target/site/docs/events"] {
-        fs::create_dir_all(workspace::path(folder)).map_err(|error| format!("{folder}: {error}"))?;
+    for folder in ["app", "docs", "docs/events"] {
+        let folder = workspace::path(&format!("{OUTPUT}/{folder}"));
+        fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     }
-    copy("_headers", "target/site/_headers")?;
-    copy("openapi.json", "target/site/openapi.json")?;
-    copy("asyncapi.json", "target/site/asyncapi.json")?;
-    for file in ["index.html", "events.css"] {
-        copy(&format!("docs/events/{file}"), &format!("target/site/docs/events/{file}"))?;
+    for file in ["_headers", "openapi.json", "asyncapi.json"] {
+        copy(file, file)?;
     }
-    copy("index.html", "target/site/app/index.html")?;
-    copy("icon.svg", "target/site/app/icon.svg")?;
-    let mut bundle = command(workspace::node_bin("esbuild"), &["web/src/app.js", "web/src/app.css"]);
+    for file in ["docs/index.html", "docs/events/index.html", "docs/events/events.css"] {
+        copy(file, file)?;
+    }
+    copy("index.html", "app/index.html")?;
+    copy("icon.svg", "app/icon.svg")?;
+    let mut bundle = command(workspace::node_bin("esbuild"), &[]);
+    bundle.args(["app/app=web/src/app.js", "app/app=web/src/app.css"]);
+    bundle.args(["docs/docs=web/src/docs.js", "docs/docs=web/src/docs.css"]);
     bundle.args(["--bundle", "--minify", "--format=esm", "--target=es2022", "--external:./icon.svg"]);
     bundle.args(["--log-level=warning", &format!("--outdir={OUTPUT}")]);
     run_quietly(bundle, &mut step, "The output of esbuild:")?;
