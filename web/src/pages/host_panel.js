@@ -1,23 +1,23 @@
-// What the host can do to the room: lock it, remove people and readmit them, end it for all. What cannot be
-// undone is asked first.
+// The host controls: lock the room, remove people and readmit them, end the room for all. Removing and ending need
+// a confirmation.
 
 import { h } from "../dom.js";
 
 export function hostPanel(call) {
   const removed = new Removed(call.roomId);
   const problem = h("p", { class: "problem", role: "alert", hidden: true });
-  // The page behind an open dialog is silent.
+  // Screen readers ignore the page behind an open dialog.
   const status = h("p", { class: "hint", role: "status" });
   const lock = h("button", { class: "button", onclick: () => act(() => call.lock(!call.room.locked), call.room.locked ? "The room is open again." : "The room is locked.") });
   const people = h("ul", { class: "list plain" });
   const nobody = h("p", { class: "hint" }, "Nobody else is here.");
-  const end = h("button", { class: "button danger", onclick: () => ask("End the room for everybody? Nobody can come back to it.", "End for all", () => call.endForAll()) }, "End for all");
+  const end = h("button", { class: "button danger", onclick: () => ask("End the room for everybody? Nobody can join it again.", "End for all", () => call.endForAll()) }, "End for all");
   const title = h("h2", { id: "host-title" }, "Host controls");
   const close = h("button", { class: "button", onclick: () => element.close() }, "Close");
   const controls = h("div", {}, lock, h("h3", {}, "People"), people, nobody, end);
   const question = h("div", { hidden: true });
-  const element = h("dialog", { class: "card host", "aria-labelledby": "host-title", onclose: () => showControls() }, title, problem, status, controls, question, close);
-  /** Rows of the list, by user id; kept while they say the same, so that nobody loses the one they are at. */
+  const element = h("dialog", { class: "card dialog", "aria-labelledby": "host-title", onclose: () => showControls() }, title, problem, status, controls, question, close);
+  /** Rows of the list, by user id. Unchanged rows are kept, so that the focus is not lost. */
   const rows = new Map();
 
   const act = async (change, done) => {
@@ -51,7 +51,7 @@ export function hostPanel(call) {
     no.focus();
   };
 
-  const remove = (id, name) => ask(`Remove ${name}? They cannot come back until you readmit them.`, "Remove", async () => {
+  const remove = (id, name) => ask(`Remove ${name}? They cannot rejoin until you readmit them.`, "Remove", async () => {
     await call.remove(id);
     removed.add(id, name);
   }, `${name} was removed.`);
@@ -79,7 +79,7 @@ export function hostPanel(call) {
       people.append(rows.get(id).element);
     }
     nobody.hidden = wanted.length > 0;
-    // Whose row went from under the focus stays in the dialog.
+    // If the focused row was removed, keep the focus in the dialog.
     if (wasAtSomebody && !people.contains(document.activeElement)) close.focus();
   };
 
@@ -95,7 +95,7 @@ export function hostPanel(call) {
   };
 }
 
-/** Whom we have removed from the room, in this tab: the server tells nobody. By id, their names. */
+/** The people removed from the room in this tab, as names by user id. The server does not list them. */
 class Removed {
   constructor(roomId) {
     this.key = `zetra.removed.${roomId}`;
