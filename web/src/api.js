@@ -1,9 +1,10 @@
-// The REST API, with what it says when it refuses.
+// The REST API and its errors.
 
+import { errorWords, fieldWords } from "./error_words.js";
 import { session } from "./session.js";
 
 export class ApiError extends Error {
-  /** `fields`: what is wrong, by the name of the field. */
+  /** `fields`: error messages by field name. */
   constructor({ message, status = 0, code = "offline", fields = {} }) {
     super(message);
     Object.assign(this, { status, code, fields });
@@ -30,9 +31,8 @@ async function request(method, path, body) {
     throw new ApiError({ message: "The server cannot be reached. Check your connection and try again." });
   }
   if (response.ok) return answer;
-  // The token is of no use any more: whoever shows pages finds out by this.
-  if (answer.code?.startsWith("token_") && token === session.current?.token) session.end();
-  const fields = Object.fromEntries((answer.fields ?? []).map(({ field, message }) => [field, message]));
-  const wait = answer.retryAfter ? ` (in ${Math.ceil(answer.retryAfter / 60)} min)` : "";
-  throw new ApiError({ message: answer.error + wait, status: response.status, code: answer.code, fields });
+  // The token is no longer valid: end the session, which shows the sign-in page.
+  if (answer.code?.startsWith("token_") && token === session.current?.token) session.end("Your session has expired. Sign in again.");
+  const fields = Object.fromEntries((answer.fields ?? []).map((error) => [error.field, fieldWords(error)]));
+  throw new ApiError({ message: errorWords({ ...answer, message: answer.error }), status: response.status, code: answer.code, fields });
 }

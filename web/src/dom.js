@@ -1,11 +1,11 @@
-// Elements, made by hand. What is text stays text: nothing here parses HTML.
+// Creates DOM elements. Text stays text: nothing here parses HTML.
 
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
- * An element with its properties and children. `on…` are listeners, `class`, `aria-…` and the like are
- * attributes, what the element knows as a property (`value`, `srcObject`) is set as one. Children that are no
- * nodes become text; null and false are left out.
+ * Creates an element with properties and children. `on…` adds a listener; a name that is a property of the element
+ * (`value`, `srcObject`) sets that property; all others (`class`, `aria-…`) set attributes. Children that are not
+ * nodes become text; null, undefined and false are skipped.
  */
 export function h(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
@@ -30,11 +30,12 @@ const ICONS = {
   copy: "M9 9h10v11H9ZM15 9V4H5v11h4",
 };
 
-/** A drawing that says nothing to a screen reader; `struck` has a line through it. */
+/** An icon, hidden from screen readers; `struck` draws a line through it. */
 export function icon(name, struck = false) {
   const svg = document.createElementNS(SVG, "svg");
   for (const [key, value] of Object.entries({ viewBox: "0 0 24 24", "aria-hidden": "true", class: "icon" })) svg.setAttribute(key, value);
   const path = document.createElementNS(SVG, "path");
+  svg.dataset.struck = String(struck);
   path.setAttribute("d", ICONS[name] + (struck ? "M4 4l16 16" : ""));
   svg.append(path);
   return svg;
@@ -48,10 +49,17 @@ export function s(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** Tells a screen reader, and who looks, what has happened. */
+/** Moves the focus to a view's heading, so that screen readers start at the top of the view. */
+export function focusHeading(view) {
+  const heading = view.querySelector("h1");
+  heading.tabIndex = -1;
+  heading.focus({ preventScroll: true });
+}
+
+/** Announces what has happened to screen readers. */
 export function announce(text) {
   const region = document.getElementById("announcements");
   region.textContent = "";
-  // A region that is filled anew is read anew.
+  // Clearing the region first makes screen readers read the same text again.
   requestAnimationFrame(() => (region.textContent = text));
 }
