@@ -1,53 +1,33 @@
 // @ts-check
-// A call: who is in the room, by Socket.IO, and a media connection to each of them.
+// A call: the people in the room, over Socket.IO, and a media connection to each of them.
 
 import { io } from "socket.io-client";
 import { api } from "../api.js";
+import { errorWords } from "../error_words.js";
 import { listen } from "./incoming.js";
 import { Names } from "./names.js";
 import { Peer } from "./peer.js";
+import { FINAL, REASONS } from "./words.js";
 
 /** @import { Socket } from "socket.io-client" */
-/** @import { ClientToServerEvents, DisconnectReason, JoinedAck, RefusedAck, SaidAck, ServerToClientEvents, components } from "@zetra/client-types" */
+/** @import { ClientToServerEvents, JoinedAck, RefusedAck, SaidAck, ServerToClientEvents, components } from "@zetra/client-types" */
 
 const FIELD = { offer: "offer", answer: "answer", "ice-candidate": "candidate" };
-/** How long before they expire ICE servers are asked for again. */
+/** Milliseconds before expiry at which new ICE servers are requested. */
 const EARLY = 60_000;
 const SOONEST = 10_000;
 const LONGEST_TIMER = 2 ** 31 - 1;
-/** Refusals after which there is no place for us in the room. */
-const FINAL = new Map([
-  ["replaced", "You are in this room in another tab or browser now."],
-  ["token_expired", "Your session has expired. Sign in again."],
-  ["token_revoked", "You were signed out: your password was changed."],
-  ["account_deleted", "The account was deleted."],
-  ["removed", "The host removed you from this room."],
-]);
-/** Why somebody is gone, in words after their name.
- * @type {Record<DisconnectReason, string>} */
-const REASONS = {
-  left: "has left",
-  lost: "has lost the connection",
-  replaced: "goes on in another tab",
-  removed: "was removed by the host",
-  room_ended: "has left",
-  token_expired: "was signed out",
-  token_revoked: "was signed out",
-  account_deleted: "has deleted the account",
-  flooded: "was disconnected",
-};
-
 /**
- * Events: `change` (people, their media, the connection, the room), `gone` (`detail`: who and why, in words), `chat`
- * (`detail`: the message), `end` (`detail`: why).
- * The newcomer offers to everybody who is there; who is there waits for it.
+ * Events: `change` (people, their media, the connection, the room), `gone` (`detail`: a sentence with the name and the
+ * reason), `chat` (`detail`: the message), `end` (`detail`: `{code, reason}`, the reason as a code and as a sentence).
+ * A newcomer sends an offer to everybody already in the room; they wait for it.
  */
 export class Call extends EventTarget {
   /** The others, by user id: `{id, peer, media}`. */
   people = new Map();
   /** `connecting`, `joined` or `reconnecting` */
   state = "connecting";
-  /** As the server has it, once it has told.
+  /** The room as the server last reported it, if it has.
    * @type {components["schemas"]["RoomWithPresence"] | undefined} */
   room = undefined;
   /** @type {Socket<ServerToClientEvents, ClientToServerEvents>} */
@@ -55,7 +35,9 @@ export class Call extends EventTarget {
   #heard = new Set();
   #admitted = false;
   #over = false;
-  /** What was done to the room as its host, begun or ended. */
+  /** The media state last sent, as JSON. */
+  #told = "";
+  /** Counts the starts and ends of host actions on the room. */
   #changes = 0;
 
   constructor({ roomId, session, media }) {
@@ -67,7 +49,7 @@ export class Call extends EventTarget {
     const fetchPeople = async () => {
       const changes = this.#changes;
       const { room } = await api.get(`/api/room/${roomId}`);
-      // What the host did meanwhile the answer may not know.
+      // The response may predate a host action that ran meanwhile.
       if (changes === this.#changes) this.room = room;
       else this.names.ask();
       return room.people;
@@ -92,17 +74,23 @@ export class Call extends EventTarget {
       "ice-candidate": (said) => this.#signal("ice-candidate", said),
       "media-state": (said) => this.#mediaTold(said),
       "chat-message": (message) => this.#chat(message),
-      "room-ended": () => this.#end("The host has ended this room."),
-      removed: () => this.#end(FINAL.get("removed")),
-      error: ({ code }) => FINAL.has(code) && this.#end(FINAL.get(code)),
+      "room-ended": () => this.#end("room_ended"),
+      removed: () => this.#end("removed"),
+      error: ({ code }) => FINAL.has(code) && this.#end(code),
     });
   }
 
-  /** Resolves when it was said; rejects with what the server has against it. */
+  /** Sends a chat message. Resolves to its id and timestamp once the server accepts it; rejects with the server's error. */
   async say(text) {
     /** @type {SaidAck | RefusedAck} */
     const answer = await this.socket.timeout(10_000).emitWithAck("chat-message", this.roomId, text);
     if (!answer.ok) throw new Error(answer.error.message);
+    return answer;
+  }
+
+  /** Makes the others fetch our new name: no event carries it, but they do so after an unchanged media state. */
+  renamed() {
+    if (this.#admitted) this.#tellMedia();
   }
 
   leave() {
@@ -115,12 +103,12 @@ export class Call extends EventTarget {
     return this.room?.host === this.me;
   }
 
-  /** Ends the room for everybody. */
+  /** Ends the room for all participants. */
   async endForAll() {
     await api.delete(`/api/room/${this.roomId}`);
   }
 
-  /** Removes somebody, who cannot come back until readmitted. */
+  /** Removes a person, who cannot rejoin until readmitted. */
   async remove(userId) {
     await this.#change("kick", { userId });
   }
@@ -129,7 +117,7 @@ export class Call extends EventTarget {
     await this.#change("readmit", { userId });
   }
 
-  /** A locked room takes nobody but those who are participants already. */
+  /** A locked room accepts only people who are already participants. */
   async lock(locked) {
     await this.#change(locked ? "lock" : "unlock", {});
   }
@@ -138,7 +126,7 @@ export class Call extends EventTarget {
     const own = (this.#changes += 1);
     try {
       const { room } = await api.post(`/api/room/${this.roomId}/${what}`, body);
-      // Of two at once the server says what came of them.
+      // After two concurrent changes, ask the server for the result.
       if (own === this.#changes) this.room = { ...this.room, ...room };
       else this.names.ask();
     } finally {
@@ -150,23 +138,23 @@ export class Call extends EventTarget {
   // ── the room
 
   async #connected() {
-    // Recovered: the server has put us back where we were, and the media never stopped.
+    // Recovered: the server restored our place in the room, and the media never stopped.
     if (this.socket.recovered && this.#admitted) return this.#set("joined");
     this.#admitted = false;
     for (const id of [...this.people.keys()]) this.#gone(id);
     try {
       /** @type {JoinedAck | RefusedAck} */
       const answer = await this.socket.timeout(10_000).emitWithAck("join-room", this.roomId, this.me);
-      if (!answer.ok) this.#end(answer.error.message);
+      if (!answer.ok) this.#end(answer.error.code, errorWords(answer.error));
     } catch {
       if (this.#over) return;
-      // No answer in time: the connection is lost, and a new one will join.
+      // No acknowledgement in time: the connection is lost, so a new one joins.
       this.#set("reconnecting");
       this.socket.disconnect().connect();
     }
   }
 
-  /** Comes once after each join, before anybody newer. */
+  /** Runs once after each join, before any newcomer is announced. */
   #meet(ids) {
     this.#admitted = true;
     this.#set("joined");
@@ -177,7 +165,7 @@ export class Call extends EventTarget {
 
   #newcomer(id) {
     this.#gone(id);
-    const person = { id, media: { audio: true, video: true, screen: false } };
+    const person = { id, media: { audio: true, video: true, screen: false }, told: false };
     person.peer = new Peer({
       polite: this.me < id,
       configuration: this.configuration,
@@ -196,7 +184,7 @@ export class Call extends EventTarget {
     if (!person) return;
     person.peer.close();
     this.people.delete(id);
-    // The room may have passed to somebody else.
+    // The room may have a new host.
     if (reason === "account_deleted") this.names.ask();
     const words = REASONS[reason];
     if (words) this.dispatchEvent(new CustomEvent("gone", { detail: `${this.names.of(id)} ${words}` }));
@@ -206,14 +194,14 @@ export class Call extends EventTarget {
   #disconnected(reason) {
     if (reason === "io client disconnect") return;
     this.#set("reconnecting");
-    // The server closed it, and the client does not come back by itself then.
+    // Socket.IO does not reconnect by itself after the server closes the connection.
     if (reason === "io server disconnect") this.socket.connect();
   }
 
   #refused(error) {
-    const reason = FINAL.get(error.data?.code);
-    if (reason) this.#end(reason);
-    else if (error.data?.code?.startsWith("token_") || error.data?.code === "auth_required") this.#end(error.message);
+    const code = error.data?.code;
+    if (FINAL.has(code)) this.#end(code);
+    else if (code?.startsWith("token_") || code === "auth_required") this.#end(code, error.message);
     else this.#set(this.#admitted ? "reconnecting" : "connecting");
   }
 
@@ -224,14 +212,17 @@ export class Call extends EventTarget {
   }
 
   #signal(kind, { senderId, value }) {
-    // An offer may overtake the news of who makes it after a recovery.
+    // After a recovery an offer may arrive before its sender's `user-connected`.
     const person = this.people.get(senderId) ?? (kind === "offer" ? this.#newcomer(senderId) : undefined);
     person?.peer.receive(kind, value);
   }
 
   #mediaTold({ userId, media }) {
     const person = this.people.get(userId);
-    if (person) person.media = media;
+    if (!person) return;
+    // An unchanged state means that the sender was renamed; see `renamed`.
+    if (person.told && JSON.stringify(media) === JSON.stringify(person.media)) this.names.ask();
+    Object.assign(person, { media, told: true });
     this.#changed();
   }
 
@@ -245,11 +236,12 @@ export class Call extends EventTarget {
 
   #mediaChanged = () => {
     for (const { peer } of this.people.values()) peer.replace(this.media.tracks);
-    if (this.#admitted) this.#tellMedia();
+    if (this.#admitted && JSON.stringify(this.media.state) !== this.#told) this.#tellMedia();
     this.#changed();
   };
 
   #tellMedia() {
+    this.#told = JSON.stringify(this.media.state);
     this.socket.emit("media-state", { roomId: this.roomId, ...this.media.state });
   }
 
@@ -263,7 +255,7 @@ export class Call extends EventTarget {
       this.timer = setTimeout(() => this.#askForIceServers(), Math.min(Math.max(left, SOONEST), LONGEST_TIMER));
     } catch {
       if (this.#over) return;
-      // Without them a call works within one network; in a minute there may be an answer.
+      // Without ICE servers a call works only within one network. Try again in a minute.
       this.configuration ??= { iceServers: [] };
       this.timer = setTimeout(() => this.#askForIceServers(), EARLY);
     }
@@ -271,9 +263,9 @@ export class Call extends EventTarget {
 
   // ── the end
 
-  #end(reason) {
+  #end(code, reason = FINAL.get(code)) {
     this.#stop();
-    this.dispatchEvent(new CustomEvent("end", { detail: reason }));
+    this.dispatchEvent(new CustomEvent("end", { detail: { code, reason } }));
   }
 
   #stop() {

@@ -1,8 +1,8 @@
-// One person's picture, or their initial; their name, and how the connection to them is.
+// One person's video or initial, their name, and the state of the connection to them.
 
 import { h, icon } from "../dom.js";
 
-const STATES = { new: "Connecting …", connecting: "Connecting …", disconnected: "Interrupted …", failed: "Reconnecting …" };
+const STATES = { new: "Connecting…", connecting: "Connecting…", disconnected: "Interrupted…", failed: "Reconnecting…" };
 
 export function tile({ own = false } = {}) {
   const video = h("video", { autoplay: true, playsInline: true, muted: own, class: own ? "mirrored" : "" });
@@ -18,12 +18,12 @@ export function tile({ own = false } = {}) {
       shown.name = name;
       label.textContent = name + (media.screen ? " (screen)" : "");
       video.setAttribute("aria-label", media.screen ? `Screen of ${name}` : `Video of ${name}`);
-      // A name from an older database may be anything.
+      // A name from an older database may be any string.
       const [first = "?"] = name.trim();
       initial.textContent = first.toUpperCase();
       muted.hidden = media.audio;
       const picture = stream?.getVideoTracks()[0];
-      // A new stream of the same track would make the picture flicker.
+      // A new stream with the same track would make the video flicker.
       if (!own) {
         if (video.srcObject !== stream) video.srcObject = stream;
       } else if (video.srcObject?.getVideoTracks()[0] !== picture) {
