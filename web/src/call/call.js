@@ -17,6 +17,7 @@ const FIELD = { offer: "offer", answer: "answer", "ice-candidate": "candidate" }
 const EARLY = 60_000;
 const SOONEST = 10_000;
 const LONGEST_TIMER = 2 ** 31 - 1;
+
 /**
  * Events: `change` (people, their media, the connection, the room), `gone` (`detail`: a sentence with the name and the
  * reason), `chat` (`detail`: the message), `end` (`detail`: `{code, reason}`, the reason as a code and as a sentence).

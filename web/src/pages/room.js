@@ -3,7 +3,7 @@
 import { api } from "../api.js";
 import { Call } from "../call/call.js";
 import { LocalMedia } from "../call/media.js";
-import { announce, focusHeading, h } from "../dom.js";
+import { focusHeading, h } from "../dom.js";
 import { session } from "../session.js";
 import { callView } from "./call_view.js";
 import { lobbyView } from "./lobby_view.js";
@@ -40,7 +40,6 @@ export function callPage({ session: { user, token } }, roomId) {
     call = undefined;
     media.stop();
     show(ending({ code, reason, again: lobby }));
-    announce([TITLES[code] ?? "The call is over", reason].filter(Boolean).join(". "));
   };
   const stopListening = session.onChange((current) => {
     if (current?.user.id === user.id && current.user.username !== user.username) call?.renamed();
@@ -78,7 +77,7 @@ function noRoom() {
 const TITLES = { left: "You left the call", replaced: "You joined from another tab" };
 
 function ending({ code, reason, again }) {
-  const lead = reason && h("p", { class: "lead" }, reason);
+  const lead = reason && h("p", { class: "lead", id: "reason" }, reason);
   const rejoin = h("button", { class: "button primary", onclick: again }, "Join again");
-  return { element: h("section", { class: "card narrow" }, h("h1", {}, TITLES[code] ?? "The call is over"), lead, rejoin, back("button")) };
+  return { element: h("section", { class: "card narrow" }, h("h1", { "aria-describedby": reason && "reason" }, TITLES[code] ?? "The call is over"), lead, rejoin, back("button")) };
 }
