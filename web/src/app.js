@@ -78,7 +78,7 @@ async function leaveCall(then) {
   const next = afterCall;
   afterCall = undefined;
   if (!leaves) return;
-  shown.leave();
+  shown.leave?.();
   next();
 }
 

@@ -5,7 +5,7 @@
 
 /** Error codes that end the call, and the message for each. */
 export const FINAL = new Map([
-  ["replaced", "The call goes on there."],
+  ["replaced", "The call continues there."],
   ["token_expired", "Your session has expired. Sign in again."],
   ["token_revoked", "You were signed out: your password was changed."],
   ["account_deleted", "Your account was deleted."],
