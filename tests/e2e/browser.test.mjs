@@ -69,12 +69,7 @@ describe("the client in a browser", () => {
     };
     return { mallory, raw, says, roomId: `"${roomId}"` };
   };
-  const part = async (...people) => {
-    for (const person of people) {
-      assert.deepEqual(person.faults, [], `on ${person.name}'s pages`);
-      await person.leave();
-    }
-  };
+  const part = (...people) => Visitor.part(people);
 
   test("two people, then three, meet by a link and see and hear each other", async () => {
     const { ann, bob, link } = await pair();
@@ -87,7 +82,7 @@ describe("the client in a browser", () => {
     assert.match(await ann.page.locator(".count").textContent(), /^3 people/);
     // Leaving is told at once, and the call is in the history.
     await cat.page.getByRole("button", { name: "Leave" }).click();
-    await cat.page.getByRole("heading", { name: "The call is over" }).waitFor();
+    await cat.page.getByRole("heading", { name: "You left the call" }).waitFor();
     await ann.tile(cat.name).waitFor({ state: "detached" });
     await bob.page.getByRole("button", { name: "Leave" }).click();
     await bob.page.getByRole("link", { name: "History" }).click();
@@ -128,7 +123,7 @@ describe("the client in a browser", () => {
     const made = () => Promise.all([ann, bob].map(({ page }) => page.evaluate(() => globalThis.connectionsMade)));
     const before = await made();
     await ann.context.setOffline(true);
-    await ann.page.getByText("Reconnecting …").first().waitFor({ timeout: 60_000 });
+    await ann.page.getByText("Connection lost. Reconnecting…").waitFor({ timeout: 60_000 });
     await ann.context.setOffline(false);
     await ann.page.locator(".banner").waitFor({ state: "hidden" });
     await Promise.all([ann.sees(bob.name), bob.sees(ann.name)]);
@@ -160,7 +155,7 @@ describe("the client in a browser", () => {
     await page.clock.install();
     await ann.register();
     await ann.makeRoom();
-    await page.getByText("Only you are here").waitFor();
+    await page.getByText("Just you").waitFor();
     const again = page.waitForRequest("**/api/ice-servers");
     await page.clock.fastForward("12:00:00");
     await again;
@@ -197,7 +192,7 @@ describe("the client in a browser", () => {
     await ann.register();
     const link = await ann.makeRoom();
     await bob.register(link);
-    await bob.page.getByText("This page is not allowed to use your camera.").waitFor();
+    await bob.page.getByText("Camera and microphone are blocked.").waitFor();
     await bob.page.getByText("You can join anyway").waitFor();
     await bob.enter();
     await bob.sees(ann.name);
@@ -210,13 +205,14 @@ describe("the client in a browser", () => {
     const second = await bob.newTab();
     await second.goto(link);
     await bob.enter(second);
-    await bob.page.getByText("You are in this room in another tab").waitFor();
+    await bob.page.getByRole("heading", { name: "You joined from another tab" }).waitFor();
     const first = bob.page;
     bob.page = second;
     await Promise.all([ann.sees(bob.name), bob.sees(ann.name)]);
     await second.getByRole("button", { name: "Sign out" }).click();
-    await second.getByRole("heading", { name: "Welcome back" }).waitFor();
-    await first.getByRole("heading", { name: "Welcome back" }).waitFor();
+    await second.getByRole("button", { name: "Leave the call" }).click();
+    await second.getByRole("heading", { name: "Video calls by link" }).waitFor();
+    await first.getByRole("heading", { name: "Video calls by link" }).waitFor();
     await ann.tile(bob.name).waitFor({ state: "detached" });
     await part(ann, bob);
   });
@@ -330,7 +326,7 @@ describe("the client in a browser", () => {
     assert.match(described, /at least 3 characters/, "a screen reader reads it with the field");
     await page.getByLabel("Name").fill(bob.name);
     await page.getByRole("button", { name: "Save" }).click();
-    await page.getByText("Username already taken").waitFor();
+    await page.getByText("This name is taken.").waitFor();
     ann.name += "_new";
     await page.getByLabel("Name").fill(ann.name);
     await page.getByRole("button", { name: "Save" }).click();
@@ -341,15 +337,15 @@ describe("the client in a browser", () => {
     await page.getByText("Current password is incorrect").waitFor();
     await page.getByLabel("Current password").fill("Sup3rSecret");
     await page.getByRole("button", { name: "Change password" }).click();
-    await page.getByText("Password changed").waitFor({ state: "attached" });
-    await page.getByRole("button", { name: "Delete account …" }).click();
+    await page.getByText("Password changed").waitFor();
+    await page.getByRole("button", { name: "Delete account…" }).click();
     await page.getByLabel("Your password").fill("N3wPassword");
-    await page.getByRole("button", { name: "Delete my account permanently" }).click();
-    await page.getByRole("heading", { name: "Welcome back" }).waitFor();
+    await page.getByRole("button", { name: "Permanently delete my account" }).click();
+    await page.getByRole("heading", { name: "Video calls by link" }).waitFor();
     await page.getByLabel("Email").fill(ann.email);
     await page.getByLabel("Password").fill("N3wPassword");
     await page.getByRole("button", { name: "Sign in" }).click();
-    await page.getByText("Invalid credentials").waitFor();
+    await page.getByText("Email or password is wrong.").waitFor();
     await part(ann, bob);
   });
 
@@ -359,7 +355,7 @@ describe("the client in a browser", () => {
       const { page } = ann;
       const check = async (name) => assert.deepEqual(await ann.inaccessible(), [], `${name}, ${colorScheme}`);
       await page.goto("/app/");
-      await page.getByRole("heading", { name: "Welcome back" }).waitFor();
+      await page.getByRole("heading", { name: "Video calls by link" }).waitFor();
       await check("sign in");
       await page.getByRole("button", { name: "Create an account" }).click();
       await check("sign up");
@@ -413,7 +409,7 @@ describe("the client in a browser", () => {
     await bob.page.getByRole("link", { name: "Rooms" }).click();
     await bob.page.getByLabel("Join by link").fill("no link");
     await bob.page.getByRole("button", { name: "Join", exact: true }).click();
-    await bob.page.getByText("This is not a link to a room.").waitFor();
+    await bob.page.getByText("That is not a Zetra room link.").waitFor();
     await bob.page.getByLabel("Join by link").fill(`Come here: ${link}`);
     await bob.page.getByRole("button", { name: "Join", exact: true }).click();
     await bob.page.getByRole("heading", { name: "Ready to join?" }).waitFor();
@@ -423,8 +419,7 @@ describe("the client in a browser", () => {
   test("a room that never was is told as such", async () => {
     const ann = await arrives();
     await ann.register("/app/#/room/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed");
-    await ann.page.getByRole("button", { name: "Join the call" }).click();
-    await ann.page.getByText("Room not found or inactive").waitFor();
+    await ann.page.getByRole("heading", { name: "This room doesn't exist or has ended." }).waitFor();
     await part(ann);
   });
 

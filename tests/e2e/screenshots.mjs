@@ -19,7 +19,7 @@ for (const colorScheme of ["light", "dark"]) {
     const { page } = ann;
     const take = (name) => page.screenshot({ path: join(FOLDER, `${name}-${size}-${colorScheme}.jpg`), type: "jpeg", quality: 80 });
     await page.goto("/app/");
-    await page.getByRole("heading", { name: "Welcome back" }).waitFor();
+    await page.getByRole("heading", { name: "Video calls by link" }).waitFor();
     await take("sign-in");
     await ann.register();
     await page.getByRole("button", { name: "New room" }).click();
@@ -47,7 +47,7 @@ for (const colorScheme of ["light", "dark"]) {
     }
     await take("chat");
     for (const other of [cat, bob]) await other.page.getByRole("button", { name: "Leave" }).click();
-    await page.getByText("Only you are here").waitFor();
+    await page.getByText("Just you").waitFor();
     await page.getByRole("button", { name: "Leave" }).click();
     await page.getByRole("link", { name: "Rooms", exact: true }).click();
     await page.locator(".rooms[aria-busy=false]").waitFor();

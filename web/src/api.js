@@ -1,5 +1,6 @@
 // The REST API and its errors.
 
+import { errorWords, fieldWords } from "./error_words.js";
 import { session } from "./session.js";
 
 export class ApiError extends Error {
@@ -31,8 +32,7 @@ async function request(method, path, body) {
   }
   if (response.ok) return answer;
   // The token is no longer valid: end the session, which shows the sign-in page.
-  if (answer.code?.startsWith("token_") && token === session.current?.token) session.end();
-  const fields = Object.fromEntries((answer.fields ?? []).map(({ field, message }) => [field, message]));
-  const wait = answer.retryAfter ? ` (in ${Math.ceil(answer.retryAfter / 60)} min)` : "";
-  throw new ApiError({ message: answer.error + wait, status: response.status, code: answer.code, fields });
+  if (answer.code?.startsWith("token_") && token === session.current?.token) session.end("Your session has expired. Sign in again.");
+  const fields = Object.fromEntries((answer.fields ?? []).map((error) => [error.field, fieldWords(error)]));
+  throw new ApiError({ message: errorWords({ ...answer, message: answer.error }), status: response.status, code: answer.code, fields });
 }

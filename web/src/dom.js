@@ -3,9 +3,9 @@
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
- * Creates an element with properties and children. `on…` adds a listener; a name that is a property of the
- * element (`value`, `srcObject`) sets that property; all others (`class`, `aria-…`) set attributes. Children
- * that are not nodes become text; null, undefined and false are skipped.
+ * Creates an element with properties and children. `on…` adds a listener; a name that is a property of the element
+ * (`value`, `srcObject`) sets that property; all others (`class`, `aria-…`) set attributes. Children that are not
+ * nodes become text; null, undefined and false are skipped.
  */
 export function h(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
@@ -35,6 +35,7 @@ export function icon(name, struck = false) {
   const svg = document.createElementNS(SVG, "svg");
   for (const [key, value] of Object.entries({ viewBox: "0 0 24 24", "aria-hidden": "true", class: "icon" })) svg.setAttribute(key, value);
   const path = document.createElementNS(SVG, "path");
+  svg.dataset.struck = String(struck);
   path.setAttribute("d", ICONS[name] + (struck ? "M4 4l16 16" : ""));
   svg.append(path);
   return svg;
@@ -46,6 +47,13 @@ export function s(tag, attributes = {}, ...children) {
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   element.append(...children);
   return element;
+}
+
+/** Moves the focus to a view's heading, so that screen readers start at the top of the view. */
+export function focusHeading(view) {
+  const heading = view.querySelector("h1");
+  heading.tabIndex = -1;
+  heading.focus({ preventScroll: true });
 }
 
 /** Announces what has happened to screen readers. */

@@ -26,18 +26,21 @@ export const session = {
   update(change) {
     session.begin(change.token ?? current.token, { ...current.user, ...change.user });
   },
-  end() {
+  /** `why` is shown on the sign-in page that follows. */
+  end(why) {
     current = undefined;
     localStorage.removeItem(KEY);
-    tell();
+    tell(why);
   },
+  /** Calls `listener(current, why)` on every change. Returns a function that stops it. */
   onChange(listener) {
     listeners.add(listener);
+    return () => listeners.delete(listener);
   },
 };
 
-function tell() {
-  for (const listener of listeners) listener(current);
+function tell(why) {
+  for (const listener of listeners) listener(current, why);
 }
 
 // Another tab signed in or out.

@@ -1,5 +1,6 @@
 // A real browser with fake devices, and people who sit at it.
 
+import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -37,7 +38,7 @@ export class Visitor {
   async newTab() {
     const page = await this.context.newPage();
     page.setDefaultTimeout(15_000);
-    const expected = /status of (400|401|404|409)|net::ERR_(CONNECTION|NETWORK|INTERNET|EMPTY)|WebSocket connection/;
+    const expected = /status of (400|401|403|404|409)|net::ERR_(CONNECTION|NETWORK|INTERNET|EMPTY)|WebSocket connection/;
     page.on("console", (message) => {
       const text = message.text();
       if (["error", "warning"].includes(message.type()) && !expected.test(text)) this.faults.push(text);
@@ -130,6 +131,12 @@ export class Visitor {
   async leave() {
     await this.context.close();
   }
+
+  /** Ends a story: fails if anything went wrong on these people's pages. */
+  static async part(people) {
+    for (const { name, faults } of people) assert.deepEqual(faults, [], `on ${name}'s pages`);
+    for (const visitor of people) await visitor.leave();
+  }
 }
 
 /** Put into a page before its own scripts: counts its media connections and what comes over them, and can disturb them. */
@@ -165,7 +172,9 @@ export const COUNT_CONNECTIONS = () => {
 /** A module of the client as a script that sets a global. */
 export async function bundled(path, name) {
   const entryPoints = [join(ROOT, path)];
-  const { outputFiles } = await build({ entryPoints, bundle: true, format: "iife", globalName: `globalThis.${name}`, write: false });
+  // The client's tsconfig makes scripts strict, and a strict script that is evaluated sets no global.
+  const tsconfigRaw = "{}";
+  const { outputFiles } = await build({ entryPoints, bundle: true, format: "iife", globalName: `globalThis.${name}`, tsconfigRaw, write: false });
   return outputFiles[0].text;
 }
 

@@ -3,44 +3,25 @@
 
 import { io } from "socket.io-client";
 import { api } from "../api.js";
+import { errorWords } from "../error_words.js";
 import { listen } from "./incoming.js";
 import { Names } from "./names.js";
 import { Peer } from "./peer.js";
+import { FINAL, REASONS } from "./words.js";
 
 /** @import { Socket } from "socket.io-client" */
-/** @import { ClientToServerEvents, DisconnectReason, JoinedAck, RefusedAck, SaidAck, ServerToClientEvents, components } from "@zetra/client-types" */
+/** @import { ClientToServerEvents, JoinedAck, RefusedAck, SaidAck, ServerToClientEvents, components } from "@zetra/client-types" */
 
 const FIELD = { offer: "offer", answer: "answer", "ice-candidate": "candidate" };
 /** Milliseconds before expiry at which new ICE servers are requested. */
 const EARLY = 60_000;
 const SOONEST = 10_000;
 const LONGEST_TIMER = 2 ** 31 - 1;
-/** Error codes that end the call, and the message for each. */
-const FINAL = new Map([
-  ["replaced", "You are in this room in another tab or browser."],
-  ["token_expired", "Your session has expired. Sign in again."],
-  ["token_revoked", "You were signed out: your password was changed."],
-  ["account_deleted", "Your account was deleted."],
-  ["removed", "The host removed you from this room."],
-]);
-/** Why somebody left, as the predicate of a sentence that begins with their name.
- * @type {Record<DisconnectReason, string>} */
-const REASONS = {
-  left: "has left",
-  lost: "has lost the connection",
-  replaced: "has moved to another tab",
-  removed: "was removed by the host",
-  room_ended: "has left",
-  token_expired: "was signed out",
-  token_revoked: "was signed out",
-  account_deleted: "has deleted their account",
-  flooded: "was disconnected",
-};
 
 /**
- * Events: `change` (people, their media, the connection, the room), `gone` (`detail`: a sentence with the name
- * and the reason), `chat` (`detail`: the message), `end` (`detail`: the reason). A newcomer sends an offer to
- * everybody already in the room; they wait for it.
+ * Events: `change` (people, their media, the connection, the room), `gone` (`detail`: a sentence with the name and the
+ * reason), `chat` (`detail`: the message), `end` (`detail`: `{code, reason}`, the reason as a code and as a sentence).
+ * A newcomer sends an offer to everybody already in the room; they wait for it.
  */
 export class Call extends EventTarget {
   /** The others, by user id: `{id, peer, media}`. */
@@ -55,6 +36,8 @@ export class Call extends EventTarget {
   #heard = new Set();
   #admitted = false;
   #over = false;
+  /** The media state last sent, as JSON. */
+  #told = "";
   /** Counts the starts and ends of host actions on the room. */
   #changes = 0;
 
@@ -92,17 +75,23 @@ export class Call extends EventTarget {
       "ice-candidate": (said) => this.#signal("ice-candidate", said),
       "media-state": (said) => this.#mediaTold(said),
       "chat-message": (message) => this.#chat(message),
-      "room-ended": () => this.#end("The host has ended this room."),
-      removed: () => this.#end(FINAL.get("removed")),
-      error: ({ code }) => FINAL.has(code) && this.#end(FINAL.get(code)),
+      "room-ended": () => this.#end("room_ended"),
+      removed: () => this.#end("removed"),
+      error: ({ code }) => FINAL.has(code) && this.#end(code),
     });
   }
 
-  /** Sends a chat message. Resolves once the server accepts it; rejects with the server's error. */
+  /** Sends a chat message. Resolves to its id and timestamp once the server accepts it; rejects with the server's error. */
   async say(text) {
     /** @type {SaidAck | RefusedAck} */
     const answer = await this.socket.timeout(10_000).emitWithAck("chat-message", this.roomId, text);
     if (!answer.ok) throw new Error(answer.error.message);
+    return answer;
+  }
+
+  /** Makes the others fetch our new name: no event carries it, but they do so after an unchanged media state. */
+  renamed() {
+    if (this.#admitted) this.#tellMedia();
   }
 
   leave() {
@@ -157,7 +146,7 @@ export class Call extends EventTarget {
     try {
       /** @type {JoinedAck | RefusedAck} */
       const answer = await this.socket.timeout(10_000).emitWithAck("join-room", this.roomId, this.me);
-      if (!answer.ok) this.#end(answer.error.message);
+      if (!answer.ok) this.#end(answer.error.code, errorWords(answer.error));
     } catch {
       if (this.#over) return;
       // No acknowledgement in time: the connection is lost, so a new one joins.
@@ -177,7 +166,7 @@ export class Call extends EventTarget {
 
   #newcomer(id) {
     this.#gone(id);
-    const person = { id, media: { audio: true, video: true, screen: false } };
+    const person = { id, media: { audio: true, video: true, screen: false }, told: false };
     person.peer = new Peer({
       polite: this.me < id,
       configuration: this.configuration,
@@ -211,9 +200,9 @@ export class Call extends EventTarget {
   }
 
   #refused(error) {
-    const reason = FINAL.get(error.data?.code);
-    if (reason) this.#end(reason);
-    else if (error.data?.code?.startsWith("token_") || error.data?.code === "auth_required") this.#end(error.message);
+    const code = error.data?.code;
+    if (FINAL.has(code)) this.#end(code);
+    else if (code?.startsWith("token_") || code === "auth_required") this.#end(code, error.message);
     else this.#set(this.#admitted ? "reconnecting" : "connecting");
   }
 
@@ -231,7 +220,10 @@ export class Call extends EventTarget {
 
   #mediaTold({ userId, media }) {
     const person = this.people.get(userId);
-    if (person) person.media = media;
+    if (!person) return;
+    // An unchanged state means that the sender was renamed; see `renamed`.
+    if (person.told && JSON.stringify(media) === JSON.stringify(person.media)) this.names.ask();
+    Object.assign(person, { media, told: true });
     this.#changed();
   }
 
@@ -245,11 +237,12 @@ export class Call extends EventTarget {
 
   #mediaChanged = () => {
     for (const { peer } of this.people.values()) peer.replace(this.media.tracks);
-    if (this.#admitted) this.#tellMedia();
+    if (this.#admitted && JSON.stringify(this.media.state) !== this.#told) this.#tellMedia();
     this.#changed();
   };
 
   #tellMedia() {
+    this.#told = JSON.stringify(this.media.state);
     this.socket.emit("media-state", { roomId: this.roomId, ...this.media.state });
   }
 
@@ -271,9 +264,9 @@ export class Call extends EventTarget {
 
   // ── the end
 
-  #end(reason) {
+  #end(code, reason = FINAL.get(code)) {
     this.#stop();
-    this.dispatchEvent(new CustomEvent("end", { detail: reason }));
+    this.dispatchEvent(new CustomEvent("end", { detail: { code, reason } }));
   }
 
   #stop() {

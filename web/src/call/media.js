@@ -1,61 +1,60 @@
-// This side's microphone, camera and screen. Any of them may be missing.
+// This side's microphone, camera and screen. Any of them may be missing. Mute, camera off and the chosen devices are
+// kept in sessionStorage, so a reload does not unmute.
 
-/** An error message for a refused or missing device. */
-export function explain(error, device) {
-  switch (error.name) {
-    case "NotAllowedError":
-      return `This page is not allowed to use your ${device}. Allow it with the icon in the address bar, then try again.`;
-    case "SecurityError":
-      return `Browsers allow the ${device} only on https:// pages and on localhost.`;
-    case "NotFoundError":
-    case "OverconstrainedError":
-      return `No ${device} was found.`;
-    case "NotReadableError":
-      return `Your ${device} cannot be used: another program is using it.`;
-    default:
-      return `Your ${device} cannot be used (${error.name}).`;
-  }
-}
+const KEY = "zetra.devices";
 
 export class LocalMedia extends EventTarget {
   #tracks = { microphone: undefined, camera: undefined, screen: undefined };
-  #muted = false;
-  /** By device: why it is not available. */
+  /** `muted`, `cameraOff`, and the id of the chosen microphone and camera. */
+  #wanted = remembered();
+  /** By device: the name of the error that makes it unavailable. */
   problems = {};
-  chosen = { microphone: undefined, camera: undefined };
 
   /** Requests the microphone and the camera separately, so that either works without the other. */
   async start() {
-    await this.open("microphone");
-    await this.open("camera");
+    if (!this.#tracks.microphone) await this.open("microphone");
+    if (!this.#tracks.camera && !this.#wanted.cameraOff) await this.open("camera");
   }
 
   /** Opens a device, or reopens it after another one was chosen. */
   async open(device) {
     const kind = device === "camera" ? "video" : "audio";
-    const wanted = { deviceId: this.chosen[device] ? { exact: this.chosen[device] } : undefined };
+    const deviceId = this.#wanted[device];
+    const wanted = { deviceId: deviceId ? { exact: deviceId } : undefined };
     if (kind === "video") Object.assign(wanted, { width: { ideal: 1280 }, height: { ideal: 720 } });
     try {
       if (!navigator.mediaDevices) throw new DOMException("", "SecurityError");
       const stream = await navigator.mediaDevices.getUserMedia({ [kind]: wanted });
-      this.#set(device, stream.getTracks()[0]);
       delete this.problems[device];
+      this.#set(device, stream.getTracks()[0]);
     } catch (error) {
-      this.problems[device] = explain(error, device);
+      // The chosen device is no longer plugged in: use the default.
+      if (deviceId && error.name === "OverconstrainedError") return this.choose(device, undefined);
+      this.problems[device] = error.name;
       this.#set(device, undefined);
     }
   }
 
+  async choose(device, deviceId) {
+    this.#want({ [device]: deviceId });
+    await this.open(device);
+  }
+
   async toggleMicrophone() {
-    if (!this.#tracks.microphone) return this.open("microphone");
-    this.#muted = !this.#muted;
-    this.#tracks.microphone.enabled = !this.#muted;
+    if (!this.#tracks.microphone) {
+      this.#want({ muted: false });
+      return this.open("microphone");
+    }
+    this.#want({ muted: !this.#wanted.muted });
+    this.#tracks.microphone.enabled = !this.#wanted.muted;
     this.#tell();
   }
 
   /** Switching off stops the track, so that the camera's light goes off too. */
   async toggleCamera() {
-    if (this.#tracks.camera) this.#set("camera", undefined);
+    const cameraOff = Boolean(this.#tracks.camera);
+    this.#want({ cameraOff });
+    if (cameraOff) this.#set("camera", undefined);
     else await this.open("camera");
   }
 
@@ -64,11 +63,11 @@ export class LocalMedia extends EventTarget {
     if (this.#tracks.screen) return this.#set("screen", undefined);
     try {
       const stream = await navigator.mediaDevices.getDisplayMedia({ video: true });
-      this.#set("screen", stream.getVideoTracks()[0]);
       delete this.problems.screen;
+      this.#set("screen", stream.getVideoTracks()[0]);
     } catch (error) {
       // Dismissing the browser's picker is not an error.
-      if (error.name !== "NotAllowedError") this.problems.screen = explain(error, "screen");
+      if (error.name !== "NotAllowedError") this.problems.screen = error.name;
       this.#tell();
     }
   }
@@ -80,13 +79,23 @@ export class LocalMedia extends EventTarget {
 
   /** The media state sent to the others. */
   get state() {
-    return { audio: Boolean(this.#tracks.microphone) && !this.#muted, video: Boolean(this.tracks.video), screen: Boolean(this.#tracks.screen) };
+    return { audio: Boolean(this.#tracks.microphone) && !this.#wanted.muted, video: Boolean(this.tracks.video), screen: Boolean(this.#tracks.screen) };
+  }
+
+  /** Whether the camera is on, even while the screen is sent instead. */
+  get cameraOn() {
+    return Boolean(this.#tracks.camera);
   }
 
   async devices() {
     const all = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
     const of = (kind) => all.filter((device) => device.kind === kind && device.deviceId);
     return { microphone: of("audioinput"), camera: of("videoinput") };
+  }
+
+  /** The id of the device in use, if any. */
+  current(device) {
+    return this.#tracks[device]?.getSettings().deviceId;
   }
 
   stop() {
@@ -101,14 +110,27 @@ export class LocalMedia extends EventTarget {
     }
     this.#tracks[device] = track;
     if (track) {
-      if (device === "microphone") track.enabled = !this.#muted;
+      if (device === "microphone") track.enabled = !this.#wanted.muted;
       // Unplugged, or stopped with the browser's own button.
       track.onended = () => this.#set(device, undefined);
     }
     this.#tell();
   }
 
+  #want(change) {
+    Object.assign(this.#wanted, change);
+    sessionStorage.setItem(KEY, JSON.stringify(this.#wanted));
+  }
+
   #tell() {
     this.dispatchEvent(new Event("change"));
+  }
+}
+
+function remembered() {
+  try {
+    return JSON.parse(sessionStorage.getItem(KEY)) ?? {};
+  } catch {
+    return {};
   }
 }

@@ -1,35 +1,38 @@
 // The call: everybody's video, the controls, the chat.
 
-import { announce, h, icon } from "../dom.js";
+import { announce, h } from "../dom.js";
 import { chatPanel } from "./chat_panel.js";
 import { copyButton } from "./copy_button.js";
 import { hostPanel } from "./host_panel.js";
+import { cameraWords, deviceProblems, label, microphoneWords } from "./media_controls.js";
 import { roomName } from "./room_name.js";
 import { tile } from "./tile.js";
 
-const STATES = { connecting: "Connecting …", joined: "", reconnecting: "The connection was lost. Reconnecting …" };
+const STATES = { connecting: "Connecting…", joined: "", reconnecting: "Connection lost. Reconnecting…" };
 
 export function callView({ call, media, hangUp }) {
   const own = tile({ own: true });
   const tiles = new Map();
+  /** People whose arrival is announced once their names are known. */
+  const unnamed = new Set();
   const grid = h("div", { class: "grid" }, own.element);
   const banner = h("p", { class: "banner", role: "status" });
   const count = h("span", { class: "count" });
-  const waiting = h("p", { class: "empty" }, "Nobody else is here yet. Share the link with the people you want to meet.");
+  const waiting = h("p", { class: "empty" }, "You're the first one here. Send the link to invite others.");
   const chat = chatPanel(call);
   const host = hostPanel(call);
   const name = h("h1", {});
-  const problem = h("p", { class: "problem", role: "alert", hidden: true });
+  const problems = deviceProblems(media);
 
-  const toggle = (name, onclick, ...more) => h("button", { class: "control", onclick, ...more[0] }, icon(name), h("span", {}));
-  const microphone = toggle("microphone", () => media.toggleMicrophone());
-  const camera = toggle("camera", () => media.toggleCamera());
-  const screen = toggle("screen", () => media.toggleScreen());
-  const chatButton = toggle("chat", () => openChat(chat.element.hidden), { "aria-expanded": "false" });
-  const hostButton = toggle("host", () => host.open(), { "aria-haspopup": "dialog" });
-  hostButton.lastChild.textContent = "Host";
-  const leave = toggle("leave", hangUp, { class: "control leave" });
-  leave.lastChild.textContent = "Leave";
+  const control = (onclick, more) => h("button", { class: "control", onclick, ...more });
+  const microphone = control(() => media.toggleMicrophone());
+  const camera = control(() => media.toggleCamera());
+  const screen = control(() => media.toggleScreen());
+  const chatButton = control(() => openChat(chat.element.hidden), { "aria-expanded": "false" });
+  const hostButton = control(() => host.open(), { "aria-haspopup": "dialog" });
+  label(hostButton, "host", "Host");
+  const leave = control(hangUp, { class: "control leave" });
+  label(leave, "leave", "Leave");
 
   const openChat = (open) => {
     chat.element.hidden = !open;
@@ -51,29 +54,31 @@ export function callView({ call, media, hangUp }) {
       if (!tiles.has(person.id)) {
         tiles.set(person.id, tile());
         grid.append(tiles.get(person.id).element);
-        announce(`${name} has joined`);
+        unnamed.add(person.id);
       }
       tiles.get(person.id).show({ name, media: person.media, stream: person.peer.stream, state: person.peer.state });
     }
+    const named = [...unnamed].filter((id) => call.names.knows(id) || !call.people.has(id));
+    for (const id of named) unnamed.delete(id);
+    const names = named.filter((id) => call.people.has(id)).map((id) => call.names.of(id));
+    if (names.length) announce(`${names.join(", ")} ${names.length === 1 ? "has" : "have"} joined`);
     const { tracks, state } = media;
     own.show({ name: "You", media: state, stream: tracks.video && new MediaStream([tracks.video]), state: "connected" });
     waiting.hidden = call.state !== "joined" || call.people.size > 0;
-    count.textContent = call.people.size === 0 ? "Only you are here" : `${call.people.size + 1} people`;
+    count.textContent = call.people.size === 0 ? "Just you" : `${call.people.size + 1} people`;
     const people = call.people.size + 1;
     grid.dataset.people = String(people);
     grid.dataset.columns = String(people === 4 ? 2 : Math.min(people, people > 6 ? 4 : 3));
-    press(microphone, "microphone", state.audio, state.audio ? "Mute" : "Unmute");
-    press(camera, "camera", Boolean(tracks.video) && !state.screen, tracks.video && !state.screen ? "Camera off" : "Camera on");
-    press(screen, "screen", state.screen, state.screen ? "Stop sharing" : "Share screen", true);
+    label(microphone, "microphone", microphoneWords(media), !state.audio);
+    label(camera, "camera", cameraWords(media), !media.cameraOn);
+    label(screen, "screen", state.screen ? "Stop sharing" : "Share screen");
     screen.hidden = !navigator.mediaDevices?.getDisplayMedia;
     const room = call.room ?? { roomId: call.roomId };
     name.textContent = roomName(room) + (room.locked ? " (locked)" : "");
     hostButton.hidden = !call.isHost;
     if (host.element.open) host.update();
-    chatButton.lastChild.textContent = chat.unread ? `Chat (${chat.unread})` : "Chat";
-    const problems = Object.values(media.problems);
-    problem.textContent = problems.join(" ");
-    problem.hidden = problems.length === 0;
+    label(chatButton, "chat", chat.unread ? `Chat (${chat.unread})` : "Chat");
+    problems.update();
   };
   chat.onUnread = update;
   const gone = ({ detail }) => announce(detail);
@@ -84,20 +89,14 @@ export function callView({ call, media, hangUp }) {
 
   const bar = h("div", { class: "bar" }, name, count, copyButton(call.roomId));
   const controls = h("div", { class: "controls", role: "toolbar", "aria-label": "Call" }, microphone, camera, screen, chatButton, hostButton, leave);
-  const element = h("section", { class: "call" }, bar, banner, problem, h("div", { class: "stage" }, h("div", { class: "pictures" }, grid, waiting), chat.element), controls, host.element);
+  const element = h("section", { class: "call" }, bar, banner, problems.element, h("div", { class: "stage" }, h("div", { class: "pictures" }, grid, waiting), chat.element), controls, host.element);
   return {
     element,
     leave() {
+      chat.leave();
       call.removeEventListener("gone", gone);
       call.removeEventListener("change", update);
       media.removeEventListener("change", update);
     },
   };
-}
-
-/** Sets a control on or off. Its icon is struck through when off, unless it is usually off. */
-function press(button, name, on, words, usuallyOff = false) {
-  button.setAttribute("aria-pressed", String(on));
-  button.firstChild.replaceWith(icon(name, !on && !usuallyOff));
-  button.lastChild.textContent = words;
 }

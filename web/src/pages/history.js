@@ -1,54 +1,65 @@
 // The call history: number, duration, dates and participants.
 
 import { api } from "../api.js";
-import { h, s } from "../dom.js";
+import { focusHeading, h, s } from "../dom.js";
 import { duration, when } from "../time.js";
 
 const WEEKS = 8;
+const CALLS = "/api/call-logs?limit=50";
 const WEEK = 7 * 86_400_000;
 
 export function historyPage({ session }) {
-  const figures = h("div", { class: "figures", "aria-busy": "true" });
+  const figures = h("div", { class: "figures", hidden: true });
   const chart = h("div", { class: "chart" });
-  const list = h("div", { "aria-busy": "true" }, h("p", { class: "hint" }, "Loading your calls …"));
+  const list = h("div", {});
   const element = h("section", { class: "card" }, h("h1", {}, "Call history"), figures, chart, list);
-  showFigures(figures);
-  showCalls(list, chart, session.user.id);
+  const load = async () => {
+    list.setAttribute("aria-busy", "true");
+    list.replaceChildren(h("p", { class: "hint" }, "Loading your calls…"));
+    try {
+      const [stats, page] = await Promise.all([api.get("/api/call-logs/stats"), api.get(CALLS)]);
+      showFigures(figures, stats);
+      showCalls(list, chart, session.user.id, page);
+    } catch (error) {
+      const again = () => (focusHeading(element), load());
+      list.replaceChildren(problem(error), h("button", { class: "button", onclick: again }, "Try again"));
+    }
+    list.setAttribute("aria-busy", "false");
+  };
+  load();
   return { title: "History", element };
 }
 
-async function showFigures(place) {
-  try {
-    const stats = await api.get("/api/call-logs/stats");
-    const figure = (value, label) => h("div", { class: "figure" }, h("strong", {}, value), h("span", {}, label));
-    place.replaceChildren(
-      figure(String(stats.totalCalls), stats.totalCalls === 1 ? "call" : "calls"),
-      figure(duration(stats.totalDuration), "in total"),
-      figure(duration(stats.averageDuration), "on average"),
-    );
-  } catch (error) {
-    place.replaceChildren(h("p", { class: "problem", role: "alert" }, error.message));
-  }
-  place.setAttribute("aria-busy", "false");
+function showFigures(place, stats) {
+  const figure = (value, label) => h("div", { class: "figure" }, h("strong", {}, value), h("span", {}, label));
+  place.replaceChildren(
+    figure(String(stats.totalCalls), stats.totalCalls === 1 ? "call" : "calls"),
+    figure(duration(stats.totalDuration), "total time"),
+    figure(duration(stats.averageDuration), "average call"),
+  );
+  place.hidden = stats.totalCalls === 0;
 }
 
-async function showCalls(place, chart, me, calls = [], cursor = "", known = new Map()) {
-  try {
-    const page = await api.get(`/api/call-logs?limit=50${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
-    calls = calls.concat(page.callLogs);
-    if (calls.length === 0) {
-      place.replaceChildren(h("p", { class: "empty" }, "No calls yet. ", h("a", { href: "#/" }, "Create a room"), " and invite somebody."));
-    } else {
-      chart.replaceChildren(weeks(calls));
-      const more = page.nextCursor && h("button", { class: "button", onclick: () => showCalls(place, chart, me, calls, page.nextCursor, known) }, "Older calls");
-      place.replaceChildren(h("ul", { class: "list" }, calls.map((call) => entry(call, me))), more || "");
-      nameEverybody(place, calls, me, known);
+/** Appends a page of calls to those already `known`, with a button for older ones. */
+function showCalls(place, chart, me, { callLogs, nextCursor }, known = { calls: [], names: new Map() }) {
+  const calls = known.calls.concat(callLogs);
+  if (calls.length === 0) return place.replaceChildren(h("p", { class: "empty" }, "No calls yet. ", h("a", { href: "#/" }, "Create a room"), " and invite somebody."));
+  chart.replaceChildren(weeks(calls));
+  const older = h("div", {});
+  const showOlder = async () => {
+    try {
+      const page = await api.get(`${CALLS}&cursor=${encodeURIComponent(nextCursor)}`);
+      showCalls(place, chart, me, page, { ...known, calls });
+    } catch (error) {
+      older.replaceChildren(problem(error), h("button", { class: "button", onclick: showOlder }, "Try again"));
     }
-  } catch (error) {
-    place.append(h("p", { class: "problem", role: "alert" }, error.message));
-  }
-  place.setAttribute("aria-busy", "false");
+  };
+  if (nextCursor) older.append(h("button", { class: "button", onclick: showOlder }, "Older calls"));
+  place.replaceChildren(h("ul", { class: "list" }, calls.map((call) => entry(call, me))), older);
+  nameEverybody(place, calls, me, known.names);
 }
+
+const problem = (error) => h("p", { class: "problem", role: "alert" }, error.message);
 
 /** A log contains the names of two participants; the rest are fetched from the room, while we may still read it. */
 async function nameEverybody(place, calls, me, known) {
@@ -72,13 +83,13 @@ function others(call, me, names = new Map()) {
   const ids = call.participants.filter((id) => id !== me);
   const known = ids.map((id) => two.get(id) ?? names.get(id)).filter(Boolean);
   const unknown = ids.length - known.length;
-  if (known.length === 0) return "Somebody who left";
+  if (known.length === 0) return "Deleted account";
   const all = unknown > 0 ? [...known, `${unknown} more`] : known;
   return all.length === 1 ? all[0] : `${all.slice(0, -1).join(", ")} and ${all.at(-1)}`;
 }
 
 function entry(call, me) {
-  const length = call.endTime ? duration(call.duration) : "not ended";
+  const length = call.endTime ? duration(call.duration) : "in progress";
   return h("li", {}, h("a", { href: `#/room/${call.roomId}` }, h("strong", { "data-call": call._id }, others(call, me)), h("span", { class: "hint" }, `${when(call.startTime)} · ${length}`)));
 }
 
@@ -99,5 +110,5 @@ function weeks(calls) {
   });
   const words = `Minutes in calls per week over the last ${WEEKS} weeks: ${minutes.map((value) => Math.round(value)).join(", ")}`;
   const picture = s("svg", { viewBox: `0 0 ${WEEKS * 40} 92`, role: "img", "aria-label": words }, ...bars);
-  return h("figure", {}, picture, h("figcaption", { class: "hint" }, `Minutes per week over the last ${WEEKS} weeks; at most ${Math.round(most)}`));
+  return h("figure", {}, picture, h("figcaption", { class: "hint" }, "Minutes per week"));
 }

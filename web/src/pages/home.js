@@ -9,7 +9,7 @@ import { roomName } from "./room_name.js";
 const ROOM_ID = /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/i;
 
 export function homePage({ go, session }) {
-  const rooms = h("div", { class: "rooms", "aria-busy": "true" }, h("p", { class: "hint" }, "Loading your rooms …"));
+  const rooms = h("div", { class: "rooms", "aria-busy": "true" }, h("p", { class: "hint" }, "Loading your rooms…"));
   const element = h(
     "div",
     { class: "columns" },
@@ -20,7 +20,7 @@ export function homePage({ go, session }) {
       h("p", { class: "lead" }, "Create a room, share its link, and meet there."),
       form({
         button: "New room",
-        fields: [field({ name: "name", label: "Name of the room (optional)", required: false, autocomplete: "off" })],
+        fields: [field({ name: "name", label: "Name of the room (optional)", autocomplete: "off" })],
         async submit({ name }) {
           const { roomId } = await api.post("/api/room/create", { name: name.trim() || null });
           go(`/room/${roomId}`);
@@ -29,10 +29,10 @@ export function homePage({ go, session }) {
       h("hr"),
       form({
         button: "Join",
-        fields: [field({ name: "link", label: "Join by link", placeholder: "Paste a room's link or id", autocomplete: "off" })],
+        fields: [field({ name: "link", label: "Join by link", missing: "Paste a room's link or id.", placeholder: "Paste a room's link or id", autocomplete: "off" })],
         async submit({ link }) {
           const [roomId] = ROOM_ID.exec(link) ?? [];
-          if (!roomId) throw Object.assign(new Error(), { fields: { link: "This is not a link to a room." } });
+          if (!roomId) throw Object.assign(new Error(), { fields: { link: "That is not a Zetra room link." } });
           go(`/room/${roomId.toLowerCase()}`);
         },
       }),

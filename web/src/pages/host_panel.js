@@ -1,5 +1,5 @@
-// The host controls: lock the room, remove people and readmit them, end the room for all. Removing and ending
-// need a confirmation.
+// The host controls: lock the room, remove people and readmit them, end the room for all. Removing and ending need
+// a confirmation.
 
 import { h } from "../dom.js";
 
@@ -16,7 +16,7 @@ export function hostPanel(call) {
   const close = h("button", { class: "button", onclick: () => element.close() }, "Close");
   const controls = h("div", {}, lock, h("h3", {}, "People"), people, nobody, end);
   const question = h("div", { hidden: true });
-  const element = h("dialog", { class: "card host", "aria-labelledby": "host-title", onclose: () => showControls() }, title, problem, status, controls, question, close);
+  const element = h("dialog", { class: "card dialog", "aria-labelledby": "host-title", onclose: () => showControls() }, title, problem, status, controls, question, close);
   /** Rows of the list, by user id. Unchanged rows are kept, so that the focus is not lost. */
   const rows = new Map();
 

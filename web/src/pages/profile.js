@@ -6,7 +6,7 @@ import { field, form } from "../forms.js";
 import { session } from "../session.js";
 
 export function profilePage({ session: { user } }) {
-  const password = (name, label, autocomplete, hint) => field({ name, label, type: "password", autocomplete, hint });
+  const password = (name, label, autocomplete, missing, hint) => field({ name, label, type: "password", autocomplete, missing, hint });
   const element = h(
     "div",
     { class: "columns" },
@@ -18,8 +18,8 @@ export function profilePage({ session: { user } }) {
         button: "Save",
         fieldOf: (code) => ({ email_taken: "email", username_taken: "username" })[code],
         fields: [
-          field({ name: "username", label: "Name", value: user.username, autocomplete: "username", hint: "3 to 20 letters, digits and underscores" }),
-          field({ name: "email", label: "Email", type: "email", value: user.email, autocomplete: "email" }),
+          field({ name: "username", label: "Name", value: user.username, autocomplete: "username", missing: "Enter a name.", hint: "3 to 20 letters, digits and underscores" }),
+          field({ name: "email", label: "Email", type: "email", value: user.email, autocomplete: "email", missing: "Enter your email." }),
         ],
         async submit({ username, email }) {
           const { user } = await api.put("/api/user/profile", { username, email });
@@ -36,7 +36,7 @@ export function profilePage({ session: { user } }) {
       passwordForm(password),
       h("hr"),
       h("h2", {}, "Delete your account"),
-      h("p", { class: "hint" }, "You leave all rooms, and your name is removed from other people's call logs. This cannot be undone."),
+      h("p", { class: "hint" }, "You leave all rooms, and your name is removed from other people's call history. This cannot be undone."),
       deletion(password),
     ),
   );
@@ -48,8 +48,8 @@ function passwordForm(password) {
     button: "Change password",
     fieldOf: (code) => ({ wrong_password: "currentPassword" })[code],
     fields: [
-      password("currentPassword", "Current password", "current-password"),
-      password("newPassword", "New password", "new-password", "8 characters or more, with uppercase and lowercase letters and a digit"),
+      password("currentPassword", "Current password", "current-password", "Enter your current password."),
+      password("newPassword", "New password", "new-password", "Enter a new password.", "8 characters or more, with uppercase and lowercase letters and a digit"),
     ],
     async submit(values) {
       const { token } = await api.post("/api/auth/change-password", values);
@@ -64,15 +64,22 @@ function passwordForm(password) {
 /** Deleting takes two steps: a button that shows the form, and the form. */
 function deletion(password) {
   const place = h("div", {});
-  const ask = h("button", { class: "button danger", onclick: () => place.replaceChildren(confirmation) }, "Delete account …");
+  const entry = password("password", "Your password", "current-password", "Enter your password.");
+  const show = () => {
+    place.replaceChildren(confirmation);
+    entry.control.focus();
+  };
+  const ask = h("button", { class: "button danger", onclick: show }, "Delete account…");
   const confirmation = form({
-    button: "Delete my account permanently",
+    button: "Permanently delete my account",
     danger: true,
     fieldOf: (code) => ({ wrong_password: "password" })[code],
-    fields: [password("password", "Your password", "current-password")],
+    fields: [entry],
     async submit(values) {
       await api.delete("/api/user/account", values);
-      session.end();
+      // Signing in returns to the current address, and this profile no longer exists.
+      history.replaceState(null, "", "#/");
+      session.end("Your account was deleted.");
     },
   });
   place.append(ask);

@@ -2,7 +2,7 @@
 
 import { h, icon } from "../dom.js";
 
-const STATES = { new: "Connecting …", connecting: "Connecting …", disconnected: "Interrupted …", failed: "Reconnecting …" };
+const STATES = { new: "Connecting…", connecting: "Connecting…", disconnected: "Interrupted…", failed: "Reconnecting…" };
 
 export function tile({ own = false } = {}) {
   const video = h("video", { autoplay: true, playsInline: true, muted: own, class: own ? "mirrored" : "" });

@@ -1,0 +1,29 @@
+// @ts-check
+// Why somebody is no longer in a call, in words for users.
+
+/** @import { DisconnectReason } from "@zetra/client-types" */
+
+/** Error codes that end the call, and the message for each. */
+export const FINAL = new Map([
+  ["replaced", "The call continues there."],
+  ["token_expired", "Your session has expired. Sign in again."],
+  ["token_revoked", "You were signed out: your password was changed."],
+  ["account_deleted", "Your account was deleted."],
+  ["removed", "The host removed you from this room."],
+  ["room_ended", "The host has ended this room."],
+]);
+
+/** Why somebody left, as the predicate of a sentence that begins with their name. When the room ends, one message
+ * about the room is enough.
+ * @type {Record<DisconnectReason, string | undefined>} */
+export const REASONS = {
+  left: "has left",
+  lost: "has lost the connection",
+  replaced: "has moved to another tab",
+  removed: "was removed by the host",
+  room_ended: undefined,
+  token_expired: "was signed out",
+  token_revoked: "was signed out",
+  account_deleted: "has deleted their account",
+  flooded: "was disconnected",
+};
