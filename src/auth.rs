@@ -44,7 +44,7 @@ pub struct PasswordChanged {
 /// Register
 #[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/api/auth/register", operation_id = "register", tag = "auth",
-    request_body = crate::openapi::Registration,
+    request_body = crate::openapi::requests::Registration,
     responses((status = 201, description = "Registered, and signed in.", body = SignedIn)),
     extensions(("x-rate-limit" = json!("auth")), ("x-errors" = json!(["email_taken", "username_taken"]))),
 ))]
@@ -74,7 +74,7 @@ pub async fn register(
 /// An unknown email and a wrong password get the same answer, in the same time.
 #[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/api/auth/login", operation_id = "login", tag = "auth",
-    request_body = crate::openapi::Login,
+    request_body = crate::openapi::requests::Login,
     responses((status = 200, description = "Signed in.", body = SignedIn)),
     extensions(("x-rate-limit" = json!("auth")), ("x-errors" = json!(["invalid_credentials"]))),
 ))]
@@ -106,7 +106,7 @@ pub async fn login(
 #[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/api/auth/change-password", operation_id = "changePassword", tag = "auth",
     security(("token" = [])),
-    request_body = crate::openapi::PasswordChange,
+    request_body = crate::openapi::requests::PasswordChange,
     responses((status = 200, description = "Changed. `token` is a new one.", body = PasswordChanged)),
     extensions(("x-rate-limit" = json!("auth")), ("x-errors" = json!(["wrong_password"]))),
 ))]

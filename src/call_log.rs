@@ -21,7 +21,7 @@ use crate::{
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = CallLogShown))]
 pub struct One {
     #[serde(rename = "callLog")]
-    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::CallLog))]
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::schemas::CallLog))]
     call_log: CallLog,
 }
 
@@ -29,7 +29,7 @@ pub struct One {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = CallLogPage))]
 pub struct Listed {
     #[serde(rename = "callLogs")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Vec<crate::openapi::ListedCallLog>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<crate::openapi::schemas::ListedCallLog>))]
     call_logs: Vec<CallLog<Option<Person>>>,
     #[serde(rename = "nextCursor")]
     #[cfg_attr(feature = "openapi", schema(required = true))]
@@ -40,7 +40,7 @@ pub struct Listed {
 #[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/api/call-logs", operation_id = "listCallLogs", tag = "call-logs",
     security(("token" = [])),
-    params(crate::openapi::Page),
+    params(crate::openapi::requests::Page),
     responses((status = 200, description = "A page of the caller's calls, newest start first.", body = Listed)),
 ))]
 pub async fn list(
@@ -60,7 +60,7 @@ pub async fn list(
 #[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/api/call-logs", operation_id = "recordCall", tag = "call-logs",
     security(("token" = [])),
-    request_body = crate::openapi::CallReport,
+    request_body = crate::openapi::requests::CallReport,
     responses((status = 201, description = "A new log.", body = One), (status = 200, description = "The existing log of this call.", body = One)),
     extensions(("x-errors" = json!(["room_not_found", "not_in_call", "rate_limited"]))),
 ))]
@@ -88,8 +88,8 @@ pub async fn create(
 #[cfg_attr(feature = "openapi", utoipa::path(
     put, path = "/api/call-logs/{roomId}/end", operation_id = "endCall", tag = "call-logs",
     security(("token" = [])),
-    params(crate::openapi::RoomOfPath),
-    request_body = Option<crate::openapi::CallEnd>,
+    params(crate::openapi::requests::RoomOfPath),
+    request_body = Option<crate::openapi::requests::CallEnd>,
     responses((status = 200, description = "The log. One that the room itself keeps is returned as it is.", body = One)),
     extensions(("x-errors" = json!(["call_log_not_found", "not_in_call"]))),
 ))]

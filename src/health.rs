@@ -60,7 +60,7 @@ pub async fn misconfigured(reason: String, platform: Platform) -> Response {
 #[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/", operation_id = "getIndex", tag = "service",
     responses(
-        (status = 200, description = "What this service is.", body = crate::openapi::Index),
+        (status = 200, description = "What this service is.", body = crate::openapi::schemas::Index),
         (
             status = 307,
             description = "To `/app/`, for a client that accepts `text/html`.",

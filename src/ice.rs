@@ -32,7 +32,7 @@ const CANDIDATE_POOL_SIZE: u8 = 4;
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct IceServers {
-    #[cfg_attr(feature = "openapi", schema(value_type = Vec<crate::openapi::IceServer>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<crate::openapi::schemas::IceServer>))]
     ice_servers: Vec<Value>,
     ice_candidate_pool_size: u8,
     ttl: i64,

@@ -14,15 +14,9 @@ use utoipa::{
 };
 
 mod error_catalogue;
-mod requests;
+pub(crate) mod requests;
 mod responses;
-mod schemas;
-
-pub use requests::{
-    AccountDeletion, CallEnd, CallReport, Login, NewRoom, Page, PasswordChange, ProfileUpdate, Registration,
-    RoomOfPath, RoomRenaming, UserOfRoom,
-};
-pub use schemas::{CallLog, IceServer, Index, ListedCallLog};
+pub(crate) mod schemas;
 
 use crate::{auth, call_log, documents, health, ice, room, room_host, user};
 

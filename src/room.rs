@@ -58,7 +58,7 @@ pub struct Listed {
 #[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/api/room/create", operation_id = "createRoom", tag = "room",
     security(("token" = [])),
-    request_body = Option<crate::openapi::NewRoom>,
+    request_body = Option<crate::openapi::requests::NewRoom>,
     responses((status = 201, description = "Created. The caller is its host.", body = Created)),
     extensions(("x-errors" = json!(["rate_limited"]))),
 ))]
@@ -81,7 +81,7 @@ pub async fn create(
 #[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/api/room/join/{roomId}", operation_id = "joinRoom", tag = "room",
     security(("token" = [])),
-    params(crate::openapi::RoomOfPath),
+    params(crate::openapi::requests::RoomOfPath),
     responses((status = 200, description = "The caller is a participant.", body = Joined)),
     extensions(("x-errors" = json!(["room_not_found", "removed", "room_locked", "room_full"]))),
 ))]
@@ -106,7 +106,7 @@ pub async fn join(
 #[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/api/room/{roomId}", operation_id = "getRoom", tag = "room",
     security(("token" = [])),
-    params(crate::openapi::RoomOfPath),
+    params(crate::openapi::requests::RoomOfPath),
     responses((status = 200, description = "The room, and who is in it now.", body = Shown)),
     extensions(("x-errors" = json!(["room_not_found", "not_participant"]))),
 ))]
@@ -124,7 +124,7 @@ pub async fn show(
 #[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/api/room", operation_id = "listRooms", tag = "room",
     security(("token" = [])),
-    params(crate::openapi::Page),
+    params(crate::openapi::requests::Page),
     responses((status = 200, description = "A page of the caller's rooms, newest first.", body = Listed)),
 ))]
 pub async fn list(

@@ -49,7 +49,7 @@ impl FromRequestParts<Arc<App>> for HostRequest {
 #[cfg_attr(feature = "openapi", utoipa::path(
     delete, path = "/api/room/{roomId}", operation_id = "endRoom", tag = "host",
     security(("token" = [])),
-    params(crate::openapi::RoomOfPath),
+    params(crate::openapi::requests::RoomOfPath),
     responses((status = 200, description = "Ended, for everybody in it.", body = Changed)),
     extensions(("x-errors" = json!(["room_not_found", "not_host"]))),
 ))]
@@ -63,8 +63,8 @@ pub async fn end(request: HostRequest, _: UnusedBody) -> Answer {
 #[cfg_attr(feature = "openapi", utoipa::path(
     put, path = "/api/room/{roomId}", operation_id = "renameRoom", tag = "host",
     security(("token" = [])),
-    params(crate::openapi::RoomOfPath),
-    request_body = Option<crate::openapi::RoomRenaming>,
+    params(crate::openapi::requests::RoomOfPath),
+    request_body = Option<crate::openapi::requests::RoomRenaming>,
     responses((status = 200, description = "Renamed.", body = Changed)),
     extensions(("x-errors" = json!(["room_not_found", "not_host"]))),
 ))]
@@ -77,8 +77,8 @@ pub async fn rename(request: HostRequest, JsonBody(body): JsonBody) -> Answer {
 #[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/api/room/{roomId}/kick", operation_id = "removeUser", tag = "host",
     security(("token" = [])),
-    params(crate::openapi::RoomOfPath),
-    request_body = crate::openapi::UserOfRoom,
+    params(crate::openapi::requests::RoomOfPath),
+    request_body = crate::openapi::requests::UserOfRoom,
     responses((status = 200, description = "The user is removed, from a running call too, and stays out until readmitted.", body = Changed)),
     extensions(("x-errors" = json!(["room_not_found", "user_not_found", "not_host"]))),
 ))]
@@ -94,8 +94,8 @@ pub async fn kick(request: HostRequest, JsonBody(body): JsonBody) -> Answer {
 #[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/api/room/{roomId}/readmit", operation_id = "readmitUser", tag = "host",
     security(("token" = [])),
-    params(crate::openapi::RoomOfPath),
-    request_body = crate::openapi::UserOfRoom,
+    params(crate::openapi::requests::RoomOfPath),
+    request_body = crate::openapi::requests::UserOfRoom,
     responses((status = 200, description = "The user may join again.", body = Changed)),
     extensions(("x-errors" = json!(["room_not_found", "user_not_found", "not_host"]))),
 ))]
@@ -108,7 +108,7 @@ pub async fn readmit(request: HostRequest, JsonBody(body): JsonBody) -> Answer {
 #[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/api/room/{roomId}/lock", operation_id = "lockRoom", tag = "host",
     security(("token" = [])),
-    params(crate::openapi::RoomOfPath),
+    params(crate::openapi::requests::RoomOfPath),
     responses((status = 200, description = "Only participants may join.", body = Changed)),
     extensions(("x-errors" = json!(["room_not_found", "not_host"]))),
 ))]
@@ -120,7 +120,7 @@ pub async fn lock(request: HostRequest, _: UnusedBody) -> Answer {
 #[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/api/room/{roomId}/unlock", operation_id = "unlockRoom", tag = "host",
     security(("token" = [])),
-    params(crate::openapi::RoomOfPath),
+    params(crate::openapi::requests::RoomOfPath),
     responses((status = 200, description = "Anyone with its link may join.", body = Changed)),
     extensions(("x-errors" = json!(["room_not_found", "not_host"]))),
 ))]

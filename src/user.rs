@@ -44,7 +44,7 @@ pub async fn profile(caller: Caller, _: UnusedBody) -> Json<Profile> {
 #[cfg_attr(feature = "openapi", utoipa::path(
     put, path = "/api/user/profile", operation_id = "updateProfile", tag = "user",
     security(("token" = [])),
-    request_body = crate::openapi::ProfileUpdate,
+    request_body = crate::openapi::requests::ProfileUpdate,
     responses((status = 200, description = "The caller as it is now.", body = Profile)),
     extensions(("x-rate-limit" = json!("auth")), ("x-errors" = json!(["username_taken", "email_taken"]))),
 ))]
@@ -80,7 +80,7 @@ pub async fn update_profile(
 #[cfg_attr(feature = "openapi", utoipa::path(
     delete, path = "/api/user/account", operation_id = "deleteAccount", tag = "user",
     security(("token" = [])),
-    request_body = crate::openapi::AccountDeletion,
+    request_body = crate::openapi::requests::AccountDeletion,
     responses((status = 200, description = "Deleted.", body = Deleted)),
     extensions(("x-rate-limit" = json!("auth")), ("x-errors" = json!(["wrong_password"]))),
 ))]
