@@ -3,9 +3,9 @@
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
- * Creates an element with properties and children. `on…` adds a listener; a name that is a property of the element
- * (`value`, `srcObject`) sets that property; all others (`class`, `aria-…`) set attributes. Children that are not
- * nodes become text; null, undefined and false are skipped.
+ * Creates an element with properties and children. `on…` adds a listener; a name that is a property of the
+ * element (`value`, `srcObject`) sets that property; all others (`class`, `aria-…`) set attributes. Children
+ * that are not nodes become text; null, undefined and false are skipped.
  */
 export function h(tag, properties = {}, ...children) {
   const element = document.createElement(tag);

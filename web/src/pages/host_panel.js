@@ -1,5 +1,5 @@
-// The host controls: lock the room, remove people and readmit them, end the room for all. Removing and ending need
-// a confirmation.
+// The host controls: lock the room, remove people and readmit them, end the room for all. Removing and ending
+// need a confirmation.
 
 import { h } from "../dom.js";
 
