@@ -64,6 +64,13 @@ export async function startCounted(variables = {}) {
   return server;
 }
 
+/** The product, with a database that cannot be reached. */
+export async function startUnreachable(variables = {}) {
+  if (process.env.TEST_STORE !== "mongodb") return start(ROOT, { JWT_SECRET, ...variables }, { entry: inFront("unreachable.mjs") });
+  const nobody = { MONGO_URI: `http://127.0.0.1:${await freePort()}/data/v1`, MONGO_API_KEY: "key" };
+  return start(ROOT, { JWT_SECRET, ...nobody, MONGO_DATA_SOURCE: "Cluster0", MONGO_DATABASE: "zetra", ...variables });
+}
+
 /** A module beside this one that is the Worker, and has the real one behind it. */
 function inFront(name) {
   return { type: "ESModule", path: `worker/${name}`, contents: readFileSync(join(import.meta.dirname, name), "utf8") };
