@@ -91,18 +91,18 @@ describe("REST on workerd", () => {
   test("a body that is too large is refused while it is being sent", async () => {
     const answer = await register({ username: "x".repeat(70_000) });
     assert.deepEqual([answer.status, answer.json.code], [413, "body_too_large"]);
-    const chunked = await fetch(`${server.url}/api/auth/register`, {
+    // A body that never ends, so that the answer comes before it has; and one write, since whoever goes on writing to a
+    // server that has answered and closed may lose the answer.
+    const sending = new AbortController();
+    const endless = await fetch(`${server.url}/api/auth/register`, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: new ReadableStream({
-        start(controller) {
-          for (let sent = 0; sent < 10; sent += 1) controller.enqueue(new TextEncoder().encode(" ".repeat(10_000)));
-          controller.close();
-        },
-      }),
+      body: new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode(" ".repeat(70_000))) }),
       duplex: "half",
+      signal: sending.signal,
     });
-    assert.equal(chunked.status, 413);
+    assert.equal(endless.status, 413);
+    sending.abort();
   });
 
   test("HEAD answers without a body, OPTIONS without a token", async () => {
