@@ -93,9 +93,9 @@ export class LocalMedia extends EventTarget {
     return { microphone: of("audioinput"), camera: of("videoinput") };
   }
 
-  /** The id of the device in use, if any. */
+  /** The id of the device in use, or of the chosen one while it is being opened. */
   current(device) {
-    return this.#tracks[device]?.getSettings().deviceId;
+    return this.#tracks[device]?.getSettings().deviceId ?? this.#wanted[device];
   }
 
   stop() {
