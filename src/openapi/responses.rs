@@ -52,7 +52,7 @@ pub(super) fn complete(document: &mut Value) {
     components.insert("headers".to_owned(), headers());
     components.insert("examples".to_owned(), examples().into());
     let codes: Vec<&str> = errors().iter().map(ApiError::code).collect();
-    components["schemas"]["Error"]["properties"]["code"]["enum"] = json!(unique(codes));
+    components["schemas"]["Error"]["properties"]["code"]["enum"] = json!(codes);
 }
 
 fn codes_of(operation: &mut Map<String, Value>, limited: bool) -> Vec<String> {
@@ -89,7 +89,7 @@ fn by_status(codes: &[String]) -> Vec<(String, Vec<ApiError>)> {
 }
 
 fn error_response(errors: &[ApiError]) -> Value {
-    let codes = unique(errors.iter().map(ApiError::code).collect());
+    let codes: Vec<&str> = errors.iter().map(ApiError::code).collect();
     let narrowed = json!({ "properties": { "code": { "enum": codes } } });
     let schema = json!({ "allOf": [{ "$ref": "#/components/schemas/Error" }, narrowed] });
     let mut examples = Map::new();
@@ -105,12 +105,12 @@ fn error_response(errors: &[ApiError]) -> Value {
 
 /// One example body per code.
 fn examples() -> Map<String, Value> {
-    let mut examples = Map::new();
-    for error in errors() {
+    let errors = errors();
+    let examples = errors.iter().map(|error| {
         let body = error.body("5f0c1a2b3c4d5e6f70818283");
-        examples.entry(error.code()).or_insert(json!({ "summary": error.to_string(), "value": body }));
-    }
-    examples
+        (error.code().to_owned(), json!({ "summary": error.to_string(), "value": body }))
+    });
+    examples.collect()
 }
 
 fn headers() -> Value {
@@ -154,14 +154,4 @@ fn member<'a>(value: &'a mut Map<String, Value>, name: &str) -> &'a mut Map<Stri
 
 fn object(value: &mut Value) -> &mut Map<String, Value> {
     value.as_object_mut().expect("the members of a document that are asked for are objects")
-}
-
-fn unique(codes: Vec<&'static str>) -> Vec<&'static str> {
-    let mut unique = Vec::new();
-    for code in codes {
-        if !unique.contains(&code) {
-            unique.push(code);
-        }
-    }
-    unique
 }

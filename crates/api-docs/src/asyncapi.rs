@@ -84,7 +84,8 @@ pub fn document() -> Value {
     })
 }
 
-const DESCRIPTION: &str = "\
+/// In paragraphs.
+pub const DESCRIPTION: &str = "\
 What clients and the server say to each other over Socket.IO. `io(URL, {auth: {token}})` connects, with the token of \
 register or login; `query: {roomId}` names the room at once, which saves a hop.\n\n\
 Every client event may have an acknowledgement. A refused event answers it with `{ok: false, error}`; without one, the \
@@ -110,8 +111,7 @@ fn arguments(form: &Form) -> Value {
         .iter()
         .map(|argument| json!({ "title": argument.name, "allOf": [argument.schema] }))
         .collect();
-    let required = form.arguments.iter().filter(|argument| argument.required).count();
-    let mut arguments = json!({ "type": "array", "items": items, "minItems": required });
+    let mut arguments = json!({ "type": "array", "items": items, "minItems": form.required() });
     if !form.note.is_empty() {
         arguments["description"] = form.note.into();
     }

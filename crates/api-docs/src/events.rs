@@ -23,6 +23,13 @@ pub struct Form {
     pub arguments: Vec<Argument>,
 }
 
+impl Form {
+    /// How many arguments have to be there.
+    pub fn required(&self) -> usize {
+        self.arguments.iter().filter(|argument| argument.required).count()
+    }
+}
+
 pub struct Argument {
     pub name: &'static str,
     /// JSON Schema; `$ref`s lead to [`schemas`](crate::schemas::schemas).
@@ -48,7 +55,7 @@ pub fn of_clients() -> Vec<Event> {
             ack: Some("DoneAck"),
         },
     ];
-    events.extend([SignalKind::Offer, SignalKind::Answer, SignalKind::IceCandidate].map(signal_of_client));
+    events.extend(SignalKind::ALL.map(signal_of_client));
     events.push(Event {
         name: "chat-message",
         summary: "Says something to everybody in the room, the sender included. With a token the name and the id are the \
@@ -95,7 +102,7 @@ pub fn of_the_server() -> Vec<Event> {
             vec![required("userIds", json!({ "type": "array", "items": reference("UserId") }))],
         ),
     ];
-    events.extend([SignalKind::Offer, SignalKind::Answer, SignalKind::IceCandidate].map(signal_of_server));
+    events.extend(SignalKind::ALL.map(signal_of_server));
     events.extend([
         heard("chat-message", "Somebody said something.", vec![required("chat", reference("Chat"))]),
         heard("media-state", "Which media somebody sends.", vec![required("state", reference("MediaState"))]),

@@ -86,11 +86,8 @@ fn described(mut schema: Value, description: &str) -> Value {
 }
 
 fn text_of<const N: usize>(values: [&'static str; N]) -> Value {
-    let mut unique: Vec<&str> = Vec::new();
-    for value in values {
-        if !unique.contains(&value) {
-            unique.push(value);
-        }
-    }
-    json!({ "type": "string", "enum": unique })
+    // Two refusals may share a code; they stand beside each other.
+    let mut values = values.to_vec();
+    values.dedup();
+    json!({ "type": "string", "enum": values })
 }

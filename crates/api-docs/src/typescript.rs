@@ -21,9 +21,7 @@ pub fn types() -> String {
     let mut text = HEAD.to_owned();
     for (name, schema) in schemas() {
         document(&mut text, "", schema["description"].as_str());
-        // Front ends hand these to WebRTC as they are.
-        let shape = if name == "SignalValue" { "any".to_owned() } else { type_of(&schema) };
-        let _ = writeln!(text, "export type {name} = {shape};");
+        let _ = writeln!(text, "export type {name} = {};", type_of(&schema));
     }
     map(&mut text, "ClientToServerEvents", "What a client may send.", &events::of_clients());
     map(&mut text, "ServerToClientEvents", "What a client hears.", &events::of_the_server());
@@ -45,10 +43,9 @@ fn signature(event: &Event) -> String {
     let mut tuples = Vec::new();
     for form in &event.forms {
         tuples.push(tuple(&form.arguments, None));
-        let required = form.arguments.iter().filter(|argument| argument.required).count();
         let Some(ack) = event.ack else { continue };
         // Whatever is left out, the callback comes last.
-        for count in required..=form.arguments.len() {
+        for count in form.required()..=form.arguments.len() {
             tuples.push(tuple(form.arguments.iter().take(count), Some(ack)));
         }
     }
@@ -66,7 +63,8 @@ fn tuple<'a>(arguments: impl IntoIterator<Item = &'a Argument>, ack: Option<&str
     format!("[{}]", parts.join(", "))
 }
 
-fn type_of(schema: &Value) -> String {
+/// A schema as a type. What may be any JSON value is `any`: front ends hand it to WebRTC as it is.
+pub fn type_of(schema: &Value) -> String {
     if let Some(reference) = schema["$ref"].as_str() {
         return reference.rsplit('/').next().unwrap_or_default().to_owned();
     }
@@ -82,7 +80,7 @@ fn type_of(schema: &Value) -> String {
             names.map(|name| named(name, schema)).collect::<Vec<_>>().join(" | ")
         }
         Value::String(name) => named(name, schema),
-        _ => "unknown".to_owned(),
+        _ => "any".to_owned(),
     }
 }
 

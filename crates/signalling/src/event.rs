@@ -95,6 +95,9 @@ impl Media {
 }
 
 impl SignalKind {
+    /// Every one there is.
+    pub const ALL: [Self; 3] = [Self::Offer, Self::Answer, Self::IceCandidate];
+
     pub fn event(self) -> &'static str {
         match self {
             Self::Offer => "offer",

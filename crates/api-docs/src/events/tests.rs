@@ -18,7 +18,6 @@ fn room() -> RoomId {
 fn said_by_the_server() -> Vec<Outgoing<'static>> {
     let error = |event, target| Outgoing::Error { refusal: Refusal::PeerUnavailable, event, target };
     let signal = |kind, sender| Outgoing::Signal { kind, value: r#"{"sdp":1}"#, sender };
-    let kinds = [SignalKind::Offer, SignalKind::Answer, SignalKind::IceCandidate];
     let mut said = vec![
         Outgoing::UserConnected(user()),
         Outgoing::UserDisconnected(user(), DisconnectReason::Lost),
@@ -37,8 +36,8 @@ fn said_by_the_server() -> Vec<Outgoing<'static>> {
         error(None, None),
         error(Some("offer"), Some(r#""somebody""#.to_owned())),
     ];
-    said.extend(kinds.map(|kind| signal(kind, None)));
-    said.extend(kinds.map(|kind| signal(kind, Some(user()))));
+    said.extend(SignalKind::ALL.map(|kind| signal(kind, None)));
+    said.extend(SignalKind::ALL.map(|kind| signal(kind, Some(user()))));
     for event in &said {
         match event {
             Outgoing::UserConnected(_)
@@ -85,8 +84,7 @@ fn conforms(value: &Value, schema: &Value) -> bool {
 }
 
 fn fits(form: &Form, arguments: &[Value]) -> bool {
-    let required = form.arguments.iter().filter(|argument| argument.required).count();
-    (required..=form.arguments.len()).contains(&arguments.len())
+    (form.required()..=form.arguments.len()).contains(&arguments.len())
         && form.arguments.iter().zip(arguments).all(|(form, value)| conforms(value, &form.schema))
 }
 
@@ -159,10 +157,9 @@ fn what_is_described_of_clients_is_read_by_the_server_and_nothing_less() {
             let texts: Vec<String> =
                 form.arguments.iter().map(|argument| example(&argument.schema).to_string()).collect();
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-            let required = form.arguments.iter().filter(|argument| argument.required).count();
             for count in 0..=texts.len() {
                 let parsed = ClientEvent::parse(event.name, &texts[..count]);
-                assert_eq!(parsed.is_ok(), count >= required, "{} with {count} arguments", event.name);
+                assert_eq!(parsed.is_ok(), count >= form.required(), "{} with {count} arguments", event.name);
             }
         }
     }
