@@ -1,17 +1,11 @@
 // The signed-in user: kept in this browser and shared by its tabs.
 
+import { stored } from "./stored.js";
+
 const KEY = "zetra.session";
 const listeners = new Set();
 
-let current = read();
-
-function read() {
-  try {
-    return JSON.parse(localStorage.getItem(KEY)) ?? undefined;
-  } catch {
-    return undefined;
-  }
-}
+let current = stored(localStorage, KEY);
 
 export const session = {
   /** `{token, user: {id, username, email}}`, or undefined. */
@@ -46,6 +40,6 @@ function tell(why) {
 // Another tab signed in or out.
 addEventListener("storage", ({ key }) => {
   if (key !== KEY) return;
-  current = read();
+  current = stored(localStorage, KEY);
   tell();
 });

@@ -1,12 +1,14 @@
 // This side's microphone, camera and screen. Any of them may be missing. Mute, camera off and the chosen devices are
 // kept in sessionStorage, so a reload does not unmute.
 
+import { stored } from "../stored.js";
+
 const KEY = "zetra.devices";
 
 export class LocalMedia extends EventTarget {
   #tracks = { microphone: undefined, camera: undefined, screen: undefined };
   /** `muted`, `cameraOff`, and the id of the chosen microphone and camera. */
-  #wanted = remembered();
+  #wanted = stored(sessionStorage, KEY) ?? {};
   /** By device: the name of the error that makes it unavailable. */
   problems = {};
 
@@ -124,13 +126,5 @@ export class LocalMedia extends EventTarget {
 
   #tell() {
     this.dispatchEvent(new Event("change"));
-  }
-}
-
-function remembered() {
-  try {
-    return JSON.parse(sessionStorage.getItem(KEY)) ?? {};
-  } catch {
-    return {};
   }
 }

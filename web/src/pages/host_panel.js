@@ -2,6 +2,7 @@
 // need a confirmation.
 
 import { h } from "../dom.js";
+import { stored } from "../stored.js";
 
 export function hostPanel(call) {
   const removed = new Removed(call.roomId);
@@ -115,11 +116,7 @@ class Removed {
   }
 
   #read() {
-    try {
-      return JSON.parse(sessionStorage.getItem(this.key)) ?? {};
-    } catch {
-      return {};
-    }
+    return stored(sessionStorage, this.key) ?? {};
   }
 
   #write(removed) {
