@@ -1,14 +1,13 @@
 // The client in a real browser: people register, meet by a link, see and hear each other.
 
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { read } from "../../web/src/call/incoming.js";
 import { Names } from "../../web/src/call/names.js";
-import { Visitor, bundled, importsOf, meetAtOnce, meetStrangers, startBrowser } from "./support/browser.mjs";
+import { Visitor, bundled, importsOf, inBrowser, meetAtOnce, meetStrangers } from "./support/browser.mjs";
 import { call, person } from "./support/people.mjs";
 import { RawSocket } from "./support/raw.mjs";
-import { startServer } from "./support/server.mjs";
 
 /** The events that are relayed, and the name of their value where they are for one person. */
 const SIGNALS = { offer: "offer", answer: "answer", "ice-candidate": "candidate" };
@@ -26,20 +25,12 @@ const HOSTILE = [
 ];
 
 describe("the client in a browser", () => {
-  let server, browser;
+  // The one that sends everything that can be sent needs many events.
+  const suite = inBrowser({ SOCKET_EVENTS_BURST: "1000" });
   const visitors = [];
 
-  before(async () => {
-    // Who says everything that there is to say needs many words.
-    [server, browser] = [await startServer({ SOCKET_EVENTS_BURST: "1000" }), await startBrowser()];
-  });
-  after(async () => {
-    await browser.close();
-    await server.stop();
-  });
-
   const arrives = async (options) => {
-    const visitor = await Visitor.arrive(browser, server, options);
+    const visitor = await suite.arrives(options);
     visitors.push(visitor);
     return visitor;
   };
@@ -56,9 +47,9 @@ describe("the client in a browser", () => {
   /** Somebody in the call without a browser, who says what they like. */
   const intruder = async (link) => {
     const roomId = link.split("/room/")[1];
-    const mallory = await person(server, "mallory");
-    await call(server, "POST", `/api/room/join/${roomId}`, { token: mallory.token });
-    const raw = await RawSocket.open(server, roomId, mallory.token);
+    const mallory = await person(suite.server, "mallory");
+    await call(suite.server, "POST", `/api/room/join/${roomId}`, { token: mallory.token });
+    const raw = await RawSocket.open(suite.server, roomId, mallory.token);
     raw.socket.on("message", (data) => String(data) === "2" && raw.send("3"));
     let said = 0;
     /** Says an event whose arguments are JSON text; gives the answer. */
@@ -176,9 +167,9 @@ describe("the client in a browser", () => {
 
   test("a restart of the runtime in the middle of a call ends in a working call", async () => {
     const { ann, bob } = await pair();
-    await server.kill();
+    await suite.server.kill();
     await Promise.all([ann, bob].map(({ page }) => page.locator(".banner").waitFor()));
-    await server.start();
+    await suite.server.start();
     await Promise.all([ann, bob].map(({ page }) => page.locator(".banner").waitFor({ state: "hidden" })));
     await Promise.all([ann.sees(bob.name), bob.sees(ann.name), ann.hears(1), bob.hears(1)]);
     await part(ann, bob);
@@ -283,7 +274,7 @@ describe("the client in a browser", () => {
     await bob.page.locator(".messages li", { hasText: "I am Ann" }).getByText(mallory.username, { exact: true }).waitFor();
 
     const username = `${mallory.username.slice(0, 15)}_new`;
-    const renamed = await call(server, "PUT", "/api/user/profile", { token: mallory.token, body: { username } });
+    const renamed = await call(suite.server, "PUT", "/api/user/profile", { token: mallory.token, body: { username } });
     assert.equal(renamed.status, 200, renamed.text);
     await says("leave-room");
     await ann.tile(mallory.username).waitFor({ state: "detached" });
@@ -387,7 +378,7 @@ describe("the client in a browser", () => {
   test("the whole client is less than 60 KB", async () => {
     let bytes = 0;
     for (const file of ["index.html", "app.js", "app.css", "icon.svg"]) {
-      const answer = await fetch(`${server.url}/app/${file}`);
+      const answer = await fetch(`${suite.server.url}/app/${file}`);
       assert.equal(answer.status, 200, file);
       bytes += gzipSync(Buffer.from(await answer.arrayBuffer())).length;
     }

@@ -1,11 +1,10 @@
 // The call view in a real browser: layout, chat, and the user's own devices.
 
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import { Visitor, startBrowser } from "./support/browser.mjs";
+import { after, describe, test } from "node:test";
+import { Visitor, inBrowser } from "./support/browser.mjs";
 import { Line } from "./support/line.mjs";
 import { joined, person, call as request } from "./support/people.mjs";
-import { startServer } from "./support/server.mjs";
 
 const WINDOWS = {
   desktop: { width: 1280, height: 800 },
@@ -16,25 +15,17 @@ const WINDOWS = {
 };
 
 describe("a call in a browser", () => {
-  let server, browser;
   const listeners = [];
+  after(() => listeners.forEach((listener) => listener.close()));
+  const suite = inBrowser();
 
-  before(async () => {
-    [server, browser] = [await startServer(), await startBrowser()];
-  });
-  after(async () => {
-    for (const listener of listeners) listener.close();
-    await browser.close();
-    await server.stop();
-  });
-
-  const arrives = (options) => Visitor.arrive(browser, server, options);
+  const arrives = suite.arrives;
   /** A participant without a browser, with everything they receive. */
   const listens = async (link, name = "zoe") => {
     const roomId = link.split("/room/")[1];
-    const someone = await person(server, name);
-    await request(server, "POST", `/api/room/join/${roomId}`, { token: someone.token });
-    const client = await joined(server, roomId, someone);
+    const someone = await person(suite.server, name);
+    await request(suite.server, "POST", `/api/room/join/${roomId}`, { token: someone.token });
+    const client = await joined(suite.server, roomId, someone);
     listeners.push(client);
     return Object.assign(client, { roomId, username: someone.username, says: (text) => client.ask("chat-message", roomId, text) });
   };
@@ -45,6 +36,16 @@ describe("a call in a browser", () => {
   const writes = async (page, text) => {
     await entry(page).fill(text);
     await entry(page).press("Enter");
+  };
+  /** Ann in a call with her chat open, behind a line that can fail, and Zoe, who listens. */
+  const chatting = async () => {
+    const ann = await arrives();
+    const { page } = ann;
+    const line = await Line.lay(page);
+    await ann.register();
+    const zoe = await listens(await ann.makeRoom());
+    await opensChat(page);
+    return { ann, page, line, zoe };
   };
   const control = (page, name) => page.getByRole("toolbar").getByRole("button", { name, exact: true });
   const part = (...people) => Visitor.part(people);
@@ -97,12 +98,7 @@ describe("a call in a browser", () => {
   });
 
   test("text typed while a message is pending is kept, and 30 quick messages arrive in order", async () => {
-    const ann = await arrives();
-    const { page } = ann;
-    const line = await Line.lay(page);
-    await ann.register();
-    const zoe = await listens(await ann.makeRoom());
-    await opensChat(page);
+    const { ann, page, line, zoe } = await chatting();
     line.latency = 250;
     await entry(page).pressSequentially("first sentence");
     await entry(page).press("Enter");
@@ -120,12 +116,7 @@ describe("a call in a browser", () => {
   });
 
   test("a lost message is marked as not sent, can be retried, and arrives once", async () => {
-    const ann = await arrives();
-    const { page } = ann;
-    const line = await Line.lay(page);
-    await ann.register();
-    const zoe = await listens(await ann.makeRoom());
-    await opensChat(page);
+    const { ann, page, line, zoe } = await chatting();
     await line.upgraded;
     line.loses = true;
     await writes(page, "into the void");
@@ -142,12 +133,7 @@ describe("a call in a browser", () => {
   });
 
   test("messages written while the connection is lost are sent after the reconnection, and no error stays", async () => {
-    const ann = await arrives();
-    const { page } = ann;
-    const line = await Line.lay(page);
-    await ann.register();
-    const zoe = await listens(await ann.makeRoom());
-    await opensChat(page);
+    const { ann, page, line, zoe } = await chatting();
     await line.upgraded;
     await line.cut();
     await page.getByText("Connection lost. Reconnecting…").waitFor();

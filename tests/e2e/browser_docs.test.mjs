@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
-import { Visitor, startBrowser } from "./support/browser.mjs";
+import { describe, test } from "node:test";
+import { inBrowser } from "./support/browser.mjs";
 import { call, person } from "./support/people.mjs";
-import { ROOT, startServer } from "./support/server.mjs";
+import { ROOT } from "./support/server.mjs";
 
 const DOCUMENT = JSON.parse(readFileSync(join(ROOT, "web/static/openapi.json"), "utf8"));
 const METHODS = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
@@ -16,18 +16,11 @@ const OPERATIONS = Object.entries(DOCUMENT.paths).flatMap(([path, item]) =>
 const PHONE = { width: 360, height: 740 };
 
 describe("the documentation of the REST API", () => {
-  let server, browser;
-  before(async () => {
-    [server, browser] = [await startServer(), await startBrowser()];
-  });
-  after(async () => {
-    await browser.close();
-    await server.stop();
-  });
+  const suite = inBrowser();
 
   /** Somebody who reads it; `visitor.requests` are all that their browser made, `visitor.refused` what the policy forbade. */
   async function reader(options = {}) {
-    const visitor = await Visitor.arrive(browser, server, { permissions: [], ...options });
+    const visitor = await suite.arrives({ permissions: [], ...options });
     Object.assign(visitor, { requests: [], refused: [] });
     visitor.page.on("request", (request) => visitor.requests.push(request.url()));
     await visitor.context.exposeFunction("refuse", (text) => visitor.refused.push(text));
@@ -41,7 +34,7 @@ describe("the documentation of the REST API", () => {
   const leaveWell = async (visitor) => {
     assert.deepEqual(visitor.faults, []);
     assert.deepEqual(visitor.refused, [], "refused by the policy");
-    const elsewhere = visitor.requests.filter((url) => !/^(data|blob):/.test(url) && new URL(url).origin !== server.url);
+    const elsewhere = visitor.requests.filter((url) => !/^(data|blob):/.test(url) && new URL(url).origin !== suite.server.url);
     assert.deepEqual(elsewhere, [], "asked of others");
     await visitor.leave();
   };
@@ -51,7 +44,7 @@ describe("the documentation of the REST API", () => {
     const { page } = visitor;
     assert.equal(await page.title(), "REST API - Zetra");
     // When, and how often, a browser asks for the icon is its own affair.
-    const paths = visitor.requests.map((url) => url.replace(server.url, "")).filter((path) => path !== "/app/icon.svg");
+    const paths = visitor.requests.map((url) => url.replace(suite.server.url, "")).filter((path) => path !== "/app/icon.svg");
     assert.deepEqual(paths.sort(), ["/docs/", "/docs/docs.css", "/docs/docs.js", "/openapi.json"]);
     assert.ok(OPERATIONS.length > 0);
     const menu = page.locator(".nav-bar-paths-under-tag");
@@ -68,12 +61,12 @@ describe("the documentation of the REST API", () => {
   test("sends a request with a token from the page", async () => {
     const visitor = await reader();
     const { page } = visitor;
-    const ann = await person(server);
+    const ann = await person(suite.server);
     await page.locator("#link-auth").click();
     await page.getByPlaceholder("JWT").fill(ann.token);
     await page.getByRole("button", { name: "Set" }).click();
     await page.locator(".nav-bar-paths-under-tag").getByText("Get the profile", { exact: true }).click();
-    const answered = page.waitForResponse(`${server.url}/api/user/profile`);
+    const answered = page.waitForResponse(`${suite.server.url}/api/user/profile`);
     await page.getByRole("button", { name: "Execute" }).click();
     assert.equal((await answered).status(), 200);
     await page.locator("api-request").getByText(ann.email).first().waitFor();
@@ -87,7 +80,7 @@ describe("the documentation of the REST API", () => {
     const links = visitor.page.getByRole("navigation", { name: "Zetra" }).getByRole("link");
     const targets = await links.evaluateAll((all) => all.map((link) => link.getAttribute("href")));
     assert.deepEqual(targets, ["/docs/events/", "/openapi.json", "/app/"]);
-    assert.equal((await call(server, "GET", "/")).json.documentation, "/docs/");
+    assert.equal((await call(suite.server, "GET", "/")).json.documentation, "/docs/");
     await leaveWell(visitor);
   });
 
@@ -117,7 +110,7 @@ describe("the documentation of the REST API", () => {
 
   test("comes with a policy that allows no script but its own, and nothing from elsewhere", async () => {
     for (const path of ["/docs/", "/docs/docs.js", "/docs/docs.css"]) {
-      const response = await fetch(server.url + path);
+      const response = await fetch(suite.server.url + path);
       assert.equal(response.status, 200, path);
       const expected = {
         "content-security-policy":
@@ -132,7 +125,7 @@ describe("the documentation of the REST API", () => {
       };
       for (const [name, value] of Object.entries(expected)) assert.equal(response.headers.get(name), value, `${path} ${name}`);
     }
-    const redirect = await fetch(`${server.url}/docs`, { redirect: "manual" });
-    assert.equal(new URL(redirect.headers.get("location"), server.url).pathname, "/docs/");
+    const redirect = await fetch(`${suite.server.url}/docs`, { redirect: "manual" });
+    assert.equal(new URL(redirect.headers.get("location"), suite.server.url).pathname, "/docs/");
   });
 });

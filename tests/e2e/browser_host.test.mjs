@@ -1,25 +1,17 @@
 // The host's controls in a real browser, what the others see of them, and the history that the room keeps.
 
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import { Visitor, startBrowser } from "./support/browser.mjs";
+import { describe, test } from "node:test";
+import { Visitor, inBrowser } from "./support/browser.mjs";
 import { call } from "./support/people.mjs";
-import { startServer } from "./support/server.mjs";
 
 describe("a host in a browser", () => {
-  let server, browser;
-  before(async () => {
-    [server, browser] = [await startServer(), await startBrowser()];
-  });
-  after(async () => {
-    await browser.close();
-    await server.stop();
-  });
+  const suite = inBrowser();
 
   /** People in one call, the first of them its host. */
   async function meeting(count, name = "") {
     const people = [];
-    for (let made = 0; made < count; made += 1) people.push(await Visitor.arrive(browser, server));
+    for (let made = 0; made < count; made += 1) people.push(await suite.arrives());
     const [host, ...others] = people;
     await host.register();
     await host.page.getByLabel("Name of the room (optional)").fill(name);
@@ -47,7 +39,7 @@ describe("a host in a browser", () => {
     assert.deepEqual(await host.inaccessible(), [], "the host's controls");
     await dialog.getByRole("button", { name: "Lock the room" }).click();
     await dialog.getByRole("button", { name: "Unlock the room" }).waitFor();
-    const late = await Visitor.arrive(browser, server);
+    const late = await suite.arrives();
     await late.register(link);
     await late.page.getByRole("button", { name: "Join the call" }).click();
     await late.page.getByText("Room is locked").waitFor();
@@ -87,7 +79,7 @@ describe("a host in a browser", () => {
     await cat.page.getByRole("link", { name: "History" }).click();
     await cat.page.getByText(`${host.name} and ${bob.name}`).or(cat.page.getByText(`${bob.name} and ${host.name}`)).first().waitFor();
     const token = await cat.page.evaluate(() => JSON.parse(localStorage.getItem("zetra.session")).token);
-    const { json } = await call(server, "GET", "/api/call-logs", { token });
+    const { json } = await call(suite.server, "GET", "/api/call-logs", { token });
     assert.deepEqual(json.callLogs.map(({ roomId, participants, endTime }) => [roomId, participants.length, endTime !== null]), [[link.split("/room/")[1], 3, true]]);
     await part(host, bob, cat);
   });

@@ -1,24 +1,15 @@
 // The pages around the call in a real browser: focus, forms, history, navigation.
 
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { errorWords } from "../../web/src/error_words.js";
-import { Visitor, startBrowser } from "./support/browser.mjs";
+import { Visitor, inBrowser } from "./support/browser.mjs";
 import { person, roomOf, call as request } from "./support/people.mjs";
-import { startServer } from "./support/server.mjs";
 
 describe("the client's pages in a browser", () => {
-  let server, browser;
+  const suite = inBrowser();
 
-  before(async () => {
-    [server, browser] = [await startServer(), await startBrowser()];
-  });
-  after(async () => {
-    await browser.close();
-    await server.stop();
-  });
-
-  const arrives = (options) => Visitor.arrive(browser, server, options);
+  const arrives = suite.arrives;
   const part = (...people) => Visitor.part(people);
   /** The focused element: its tag, and its name or else its text. */
   const focused = (page) => page.evaluate(() => `${document.activeElement.localName} ${document.activeElement.name || document.activeElement.textContent}`);
@@ -172,8 +163,8 @@ describe("the client's pages in a browser", () => {
     assert.equal(await page.getByRole("button", { name: "Join the call" }).count(), 0);
     await page.getByRole("link", { name: "Back to rooms" }).click();
     const token = await page.evaluate(() => JSON.parse(localStorage.getItem("zetra.session")).token);
-    const roomId = await roomOf(server, { token });
-    await request(server, "DELETE", `/api/room/${roomId}`, { token });
+    const roomId = await roomOf(suite.server, { token });
+    await request(suite.server, "DELETE", `/api/room/${roomId}`, { token });
     await page.goto(`/app/#/room/${roomId}`);
     await gone.waitFor();
     assert.equal(await page.evaluate(() => globalThis.asked), 0);
@@ -252,7 +243,7 @@ describe("the client's pages in a browser", () => {
   });
 
   test("a wrong email or password gives one message, and empty fields are named", async () => {
-    const [ann, zoe] = [await arrives(), await person(server, "zoe")];
+    const [ann, zoe] = [await arrives(), await person(suite.server, "zoe")];
     const { page } = ann;
     await page.goto("/app/");
     for (const email of [zoe.email, "nobody@example.com"]) {

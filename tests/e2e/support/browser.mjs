@@ -5,9 +5,10 @@ import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { after, before } from "node:test";
 import { build } from "esbuild";
 import { chromium } from "playwright-core";
-import { ROOT } from "./server.mjs";
+import { ROOT, startServer } from "./server.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const PASSWORD = "Sup3rSecret";
@@ -20,6 +21,23 @@ export async function startBrowser() {
   // Without it addresses are hidden behind names that only multicast DNS resolves.
   const direct = ["--disable-features=WebRtcHideLocalIpsWithMdns", "--autoplay-policy=no-user-gesture-required"];
   return chromium.launch({ executablePath, args: ["--disable-gpu", ...quiet, ...devices, ...direct] });
+}
+
+/**
+ * A server and a browser from before the first test of the suite around this call until after its last one, and people who
+ * arrive there: `{server, browser, arrives(options)}`.
+ */
+export function inBrowser(variables) {
+  const suite = { arrives: (options) => Visitor.arrive(suite.browser, suite.server, options) };
+  before(async () => {
+    suite.server = await startServer(variables);
+    suite.browser = await startBrowser();
+  });
+  after(async () => {
+    await suite.browser.close();
+    await suite.server.stop();
+  });
+  return suite;
 }
 
 /** Somebody with a browser profile of their own. What goes wrong on their pages is kept. */
