@@ -15,6 +15,7 @@ mod authenticator;
 pub mod clients;
 mod embedding;
 mod exchange;
+mod format_version;
 mod objects;
 mod offset;
 mod rate_limit;

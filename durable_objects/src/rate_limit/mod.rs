@@ -18,6 +18,8 @@ use zetra_socketio_object::{
     now,
 };
 
+use crate::format_version::FormatVersion;
+
 pub use account_ledger::AccountLedger;
 pub use address_ledger::AddressLedger;
 
@@ -46,14 +48,11 @@ pub(crate) enum Ask {
     Account(AuthLimits, AskAccount),
 }
 
-/// Version of the stored format. A row without a version has version 0, which reads the same.
-const VERSION: u32 = 1;
-
 /// A ledger with the limits that applied to it, from which its alarm computes when it expires.
 #[derive(Serialize, Deserialize)]
 struct Kept<L> {
     #[serde(default)]
-    v: u32,
+    v: FormatVersion<1>,
     ledger: L,
     limits: AuthLimits,
 }
@@ -142,7 +141,7 @@ impl RateLimit {
         let answer = change(ledger);
         self.storage
             .kv()
-            .put(key, &serde_json::to_string(&Kept { v: VERSION, ledger: &*ledger, limits })?)?;
+            .put(key, &serde_json::to_string(&Kept { v: FormatVersion, ledger: &*ledger, limits })?)?;
         if let Some(at) = over_at(ledger).filter(|at| Some(*at) != before) {
             self.storage.set_alarm(at as f64)?;
         }
@@ -163,13 +162,8 @@ impl RateLimit {
 /// The stored ledger. `None`, with an error in the log, if a later version wrote it or it cannot be read:
 /// counting then starts from zero.
 fn kept_ledger<L: DeserializeOwned>(text: &str) -> Option<Kept<L>> {
-    let read = serde_json::from_str::<Kept<L>>(text);
-    let kept = read.inspect_err(|error| tracing::error!(%error, "a stored ledger cannot be read")).ok()?;
-    if kept.v > VERSION {
-        tracing::error!(version = kept.v, "a stored ledger of a later version cannot be read");
-        return None;
-    }
-    Some(kept)
+    let read = serde_json::from_str(text);
+    read.inspect_err(|error| tracing::error!(%error, "a stored ledger cannot be read")).ok()
 }
 
 #[cfg(test)]
@@ -180,7 +174,7 @@ mod tests {
     fn a_ledger_without_a_version_is_read_and_one_of_a_later_version_is_not() {
         let mut ledger = AddressLedger::default();
         ledger.attempt(AuthLimits::default(), 1_700_000_000_000);
-        let kept = Kept { v: VERSION, ledger: &ledger, limits: AuthLimits::default() };
+        let kept = Kept { v: FormatVersion, ledger: &ledger, limits: AuthLimits::default() };
         let text = serde_json::to_string(&kept).unwrap();
         let read = |text: &str| kept_ledger::<AddressLedger>(text).map(|kept| kept.ledger);
         assert_eq!(read(&text), Some(ledger.clone()));

@@ -6,14 +6,14 @@
 use serde::{Deserialize, Serialize};
 use zetra_domain::{RoomId, UserId, limits};
 
+use crate::format_version::FormatVersion;
+
 /// How many rooms one run notifies: on the free plan a request may send fifty subrequests.
 const BATCH: usize = 40;
 /// By then an announced change was made, or it never will be.
 const CHECK_AFTER_MS: i64 = 120_000;
 const FIRST_PAUSE_MS: i64 = 5_000;
 const LONGEST_PAUSE_MS: i64 = 300_000;
-/// Version of the stored format. A row without a version has version 0, which reads the same.
-const VERSION: u32 = 1;
 const GIVE_UP_AFTER_MS: i64 = limits::TOKEN_DAYS * 86_400_000;
 
 /// Requests to the object.
@@ -28,7 +28,7 @@ pub(crate) enum AskOutbox {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outbox {
     #[serde(default)]
-    v: u32,
+    v: FormatVersion<1>,
     pub user: UserId,
     /// In the order in which they are notified.
     rooms: Vec<RoomId>,
@@ -41,19 +41,13 @@ pub struct Outbox {
 impl Outbox {
     /// For a user who is a participant of these rooms and some of whose tokens are about to be revoked.
     pub fn new(user: UserId, rooms: Vec<RoomId>, now: i64) -> Self {
-        Self { v: VERSION, user, rooms, announced_at: now, due: now + CHECK_AFTER_MS, failures: 0 }
+        Self { v: FormatVersion, user, rooms, announced_at: now, due: now + CHECK_AFTER_MS, failures: 0 }
     }
 
     /// The stored outbox. `None`, with an error in the log, if a later version wrote it or it cannot be read.
     pub fn from_json(text: &str) -> Option<Self> {
-        let read = serde_json::from_str::<Self>(text)
-            .inspect_err(|error| tracing::error!(%error, "a stored outbox cannot be read"));
-        let outbox = read.ok()?;
-        if outbox.v > VERSION {
-            tracing::error!(version = outbox.v, "a stored outbox of a later version cannot be read");
-            return None;
-        }
-        Some(Self { v: VERSION, ..outbox })
+        let read = serde_json::from_str(text);
+        read.inspect_err(|error| tracing::error!(%error, "a stored outbox cannot be read")).ok()
     }
 
     /// Another change, before the rooms were notified of the previous one.
