@@ -108,8 +108,25 @@ describe("the documentation of the REST API", () => {
     await leaveWell(visitor);
   });
 
+  test("leads to the page of the events, on which every link to a type has its target", async () => {
+    const visitor = await reader({ viewport: PHONE });
+    const { page } = visitor;
+    await page.getByRole("navigation", { name: "Zetra" }).getByRole("link", { name: "Events" }).click();
+    await page.getByRole("heading", { name: "Socket.IO events" }).waitFor();
+    const lost = await page.evaluate(() => [...document.querySelectorAll('main a[href^="#"]')].map(({ hash }) => hash).filter((hash) => !document.querySelector(hash)));
+    assert.deepEqual(lost, []);
+    assert.equal(await page.locator("#client-join-room").count(), 1);
+    const { scrollWidth, clientWidth } = await page.evaluate(() => {
+      const { scrollWidth, clientWidth } = document.documentElement;
+      return { scrollWidth, clientWidth };
+    });
+    assert.ok(scrollWidth <= clientWidth, `${scrollWidth} px in ${clientWidth}`);
+    assert.deepEqual(await visitor.inaccessible(), []);
+    await leaveWell(visitor);
+  });
+
   test("comes with a policy that allows no script but its own, and nothing from elsewhere", async () => {
-    for (const path of ["/docs/", "/docs/docs.js", "/docs/docs.css"]) {
+    for (const path of ["/docs/", "/docs/docs.js", "/docs/docs.css", "/docs/events/", "/docs/events/events.css"]) {
       const response = await fetch(suite.server.url + path);
       assert.equal(response.status, 200, path);
       const expected = {
