@@ -56,10 +56,24 @@ export function focusHeading(view) {
   heading.focus({ preventScroll: true });
 }
 
+/** The latest sentences to announce in the next frame, which a hidden page gets only when it is shown. */
+let announcements = [];
+const MOST_ANNOUNCED = 5;
+let region;
+
 /** Announces what has happened to screen readers. */
 export function announce(text) {
-  const region = document.getElementById("announcements");
+  region ??= document.getElementById("announcements");
+  // Behind a modal dialog the region is inert, and screen readers do not read it.
+  const place = [...document.querySelectorAll("dialog:modal")].at(-1) ?? document.body;
+  if (region.parentNode !== place) place.append(region);
   region.textContent = "";
+  const isAsked = announcements.length > 0;
+  announcements = [...announcements, text].slice(-MOST_ANNOUNCED);
+  if (isAsked) return;
   // Clearing the region first makes screen readers read the same text again.
-  requestAnimationFrame(() => (region.textContent = text));
+  requestAnimationFrame(() => {
+    region.textContent = announcements.join(" ");
+    announcements = [];
+  });
 }
