@@ -44,20 +44,13 @@ describe("the client's pages in a browser", () => {
     const link = await ann.makeRoom();
     await page.getByText("Just you").waitFor();
     const question = page.getByRole("dialog", { name: "Leave the call?" });
-    const waysOut = {
-      Zetra: () => page.getByRole("link", { name: "Zetra" }).click(),
-      Rooms: () => page.getByRole("link", { name: "Rooms" }).click(),
-      History: () => page.getByRole("link", { name: "History" }).click(),
-      name: () => page.getByRole("link", { name: ann.name }).click(),
-      "Sign out": () => page.getByRole("button", { name: "Sign out" }).click(),
-      back: () => page.goBack(),
-    };
+    const waysOut = { "another address": () => page.evaluate(() => (location.hash = "#/history")), back: () => page.goBack() };
     for (const [name, goes] of Object.entries(waysOut)) {
       await goes();
       await question.waitFor();
       assert.equal(await focused(page), "button Stay", name);
-      if (name === "Rooms") assert.deepEqual(await ann.inaccessible(), []);
-      if (name === "History") await page.keyboard.press("Escape");
+      assert.deepEqual(await ann.inaccessible(), [], name);
+      if (name === "back") await page.keyboard.press("Escape");
       else await question.getByRole("button", { name: "Stay" }).click();
       await question.waitFor({ state: "detached" });
       assert.equal(page.url(), link, name);
@@ -71,16 +64,9 @@ describe("the client's pages in a browser", () => {
     await page.goto(link);
     await heading(page, "Ready to join?").waitFor();
     await ann.enter();
-    await page.getByRole("link", { name: "History" }).click();
+    await page.evaluate(() => (location.hash = "#/history"));
     await question.getByRole("button", { name: "Leave the call" }).click();
     await heading(page, "Call history").waitFor();
-    await page.getByRole("link", { name: "Rooms" }).click();
-    await heading(page, `Hello, ${ann.name}`).waitFor();
-    await page.goto(link);
-    await ann.enter();
-    await page.getByRole("button", { name: "Sign out" }).click();
-    await question.getByRole("button", { name: "Leave the call" }).click();
-    await heading(page, "Video calls by link").waitFor();
     await part(ann);
   });
 

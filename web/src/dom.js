@@ -28,6 +28,13 @@ const ICONS = {
   host: "M12 3l7 3v5c0 5-3 8-7 10-4-2-7-5-7-10V6ZM9 12l2 2 4-4",
   leave: "M3 14c5-5 13-5 18 0l-2 3-4-2v-3a10 10 0 0 0-6 0v3l-4 2Z",
   copy: "M9 9h10v11H9ZM15 9V4H5v11h4",
+  share: "M12 15V4M8 8l4-4 4 4M5 12v8h14v-8",
+  settings: "M4 7h9M17 7h3M4 17h3M11 17h9M13 7a2 2 0 1 0 4 0 2 2 0 0 0-4 0ZM7 17a2 2 0 1 0 4 0 2 2 0 0 0-4 0Z",
+  pin: "M9 4h6l-1 7 3 3H7l3-3ZM12 14v6",
+  fullscreen: "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5",
+  popout: "M4 5h16v14H4ZM12 12h8v7h-8Z",
+  close: "M6 6l12 12M18 6 6 18",
+  send: "M4 12 20 4l-5 16-4-7Z",
 };
 
 /** An icon, hidden from screen readers; `struck` draws a line through it. */

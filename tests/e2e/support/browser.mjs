@@ -173,6 +173,12 @@ export const COUNT_CONNECTIONS = () => {
       super.close();
     }
   };
+  /** The heights of the pictures that leave this page, in pixels. */
+  globalThis.heightsSent = async () => {
+    const reports = await Promise.all([...connections].map((connection) => connection.getStats()));
+    const sent = reports.flatMap((report) => [...report.values()].filter(({ type, kind }) => type === "outbound-rtp" && kind === "video"));
+    return sent.map(({ frameHeight }) => frameHeight).filter(Boolean);
+  };
   globalThis.restartIce = () => connections.forEach((connection) => connection.restartIce());
   globalThis.audioPacketsOfPeers = async () => {
     const counts = [];
@@ -204,30 +210,70 @@ export async function importsOf(path) {
   return new Map(modules.map(([module, { imports }]) => [module, imports.map((imported) => imported.path).filter(ours)]));
 }
 
+/**
+ * Put into a page: `peersInPage(deliver)` makes a pair of peers with the fake devices, the first of them polite, and
+ * `deliver(index, kind, value)` hears what each sends; `peer(index)` makes another one like that; `shows()` resolves to whether each gets moving pictures from the other, within 15 s.
+ */
+export const PEERS_IN_PAGE = () => {
+  globalThis.peersInPage = async (deliver) => {
+    const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: true });
+    const tracks = { microphone: stream.getAudioTracks()[0], camera: stream.getVideoTracks()[0], screen: null, screenSound: null };
+    const peer = (index) => {
+      const send = (kind, value) => deliver(index, kind, structuredClone(value));
+      return new globalThis.peers.Peer({ polite: index === 0, configuration: {}, tracks, send, changed() {} });
+    };
+    const pair = [peer(0), peer(1)];
+    const shows = async () => {
+      const videos = pair.map(() => Object.assign(document.createElement("video"), { muted: true }));
+      const deadline = Date.now() + 15_000;
+      const moving = () => videos.map((video) => video.getVideoPlaybackQuality().totalVideoFrames > 5);
+      while (moving().includes(false) && Date.now() < deadline) {
+        videos.forEach((video, index) => {
+          if (video.srcObject === pair[index].stream) return;
+          video.srcObject = pair[index].stream;
+          video.play().catch(() => {});
+        });
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      const outcome = moving();
+      for (const one of pair) one.close();
+      for (const track of stream.getTracks()) track.stop();
+      return outcome;
+    };
+    return { peer, pair, shows };
+  };
+};
+
 /** Runs in the page: two peers both open; whether each gets moving pictures. `delays`: ms until each is heard. */
 export async function meetAtOnce(delays) {
-  const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: true });
-  const tracks = { audio: stream.getAudioTracks()[0], video: stream.getVideoTracks()[0] };
-  const peers = [0, 1].map((index) => {
-    const deliver = (kind, value) => setTimeout(() => peers[1 - index].receive(kind, structuredClone(value)), delays[index]);
-    return new globalThis.peers.Peer({ polite: index === 0, configuration: {}, tracks, send: deliver, changed() {} });
+  const { pair, shows } = await globalThis.peersInPage((index, kind, value) => setTimeout(() => pair[1 - index].receive(kind, value), delays[index]));
+  for (const peer of pair) peer.open();
+  return shows();
+}
+
+/**
+ * Runs in the page: one side opens, then is back as somebody new and waits, while its first offer is still on the way to the
+ * other, who opens as well. Whether each gets moving pictures in the end.
+ */
+export async function meetAcross(opener) {
+  const late = [];
+  let delivers = false;
+  const { peer, pair, shows } = await globalThis.peersInPage((index, kind, value) => {
+    if (delivers) pair[1 - index].receive(kind, value);
+    else late.push([index, kind, value]);
   });
-  for (const peer of peers) peer.open();
-  const videos = peers.map(() => Object.assign(document.createElement("video"), { muted: true }));
-  const deadline = Date.now() + 15_000;
-  const moving = () => videos.map((video) => video.getVideoPlaybackQuality().totalVideoFrames > 5);
-  while (moving().includes(false) && Date.now() < deadline) {
-    videos.forEach((video, index) => {
-      if (video.srcObject === peers[index].stream) return;
-      video.srcObject = peers[index].stream;
-      video.play().catch(() => {});
-    });
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  const outcome = moving();
-  for (const peer of peers) peer.close();
-  for (const track of stream.getTracks()) track.stop();
-  return outcome;
+  const offered = async (count) => {
+    while (late.filter(([, kind]) => kind === "offer").length < count) await new Promise((resolve) => setTimeout(resolve, 20));
+  };
+  pair[opener].open();
+  await offered(1);
+  pair[opener].close();
+  pair[opener] = peer(opener);
+  pair[1 - opener].open();
+  await offered(2);
+  delivers = true;
+  for (const [index, kind, value] of late) pair[1 - index].receive(kind, value);
+  return shows();
 }
 
 /**
@@ -239,7 +285,7 @@ export async function meetStrangers() {
   addEventListener("unhandledrejection", ({ reason }) => rejected.push(String(reason)));
   console.warn = (text) => warned.push(text.split(":")[0]);
   const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: true });
-  const tracks = { audio: stream.getAudioTracks()[0], video: stream.getVideoTracks()[0] };
+  const tracks = { microphone: stream.getAudioTracks()[0], camera: stream.getVideoTracks()[0], screen: null, screenSound: null };
   const send = (kind, value) => kind === "answer" && answers.push(value);
   const meet = () => new globalThis.peers.Peer({ polite: true, configuration: {}, tracks, send, changed() {} });
   const turn = () => new Promise((resolve) => setTimeout(resolve, 20));
@@ -260,7 +306,7 @@ export async function meetStrangers() {
   for (const line of other.getTransceivers()) line.stop();
   await offer();
   await answered(2);
-  for (const video of [null, tracks.video, null]) peer.replace({ ...tracks, video });
+  for (const camera of [null, tracks.camera, null]) peer.replace({ ...tracks, camera });
   await turn();
   peer.close();
   other.close();

@@ -6,7 +6,7 @@ import { stored } from "../stored.js";
 const KEY = "zetra.devices";
 
 export class LocalMedia extends EventTarget {
-  #tracks = { microphone: undefined, camera: undefined, screen: undefined };
+  #tracks = { microphone: undefined, camera: undefined, screen: undefined, screenSound: undefined };
   /** `muted`, `cameraOff`, and the id of the chosen microphone and camera. */
   #wanted = stored(sessionStorage, KEY) ?? {};
   /** By device: the name of the error that makes it unavailable. */
@@ -60,13 +60,17 @@ export class LocalMedia extends EventTarget {
     else await this.open("camera");
   }
 
-  /** Shows the screen instead of the camera, or the camera again. */
+  /** Shows the screen, with the sound of a tab where the browser offers it, or ends that. */
   async toggleScreen() {
     if (this.#tracks.screen) return this.#set("screen", undefined);
     try {
-      const stream = await navigator.mediaDevices.getDisplayMedia({ video: true });
+      const stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { max: 15 } }, audio: true });
       delete this.problems.screen;
-      this.#set("screen", stream.getVideoTracks()[0]);
+      const [picture] = stream.getVideoTracks();
+      // Text stays legible: frames are dropped before pixels are.
+      picture.contentHint = "detail";
+      this.#set("screenSound", stream.getAudioTracks()[0]);
+      this.#set("screen", picture);
     } catch (error) {
       // Dismissing the browser's picker is not an error.
       if (error.name !== "NotAllowedError") this.problems.screen = error.name;
@@ -74,19 +78,15 @@ export class LocalMedia extends EventTarget {
     }
   }
 
-  /** The tracks to send. */
+  /** The tracks to send, each null where there is none: `{microphone, camera, screen, screenSound}`. */
   get tracks() {
-    return { audio: this.#tracks.microphone ?? null, video: this.#tracks.screen ?? this.#tracks.camera ?? null };
+    return Object.fromEntries(Object.entries(this.#tracks).map(([device, track]) => [device, track ?? null]));
   }
 
   /** The media state sent to the others. */
   get state() {
-    return { audio: Boolean(this.#tracks.microphone) && !this.#wanted.muted, video: Boolean(this.tracks.video), screen: Boolean(this.#tracks.screen) };
-  }
-
-  /** Whether the camera is on, even while the screen is sent instead. */
-  get cameraOn() {
-    return Boolean(this.#tracks.camera);
+    const { microphone, camera, screen } = this.#tracks;
+    return { audio: Boolean(microphone) && !this.#wanted.muted, video: Boolean(camera), screen: Boolean(screen) };
   }
 
   async devices() {
@@ -111,6 +111,7 @@ export class LocalMedia extends EventTarget {
       before.stop();
     }
     this.#tracks[device] = track;
+    if (device === "screen" && !track) this.#set("screenSound", undefined);
     if (track) {
       if (device === "microphone") track.enabled = !this.#wanted.muted;
       // Unplugged, or stopped with the browser's own button.

@@ -14,11 +14,11 @@ export function lobbyView({ roomId, media, join }) {
   const choice = deviceChoice(media);
 
   const update = () => {
-    const track = media.tracks.video;
+    const track = media.tracks.camera;
     if (preview.srcObject?.getVideoTracks()[0] !== track) preview.srcObject = track && new MediaStream([track]);
     noPicture.hidden = Boolean(track);
     label(microphone, "microphone", microphoneWords(media), !media.state.audio);
-    label(camera, "camera", cameraWords(media), !media.cameraOn);
+    label(camera, "camera", cameraWords(media), !media.state.video);
     problems.update();
     choice.update();
   };

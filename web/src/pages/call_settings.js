@@ -1,0 +1,31 @@
+// The settings of a call: devices, sounds, and the keyboard's shortcuts.
+
+import { h } from "../dom.js";
+import { preferences } from "../preferences.js";
+
+export const SHORTCUTS = { m: "Mute or unmute", v: "Camera on or off", s: "Share the screen or stop", c: "Open or close the chat" };
+
+/** `devices`: the menus of the devices, or undefined. */
+export function callSettings(devices) {
+  const option = (name, words) =>
+    h("label", { class: "option" }, h("input", { type: "checkbox", checked: preferences.get(name), onchange: ({ target }) => preferences.set(name, target.checked) }), words);
+  const keys = Object.entries(SHORTCUTS).map(([key, words]) => [h("dt", {}, h("kbd", {}, key.toUpperCase())), h("dd", {}, words)]);
+  const close = h("button", { class: "button", onclick: () => element.close() }, "Close");
+  const element = h("dialog", { class: "card dialog settings", "aria-labelledby": "settings-title" },
+    h("h2", { id: "settings-title" }, "Settings"),
+    devices?.element ?? "",
+    option("sounds", "Play a sound when somebody joins or leaves"),
+    option("shortcuts", "Single keys control the call"),
+    h("dl", { class: "shortcuts" }, keys.flat()),
+    close,
+  );
+  return {
+    element,
+    open() {
+      devices?.update();
+      element.showModal();
+      close.focus();
+    },
+    leave: () => devices?.leave(),
+  };
+}
