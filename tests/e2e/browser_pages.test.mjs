@@ -57,7 +57,7 @@ describe("the client's pages in a browser", () => {
       assert.ok(await page.getByRole("toolbar", { name: "Call" }).isVisible(), name);
     }
     await page.getByText("Just you").waitFor();
-    await page.goBack();
+    await page.evaluate(() => (location.hash = "#/"));
     await question.getByRole("button", { name: "Leave the call" }).click();
     await heading(page, `Hello, ${ann.name}`).waitFor();
     // Outside a call there is no confirmation.
