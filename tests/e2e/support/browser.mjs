@@ -8,19 +8,33 @@ import { join } from "node:path";
 import { after, before } from "node:test";
 import { build } from "esbuild";
 import { chromium } from "playwright-core";
+import { firefox } from "playwright-core-firefox";
 import { ROOT, startServer } from "./server.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const PASSWORD = "Sup3rSecret";
+const PROGRAMS = { chromium: "/usr/bin/chromium", firefox: "/usr/bin/firefox-esr" };
 
-export async function startBrowser() {
-  const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-  if (!existsSync(executablePath)) throw new Error(`there is no ${executablePath}: install Chromium, or set CHROMIUM to it`);
+/** Starts Chromium, or Firefox; both have fake devices. */
+export async function startBrowser(name = "chromium") {
+  const executablePath = process.env[name.toUpperCase()] ?? PROGRAMS[name];
+  if (!existsSync(executablePath)) throw new Error(`there is no ${executablePath}: install ${name}, or set ${name.toUpperCase()} to it`);
+  return name === "firefox" ? startFirefox(executablePath) : startChromium(executablePath);
+}
+
+function startChromium(executablePath) {
   const quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic", "--no-first-run"];
   const devices = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--auto-select-desktop-capture-source=Entire screen"];
   // Without it addresses are hidden behind names that only multicast DNS resolves.
   const direct = ["--disable-features=WebRtcHideLocalIpsWithMdns", "--autoplay-policy=no-user-gesture-required"];
   return chromium.launch({ executablePath, args: ["--disable-gpu", ...quiet, ...devices, ...direct] });
+}
+
+/** By WebDriver BiDi, so an ordinary Firefox will do. Newer versions of Playwright ask for what the ESR does not have. */
+function startFirefox(executablePath) {
+  const devices = { "media.navigator.streams.fake": true, "media.navigator.permission.disabled": true };
+  const direct = { "media.peerconnection.ice.obfuscate_host_addresses": false, "media.peerconnection.ice.loopback": true };
+  return firefox.launch({ executablePath, channel: "moz-firefox", firefoxUserPrefs: { ...devices, ...direct, "media.autoplay.default": 0 } });
 }
 
 /**
@@ -47,7 +61,9 @@ export class Visitor {
 
   static async arrive(browser, server, { permissions = ["camera", "microphone", "clipboard-write"], ...options } = {}) {
     const visitor = new Visitor();
-    visitor.context = await browser.newContext({ permissions, baseURL: server.url, ...options });
+    // Firefox knows no permissions for tests: it is started so that it asks for none.
+    const allowed = browser.browserType().name() === "firefox" ? {} : { permissions };
+    visitor.context = await browser.newContext({ ...allowed, baseURL: server.url, ...options });
     await visitor.context.addInitScript(COUNT_CONNECTIONS);
     visitor.page = await visitor.newTab();
     return visitor;
@@ -113,16 +129,17 @@ export class Visitor {
   async sees(name) {
     const video = this.tile(name).locator("video");
     await video.waitFor();
-    await this.#grows(() => video.evaluate((element) => element.getVideoPlaybackQuality().totalVideoFrames), `the picture of ${name}`);
+    await this.#grows(() => video.evaluate((element) => element.mozPaintedFrames ?? element.getVideoPlaybackQuality().totalVideoFrames), () => `the picture of ${name}`);
   }
 
   /** Waits until as many connections as there are others bring sound, and more of it still. */
   async hears(others) {
     const packets = async () => {
-      const counts = await this.page.evaluate(() => globalThis.audioPacketsOfPeers());
+      counts = await this.page.evaluate(() => globalThis.audioPacketsOfPeers());
       return counts.length === others ? Math.min(...counts) : 0;
     };
-    await this.#grows(packets, "sound");
+    let counts = [];
+    await this.#grows(packets, () => `sound of ${others}: ${counts.join()}`);
   }
 
   async #grows(measure, what) {
@@ -132,7 +149,7 @@ export class Visitor {
       const value = await measure();
       if (value > 0) first ??= value;
       if (first !== undefined && value > first + 5) return;
-      if (Date.now() > deadline) throw new Error(`${this.name} waited in vain for ${what}: ${value}; ${this.faults.join("; ")}`);
+      if (Date.now() > deadline) throw new Error(`${this.name} waited in vain for ${what()}: ${value}; ${this.faults.join("; ")}`);
       await this.page.waitForTimeout(100);
     }
   }
@@ -185,7 +202,7 @@ export const COUNT_CONNECTIONS = () => {
     for (const connection of connections) {
       let packets = 0;
       for (const stat of (await connection.getStats()).values()) {
-        if (stat.type === "inbound-rtp" && stat.kind === "audio") packets = stat.packetsReceived;
+        if (stat.type === "inbound-rtp" && stat.kind === "audio") packets += stat.packetsReceived;
       }
       counts.push(packets);
     }
