@@ -137,13 +137,12 @@ export class Visitor {
     }
   }
 
-  /** The serious faults that axe finds on the page as it is. */
+  /** What axe finds wrong on the page as it is, grave or not. */
   async inaccessible() {
     // The page's own policy forbids scripts of others; the debugger's way in is exempt.
     await this.page.evaluate(AXE);
     const { violations } = await this.page.evaluate(() => globalThis.axe.run({ resultTypes: ["violations"] }));
-    const grave = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
-    return grave.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ").slice(0, 400)}`);
+    return violations.map(({ id, impact, nodes }) => `${impact} ${id}: ${nodes.map(({ html }) => html).join(" ").slice(0, 400)}`);
   }
 
   async leave() {
