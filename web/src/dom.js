@@ -28,7 +28,6 @@ const ICONS = {
   host: "M12 3l7 3v5c0 5-3 8-7 10-4-2-7-5-7-10V6ZM9 12l2 2 4-4",
   leave: "M3 14c5-5 13-5 18 0l-2 3-4-2v-3a10 10 0 0 0-6 0v3l-4 2Z",
   check: "M5 12l5 5L19 7",
-  share: "M12 15V3M8 7l4-4 4 4M5 12v8h14v-8",
   copy: "M9 9h10v11H9ZM15 9V4H5v11h4",
   share: "M12 15V4M8 8l4-4 4 4M5 12v8h14v-8",
   settings: "M4 7h9M17 7h3M4 17h3M11 17h9M13 7a2 2 0 1 0 4 0 2 2 0 0 0-4 0ZM7 17a2 2 0 1 0 4 0 2 2 0 0 0-4 0Z",

@@ -69,6 +69,24 @@ export class Visitor {
     return `${this.name}@example.com`;
   }
 
+  heading(name) {
+    return this.page.getByRole("heading", { name, exact: true });
+  }
+
+  /** Waits until an element has the focus: its tag, and its name or else its text. */
+  focuses(words) {
+    return this.page.waitForFunction((words) => `${document.activeElement.localName} ${document.activeElement.name || document.activeElement.textContent}` === words, words);
+  }
+
+  /** Waits until a notice shows that sentence. */
+  notices(words) {
+    return this.page.locator(".toast", { hasText: words }).waitFor();
+  }
+
+  token() {
+    return this.page.evaluate(() => JSON.parse(localStorage.getItem("zetra.session")).token);
+  }
+
   /** Takes out of the faults what a story brings about on purpose. */
   forgive(pattern) {
     this.faults = this.faults.filter((fault) => !pattern.test(fault));
