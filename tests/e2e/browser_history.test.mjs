@@ -61,15 +61,16 @@ describe("the history in a browser", () => {
       { start: "2026-11-25T11:00:00.000Z", seconds: 0 },
       { start: "2026-11-23T08:00:00.000Z", seconds: 3_600 },
       { start: "2026-11-22T22:59:00.000Z", seconds: 60 },
-      // Half past midnight on the Monday after the night with 25 hours, and half an hour before midnight.
+      // Half an hour after midnight and before it, around a week of 169 hours.
       { start: "2026-10-25T23:30:00.000Z", seconds: 600 },
       { start: "2026-10-25T22:30:00.000Z", seconds: 61 },
+      { start: "2026-10-18T22:30:00.000Z", seconds: 60 },
       { start: "2026-09-01T10:00:00.000Z", seconds: 9_000 },
     ]);
     await opens();
     await page.getByText("Minutes in calls per week").waitFor();
     assert.deepEqual(await weeks(page), [
-      ...["5 Oct0 minutes", "12 Oct0 minutes", "19 Oct2 minutes", "26 Oct10 minutes", "2 Nov0 minutes"],
+      ...["5 Oct0 minutes", "12 Oct0 minutes", "19 Oct3 minutes", "26 Oct10 minutes", "2 Nov0 minutes"],
       ...["9 Nov0 minutes", "16 Nov1 minute", "23 Nov60 minutes"],
     ].map((words) => `Week of ${words}`));
     const heights = await page.locator(".bar-of-week").evaluateAll((bars) => bars.map((bar) => bar.getBoundingClientRect().height));

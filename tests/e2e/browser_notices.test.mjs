@@ -132,6 +132,14 @@ describe("notices in a browser", () => {
     assert.deepEqual(await shown(page), ["a notice of some length, as they are", "and another"]);
     await page.waitForFunction(() => document.querySelector(".toasts").getBoundingClientRect().bottom < document.querySelector(".controls").getBoundingClientRect().top);
     assert.deepEqual(await covered(page), [], "call");
+    // One that comes where a notice is makes it move.
+    await page.evaluate(() => {
+      const { left, top } = document.querySelector(".toast").getBoundingClientRect();
+      const late = document.createElement("button");
+      Object.assign(late.style, { position: "fixed", left: `${left}px`, top: `${top}px`, width: "44px", height: "44px" });
+      document.querySelector("main").append(late);
+    });
+    assert.deepEqual(await covered(page), [], "a late control");
     await page.setViewportSize({ width: 844, height: 390 });
     await page.waitForFunction(() => document.querySelector(".toasts").getBoundingClientRect().bottom < document.querySelector(".controls").getBoundingClientRect().top);
     await part(ann);
