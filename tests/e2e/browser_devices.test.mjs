@@ -22,17 +22,16 @@ describe("devices in a browser", () => {
   };
   const menu = (page, name) => page.getByRole("combobox", { name });
   const picture = (page) => page.locator(".no-picture").waitFor({ state: "hidden" });
-  /** The name of the device that a live track of that kind comes from. */
-  const inUse = (page, kind) =>
-    page.evaluate(async (kind) => {
-      const live = globalThis.tracks.filter((track) => track.kind === kind && track.readyState === "live");
-      const list = await navigator.mediaDevices.enumerateDevices();
-      return live.map((track) => list.find(({ deviceId }) => deviceId === track.getSettings().deviceId)?.label).join();
-    }, kind);
-  const isUsed = async (page, kind, label) => {
-    await page.waitForFunction((kind) => globalThis.tracks.filter((track) => track.kind === kind && track.readyState === "live").length === 1, kind);
-    assert.equal(await inUse(page, kind), label);
-  };
+  /** Waits until the only live track of that kind comes from the device of that name. */
+  const isUsed = (page, kind, label) =>
+    page.waitForFunction(
+      async ([kind, label]) => {
+        const live = globalThis.tracks.filter((track) => track.kind === kind && track.readyState === "live");
+        const list = await navigator.mediaDevices.enumerateDevices();
+        return live.map((track) => list.find(({ deviceId }) => deviceId === track.getSettings().deviceId)?.label).join() === label;
+      },
+      [kind, label],
+    );
   const options = (page, name) => menu(page, name).locator("option").allTextContents();
 
   test("the level follows the microphone, is empty while it is muted, and stops when the lobby is left", async () => {
@@ -204,6 +203,26 @@ describe("devices in a browser", () => {
     await picture(page);
     await page.locator(".problem").filter({ visible: true }).waitFor({ state: "detached" });
     await page.getByRole("button", { name: "Mute", exact: true }).waitFor();
+    await part(ann);
+  });
+
+  test("devices are changed during the call too, and the level stops with the dialog", async () => {
+    const { ann, page } = await inLobby();
+    await picture(page);
+    await ann.enter();
+    await page.waitForFunction(() => globalThis.sounds.every(({ state }) => state === "closed"));
+    await page.getByRole("button", { name: "Settings" }).click();
+    const dialog = page.getByRole("dialog", { name: "Settings" });
+    await dialog.getByRole("meter", { name: "Microphone level" }).waitFor();
+    await menu(page, "Microphone").selectOption("Fake Audio Input 1");
+    await isUsed(page, "audio", "Fake Audio Input 1");
+    await menu(page, "Speaker").selectOption("Fake Audio Output 1");
+    assert.deepEqual(await ann.inaccessible(), []);
+    await page.waitForFunction(() => Number(document.querySelector("[role=meter]").getAttribute("aria-valuenow")) > 20);
+    await dialog.getByRole("button", { name: "Close" }).click();
+    await page.waitForFunction(() => globalThis.sounds.every(({ state }) => state === "closed"));
+    await page.getByRole("button", { name: "Settings" }).click();
+    await page.waitForFunction(() => Number(document.querySelector("[role=meter]").getAttribute("aria-valuenow")) > 20);
     await part(ann);
   });
 });

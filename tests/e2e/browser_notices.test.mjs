@@ -92,7 +92,7 @@ describe("notices in a browser", () => {
     await heard(page, "without it");
     assert.equal(await page.evaluate(() => document.getElementById("announcements").closest("dialog")), null);
     // The region outlives a dialog that is removed with it inside.
-    await page.getByRole("link", { name: "History" }).click();
+    await page.evaluate(() => (location.hash = "#/history"));
     await page.getByRole("dialog", { name: "Leave the call?" }).waitFor();
     await toast("inside");
     await heard(page, "inside");

@@ -7,7 +7,7 @@ const LABELS = { microphone: "Microphone", camera: "Camera", speaker: "Speaker" 
 
 /**
  * `{element, update(), leave()}`: a menu for each kind of device of which there is more than one, and the level of the
- * microphone. Call `update` on every `change` of `media`, and `leave` when the element is shown no longer.
+ * microphone. Call `update` on every `change` of `media` while the element is shown, and `leave` when it is no longer.
  */
 export function deviceMenus(media) {
   const meter = levelMeter(media);

@@ -7,14 +7,25 @@ const SILENCE = -60;
 /** The value is told in steps of this many percent, so that it does not change with every picture. */
 const STEP = 5;
 
-/** `{element, update(), leave()}`: call `update` when the microphone may have changed. */
+/** A browser may keep the sound of a page suspended until one of these. */
+const GESTURES = ["pointerdown", "keydown"];
+
+/** `{element, update(), leave()}`: call `update` when the microphone may have changed; `leave` stops it, until the next `update`. */
 export function levelMeter(media) {
   const bar = h("div", { class: "level" });
   const element = h("div", { class: "meter", role: "meter", "aria-label": "Microphone level", "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": 0 }, bar);
   let track, context, analyser, frame;
 
+  const open = () => {
+    context = new AudioContext();
+    analyser = context.createAnalyser();
+    context.createMediaStreamSource(new MediaStream([track])).connect(analyser);
+    for (const event of GESTURES) addEventListener(event, resume);
+    measure();
+  };
   const close = () => {
     cancelAnimationFrame(frame);
+    for (const event of GESTURES) removeEventListener(event, resume);
     context?.close();
     context = undefined;
     show(0);
@@ -31,9 +42,7 @@ export function levelMeter(media) {
     show(100 * Math.min(Math.max(1 - decibels / SILENCE, 0), 1));
     frame = requestAnimationFrame(measure);
   };
-  // A browser may keep the sound of a page suspended until its first click or key.
-  const resume = () => context?.resume();
-  for (const event of ["pointerdown", "keydown"]) addEventListener(event, resume);
+  const resume = () => context.resume();
 
   return {
     element,
@@ -45,10 +54,7 @@ export function levelMeter(media) {
       track = microphone;
       if (!track) return;
       try {
-        context = new AudioContext();
-        analyser = context.createAnalyser();
-        context.createMediaStreamSource(new MediaStream([track])).connect(analyser);
-        measure();
+        open();
       } catch {
         // Some browsers cannot read a microphone with a sample rate other than the page's. A call can, so only the bar goes.
         close();
@@ -58,7 +64,6 @@ export function levelMeter(media) {
     leave() {
       track = undefined;
       close();
-      for (const event of ["pointerdown", "keydown"]) removeEventListener(event, resume);
     },
   };
 }
