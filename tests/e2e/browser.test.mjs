@@ -340,7 +340,7 @@ describe("the client in a browser", () => {
     await page.getByText("Current password is incorrect").waitFor();
     await page.getByLabel("Current password").fill("Sup3rSecret");
     await page.getByRole("button", { name: "Change password" }).click();
-    await page.getByText("Password changed").waitFor();
+    await page.locator(".toast", { hasText: "Password changed" }).waitFor();
     await page.getByRole("button", { name: "Delete account…" }).click();
     await page.getByLabel("Your password").fill("N3wPassword");
     await page.getByRole("button", { name: "Permanently delete my account" }).click();
@@ -352,7 +352,7 @@ describe("the client in a browser", () => {
     await part(ann, bob);
   });
 
-  test("no page has a serious accessibility fault, in light and dark", async () => {
+  test("no page has an accessibility fault, in light and dark", async () => {
     for (const colorScheme of ["light", "dark"]) {
       const ann = await arrives({ colorScheme });
       const { page } = ann;
@@ -402,7 +402,7 @@ describe("the client in a browser", () => {
     await ann.register();
     await ann.page.getByRole("button", { name: "New room" }).click();
     await ann.page.getByRole("button", { name: "Copy link" }).click();
-    await ann.page.getByText("Link copied").waitFor();
+    await ann.page.locator(".toast", { hasText: "Link copied" }).waitFor();
     const link = await ann.page.evaluate(() => navigator.clipboard.readText());
     assert.equal(link, ann.page.url());
     await bob.register(link);

@@ -53,7 +53,7 @@ for (const colorScheme of ["light", "dark"]) {
     await page.locator(".rooms[aria-busy=false]").waitFor();
     await take("rooms");
     await page.getByRole("link", { name: "History" }).click();
-    await page.getByRole("img").waitFor();
+    await page.locator(".weeks").waitFor();
     await take("history");
     await page.getByRole("link", { name: ann.name }).click();
     await page.getByRole("heading", { name: "Your profile" }).waitFor();

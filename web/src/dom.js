@@ -27,6 +27,7 @@ const ICONS = {
   people: "M9 11a3 3 0 1 0 0-6 3 3 0 0 0 0 6ZM3 20a6 6 0 0 1 12 0M16 5a3 3 0 0 1 0 6M18 14a6 6 0 0 1 3 6",
   host: "M12 3l7 3v5c0 5-3 8-7 10-4-2-7-5-7-10V6ZM9 12l2 2 4-4",
   leave: "M3 14c5-5 13-5 18 0l-2 3-4-2v-3a10 10 0 0 0-6 0v3l-4 2Z",
+  check: "M5 12l5 5L19 7",
   copy: "M9 9h10v11H9ZM15 9V4H5v11h4",
   share: "M12 15V4M8 8l4-4 4 4M5 12v8h14v-8",
   settings: "M4 7h9M17 7h3M4 17h3M11 17h9M13 7a2 2 0 1 0 4 0 2 2 0 0 0-4 0ZM7 17a2 2 0 1 0 4 0 2 2 0 0 0-4 0Z",
@@ -42,18 +43,11 @@ export function icon(name, struck = false) {
   const svg = document.createElementNS(SVG, "svg");
   for (const [key, value] of Object.entries({ viewBox: "0 0 24 24", "aria-hidden": "true", class: "icon" })) svg.setAttribute(key, value);
   const path = document.createElementNS(SVG, "path");
+  svg.dataset.name = name;
   svg.dataset.struck = String(struck);
   path.setAttribute("d", ICONS[name] + (struck ? "M4 4l16 16" : ""));
   svg.append(path);
   return svg;
-}
-
-/** An SVG element, for charts. */
-export function s(tag, attributes = {}, ...children) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
 }
 
 /** Moves the focus to a view's heading, so that screen readers start at the top of the view. */

@@ -26,13 +26,16 @@ export function toast(text) {
   if (stack.matches(":popover-open")) stack.hidePopover();
   stack.showPopover();
   place();
+  layout.observe(document.body, { childList: true, subtree: true, attributeFilter: ["hidden", "open"] });
 }
 
 function remove(text) {
   clearTimeout(timers.get(text));
   timers.delete(text);
   [...stack.children].find((notice) => notice.textContent === text).remove();
-  if (timers.size === 0) stack.hidePopover();
+  if (timers.size > 0) return;
+  layout.disconnect();
+  stack.hidePopover();
 }
 
 /** Moves the notices up until they cover no control; if they cannot avoid all of them, down to the edge. */
@@ -48,4 +51,6 @@ function place() {
   if (bottom - height >= 0) stack.style.bottom = `${innerHeight - bottom}px`;
 }
 
-addEventListener("resize", () => stack?.matches(":popover-open") && place());
+/** Whenever controls may have come or moved while notices are shown, they make room. */
+const layout = new MutationObserver(place);
+addEventListener("resize", () => timers.size > 0 && place());

@@ -85,6 +85,24 @@ export class Visitor {
     return `${this.name}@example.com`;
   }
 
+  heading(name) {
+    return this.page.getByRole("heading", { name, exact: true });
+  }
+
+  /** Waits until an element has the focus: its tag, and its name or else its text. */
+  focuses(words) {
+    return this.page.waitForFunction((words) => `${document.activeElement.localName} ${document.activeElement.name || document.activeElement.textContent}` === words, words);
+  }
+
+  /** Waits until a notice shows that sentence. */
+  notices(words) {
+    return this.page.locator(".toast", { hasText: words }).waitFor();
+  }
+
+  token() {
+    return this.page.evaluate(() => JSON.parse(localStorage.getItem("zetra.session")).token);
+  }
+
   /** Takes out of the faults what a story brings about on purpose. */
   forgive(pattern) {
     this.faults = this.faults.filter((fault) => !pattern.test(fault));
@@ -154,13 +172,12 @@ export class Visitor {
     }
   }
 
-  /** The serious faults that axe finds on the page as it is. */
+  /** What axe finds wrong on the page as it is, grave or not. */
   async inaccessible() {
     // The page's own policy forbids scripts of others; the debugger's way in is exempt.
     await this.page.evaluate(AXE);
     const { violations } = await this.page.evaluate(() => globalThis.axe.run({ resultTypes: ["violations"] }));
-    const grave = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
-    return grave.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ").slice(0, 400)}`);
+    return violations.map(({ id, impact, nodes }) => `${impact} ${id}: ${nodes.map(({ html }) => html).join(" ").slice(0, 400)}`);
   }
 
   async leave() {

@@ -2,18 +2,19 @@
 
 import { h } from "../dom.js";
 import { preferences } from "../preferences.js";
+import { deviceMenus } from "./device_menus.js";
 
 export const SHORTCUTS = { m: "Mute or unmute", v: "Camera on or off", s: "Share the screen or stop", c: "Open or close the chat" };
 
-/** `devices`: the menus of the devices, or undefined. */
-export function callSettings(devices) {
+export function callSettings(media) {
+  const devices = deviceMenus(media);
   const option = (name, words) =>
     h("label", { class: "option" }, h("input", { type: "checkbox", checked: preferences.get(name), onchange: ({ target }) => preferences.set(name, target.checked) }), words);
   const keys = Object.entries(SHORTCUTS).map(([key, words]) => [h("dt", {}, h("kbd", {}, key.toUpperCase())), h("dd", {}, words)]);
   const close = h("button", { class: "button", onclick: () => element.close() }, "Close");
-  const element = h("dialog", { class: "card dialog settings", "aria-labelledby": "settings-title" },
+  const element = h("dialog", { class: "card dialog settings", "aria-labelledby": "settings-title", onclose: devices.leave },
     h("h2", { id: "settings-title" }, "Settings"),
-    devices?.element ?? "",
+    devices.element,
     option("sounds", "Play a sound when somebody joins or leaves"),
     option("shortcuts", "Single keys control the call"),
     h("dl", { class: "shortcuts" }, keys.flat()),
@@ -22,10 +23,11 @@ export function callSettings(devices) {
   return {
     element,
     open() {
-      devices?.update();
       element.showModal();
       close.focus();
+      devices.update();
     },
-    leave: () => devices?.leave(),
+    update: () => element.open && devices.update(),
+    leave: devices.leave,
   };
 }

@@ -30,7 +30,7 @@ export function callView({ call, media, hangUp }) {
   };
   const chat = chatPanel(call, () => openChat(false));
   const host = hostPanel(call);
-  const settings = callSettings();
+  const settings = callSettings(media);
   const name = h("h1", {});
   const problems = deviceProblems(media);
 
@@ -63,6 +63,7 @@ export function callView({ call, media, hangUp }) {
     name.textContent = roomName(room) + (room.locked ? " (locked)" : "");
     hostButton.hidden = !call.isHost;
     if (host.element.open) host.update();
+    settings.update();
     label(chatButton, "chat", chat.unread ? `Chat (${chat.unread})` : "Chat");
     document.title = `${chat.unread ? `(${chat.unread}) ` : ""}${roomName(room)} · Zetra`;
     problems.update();
