@@ -2,7 +2,8 @@
 
 import { preferences } from "./preferences.js";
 
-const NOTES = { joined: [523, 659], left: [659, 523] };
+/** By the call's events, in hertz. */
+const NOTES = { joined: [523, 659], gone: [659, 523] };
 const LOUDNESS = 0.05;
 /** Seconds from one note to the next, and that a note lasts. */
 const APART = 0.12;

@@ -21,6 +21,7 @@ export function callView({ call, media, hangUp }) {
   const count = h("span", { class: "count" });
   const timer = h("span", { class: "timer", role: "timer", "aria-live": "off" });
   const alone = invitation(call.roomId);
+  const link = copyButton(call.roomId);
   const openChat = (open) => {
     if (!open && chat.element.contains(document.activeElement)) chatButton.focus();
     chat.element.hidden = !open;
@@ -54,6 +55,7 @@ export function callView({ call, media, hangUp }) {
     const { state } = media;
     const others = call.people.size;
     alone.hidden = call.state !== "joined" || others > 0;
+    link.hidden = !alone.hidden;
     count.textContent = others === 0 ? "Just you" : `${others + 1} people`;
     label(microphone, "microphone", microphoneWords(media), !state.audio);
     label(camera, "camera", cameraWords(media), !state.video);
@@ -70,13 +72,9 @@ export function callView({ call, media, hangUp }) {
   };
   chat.onUnread = update;
 
-  const joined = ({ detail }) => {
+  const told = ({ type, detail }) => {
     toast(detail);
-    chime("joined");
-  };
-  const gone = ({ detail }) => {
-    toast(detail);
-    chime("left");
+    chime(type);
   };
   const pressed = (event) => {
     const { key, target } = event;
@@ -94,14 +92,14 @@ export function callView({ call, media, hangUp }) {
   const tick = () => (timer.textContent = elapsed(Date.now() - began));
   const ticking = setInterval(tick, 1_000);
   tick();
-  call.addEventListener("joined", joined);
-  call.addEventListener("gone", gone);
+  call.addEventListener("joined", told);
+  call.addEventListener("gone", told);
   call.addEventListener("change", update);
   media.addEventListener("change", update);
   document.addEventListener("keydown", pressed);
   update();
 
-  const bar = h("div", { class: "bar" }, name, timer, count, copyButton(call.roomId));
+  const bar = h("div", { class: "bar" }, name, timer, count, link);
   const controls = h("div", { class: "controls", role: "toolbar", "aria-label": "Call" }, microphone, camera, screen, chatButton, hostButton, settingsButton, leave);
   const middle = h("div", { class: "stage" }, h("div", { class: "pictures" }, alone, pictures.element, banner), chat.element);
   const element = h("section", { class: "call" }, bar, problems.element, middle, controls, host.element, settings.element);
@@ -112,8 +110,8 @@ export function callView({ call, media, hangUp }) {
       chat.leave();
       pictures.leave();
       settings.leave();
-      call.removeEventListener("joined", joined);
-      call.removeEventListener("gone", gone);
+      call.removeEventListener("joined", told);
+      call.removeEventListener("gone", told);
       call.removeEventListener("change", update);
       media.removeEventListener("change", update);
       document.removeEventListener("keydown", pressed);

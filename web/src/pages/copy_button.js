@@ -28,8 +28,8 @@ export function copyButton(roomId) {
   };
   // Dismissing the share sheet is not an error.
   const share = () => navigator.share({ title: document.title, url }).catch(() => {});
-  const button = h("button", { type: "button", class: "button", onclick: copy }, icon("copy"), "Copy link");
+  const button = h("button", { type: "button", class: "button", onclick: copy }, icon("copy"), h("span", {}, "Copy link"));
   place.append(button);
-  if (navigator.share) place.append(h("button", { type: "button", class: "button", onclick: share }, icon("share"), "Share link"));
+  if (navigator.share) place.append(h("button", { type: "button", class: "button", onclick: share }, icon("share"), h("span", {}, "Share link")));
   return place;
 }
