@@ -46,6 +46,16 @@ describe("the layout of a call", () => {
     }
   });
 
+  test("where most pictures are upright, they get upright places", () => {
+    const phone = AREAS[2];
+    for (let others = 3; others < 64; others += 1) {
+      const { places } = arrange({ others, area: phone, upright: true });
+      for (const place of places) assert.ok(within(place, phone) && Math.abs(place.width / place.height - 3 / 4) < NEARLY);
+    }
+    const sizes = [true, false].map((upright) => arrange({ others: 3, area: phone, upright }).places[0].height);
+    assert.ok(sizes[0] > sizes[1], `${sizes}: a picture that is upright is seen larger`);
+  });
+
   test("the last row is centred", () => {
     const places = tiles(5, { x: 10, y: 0, width: 1264, height: 680 });
     const last = places.filter(({ y }) => y === places.at(-1).y);

@@ -42,9 +42,10 @@ export class Call extends EventTarget {
   /** Who came after us and is announced once their name is known. */
   #unannounced = new Set();
 
-  constructor({ roomId, session, media }) {
+  constructor({ roomId, room, session, media }) {
     super();
     this.roomId = roomId;
+    this.room = room;
     this.media = media;
     this.me = session.user.id;
     this.token = session.token;

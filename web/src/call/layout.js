@@ -4,6 +4,7 @@
 
 /** @typedef {{ x: number, y: number, width: number, height: number }} Rectangle */
 
+/** Width by height of a picture, and on phones that are held upright. */
 const RATIO = 16 / 9;
 const UPRIGHT_RATIO = 3 / 4;
 const GAP = 8;
@@ -19,36 +20,38 @@ const STRIP = 0.2;
  *
  * With a spotlight one more picture takes the stage, and these become a strip beside or below it. Without one, the own
  * picture floats above a single other person, or above two on a stage higher than wide; more people share the stage.
- * @param {{ others: number, area: Rectangle, spotlight?: boolean }} scene
+ * `upright`: most pictures are higher than wide.
+ * @param {{ others: number, area: Rectangle, spotlight?: boolean, upright?: boolean }} scene
  * @returns {{ spotlight?: Rectangle, places: Rectangle[], floats: boolean }}
  */
-export function arrange({ others, area, spotlight = false }) {
+export function arrange({ others, area, spotlight = false, upright = false }) {
+  const ratio = upright ? UPRIGHT_RATIO : RATIO;
   if (spotlight) {
     const [stage, strip] = split(area);
-    return { spotlight: stage, places: tiles(others + 1, strip), floats: false };
+    return { spotlight: stage, places: tiles(others + 1, strip, ratio), floats: false };
   }
-  const upright = area.height > area.width;
-  const floats = others <= 1 || (others === 2 && upright);
-  return { places: floats ? [...filled(others, area), corner(area)] : tiles(others + 1, area), floats };
+  const floats = others <= 1 || (others === 2 && area.height > area.width);
+  return { places: floats ? [...filled(others, area), corner(area)] : tiles(others + 1, area, ratio), floats };
 }
 
 /**
- * The largest 16:9 rectangles of equal size that fit: every number of columns is tried. The last row is centred.
+ * The largest rectangles of equal size and that ratio that fit: every number of columns is tried. The last row is centred.
  * @param {number} count
  * @param {Rectangle} area
+ * @param {number} [ratio]
  * @returns {Rectangle[]}
  */
-export function tiles(count, area) {
+export function tiles(count, area, ratio = RATIO) {
   const gap = gapOf(count, area);
   let [columns, width] = [1, 0];
   for (let tried = 1; tried <= count; tried += 1) {
     const rows = Math.ceil(count / tried);
     const widest = (area.width - gap * (tried - 1)) / tried;
     const highest = (area.height - gap * (rows - 1)) / rows;
-    const fits = Math.max(0, Math.min(widest, highest * RATIO));
+    const fits = Math.max(0, Math.min(widest, highest * ratio));
     if (fits > width) [columns, width] = [tried, fits];
   }
-  const height = width / RATIO;
+  const height = width / ratio;
   const rows = Math.ceil(count / columns);
   const top = area.y + (area.height - rows * height - gap * (rows - 1)) / 2;
   return Array.from({ length: count }, (_, index) => {

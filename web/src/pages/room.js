@@ -18,6 +18,8 @@ export function callPage({ session: { user, token } }, roomId) {
   let call, view;
   let leaveBrowser = () => {};
   let left = false;
+  /** The room as it was found before the call. */
+  let room;
   const show = (next) => {
     view?.leave?.();
     view = next;
@@ -30,6 +32,7 @@ export function callPage({ session: { user, token } }, roomId) {
     if (left) return;
     if (found.isGone) return gone();
     if (found.room) document.title = `${roomName(found.room, user.id)} · Zetra`;
+    room = found.room;
     show(lobbyView({ roomId, found, me: user.id, media, find, gone, join }));
     media.start();
   };
@@ -40,7 +43,7 @@ export function callPage({ session: { user, token } }, roomId) {
   const join = async () => {
     await api.post(`/api/room/join/${roomId}`);
     if (left) return;
-    call = new Call({ roomId, session: { user, token }, media });
+    call = new Call({ roomId, room, session: { user, token }, media });
     call.addEventListener("end", ({ detail }) => over(detail));
     show(callView({ call, media, hangUp: () => (call.leave(), over({ code: "left" })) }));
     leaveBrowser = markInCall(roomId);

@@ -50,7 +50,7 @@ export function stage(call, media) {
     if (!pictures.has(pinned)) pinned = undefined;
     for (const [key, { own, screen, ...picture }] of pictures) {
       if (!tiles.has(key)) {
-        tiles.set(key, tile({ own, screen, pin: () => pin(key) }));
+        tiles.set(key, tile({ own, screen, pin: () => pin(key), turned: () => update() }));
         element.append(tiles.get(key).element);
       }
       tiles.get(key).show({ ...picture, pinned: key === pinned });
@@ -67,7 +67,8 @@ export function stage(call, media) {
     scene = next;
     const rest = keys.filter((key) => key !== spotlit);
     const area = { x: 0, y: 0, width: element.clientWidth, height: element.clientHeight };
-    const { spotlight, places, floats } = arrange({ others: rest.length - 1, area, spotlight: spotlit !== undefined });
+    const upright = rest.filter((key) => tiles.get(key).upright).length > rest.length / 2;
+    const { spotlight, places, floats } = arrange({ others: rest.length - 1, area, spotlight: spotlit !== undefined, upright });
     keys.forEach((key) => {
       const shown = tiles.get(key);
       const { x, y, width, height } = key === spotlit ? spotlight : places[rest.indexOf(key)];

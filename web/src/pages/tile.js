@@ -3,14 +3,11 @@
 import { h, icon } from "../dom.js";
 import { STATES } from "../call/words.js";
 
-/** A picture that is higher than wide is shown whole in a tile that is wider than high. */
-const UPRIGHT = 1;
-
 /**
  * `own`: the picture is one's own. `screen`: it is a shared screen. `pin()` is called to put this picture on the stage, or to
- * take it off again.
+ * take it off again, `turned()` when the picture has another size.
  */
-export function tile({ own = false, screen = false, pin }) {
+export function tile({ own = false, screen = false, pin, turned }) {
   const video = h("video", { autoplay: true, playsInline: true, muted: own, class: own && !screen ? "mirrored" : "" });
   const initial = h("span", { class: "initial", "aria-hidden": "true" });
   const label = h("span", { class: "name" });
@@ -25,12 +22,13 @@ export function tile({ own = false, screen = false, pin }) {
   // For a mouse: the button does the same for everybody.
   element.addEventListener("dblclick", ({ target }) => tools.contains(target) || pin());
 
+  const isUpright = () => video.videoWidth < video.videoHeight;
+  /** A picture that is higher than wide is shown whole in a place that is wider than high. */
   const fit = () => {
-    const [picture, place] = [video.videoWidth / video.videoHeight, element.clientWidth / element.clientHeight];
-    element.classList.toggle("upright", picture < UPRIGHT && place > UPRIGHT);
+    element.classList.toggle("whole", isUpright() && element.clientWidth > element.clientHeight);
     element.classList.toggle("blank", !video.videoWidth);
   };
-  video.addEventListener("resize", fit);
+  video.addEventListener("resize", turned);
   const named = (button, words) => {
     button.title = words;
     button.setAttribute("aria-label", words);
@@ -38,6 +36,9 @@ export function tile({ own = false, screen = false, pin }) {
   return {
     element,
     fit,
+    get upright() {
+      return isUpright();
+    },
     /** `picture`: whether one is expected. `state`: a key of `STATES`. `quality`: `{bars, words}`, if it was measured. */
     show({ name, picture, audio = true, stream, state = "connected", quality, pinned }) {
       const whose = screen ? `${name} (screen)` : name;
@@ -64,7 +65,6 @@ export function tile({ own = false, screen = false, pin }) {
       named(floating, `Picture in picture: ${whose}`);
       filling.hidden = !picture || !document.fullscreenEnabled;
       floating.hidden = !picture || !document.pictureInPictureEnabled;
-      fit();
     },
     /** Whether they speak right now. */
     set speaking(speaks) {
