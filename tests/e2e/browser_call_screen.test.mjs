@@ -75,12 +75,15 @@ describe("the call's screen in a browser", () => {
     assert.equal(await onStage(), bob.name);
     await page.getByRole("button", { name: `Unpin ${bob.name}` }).click();
     assert.equal(await onStage(), `${bob.name} (screen)`);
-    await ann.tile("You").dblclick();
+    await ann.tile("You").click();
     assert.equal(await onStage(), "You");
     await page.getByRole("button", { name: "Unpin You" }).click();
     await page.getByRole("button", { name: `Full screen: ${bob.name} (screen)` }).click();
     await page.waitForFunction(() => document.fullscreenElement?.matches("figure.screen"));
     await page.evaluate(() => document.exitFullscreen());
+    await page.getByRole("button", { name: `Picture in picture: ${bob.name} (screen)` }).click();
+    await page.waitForFunction(() => document.pictureInPictureElement?.closest("figure.screen"));
+    await page.evaluate(() => document.exitPictureInPicture());
     await control(bob.page, "Stop sharing").click();
     await ann.tile(`${bob.name} (screen)`).waitFor({ state: "detached" });
     assert.equal(await page.locator("figure.spotlit").count(), 0);

@@ -19,8 +19,8 @@ export function tile({ own = false, screen = false, pin, turned }) {
   const floating = tool("popout", () => (document.pictureInPictureElement === video ? document.exitPictureInPicture() : video.requestPictureInPicture()));
   const tools = h("div", { class: "tools" }, pinning, filling, floating);
   const element = h("figure", { class: screen ? "tile screen" : "tile" }, video, initial, status, h("figcaption", {}, label, muted, bars), tools);
-  // For a mouse: the button does the same for everybody.
-  element.addEventListener("dblclick", ({ target }) => tools.contains(target) || pin());
+  // For a mouse or a finger: the button does the same for everybody.
+  element.addEventListener("click", ({ target }) => tools.contains(target) || pin());
 
   const isUpright = () => video.videoWidth < video.videoHeight;
   /** A picture that is higher than wide is shown whole in a place that is wider than high. */
