@@ -3,63 +3,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { read } from "../../web/src/call/incoming.js";
-import { Names } from "../../web/src/call/names.js";
-import { Visitor, bundled, importsOf, inBrowser, meetAcross, meetAtOnce, meetStrangers, PEERS_IN_PAGE } from "./support/browser.mjs";
-import { call, person } from "./support/people.mjs";
-import { RawSocket } from "./support/raw.mjs";
-
-/** The events that are relayed, and the name of their value where they are for one person. */
-const SIGNALS = { offer: "offer", answer: "answer", "ice-candidate": "candidate" };
-
-/** What no well-meaning client says, as JSON text. */
-const HOSTILE = [
-  ...["null", "true", "-1", "1e400", '""', '"\\ud800"', "[]", "[null]", "{}", '{"length":-1}'],
-  ...['{"__proto__":null}', '{"__proto__":{"type":"offer","sdp":""}}', '{"constructor":{"prototype":{"name":""}}}', '{"toString":1,"valueOf":null}'],
-  ...['{"name":""}', '{"name":" "}', '{"name":{"length":1}}', '{"name":null,"type":"offer","sdp":"v=0"}', '{"name":"","type":"offer","sdp":"v=0"}'],
-  ...['{"type":"offer"}', '{"type":"offer","sdp":null}', '{"type":"answer","sdp":{}}', '{"type":{},"sdp":[]}', '{"type":"rollback","sdp":""}', '{"type":"pranswer","sdp":"v=0"}'],
-  ...['{"candidate":null}', '{"candidate":7}', '{"candidate":"","sdpMid":{}}', '{"candidate":{"toString":1},"sdpMid":"0"}'],
-  ...['{"candidate":"candidate:x","sdpMid":"0"}', '{"candidate":"x","sdpMLineIndex":1e9}', '{"candidate":"x","sdpMLineIndex":-1,"usernameFragment":[]}'],
-  ...['{"senderId":null}', '{"senderId":{},"offer":{}}', '{"senderId":"__proto__","answer":null}', '{"senderId":"constructor","candidate":""}'],
-  ...[`"${"x".repeat(8_000)}"`, `{"type":"offer","sdp":"${"v=0\\r\\n".repeat(30_000)}"}`, "[".repeat(100_000) + "]".repeat(100_000)],
-];
+import { Visitor, importsOf, inBrowser } from "./support/browser.mjs";
 
 describe("the client in a browser", () => {
-  // The one that sends everything that can be sent needs many events.
-  const suite = inBrowser({ SOCKET_EVENTS_BURST: "1000" });
-  const visitors = [];
-
-  const arrives = async (options) => {
-    const visitor = await suite.arrives(options);
-    visitors.push(visitor);
-    return visitor;
-  };
-  /** Two people in one call. */
-  const pair = async () => {
-    const [ann, bob] = [await arrives(), await arrives()];
-    await ann.register();
-    const link = await ann.makeRoom();
-    await bob.register(link);
-    await bob.enter();
-    await Promise.all([ann.sees(bob.name), bob.sees(ann.name)]);
-    return { ann, bob, link };
-  };
-  /** Somebody in the call without a browser, who says what they like. */
-  const intruder = async (link) => {
-    const roomId = link.split("/room/")[1];
-    const mallory = await person(suite.server, "mallory");
-    await call(suite.server, "POST", `/api/room/join/${roomId}`, { token: mallory.token });
-    const raw = await RawSocket.open(suite.server, roomId, mallory.token);
-    raw.socket.on("message", (data) => String(data) === "2" && raw.send("3"));
-    let said = 0;
-    /** Says an event whose arguments are JSON text; gives the answer. */
-    const says = (event, ...args) => {
-      said += 1;
-      raw.send(`42${said}[${[`"${event}"`, ...args].join(",")}]`);
-      return raw.next((frame) => frame.startsWith(`43${said}[`));
-    };
-    return { mallory, raw, says, roomId: `"${roomId}"` };
-  };
+  const suite = inBrowser();
+  const { arrives, pair } = suite;
   const part = (...people) => Visitor.part(people);
 
   test("two people, then three, meet by a link and see and hear each other", async () => {
@@ -153,29 +101,6 @@ describe("the client in a browser", () => {
     await ann.leave();
   });
 
-  test("two who offer at the same moment understand each other, whoever is heard first", async () => {
-    const ann = await arrives();
-    const { page } = ann;
-    await page.goto("/app/");
-    await page.evaluate(await bundled("web/src/call/peer.js", "peers"));
-    await page.evaluate(PEERS_IN_PAGE);
-    for (const delays of [[0, 0], [0, 200], [200, 0]]) {
-      const frames = await page.evaluate(meetAtOnce, delays);
-      assert.deepEqual(frames, [true, true], `after ${delays} ms`);
-    }
-    await part(ann);
-  });
-
-  test("an offer that its sender has given up is answered in vain, and both sides still find each other", async () => {
-    const ann = await arrives();
-    const { page } = ann;
-    await page.goto("/app/");
-    await page.evaluate(await bundled("web/src/call/peer.js", "peers"));
-    await page.evaluate(PEERS_IN_PAGE);
-    for (const opener of [0, 1]) assert.deepEqual(await page.evaluate(meetAcross, opener), [true, true], `side ${opener} came back`);
-    await part(ann);
-  });
-
   test("a restart of the runtime in the middle of a call ends in a working call", async () => {
     const { ann, bob } = await pair();
     await suite.server.kill();
@@ -217,100 +142,6 @@ describe("the client in a browser", () => {
     await first.getByRole("heading", { name: "Video calls by link" }).waitFor();
     await ann.tile(bob.name).waitFor({ state: "detached" });
     await part(ann, bob);
-  });
-
-  test("whatever another client says, everybody's view goes on", async () => {
-    const { ann, bob, link } = await pair();
-    const { raw, says, roomId } = await intruder(link);
-    const targets = await Promise.all([ann, bob].map((visitor) => visitor.id()));
-    const answers = [];
-    for (const [index, value] of HOSTILE.entries()) {
-      for (const [event, field] of Object.entries(SIGNALS)) {
-        answers.push(await says(event, roomId, value));
-        answers.push(await says(event, `{"roomId":${roomId},"${field}":${value},"targetUserId":"${targets[index % 2]}"}`));
-      }
-      answers.push(await says("chat-message", roomId, value));
-      answers.push(await says("media-state", `{"roomId":${roomId},"audio":${value}}`));
-    }
-    assert.deepEqual(answers.filter((answer) => answer.includes("rate_limited")), []);
-    await says("chat-message", roomId, '"the last word"');
-    const cat = await arrives();
-    await cat.register(link);
-    await cat.enter();
-    const everybody = [ann, bob, cat];
-    await Promise.all(everybody.flatMap((one) => everybody.filter((other) => other !== one).map((other) => one.sees(other.name))));
-    for (const { page } of everybody) {
-      await page.getByText("4 people").waitFor();
-      await page.getByRole("button", { name: /^Chat/ }).click();
-    }
-    for (const { page } of [ann, bob]) await page.getByText("the last word", { exact: true }).waitFor();
-    await ann.page.getByLabel("Message", { exact: true }).fill("still here");
-    await ann.page.getByRole("button", { name: "Send" }).click();
-    for (const { page } of everybody) await page.getByText("still here", { exact: true }).waitFor();
-    await ann.page.getByRole("button", { name: "Mute", exact: true }).click();
-    await cat.tile(ann.name).getByText("muted", { exact: true }).waitFor();
-    raw.close();
-    // What the browser itself cannot read is said in the console.
-    for (const visitor of everybody) visitor.forgive(/^a peer's (offer|answer|ice-candidate) was not understood/);
-    await part(...everybody);
-  });
-
-  test("who signals in somebody else's name is refused, and nobody hears of it", async () => {
-    const { ann, bob, link } = await pair();
-    const { raw, says, roomId } = await intruder(link);
-    const id = await bob.id();
-    for (const [event, field] of Object.entries(SIGNALS)) {
-      for (const value of ['{"type":"offer","sdp":"v=0"}', '{"type":"answer","sdp":"v=0"}', '{"candidate":"x","sdpMid":"0"}']) {
-        const answer = await says(event, roomId, `{"senderId":"${id}","${field}":${value}}`);
-        assert.match(answer, /"ok":false.*"code":"invalid_payload"/, `${event} ${value}`);
-      }
-    }
-    await says("chat-message", roomId, '"the last word"');
-    await ann.page.getByRole("button", { name: "Chat (1)" }).waitFor();
-    await Promise.all([ann.sees(bob.name), bob.sees(ann.name), ann.hears(1), bob.hears(1)]);
-    raw.close();
-    await part(ann, bob);
-  });
-
-  test("people are called what the server calls them, in their pictures and in the chat, after a new name too", async () => {
-    const { ann, bob, link } = await pair();
-    const { mallory, raw, says, roomId } = await intruder(link);
-    const names = async (visitor) => (await visitor.page.locator("figcaption .name").allTextContents()).sort();
-    const value = `{"type":"offer","sdp":"v=0","name":"${ann.name}"}`;
-    await says("offer", `{"roomId":${roomId},"offer":${value},"targetUserId":"${await bob.id()}"}`);
-    await says("chat-message", roomId, '"I am Ann"', `"${ann.name}"`);
-    for (const { page } of [ann, bob]) await page.getByRole("button", { name: "Chat (1)" }).click();
-    await bob.tile(mallory.username).waitFor();
-    assert.deepEqual(await names(bob), ["You", ann.name, mallory.username].sort());
-    await bob.page.locator(".messages li", { hasText: "I am Ann" }).getByText(mallory.username, { exact: true }).waitFor();
-
-    const username = `${mallory.username.slice(0, 15)}_new`;
-    const renamed = await call(suite.server, "PUT", "/api/user/profile", { token: mallory.token, body: { username } });
-    assert.equal(renamed.status, 200, renamed.text);
-    await says("leave-room");
-    await ann.tile(mallory.username).waitFor({ state: "detached" });
-    await says("join-room", roomId);
-    await Promise.all([ann.tile(username).waitFor(), bob.tile(username).waitFor()]);
-    assert.deepEqual(await names(ann), ["You", bob.name, username].sort());
-    raw.close();
-    for (const visitor of [ann, bob]) visitor.forgive(/^a peer's offer was not understood/);
-    await part(ann, bob);
-  });
-
-  test("a peer sends on its own lines, whatever is described to it, and throws nothing", async () => {
-    const ann = await arrives();
-    const { page } = ann;
-    await page.goto("/app/");
-    await page.evaluate(await bundled("web/src/call/peer.js", "peers"));
-    assert.deepEqual(await page.evaluate(meetStrangers), {
-      answered: 2,
-      // One of sound, and two of pictures: the second is for a screen.
-      sentOn: 3,
-      made: 0,
-      warned: ["a peer's ice-candidate was not understood", "no connection could be made", "a peer's offer was not understood"],
-      rejected: [],
-    });
-    await part(ann);
   });
 
   test("the profile is changed, errors stand beside their fields, the account is deleted", async () => {
@@ -435,72 +266,6 @@ describe("the client in a browser", () => {
     assert.doesNotMatch(policy, /unsafe/);
     await part(ann);
   });
-});
-
-test("of what comes from the room only what is well-formed is read, and only what is needed", () => {
-  const [id, none] = ["6553f1000102030405060708", undefined];
-  const hostile = [none, ...HOSTILE.map((text) => JSON.parse(text)), new ArrayBuffer(8)];
-  for (const event of ["user-connected", "user-disconnected", "offer", "answer", "ice-candidate", "chat-message", "media-state", "error"]) {
-    for (const content of hostile) assert.equal(read(event, content), none, event);
-  }
-  for (const content of hostile) {
-    assert.ok([none, 0].includes(read("existing-users", content)?.length));
-    assert.deepEqual([read("room-ended", content), read("removed", content)], [{}, {}]);
-  }
-  const candidate = { candidate: "x", sdpMid: "0", sdpMLineIndex: null, usernameFragment: null };
-  for (const [event, content, expected] of [
-    ["existing-users", [id, "x", null, { id }], [id]],
-    ["user-connected", id, id],
-    ["offer", { senderId: id, offer: { type: "offer", sdp: "v=0", name: "x" } }, { senderId: id, value: { type: "offer", sdp: "v=0" } }],
-    ["answer", { senderId: id, answer: { type: "offer", sdp: "v=0" } }, none],
-    ["answer", { senderId: `${id}0`, answer: { type: "answer", sdp: "v=0" } }, none],
-    ["ice-candidate", { senderId: id, candidate: { candidate: "x", sdpMid: "0" } }, { senderId: id, value: candidate }],
-    ["ice-candidate", { senderId: id, candidate: { candidate: "x" } }, none],
-    ["chat-message", { id: "1", userId: id, username: "x", message: "hi", timestamp: "2026-11-22T10:00:00.000Z" }, { id: "1", userId: id, message: "hi", timestamp: "2026-11-22T10:00:00.000Z" }],
-    ["chat-message", { id: "1", userId: id, username: "x", message: "hi", timestamp: "yesterday" }, none],
-    ["media-state", { userId: id, audio: true, video: false, screen: false, x: 1 }, { userId: id, media: { audio: true, video: false, screen: false } }],
-    ["media-state", { userId: id, audio: true, video: 1, screen: false }, none],
-    ["error", { code: "constructor", message: "x" }, { code: "constructor" }],
-  ]) {
-    assert.deepEqual(read(event, content), expected, `${event} ${JSON.stringify(content)}`);
-  }
-  // Of what the browser has to judge only the type is known to be right.
-  for (const content of hostile) {
-    for (const [event, field] of Object.entries(SIGNALS)) {
-      const said = read(event, { senderId: id, [field]: content });
-      assert.ok(!said || typeof (said.value.sdp ?? said.value.candidate) === "string", event);
-    }
-  }
-});
-
-test("newcomers who come together are asked for by one request, again where there was no answer", async (context) => {
-  context.mock.timers.enable({ apis: ["setTimeout"] });
-  const passes = async (milliseconds) => {
-    context.mock.timers.tick(milliseconds);
-    for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
-  };
-  const answers = [[{ id: "a", username: "ann" }], undefined, [{ id: "a", username: "anna" }, { id: "b", username: "bob" }]];
-  let [asked, changes] = [0, 0];
-  const fetchPeople = async () => answers[(asked += 1) - 1] ?? Promise.reject(new Error("offline"));
-  const names = new Names({ fetchPeople, changed: () => (changes += 1) });
-  for (let newcomer = 0; newcomer < 5; newcomer += 1) names.ask();
-  assert.deepEqual([names.of("a"), names.knows("a")], ["Somebody", false]);
-  await passes(100);
-  assert.deepEqual([asked, changes, names.of("a"), names.of("b")], [1, 1, "ann", "Somebody"]);
-  // Who comes and goes all the time makes no request each time.
-  for (let turn = 0; turn < 9; turn += 1) {
-    names.ask();
-    await passes(100);
-  }
-  assert.equal(asked, 1);
-  await passes(100);
-  assert.deepEqual([asked, names.of("b")], [2, "Somebody"]);
-  await passes(5_000);
-  assert.deepEqual([asked, changes, names.of("a"), names.of("b")], [3, 2, "anna", "bob"]);
-  names.ask();
-  names.stop();
-  await passes(60_000);
-  assert.equal(asked, 3);
 });
 
 test("no module of the client imports itself by way of others", async () => {

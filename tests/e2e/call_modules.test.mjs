@@ -1,11 +1,15 @@
-// The parts of the browser client's call that know no browser: the layout, the connection's quality, what is sent, links.
+// The parts of the browser client's call that know no browser: what is read of the room's events, names, the layout, the
+// connection's quality, what is sent, links.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { read } from "../../web/src/call/incoming.js";
 import { arrange, gapOf, tiles } from "../../web/src/call/layout.js";
+import { Names } from "../../web/src/call/names.js";
 import { QualityMeter } from "../../web/src/call/quality.js";
 import { cameraEncoding } from "../../web/src/call/send_limits.js";
 import { withLinks } from "../../web/src/links.js";
+import { HOSTILE, SIGNALS } from "./support/hostile_values.mjs";
 
 const AREAS = [[1264, 680], [900, 680], [374, 700], [374, 330], [836, 280], [304, 400], [120, 60]].map(([width, height]) => ({ x: 0, y: 0, width, height }));
 const NEARLY = 1e-6;
@@ -142,4 +146,70 @@ test("addresses in a message become links, with nothing of the sentence around t
     assert.deepEqual(links(text), expected, text);
     assert.equal(withLinks(text).map((piece) => piece.text).join(""), text, "nothing is lost");
   }
+});
+
+test("of what comes from the room only what is well-formed is read, and only what is needed", () => {
+  const [id, none] = ["6553f1000102030405060708", undefined];
+  const hostile = [none, ...HOSTILE.map((text) => JSON.parse(text)), new ArrayBuffer(8)];
+  for (const event of ["user-connected", "user-disconnected", "offer", "answer", "ice-candidate", "chat-message", "media-state", "error"]) {
+    for (const content of hostile) assert.equal(read(event, content), none, event);
+  }
+  for (const content of hostile) {
+    assert.ok([none, 0].includes(read("existing-users", content)?.length));
+    assert.deepEqual([read("room-ended", content), read("removed", content)], [{}, {}]);
+  }
+  const candidate = { candidate: "x", sdpMid: "0", sdpMLineIndex: null, usernameFragment: null };
+  for (const [event, content, expected] of [
+    ["existing-users", [id, "x", null, { id }], [id]],
+    ["user-connected", id, id],
+    ["offer", { senderId: id, offer: { type: "offer", sdp: "v=0", name: "x" } }, { senderId: id, value: { type: "offer", sdp: "v=0" } }],
+    ["answer", { senderId: id, answer: { type: "offer", sdp: "v=0" } }, none],
+    ["answer", { senderId: `${id}0`, answer: { type: "answer", sdp: "v=0" } }, none],
+    ["ice-candidate", { senderId: id, candidate: { candidate: "x", sdpMid: "0" } }, { senderId: id, value: candidate }],
+    ["ice-candidate", { senderId: id, candidate: { candidate: "x" } }, none],
+    ["chat-message", { id: "1", userId: id, username: "x", message: "hi", timestamp: "2026-11-22T10:00:00.000Z" }, { id: "1", userId: id, message: "hi", timestamp: "2026-11-22T10:00:00.000Z" }],
+    ["chat-message", { id: "1", userId: id, username: "x", message: "hi", timestamp: "yesterday" }, none],
+    ["media-state", { userId: id, audio: true, video: false, screen: false, x: 1 }, { userId: id, media: { audio: true, video: false, screen: false } }],
+    ["media-state", { userId: id, audio: true, video: 1, screen: false }, none],
+    ["error", { code: "constructor", message: "x" }, { code: "constructor" }],
+  ]) {
+    assert.deepEqual(read(event, content), expected, `${event} ${JSON.stringify(content)}`);
+  }
+  // Of what the browser has to judge only the type is known to be right.
+  for (const content of hostile) {
+    for (const [event, field] of Object.entries(SIGNALS)) {
+      const said = read(event, { senderId: id, [field]: content });
+      assert.ok(!said || typeof (said.value.sdp ?? said.value.candidate) === "string", event);
+    }
+  }
+});
+
+test("newcomers who come together are asked for by one request, again where there was no answer", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const passes = async (milliseconds) => {
+    context.mock.timers.tick(milliseconds);
+    for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+  };
+  const answers = [[{ id: "a", username: "ann" }], undefined, [{ id: "a", username: "anna" }, { id: "b", username: "bob" }]];
+  let [asked, changes] = [0, 0];
+  const fetchPeople = async () => answers[(asked += 1) - 1] ?? Promise.reject(new Error("offline"));
+  const names = new Names({ fetchPeople, changed: () => (changes += 1) });
+  for (let newcomer = 0; newcomer < 5; newcomer += 1) names.ask();
+  assert.deepEqual([names.of("a"), names.knows("a")], ["Somebody", false]);
+  await passes(100);
+  assert.deepEqual([asked, changes, names.of("a"), names.of("b")], [1, 1, "ann", "Somebody"]);
+  // Who comes and goes all the time makes no request each time.
+  for (let turn = 0; turn < 9; turn += 1) {
+    names.ask();
+    await passes(100);
+  }
+  assert.equal(asked, 1);
+  await passes(100);
+  assert.deepEqual([asked, names.of("b")], [2, "Somebody"]);
+  await passes(5_000);
+  assert.deepEqual([asked, changes, names.of("a"), names.of("b")], [3, 2, "anna", "bob"]);
+  names.ask();
+  names.stop();
+  await passes(60_000);
+  assert.equal(asked, 3);
 });

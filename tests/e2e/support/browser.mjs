@@ -39,10 +39,20 @@ function startFirefox(executablePath) {
 
 /**
  * A server and a browser from before the first test of the suite around this call until after its last one, and people who
- * arrive there: `{server, browser, arrives(options)}`.
+ * arrive there: `{server, browser, arrives(options), pair()}`; a pair are two people in one call.
  */
 export function inBrowser(variables) {
-  const suite = { arrives: (options) => Visitor.arrive(suite.browser, suite.server, options) };
+  const arrives = (options) => Visitor.arrive(suite.browser, suite.server, options);
+  const pair = async () => {
+    const [ann, bob] = [await arrives(), await arrives()];
+    await ann.register();
+    const link = await ann.makeRoom();
+    await bob.register(link);
+    await bob.enter();
+    await Promise.all([ann.sees(bob.name), bob.sees(ann.name)]);
+    return { ann, bob, link };
+  };
+  const suite = { arrives, pair };
   before(async () => {
     suite.server = await startServer(variables);
     suite.browser = await startBrowser();
@@ -242,125 +252,4 @@ export async function importsOf(path) {
   const ours = (module) => module.startsWith("web/");
   const modules = Object.entries(metafile.inputs).filter(([module]) => ours(module));
   return new Map(modules.map(([module, { imports }]) => [module, imports.map((imported) => imported.path).filter(ours)]));
-}
-
-/**
- * Put into a page: `peersInPage(deliver)` makes a pair of peers with the fake devices, the first of them polite, and
- * `deliver(index, kind, value)` hears what each sends; `peer(index)` makes another one like that; `shows()` resolves to whether each gets moving pictures from the other, within 15 s.
- */
-export const PEERS_IN_PAGE = () => {
-  globalThis.peersInPage = async (deliver) => {
-    const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: true });
-    const tracks = { microphone: stream.getAudioTracks()[0], camera: stream.getVideoTracks()[0], screen: null, screenSound: null };
-    const peer = (index) => {
-      const send = (kind, value) => deliver(index, kind, structuredClone(value));
-      return new globalThis.peers.Peer({ polite: index === 0, configuration: {}, tracks, send, changed() {} });
-    };
-    const pair = [peer(0), peer(1)];
-    const shows = async () => {
-      const videos = pair.map(() => Object.assign(document.createElement("video"), { muted: true }));
-      const deadline = Date.now() + 15_000;
-      const moving = () => videos.map((video) => video.getVideoPlaybackQuality().totalVideoFrames > 5);
-      while (moving().includes(false) && Date.now() < deadline) {
-        videos.forEach((video, index) => {
-          if (video.srcObject === pair[index].stream) return;
-          video.srcObject = pair[index].stream;
-          video.play().catch(() => {});
-        });
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-      const outcome = moving();
-      for (const one of pair) one.close();
-      for (const track of stream.getTracks()) track.stop();
-      return outcome;
-    };
-    return { peer, pair, shows };
-  };
-};
-
-/** Runs in the page: two peers both open; whether each gets moving pictures. `delays`: ms until each is heard. */
-export async function meetAtOnce(delays) {
-  const { pair, shows } = await globalThis.peersInPage((index, kind, value) => setTimeout(() => pair[1 - index].receive(kind, value), delays[index]));
-  for (const peer of pair) peer.open();
-  return shows();
-}
-
-/**
- * Runs in the page: one side opens, then is back as somebody new and waits, while its first offer is still on the way to the
- * other, who opens as well. Whether each gets moving pictures in the end.
- */
-export async function meetAcross(opener) {
-  const late = [];
-  let delivers = false;
-  const { peer, pair, shows } = await globalThis.peersInPage((index, kind, value) => {
-    if (delivers) pair[1 - index].receive(kind, value);
-    else late.push([index, kind, value]);
-  });
-  const offered = async (count) => {
-    while (late.filter(([, kind]) => kind === "offer").length < count) await new Promise((resolve) => setTimeout(resolve, 20));
-  };
-  pair[opener].open();
-  await offered(1);
-  pair[opener].close();
-  pair[opener] = peer(opener);
-  pair[1 - opener].open();
-  await offered(2);
-  delivers = true;
-  for (const [index, kind, value] of late) pair[1 - index].receive(kind, value);
-  return shows();
-}
-
-/**
- * Runs in the page: a peer meets another side that describes many lines, then stops them all, while its own tracks
- * change; then a browser that makes no more connections. Tells what came of it, and what nobody caught.
- */
-export async function meetStrangers() {
-  const [answers, warned, rejected] = [[], [], []];
-  addEventListener("unhandledrejection", ({ reason }) => rejected.push(String(reason)));
-  console.warn = (text) => warned.push(text.split(":")[0]);
-  const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: true });
-  const tracks = { microphone: stream.getAudioTracks()[0], camera: stream.getVideoTracks()[0], screen: null, screenSound: null };
-  const send = (kind, value) => kind === "answer" && answers.push(value);
-  const meet = () => new globalThis.peers.Peer({ polite: true, configuration: {}, tracks, send, changed() {} });
-  const turn = () => new Promise((resolve) => setTimeout(resolve, 20));
-  const answered = async (count) => {
-    for (const deadline = Date.now() + 10_000; answers.length < count && Date.now() < deadline; ) await turn();
-  };
-
-  const [peer, other] = [meet(), new RTCPeerConnection()];
-  const offer = async () => {
-    await other.setLocalDescription();
-    peer.receive("offer", other.localDescription.toJSON());
-  };
-  for (const kind of ["video", "audio", "video", "video"]) other.addTransceiver(kind);
-  peer.receive("ice-candidate", { candidate: "candidate:x", sdpMid: "0" });
-  await offer();
-  await answered(1);
-  if (answers.length === 1) await other.setRemoteDescription(answers[0]);
-  for (const line of other.getTransceivers()) line.stop();
-  await offer();
-  await answered(2);
-  for (const camera of [null, tracks.camera, null]) peer.replace({ ...tracks, camera });
-  await turn();
-  peer.close();
-  other.close();
-
-  const before = globalThis.connectionsMade;
-  for (let waiting = 0; waiting < 100; waiting += 1) meet().close();
-  const made = globalThis.connectionsMade - before;
-  globalThis.RTCPeerConnection = class {
-    constructor() {
-      throw new DOMException("Cannot create so many PeerConnections", "UnknownError");
-    }
-  };
-  const [newcomer, waiting] = [meet(), meet()];
-  newcomer.open();
-  for (const type of ["offer", "answer"]) waiting.receive(type, { type, sdp: "v=0" });
-  for (const peer of [newcomer, waiting]) {
-    await peer.replace(tracks);
-    peer.configure({ iceServers: [] });
-  }
-  await turn();
-  for (const track of stream.getTracks()) track.stop();
-  return { answered: answers.length, sentOn: (answers[0]?.sdp.match(/a=sendrecv/g) ?? []).length, made, warned, rejected };
 }

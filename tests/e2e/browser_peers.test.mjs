@@ -1,0 +1,51 @@
+// The media connection between two people, as a module in a real browser, with a network that the test decides on.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { Visitor, bundled, inBrowser } from "./support/browser.mjs";
+import { PEERS_IN_PAGE, meetAcross, meetAtOnce, meetStrangers } from "./support/peers_in_page.mjs";
+
+describe("two peers in a browser", () => {
+  const suite = inBrowser();
+  const { arrives } = suite;
+  const part = (...people) => Visitor.part(people);
+
+  test("two who offer at the same moment understand each other, whoever is heard first", async () => {
+    const ann = await arrives();
+    const { page } = ann;
+    await page.goto("/app/");
+    await page.evaluate(await bundled("web/src/call/peer.js", "peers"));
+    await page.evaluate(PEERS_IN_PAGE);
+    for (const delays of [[0, 0], [0, 200], [200, 0]]) {
+      const frames = await page.evaluate(meetAtOnce, delays);
+      assert.deepEqual(frames, [true, true], `after ${delays} ms`);
+    }
+    await part(ann);
+  });
+
+  test("an offer that its sender has given up is answered in vain, and both sides still find each other", async () => {
+    const ann = await arrives();
+    const { page } = ann;
+    await page.goto("/app/");
+    await page.evaluate(await bundled("web/src/call/peer.js", "peers"));
+    await page.evaluate(PEERS_IN_PAGE);
+    for (const opener of [0, 1]) assert.deepEqual(await page.evaluate(meetAcross, opener), [true, true], `side ${opener} came back`);
+    await part(ann);
+  });
+
+  test("a peer sends on its own lines, whatever is described to it, and throws nothing", async () => {
+    const ann = await arrives();
+    const { page } = ann;
+    await page.goto("/app/");
+    await page.evaluate(await bundled("web/src/call/peer.js", "peers"));
+    assert.deepEqual(await page.evaluate(meetStrangers), {
+      answered: 2,
+      // One of sound, and two of pictures: the second is for a screen.
+      sentOn: 3,
+      made: 0,
+      warned: ["a peer's ice-candidate was not understood", "no connection could be made", "a peer's offer was not understood"],
+      rejected: [],
+    });
+    await part(ann);
+  });
+});
