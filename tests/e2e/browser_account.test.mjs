@@ -149,6 +149,7 @@ describe("accounts in a browser", () => {
     await ann.register();
     await page.getByRole("link", { name: ann.name }).click();
     const card = page.locator("section", { has: page.getByRole("heading", { name: "Delete your account" }) });
+    await card.waitFor();
     assert.equal(await card.getByRole("heading").count(), 1);
     await card.getByRole("button", { name: "Delete account…" }).click();
     await ann.focuses("input password");
