@@ -79,6 +79,23 @@ describe("accounts in a browser", () => {
     await part(ann);
   });
 
+  test("an answer that comes late does not call back whoever has gone on", async () => {
+    const ann = await arrives();
+    const { page } = ann;
+    await ann.register();
+    await page.getByRole("link", { name: ann.name }).click();
+    const held = new Promise((resolve) => page.route("**/api/auth/change-password", resolve));
+    await page.getByLabel("Current password").fill("wrong");
+    await page.getByLabel("New password").fill("N3wPassword");
+    await page.getByRole("button", { name: "Change password" }).click();
+    const asked = await held;
+    await page.getByLabel("Name").focus();
+    await asked.continue();
+    await page.getByText("Current password is incorrect").waitFor();
+    await ann.focuses("input username");
+    await part(ann);
+  });
+
   test("a wrong email or password gives one message, and empty fields are named", async () => {
     const [ann, zoe] = [await arrives(), await person(suite.server, "zoe")];
     const { page } = ann;
@@ -132,6 +149,7 @@ describe("accounts in a browser", () => {
     await ann.register();
     await page.getByRole("link", { name: ann.name }).click();
     const card = page.locator("section", { has: page.getByRole("heading", { name: "Delete your account" }) });
+    await card.waitFor();
     assert.equal(await card.getByRole("heading").count(), 1);
     await card.getByRole("button", { name: "Delete account…" }).click();
     await ann.focuses("input password");

@@ -64,7 +64,8 @@ export function form({ fields, button, submit, fieldOf = () => undefined, look =
     if (named) errors[named] ??= error.message;
     for (const item of fields) item.show(errors[item.control.name]);
     const first = fields.find((item) => errors[item.control.name]);
-    first?.control.focus();
+    // Whoever has gone on to something else meanwhile is not called back.
+    if (element.contains(document.activeElement) || document.activeElement === document.body) first?.control.focus();
     problem.textContent = error && !first ? error.message : "";
     problem.hidden = !error || Boolean(first);
   };

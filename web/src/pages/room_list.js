@@ -11,7 +11,7 @@ const ROOMS = "/api/room?limit=10";
 const MOST_EMPTY = 20;
 /** How many of the newest rooms are looked into again, and after how many milliseconds. Each costs a request. */
 const WATCHED = 10;
-const AGAIN = 60_000;
+const AGAIN = 120_000;
 
 /** `{element, leave()}` */
 export function roomList(me) {
