@@ -150,19 +150,19 @@ describe("the client in a browser", () => {
     await ann.register();
     const { page } = ann;
     await page.getByRole("link", { name: ann.name }).click();
-    await page.getByLabel("Name").fill("x");
+    await page.getByLabel("Name", { exact: true }).fill("x");
     await page.getByRole("button", { name: "Save" }).click();
     await page.getByText("Username must be at least 3 characters long").waitFor();
-    const described = await page.getByLabel("Name").evaluate((input) => {
+    const described = await page.getByLabel("Name", { exact: true }).evaluate((input) => {
       const ids = input.getAttribute("aria-describedby").split(" ");
       return ids.map((id) => document.getElementById(id).textContent).join(" ");
     });
     assert.match(described, /at least 3 characters/, "a screen reader reads it with the field");
-    await page.getByLabel("Name").fill(bob.name);
+    await page.getByLabel("Name", { exact: true }).fill(bob.name);
     await page.getByRole("button", { name: "Save" }).click();
     await page.getByText("This name is taken.").waitFor();
     ann.name += "_new";
-    await page.getByLabel("Name").fill(ann.name);
+    await page.getByLabel("Name", { exact: true }).fill(ann.name);
     await page.getByRole("button", { name: "Save" }).click();
     await page.getByRole("link", { name: ann.name }).waitFor();
     await page.getByLabel("Current password").fill("wrong");

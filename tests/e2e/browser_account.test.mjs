@@ -89,7 +89,7 @@ describe("accounts in a browser", () => {
     await page.getByLabel("New password").fill("N3wPassword");
     await page.getByRole("button", { name: "Change password" }).click();
     const asked = await held;
-    await page.getByLabel("Name").focus();
+    await page.getByLabel("Name", { exact: true }).focus();
     await asked.continue();
     await page.getByText("Current password is incorrect").waitFor();
     await ann.focuses("input username");
@@ -118,12 +118,12 @@ describe("accounts in a browser", () => {
     await ann.register();
     await page.getByRole("link", { name: ann.name }).click();
     const save = page.getByRole("button", { name: "Save" });
-    await page.getByLabel("Name").fill("x");
+    await page.getByLabel("Name", { exact: true }).fill("x");
     await save.click();
     await page.getByText("at least 3 characters").waitFor();
-    await page.getByLabel("Name").fill(ann.name);
+    await page.getByLabel("Name", { exact: true }).fill(ann.name);
     await page.getByText("at least 3 characters").waitFor({ state: "hidden" });
-    assert.equal(await page.getByLabel("Name").getAttribute("aria-invalid"), "false");
+    assert.equal(await page.getByLabel("Name", { exact: true }).getAttribute("aria-invalid"), "false");
     await save.click();
     await ann.notices("Saved");
     await page.locator("#announcements").getByText("Saved", { exact: true }).waitFor();

@@ -278,7 +278,7 @@ describe("a call in a browser", () => {
     const second = await bob.newTab();
     await second.goto("/app/#/profile");
     const renamed = `${bob.name}_new`;
-    await second.getByLabel("Name").fill(renamed);
+    await second.getByLabel("Name", { exact: true }).fill(renamed);
     await second.getByRole("button", { name: "Save" }).click();
     await ann.tile(renamed).waitFor();
     await part(ann, bob);
