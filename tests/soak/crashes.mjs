@@ -50,7 +50,7 @@ export async function crashes({ rooms: count, writers: writing, crashes: times, 
   }
   clearInterval(talk);
   await Promise.all(writers.map((writer) => writer.stop()));
-  await each(writers, writing, (writer) => writer.check());
+  await each(writers, writing, (writer) => writer.check({ all: true }));
   await allHear(crowd);
   const sum = (key) => clients.reduce((total, { returns }) => total + returns[key], 0);
   tell(`${times} crashes: ${clients.length} clients came back, ${sum("recovered")} times as they were, ${sum("rejoined")} times joined again`);

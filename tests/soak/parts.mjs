@@ -3,7 +3,10 @@
 // which the short form leaves out.
 
 import assert from "node:assert/strict";
+import { crashes } from "./crashes.mjs";
+import { roomsLeft, sleeps } from "./leaks.mjs";
 import { held, joinsAtOnce, largeRoom } from "./load.mjs";
+import { databaseAway, deploy, halfOpen } from "./outages.mjs";
 import { authLimit, floodBeside, restAtOnce } from "./rush.mjs";
 
 export const PARTS = {
@@ -15,7 +18,7 @@ export const PARTS = {
       short: { rooms: 25, seconds: 3 },
       judge: ({ p99 }) => assert.ok(p99 < 1_000, `the p99 of a relay is ${p99} ms`),
     },
-    { name: "one room with 64 people", scenario: largeRoom, full: { people: 64, seconds: 60 }, short: { people: 20, seconds: 2 } },
+    { name: "one large room", scenario: largeRoom, full: { people: 64, seconds: 60 }, short: { people: 20, seconds: 2 } },
     { name: "joins all at once", scenario: joinsAtOnce, full: { pairs: 250 }, short: { pairs: 25 } },
     { name: "users of the REST API all at once", scenario: restAtOnce, full: { users: 200 }, short: { users: 20 } },
     {
@@ -32,4 +35,43 @@ export const PARTS = {
       short: { guesses: 12, total: 6, failures: 4 },
     },
   ],
+  faults: [
+    {
+      name: "workerd killed under load",
+      scenario: crashes,
+      full: { rooms: 12, writers: 4, crashes: 20, untilCallsAreTold: true },
+      short: { rooms: 3, writers: 2, crashes: 2 },
+    },
+    {
+      name: "half-open connections",
+      scenario: halfOpen,
+      full: { rooms: 200 },
+      short: { rooms: 4, variables: { PING_INTERVAL_MS: "1000", PING_TIMEOUT_MS: "5000", RECONNECT_GRACE_SECONDS: "1" } },
+    },
+    {
+      name: "a deploy under calls",
+      scenario: deploy,
+      full: { calls: 200 },
+      short: { calls: 6 },
+      judge: ({ all }) => assert.ok(all < 30_000, `all were back after ${all} ms`),
+    },
+  ],
+  database: [
+    {
+      name: "the database away under calls",
+      scenario: databaseAway,
+      full: { rooms: 10, writers: 6, outages: 5 },
+      short: { rooms: 2, writers: 2, outages: 1 },
+    },
+  ],
+  leaks: [
+    { name: "rooms used and left", scenario: roomsLeft, full: { rooms: 200, rounds: 5 }, short: { rooms: 8, rounds: 2 }, judge: isBack },
+    { name: "a room asleep and awake", scenario: sleeps, full: { times: 50 }, short: { times: 2 }, judge: isBack },
+  ],
 };
+
+/** The runtime's memory is within a fifth of what it was after the first time. */
+function isBack({ memory }) {
+  const [first, last] = [memory[0], memory.at(-1)];
+  assert.ok(last <= first * 1.2, `from ${first} bytes to ${last}`);
+}

@@ -143,6 +143,12 @@ class Server {
     await this.miniflare.dispose();
   }
 
+  /** Lets go of an object's memory and keeps its sockets, as the runtime does by itself after ten seconds without an event. */
+  async hibernate(className, name) {
+    // The Worker has no name here.
+    await this.miniflare.unsafeEvictDurableObject("", className, { name, webSockets: "hibernate" });
+  }
+
   async stop() {
     await this.miniflare.dispose();
     rmSync(this.folder, { recursive: true, force: true });
