@@ -16,6 +16,8 @@ const ROOM = 4;
 const BETWEEN = 500;
 /** One room of so many is silent, so that what was said in it is saved and everybody is recovered. */
 const SILENT = 3;
+/** A client gives up an attempt to connect after 20 seconds. */
+const RETURN = 90_000;
 /** A minute after its end nobody can dial again, and the webhook is told. */
 const CALL_IS_OVER = 120_000;
 
@@ -43,7 +45,9 @@ export async function crashes({ rooms: count, writers: writing, crashes: times, 
     const from = performance.now();
     // One in four comes before everybody is back.
     if (crash < times && random() < 0.25) continue;
-    await polled(() => areBack(server, crowd, everybody), "everybody to be back");
+    await polled(() => areBack(server, crowd, everybody), "everybody to be back", RETURN).catch(async (error) => {
+      throw new Error(`${error.message}: ${JSON.stringify(await whoIsNot(server, crowd, everybody))}`);
+    });
     back.push(performance.now() - from);
     await each(writers, writing, (writer) => writer.check());
     progress(`${crash} of ${times} crashes`);
@@ -86,15 +90,32 @@ async function join(server, room, everybody, way) {
 }
 
 async function areBack(server, crowd, everybody) {
-  const states = await each(crowd, 8, async ([{ room }]) => (await done(server, "GET", `/api/room/${room}`, { token: everybody[0].token })).room.online.length);
-  return states.every((online) => online === ROOM) && crowd.flat().every(({ socket }) => socket.connected);
+  return (await whoIsNot(server, crowd, everybody)).length === 0;
+}
+
+/** In each room that is not full: who is missing, and how each client sees itself. */
+async function whoIsNot(server, crowd, everybody) {
+  const states = await each(crowd, 8, async (clients) => {
+    const [{ room }] = clients;
+    const { online } = (await done(server, "GET", `/api/room/${room}`, { token: everybody[0].token })).room;
+    const missing = everybody.flatMap(({ id }, index) => (online.includes(id) ? [] : [index]));
+    const seen = clients.map(({ socket, returns, wrong }) => ({ connected: socket.connected, ...returns, wrong: wrong.slice(0, 3) }));
+    return { room, missing, seen };
+  });
+  return states.filter(({ missing, seen }) => missing.length > 0 || seen.some(({ connected }) => !connected));
 }
 
 /** One more word of each, which everybody else in its room hears. */
 async function allHear(crowd) {
   for (const client of crowd.flat()) client.say();
   const hears = (client, other) => client === other || client.last.get(other.name)?.number === other.said - 1;
-  await polled(() => crowd.every((speakers) => speakers.every((client) => speakers.every((other) => hears(client, other)))), "the last word of everybody");
+  const deaf = () => crowd.flatMap((speakers) => speakers.flatMap((client) => speakers.filter((other) => !hears(client, other)).map((other) => ({
+    room: client.room, who: client.name, ofWhom: other.name, heard: client.last.get(other.name)?.number, said: other.said - 1,
+    acknowledged: other.acknowledged.has(other.said - 1), wrong: other.wrong.slice(0, 3), returns: [client.returns, other.returns],
+  }))));
+  await polled(() => deaf().length === 0, "the last word of everybody").catch((error) => {
+    throw new Error(`${error.message}: ${JSON.stringify(deaf())}`);
+  });
 }
 
 /** Somebody joins who is not there, and leaves who is; it starts with the first one. */

@@ -11,9 +11,9 @@ import { millis, mib } from "./figures.mjs";
 import { ClientSpeaker, WireSpeaker, leave } from "./speakers.mjs";
 import { Traffic } from "./traffic.mjs";
 
-const QUICK = { PING_INTERVAL_MS: "2000", PING_TIMEOUT_MS: "2000", RECONNECT_GRACE_SECONDS: "1", REJOIN_SECONDS: "2" };
-/** Longer than an object is kept in memory by the runtime after its last event. */
-const FORGOTTEN = 60_000;
+const QUICK = { PING_INTERVAL_MS: "2000", PING_TIMEOUT_MS: "20000", RECONNECT_GRACE_SECONDS: "1", REJOIN_SECONDS: "2" };
+/** For the ends of so many rooms more than a test otherwise waits. */
+const FORGOTTEN = 120_000;
 
 /** Rooms are used and left, again and again: by goodbyes and by losses, by clients in their rooms and in sessions of their own. */
 export async function roomsLeft({ rooms: count, rounds }, { tell, progress }) {
