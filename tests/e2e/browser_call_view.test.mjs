@@ -58,7 +58,7 @@ describe("a call in a browser", () => {
       const { scrollHeight, scrollWidth } = document.documentElement;
       if (scrollHeight > innerHeight) faults.push(`the page is ${scrollHeight} px high`);
       if (scrollWidth > innerWidth) faults.push(`the page is ${scrollWidth} px wide`);
-      for (const element of document.querySelectorAll(".controls button:not([hidden]), .chat input, .chat button[type=submit]")) {
+      for (const element of document.querySelectorAll(".controls button:not([hidden]), .chat textarea, .chat button[type=submit]")) {
         const { left, right, top, bottom } = element.getBoundingClientRect();
         const within = left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight;
         const hit = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);

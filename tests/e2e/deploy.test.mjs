@@ -64,8 +64,10 @@ describe("deploy with a stand-in for wrangler", () => {
 
   /** The same at a terminal (util-linux's `script`), where somebody types one answer to each question. */
   async function deployAtTerminal(t, answers, ...options) {
-    const [words, settings] = command(...options);
-    const child = spawn("script", ["--quiet", "--return", "--command", words.join(" "), "/dev/null"], settings);
+    const [words, { cwd, env }] = command(...options);
+    // `exec`: Ctrl-C ends a shell between, whose exit code would be seen instead of the command's.
+    const arguments_ = ["--quiet", "--return", "--command", `exec ${words.join(" ")}`, "/dev/null"];
+    const child = spawn("script", arguments_, { cwd, env: { ...env, SHELL: "/bin/sh" } });
     t.after(() => child.kill("SIGKILL"));
     let output = "";
     let asked = 0;

@@ -1,6 +1,6 @@
 // The client: the part of the address after `#` decides which page is shown.
 
-import { announce, h } from "./dom.js";
+import { announce, focusHeading, h } from "./dom.js";
 import { callPage } from "./pages/room.js";
 import { historyPage } from "./pages/history.js";
 import { homePage } from "./pages/home.js";
@@ -39,8 +39,10 @@ function show(notice) {
   main.className = shown.wide ? "wide" : "";
   document.title = `${shown.title} · Zetra`;
   showHeader(path);
-  main.focus({ preventScroll: true });
-  announce(notice ?? shown.title);
+  // A page that has no heading yet moves the focus there when it has.
+  if (main.querySelector("h1")) focusHeading(main);
+  else main.focus({ preventScroll: true });
+  if (notice) announce(notice);
   scrollTo(0, 0);
 }
 

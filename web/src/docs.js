@@ -18,9 +18,15 @@ const COLOURS = {
 
 const viewer = document.querySelector("openapi-explorer");
 const dark = matchMedia("(prefers-color-scheme: dark)");
+/** The viewer computes shades, for which it needs `#rrggbb`. */
+const hex = (rgb) => `#${rgb.match(/\d+/g).map((part) => Number(part).toString(16).padStart(2, "0")).join("")}`;
 const colour = () => {
-  const style = getComputedStyle(document.documentElement);
-  for (const [attribute, name] of Object.entries(COLOURS)) viewer.setAttribute(attribute, style.getPropertyValue(name).trim());
+  const { style } = viewer;
+  for (const [attribute, name] of Object.entries(COLOURS)) {
+    style.color = `var(${name})`;
+    viewer.setAttribute(attribute, hex(getComputedStyle(viewer).color));
+  }
+  style.color = "";
 };
 dark.addEventListener("change", colour);
 colour();

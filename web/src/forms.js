@@ -2,17 +2,22 @@
 
 import { h } from "./dom.js";
 import { EMAIL_WORDS } from "./error_words.js";
+import { toast } from "./toast.js";
 
 let next = 0;
 
-/** A labelled input. `hint` describes what is expected; a field with `missing` is required, and that is its error when empty. */
+/**
+ * A labelled input; a password can be shown. `hint` describes what is expected; a field with `missing` is required, and
+ * that is its error when empty.
+ */
 export function field({ name, label, hint, missing, ...input }) {
   const id = `${name}-${(next += 1)}`;
   const error = h("p", { class: "field-error", id: `${id}-error`, hidden: true });
   const hintLine = hint && h("p", { class: "hint", id: `${id}-hint` }, hint);
   const described = [hint && `${id}-hint`, `${id}-error`].filter(Boolean).join(" ");
   const control = h("input", { id, name, required: Boolean(missing), "aria-describedby": described, ...input });
-  const element = h("div", { class: "field" }, h("label", { htmlFor: id }, label), control, hintLine, error);
+  const entry = input.type === "password" ? revealable(control) : control;
+  const element = h("div", { class: "field" }, h("label", { htmlFor: id }, label), entry, hintLine, error);
   element.show = (message) => {
     error.textContent = message ?? "";
     error.hidden = !message;
@@ -25,18 +30,34 @@ export function field({ name, label, hint, missing, ...input }) {
     if (control.validity.valueMissing) return missing;
     return control.validity.typeMismatch ? EMAIL_WORDS : undefined;
   };
+  /** Hides a password again: a browser saves only what is submitted as a password. */
+  element.conceal = () => entry.conceal?.();
   element.control = control;
+  return element;
+}
+
+/** A password and a button that shows it. Because the button's label changes, it has no `aria-pressed`. */
+function revealable(control) {
+  const action = h("span", {});
+  const show = (shown) => {
+    control.type = shown ? "text" : "password";
+    action.textContent = shown ? "Hide" : "Show";
+  };
+  const button = h("button", { type: "button", class: "reveal", onclick: () => show(control.type === "password") }, action, h("span", { class: "visually-hidden" }, " password"));
+  const element = h("div", { class: "revealable" }, control, button);
+  show(false);
+  element.conceal = () => show(false);
   return element;
 }
 
 /**
  * A form of fields. `submit` receives the values by name and may return a message to show on success. An error it
- * throws is shown beside a field if it names one (by `fields`, or `fieldOf(code)`), otherwise above the button.
+ * throws is shown beside a field if it names one (by `fields`, or `fieldOf(code)`), otherwise above the button. `look`:
+ * `primary`, `secondary` or `danger`.
  */
-export function form({ fields, button, submit, fieldOf = () => undefined, danger = false }) {
+export function form({ fields, button, submit, fieldOf = () => undefined, look = "primary" }) {
   const problem = h("p", { class: "problem", role: "alert", hidden: true });
-  const done = h("p", { role: "status" });
-  const action = h("button", { type: "submit", class: danger ? "button danger" : "button primary" }, button);
+  const action = h("button", { type: "submit", class: `button ${look}` }, button);
   const show = (error) => {
     const errors = { ...error?.fields };
     const named = error && fieldOf(error.code);
@@ -47,27 +68,23 @@ export function form({ fields, button, submit, fieldOf = () => undefined, danger
     problem.textContent = error && !first ? error.message : "";
     problem.hidden = !error || Boolean(first);
   };
-  const showDone = (words) => {
-    done.textContent = words ?? "";
-    done.className = words ? "done" : "";
-  };
   const check = () => {
     const faults = fields.map((item) => [item.control.name, item.fault()]).filter(([, fault]) => fault);
     if (faults.length) throw Object.assign(new Error(), { fields: Object.fromEntries(faults) });
   };
-  const element = h("form", { class: "form", noValidate: true }, fields, problem, done, action);
-  element.addEventListener("input", () => showDone());
+  const element = h("form", { class: "form", noValidate: true }, fields, problem, action);
   element.addEventListener("submit", async (event) => {
     event.preventDefault();
     // A disabled button would lose the focus, so it is only marked as busy.
     if (action.getAttribute("aria-busy") === "true") return;
     action.setAttribute("aria-busy", "true");
     show(undefined);
-    showDone();
+    for (const item of fields) item.conceal();
     try {
       check();
       const values = Object.fromEntries(fields.map(({ control }) => [control.name, control.value]));
-      showDone(await submit(values));
+      const done = await submit(values);
+      if (done) toast(done);
     } catch (error) {
       show(error);
     } finally {

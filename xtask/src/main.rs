@@ -31,6 +31,7 @@ cargo xtask <command>
 
   dev      set up, build and serve on http://localhost:4000 (PORT), until Ctrl-C
   test     set up, then run every check and test, as CI does
+           (or some of: native workerd browser mongodb; `cargo xtask test --help`)
   build    build the Worker into build/ (does nothing when nothing changed)
   api      write the files that describe the API: OpenAPI, AsyncAPI, TypeScript types
   bench    measure the codec, the relay side by side with the official server, what the duration of a login
@@ -53,6 +54,7 @@ Environment
   PORT             port of the local server (4000)
   ZETRA_STATE_DIR  where `dev` keeps its data (.wrangler/state)
   CHROMIUM         the browser for the client tests (default: the machine's Chromium or Chrome)
+  FIREFOX          the other one (default: the machine's Firefox)
   TEST_MONGODB_URI a MongoDB for `test` to use (default: it starts a compatible database of its own)
 
 Everything is installed into target/ and node_modules/ of this folder.";
@@ -62,7 +64,11 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments.as_slice() {
         ["dev"] => dev::run(),
-        ["test"] => test::run(),
+        ["test", "--help" | "-h"] => {
+            print(test::HELP);
+            Ok(())
+        }
+        ["test", rest @ ..] => test::run(rest),
         ["build"] => build::run(),
         ["bench", rest @ ..] => bench::run(rest),
         ["conformance"] => conformance::run(),

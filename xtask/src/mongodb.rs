@@ -49,6 +49,11 @@ pub fn install() -> Result<()> {
     ENVIRONMENT.install()
 }
 
+/// The same for tests, which may have been given a database.
+pub fn install_for_tests() -> Result<()> {
+    if given().is_some() { Ok(()) } else { install() }
+}
+
 /// A running database. It is stopped, and its data deleted, on drop.
 pub struct Database {
     process: Child,
@@ -104,10 +109,7 @@ pub enum TestDatabase {
 
 impl TestDatabase {
     pub fn open() -> Result<Self> {
-        match std::env::var("TEST_MONGODB_URI") {
-            Ok(uri) if !uri.is_empty() => Ok(Self::Given(uri)),
-            _ => Database::start().map(Self::Ours),
-        }
+        given().map_or_else(|| Database::start().map(Self::Ours), |uri| Ok(Self::Given(uri)))
     }
 
     /// Environment variables for the tests: the database, and the program from which a test starts a process
@@ -124,6 +126,10 @@ impl TestDatabase {
 /// Tells a test the program from which it starts a database that it may kill.
 pub fn program_variable() -> (&'static str, String) {
     ("ZETRA_TEST_DATABASE_PROGRAM", program().display().to_string())
+}
+
+fn given() -> Option<String> {
+    std::env::var("TEST_MONGODB_URI").ok().filter(|uri| !uri.is_empty())
 }
 
 fn serve(storage: &Path, port: u16, arguments: &[&str]) -> Result<Child> {

@@ -6,6 +6,7 @@ use std::{
     path::Path,
     process::{Child, Command, Stdio},
     sync::{
+        Arc, LazyLock,
         atomic::{AtomicBool, Ordering},
         mpsc::{self, RecvTimeoutError},
     },
@@ -17,6 +18,10 @@ use nix::{
     unistd::Pid,
 };
 use serde_json::Value;
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM},
+    flag,
+};
 
 use crate::{error::Result, progress::Step, workspace};
 
@@ -24,11 +29,14 @@ use crate::{error::Result, progress::Step, workspace};
 const KEPT_LINES: usize = 40;
 
 /// Global, because signals concern the whole process.
-static STOPPING: AtomicBool = AtomicBool::new(false);
+static STOPPING: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
-/// From now on Ctrl-C and SIGTERM end nothing by themselves: [`is_stopping`] reports them.
+/// From now on Ctrl-C, SIGTERM and SIGHUP end nothing by themselves: [`is_stopping`] reports them. The signal handler itself
+/// sets the flag: a thread that did so later could miss a signal that came together with the end of a program.
 pub fn catch_stop_signals() -> Result<()> {
-    ctrlc::set_handler(|| STOPPING.store(true, Ordering::SeqCst))
+    [SIGINT, SIGTERM, SIGHUP]
+        .into_iter()
+        .try_for_each(|signal| flag::register(signal, Arc::clone(&STOPPING)).map(drop))
         .map_err(|error| format!("cannot catch Ctrl-C: {error}"))
 }
 

@@ -1,29 +1,99 @@
-//! `cargo xtask test`: runs every check and every test, as CI does.
+//! `cargo xtask test`: runs every check and every test, as CI does, or some parts of them.
+
+mod end_to_end;
+mod tools;
 
 use crate::{
-    browser, build,
+    build,
     error::Result,
-    mongodb::{self, TestDatabase},
     process::{command, run_shown},
-    progress, schemathesis, setup, workspace,
+    progress,
 };
 
-/// The tests that use a database; they run once for each kind.
-const ON_EVERY_DATABASE: [&str; 9] =
-    ["calls", "clients", "hosts", "openapi", "recovery", "rest", "schemathesis", "signalling", "survival"];
+use self::{end_to_end::EndToEnd, tools::Tools};
 
-/// The browser tests run alone: several browsers would slow down tests that measure milliseconds.
-const BROWSER: &str = "browser";
+pub const HELP: &str = "\
+cargo xtask test [part…]
 
-pub fn run() -> Result<()> {
+Sets up what is missing, then runs the checks and tests of these parts (all), from fast to slow:
+
+  native   formatting, clippy, documentation, and the tests that need no runtime
+  workerd  the Worker on the real runtime with D1, with the real clients
+  browser  the client in Chromium and Firefox
+  mongodb  what uses a database again, on workerd with MongoDB behind the Data API server
+
+What cannot be run because something is missing is named at the end, with what to install; the rest runs.";
+
+/// Which parts to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Parts {
+    native: bool,
+    workerd: bool,
+    browser: bool,
+    mongodb: bool,
+}
+
+impl Parts {
+    const ALL: Self = Self { native: true, workerd: true, browser: true, mongodb: true };
+
+    fn read(arguments: &[&str]) -> Result<Self> {
+        let none = Self { native: false, workerd: false, browser: false, mongodb: false };
+        let mut parts = if arguments.is_empty() { Self::ALL } else { none };
+        for &argument in arguments {
+            match argument {
+                "native" => parts.native = true,
+                "workerd" => parts.workerd = true,
+                "browser" => parts.browser = true,
+                "mongodb" => parts.mongodb = true,
+                "all" => parts = Self::ALL,
+                unknown => return Err(format!("there is no part {unknown} of the tests.\n\n{HELP}")),
+            }
+        }
+        Ok(parts)
+    }
+
+    /// Whether anything runs on workerd.
+    fn has_end_to_end(self) -> bool {
+        self.workerd || self.browser || self.mongodb
+    }
+}
+
+pub fn run(arguments: &[&str]) -> Result<()> {
+    let parts = Parts::read(arguments)?;
     let begun = progress::now();
-    let browser = browser::program()?;
-    // pip and cargo wait for different things.
-    std::thread::scope(|scope| {
-        let python = scope.spawn(|| mongodb::install().and_then(|()| schemathesis::install()));
-        setup::run()?;
-        python.join().unwrap_or_else(|_| Err("a set-up step panicked".to_owned()))
-    })?;
+    let tools = Tools::get(parts)?;
+    if parts.native {
+        native(&tools)?;
+    }
+    let mut tests = EndToEnd::new(&tools);
+    let outcomes = if parts.has_end_to_end() {
+        heading("the Workers");
+        build::run()?;
+        if parts.workerd {
+            build::conformance()?;
+            build::chat()?;
+        }
+        [
+            if parts.workerd { tests.on_workerd() } else { Ok(()) },
+            if parts.browser { tests.in_browsers() } else { Ok(()) },
+            if parts.mongodb { tests.on_mongodb() } else { Ok(()) },
+        ]
+    } else {
+        [Ok(()), Ok(()), Ok(())]
+    };
+    tests.print_totals();
+    outcomes.into_iter().collect::<Result<()>>()?;
+    let seconds = begun.elapsed().as_secs();
+    match tools.missing.as_slice() {
+        [] => println!("\n✓ everything passed ({seconds} s)"),
+        missing => {
+            return Err(format!("what could run has passed ({seconds} s). Not run:\n{}", missing.join("\n")));
+        }
+    }
+    Ok(())
+}
+
+fn native(tools: &Tools) -> Result<()> {
     let cargo = |arguments: &[&str]| command("cargo", arguments);
     heading("formatting");
     run_shown(cargo(&["fmt", "--all", "--check"]), "Run `cargo fmt --all`.")?;
@@ -35,88 +105,33 @@ pub fn run() -> Result<()> {
     documentation.env("RUSTDOCFLAGS", "-D warnings");
     run_shown(documentation, "Fix the documentation warnings above.")?;
     heading("native tests");
-    let database = TestDatabase::open()?;
-    let mut native = cargo(&["test", "--workspace", "--quiet"]);
-    native.envs(database.variables());
-    run_shown(native, "See the failing tests above.")?;
-    heading("the Workers");
-    build::run()?;
-    build::conformance()?;
-    build::chat()?;
-    heading("tests on workerd with the real client");
-    let mut totals = Totals::default();
-    let mut variables = database.variables().to_vec();
-    variables.push(("CHROMIUM", browser.display().to_string()));
-    variables.push(("ZETRA_TEST_SCHEMATHESIS", schemathesis::program().display().to_string()));
-    let on_d1 = end_to_end("e2e", |name| !name.starts_with(BROWSER), 2, "d1", &variables, &mut totals);
-    heading("the client in a browser");
-    let in_browser =
-        end_to_end("e2e-browser", |name| name.starts_with(BROWSER), 1, "d1", &variables, &mut totals);
-    heading("the same on workerd with MongoDB");
-    let on_every_database = |name: &str| ON_EVERY_DATABASE.contains(&name);
-    let on_mongodb = end_to_end("e2e-mongodb", on_every_database, 2, "mongodb", &variables, &mut totals);
-    totals.print();
-    on_d1.and(in_browser).and(on_mongodb)?;
-    println!("\n✓ everything passed ({} s)", begun.elapsed().as_secs());
-    Ok(())
-}
-
-/// Shows the results as they come, and writes them as TAP into target/, from where the totals are added up.
-fn end_to_end(
-    name: &str,
-    chosen: impl Fn(&str) -> bool,
-    at_once: usize,
-    store: &str,
-    variables: &[(&str, String)],
-    totals: &mut Totals,
-) -> Result<()> {
-    let tap = workspace::path(&format!("target/{name}.tap"));
-    let mut node =
-        command(workspace::node_bin("node"), &["--test", &format!("--test-concurrency={at_once}")]);
-    node.args(["--test-reporter=spec", "--test-reporter-destination=stdout", "--test-reporter=tap"]);
-    node.arg(format!("--test-reporter-destination={}", tap.display())).args(end_to_end_tests(chosen)?);
-    node.env("TEST_STORE", store).envs(variables.iter().cloned());
-    let outcome = run_shown(node, "See the failing tests above.");
-    totals.add(&std::fs::read_to_string(&tap).unwrap_or_default());
-    outcome
-}
-
-/// The sums of the runs' closing lines, such as `# tests 7`.
-#[derive(Default)]
-struct Totals(Vec<(String, f64)>);
-
-impl Totals {
-    fn add(&mut self, tap: &str) {
-        for line in tap.lines().filter_map(|line| line.strip_prefix("# ")) {
-            let Some((label, Ok(count))) =
-                line.rsplit_once(' ').map(|(label, count)| (label, count.parse::<f64>()))
-            else {
-                continue;
-            };
-            match self.0.iter_mut().find(|(known, _)| known == label) {
-                Some((_, total)) => *total += count,
-                None => self.0.push((label.to_owned(), count)),
-            }
-        }
-    }
-
-    fn print(&self) {
-        self.0.iter().for_each(|(label, total)| println!("# {label} {total}"));
-    }
+    let mut tests = cargo(&["test", "--workspace", "--quiet"]);
+    match &tools.database {
+        Some(database) => tests.envs(database.variables()),
+        None => tests.args(["--exclude", "zetra-data-api"]),
+    };
+    run_shown(tests, "See the failing tests above.")
 }
 
 fn heading(text: &str) {
     println!("\n── {text}");
 }
 
-fn end_to_end_tests(chosen: impl Fn(&str) -> bool) -> Result<Vec<std::path::PathBuf>> {
-    let folder = workspace::path("tests/e2e");
-    let entries = std::fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let mut tests: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
-    tests.retain(|path| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.strip_suffix(".test.mjs").is_some_and(&chosen)
-    });
-    tests.sort();
-    if tests.is_empty() { Err(format!("no tests in {}", folder.display())) } else { Ok(tests) }
+#[cfg(test)]
+mod tests {
+    use super::Parts;
+
+    #[test]
+    fn no_part_means_all_and_an_unknown_one_is_refused_with_those_that_there_are() {
+        assert_eq!(Parts::read(&[]), Ok(Parts::ALL));
+        assert_eq!(Parts::read(&["native", "all"]), Ok(Parts::ALL));
+        let some = Parts { native: true, workerd: false, browser: false, mongodb: true };
+        assert_eq!(Parts::read(&["mongodb", "native"]), Ok(some));
+        assert!(!Parts { mongodb: false, ..some }.has_end_to_end());
+        let refusal = Parts::read(&["brwoser"]).err().unwrap_or_default();
+        assert!(
+            refusal.starts_with("there is no part brwoser") && refusal.contains("\n  browser "),
+            "{refusal}"
+        );
+    }
 }

@@ -8,19 +8,33 @@ import { join } from "node:path";
 import { after, before } from "node:test";
 import { build } from "esbuild";
 import { chromium } from "playwright-core";
+import { firefox } from "playwright-core-firefox";
 import { ROOT, startServer } from "./server.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const PASSWORD = "Sup3rSecret";
+const PROGRAMS = { chromium: "/usr/bin/chromium", firefox: "/usr/bin/firefox-esr" };
 
-export async function startBrowser() {
-  const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-  if (!existsSync(executablePath)) throw new Error(`there is no ${executablePath}: install Chromium, or set CHROMIUM to it`);
+/** Starts Chromium, or Firefox; both have fake devices. */
+export async function startBrowser(name = "chromium") {
+  const executablePath = process.env[name.toUpperCase()] ?? PROGRAMS[name];
+  if (!existsSync(executablePath)) throw new Error(`there is no ${executablePath}: install ${name}, or set ${name.toUpperCase()} to it`);
+  return name === "firefox" ? startFirefox(executablePath) : startChromium(executablePath);
+}
+
+function startChromium(executablePath) {
   const quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic", "--no-first-run"];
   const devices = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--auto-select-desktop-capture-source=Entire screen"];
   // Without it addresses are hidden behind names that only multicast DNS resolves.
   const direct = ["--disable-features=WebRtcHideLocalIpsWithMdns", "--autoplay-policy=no-user-gesture-required"];
   return chromium.launch({ executablePath, args: ["--disable-gpu", ...quiet, ...devices, ...direct] });
+}
+
+/** By WebDriver BiDi, so an ordinary Firefox will do. Newer versions of Playwright ask for what the ESR does not have. */
+function startFirefox(executablePath) {
+  const devices = { "media.navigator.streams.fake": true, "media.navigator.permission.disabled": true };
+  const direct = { "media.peerconnection.ice.obfuscate_host_addresses": false, "media.peerconnection.ice.loopback": true };
+  return firefox.launch({ executablePath, channel: "moz-firefox", firefoxUserPrefs: { ...devices, ...direct, "media.autoplay.default": 0 } });
 }
 
 /**
@@ -47,7 +61,9 @@ export class Visitor {
 
   static async arrive(browser, server, { permissions = ["camera", "microphone", "clipboard-write"], ...options } = {}) {
     const visitor = new Visitor();
-    visitor.context = await browser.newContext({ permissions, baseURL: server.url, ...options });
+    // Firefox knows no permissions for tests: it is started so that it asks for none.
+    const allowed = browser.browserType().name() === "firefox" ? {} : { permissions };
+    visitor.context = await browser.newContext({ ...allowed, baseURL: server.url, ...options });
     await visitor.context.addInitScript(COUNT_CONNECTIONS);
     visitor.page = await visitor.newTab();
     return visitor;
@@ -67,6 +83,24 @@ export class Visitor {
 
   get email() {
     return `${this.name}@example.com`;
+  }
+
+  heading(name) {
+    return this.page.getByRole("heading", { name, exact: true });
+  }
+
+  /** Waits until an element has the focus: its tag, and its name or else its text. */
+  focuses(words) {
+    return this.page.waitForFunction((words) => `${document.activeElement.localName} ${document.activeElement.name || document.activeElement.textContent}` === words, words);
+  }
+
+  /** Waits until a notice shows that sentence. */
+  notices(words) {
+    return this.page.locator(".toast", { hasText: words }).waitFor();
+  }
+
+  token() {
+    return this.page.evaluate(() => JSON.parse(localStorage.getItem("zetra.session")).token);
   }
 
   /** Takes out of the faults what a story brings about on purpose. */
@@ -113,16 +147,17 @@ export class Visitor {
   async sees(name) {
     const video = this.tile(name).locator("video");
     await video.waitFor();
-    await this.#grows(() => video.evaluate((element) => element.getVideoPlaybackQuality().totalVideoFrames), `the picture of ${name}`);
+    await this.#grows(() => video.evaluate((element) => element.mozPaintedFrames ?? element.getVideoPlaybackQuality().totalVideoFrames), () => `the picture of ${name}`);
   }
 
   /** Waits until as many connections as there are others bring sound, and more of it still. */
   async hears(others) {
     const packets = async () => {
-      const counts = await this.page.evaluate(() => globalThis.audioPacketsOfPeers());
+      counts = await this.page.evaluate(() => globalThis.audioPacketsOfPeers());
       return counts.length === others ? Math.min(...counts) : 0;
     };
-    await this.#grows(packets, "sound");
+    let counts = [];
+    await this.#grows(packets, () => `sound of ${others}: ${counts.join()}`);
   }
 
   async #grows(measure, what) {
@@ -132,18 +167,17 @@ export class Visitor {
       const value = await measure();
       if (value > 0) first ??= value;
       if (first !== undefined && value > first + 5) return;
-      if (Date.now() > deadline) throw new Error(`${this.name} waited in vain for ${what}: ${value}; ${this.faults.join("; ")}`);
+      if (Date.now() > deadline) throw new Error(`${this.name} waited in vain for ${what()}: ${value}; ${this.faults.join("; ")}`);
       await this.page.waitForTimeout(100);
     }
   }
 
-  /** The serious faults that axe finds on the page as it is. */
+  /** What axe finds wrong on the page as it is, grave or not. */
   async inaccessible() {
     // The page's own policy forbids scripts of others; the debugger's way in is exempt.
     await this.page.evaluate(AXE);
     const { violations } = await this.page.evaluate(() => globalThis.axe.run({ resultTypes: ["violations"] }));
-    const grave = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
-    return grave.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ").slice(0, 400)}`);
+    return violations.map(({ id, impact, nodes }) => `${impact} ${id}: ${nodes.map(({ html }) => html).join(" ").slice(0, 400)}`);
   }
 
   async leave() {
@@ -173,13 +207,19 @@ export const COUNT_CONNECTIONS = () => {
       super.close();
     }
   };
+  /** The heights of the pictures that leave this page, in pixels. */
+  globalThis.heightsSent = async () => {
+    const reports = await Promise.all([...connections].map((connection) => connection.getStats()));
+    const sent = reports.flatMap((report) => [...report.values()].filter(({ type, kind }) => type === "outbound-rtp" && kind === "video"));
+    return sent.map(({ frameHeight }) => frameHeight).filter(Boolean);
+  };
   globalThis.restartIce = () => connections.forEach((connection) => connection.restartIce());
   globalThis.audioPacketsOfPeers = async () => {
     const counts = [];
     for (const connection of connections) {
       let packets = 0;
       for (const stat of (await connection.getStats()).values()) {
-        if (stat.type === "inbound-rtp" && stat.kind === "audio") packets = stat.packetsReceived;
+        if (stat.type === "inbound-rtp" && stat.kind === "audio") packets += stat.packetsReceived;
       }
       counts.push(packets);
     }
@@ -204,30 +244,70 @@ export async function importsOf(path) {
   return new Map(modules.map(([module, { imports }]) => [module, imports.map((imported) => imported.path).filter(ours)]));
 }
 
+/**
+ * Put into a page: `peersInPage(deliver)` makes a pair of peers with the fake devices, the first of them polite, and
+ * `deliver(index, kind, value)` hears what each sends; `peer(index)` makes another one like that; `shows()` resolves to whether each gets moving pictures from the other, within 15 s.
+ */
+export const PEERS_IN_PAGE = () => {
+  globalThis.peersInPage = async (deliver) => {
+    const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: true });
+    const tracks = { microphone: stream.getAudioTracks()[0], camera: stream.getVideoTracks()[0], screen: null, screenSound: null };
+    const peer = (index) => {
+      const send = (kind, value) => deliver(index, kind, structuredClone(value));
+      return new globalThis.peers.Peer({ polite: index === 0, configuration: {}, tracks, send, changed() {} });
+    };
+    const pair = [peer(0), peer(1)];
+    const shows = async () => {
+      const videos = pair.map(() => Object.assign(document.createElement("video"), { muted: true }));
+      const deadline = Date.now() + 15_000;
+      const moving = () => videos.map((video) => video.getVideoPlaybackQuality().totalVideoFrames > 5);
+      while (moving().includes(false) && Date.now() < deadline) {
+        videos.forEach((video, index) => {
+          if (video.srcObject === pair[index].stream) return;
+          video.srcObject = pair[index].stream;
+          video.play().catch(() => {});
+        });
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      const outcome = moving();
+      for (const one of pair) one.close();
+      for (const track of stream.getTracks()) track.stop();
+      return outcome;
+    };
+    return { peer, pair, shows };
+  };
+};
+
 /** Runs in the page: two peers both open; whether each gets moving pictures. `delays`: ms until each is heard. */
 export async function meetAtOnce(delays) {
-  const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: true });
-  const tracks = { audio: stream.getAudioTracks()[0], video: stream.getVideoTracks()[0] };
-  const peers = [0, 1].map((index) => {
-    const deliver = (kind, value) => setTimeout(() => peers[1 - index].receive(kind, structuredClone(value)), delays[index]);
-    return new globalThis.peers.Peer({ polite: index === 0, configuration: {}, tracks, send: deliver, changed() {} });
+  const { pair, shows } = await globalThis.peersInPage((index, kind, value) => setTimeout(() => pair[1 - index].receive(kind, value), delays[index]));
+  for (const peer of pair) peer.open();
+  return shows();
+}
+
+/**
+ * Runs in the page: one side opens, then is back as somebody new and waits, while its first offer is still on the way to the
+ * other, who opens as well. Whether each gets moving pictures in the end.
+ */
+export async function meetAcross(opener) {
+  const late = [];
+  let delivers = false;
+  const { peer, pair, shows } = await globalThis.peersInPage((index, kind, value) => {
+    if (delivers) pair[1 - index].receive(kind, value);
+    else late.push([index, kind, value]);
   });
-  for (const peer of peers) peer.open();
-  const videos = peers.map(() => Object.assign(document.createElement("video"), { muted: true }));
-  const deadline = Date.now() + 15_000;
-  const moving = () => videos.map((video) => video.getVideoPlaybackQuality().totalVideoFrames > 5);
-  while (moving().includes(false) && Date.now() < deadline) {
-    videos.forEach((video, index) => {
-      if (video.srcObject === peers[index].stream) return;
-      video.srcObject = peers[index].stream;
-      video.play().catch(() => {});
-    });
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  const outcome = moving();
-  for (const peer of peers) peer.close();
-  for (const track of stream.getTracks()) track.stop();
-  return outcome;
+  const offered = async (count) => {
+    while (late.filter(([, kind]) => kind === "offer").length < count) await new Promise((resolve) => setTimeout(resolve, 20));
+  };
+  pair[opener].open();
+  await offered(1);
+  pair[opener].close();
+  pair[opener] = peer(opener);
+  pair[1 - opener].open();
+  await offered(2);
+  delivers = true;
+  for (const [index, kind, value] of late) pair[1 - index].receive(kind, value);
+  return shows();
 }
 
 /**
@@ -239,7 +319,7 @@ export async function meetStrangers() {
   addEventListener("unhandledrejection", ({ reason }) => rejected.push(String(reason)));
   console.warn = (text) => warned.push(text.split(":")[0]);
   const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: true });
-  const tracks = { audio: stream.getAudioTracks()[0], video: stream.getVideoTracks()[0] };
+  const tracks = { microphone: stream.getAudioTracks()[0], camera: stream.getVideoTracks()[0], screen: null, screenSound: null };
   const send = (kind, value) => kind === "answer" && answers.push(value);
   const meet = () => new globalThis.peers.Peer({ polite: true, configuration: {}, tracks, send, changed() {} });
   const turn = () => new Promise((resolve) => setTimeout(resolve, 20));
@@ -260,7 +340,7 @@ export async function meetStrangers() {
   for (const line of other.getTransceivers()) line.stop();
   await offer();
   await answered(2);
-  for (const video of [null, tracks.video, null]) peer.replace({ ...tracks, video });
+  for (const camera of [null, tracks.camera, null]) peer.replace({ ...tracks, camera });
   await turn();
   peer.close();
   other.close();

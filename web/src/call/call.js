@@ -4,6 +4,7 @@
 import { io } from "socket.io-client";
 import { api } from "../api.js";
 import { errorWords } from "../error_words.js";
+import { IceServers } from "./ice_servers.js";
 import { listen } from "./incoming.js";
 import { Names } from "./names.js";
 import { Peer } from "./peer.js";
@@ -13,14 +14,12 @@ import { FINAL, REASONS } from "./words.js";
 /** @import { ClientToServerEvents, JoinedAck, RefusedAck, SaidAck, ServerToClientEvents, components } from "@zetra/client-types" */
 
 const FIELD = { offer: "offer", answer: "answer", "ice-candidate": "candidate" };
-/** Milliseconds before expiry at which new ICE servers are requested. */
-const EARLY = 60_000;
-const SOONEST = 10_000;
-const LONGEST_TIMER = 2 ** 31 - 1;
+/** Milliseconds between two measurements of the connections. */
+const MEASURE = 2_000;
 
 /**
- * Events: `change` (people, their media, the connection, the room), `gone` (`detail`: a sentence with the name and the
- * reason), `chat` (`detail`: the message), `end` (`detail`: `{code, reason}`, the reason as a code and as a sentence).
+ * Events: `change` (people, their media, the connection, the room), `joined` and `gone` (`detail`: a sentence with the name,
+ * and the reason), `chat` (`detail`: the message), `end` (`detail`: `{code, reason}`, the reason as a code and as a sentence).
  * A newcomer sends an offer to everybody already in the room; they wait for it.
  */
 export class Call extends EventTarget {
@@ -40,10 +39,13 @@ export class Call extends EventTarget {
   #told = "";
   /** Counts the starts and ends of host actions on the room. */
   #changes = 0;
+  /** Who came after us and is announced once their name is known. */
+  #unannounced = new Set();
 
-  constructor({ roomId, session, media }) {
+  constructor({ roomId, room, session, media }) {
     super();
     this.roomId = roomId;
+    this.room = room;
     this.media = media;
     this.me = session.user.id;
     this.token = session.token;
@@ -55,20 +57,24 @@ export class Call extends EventTarget {
       else this.names.ask();
       return room.people;
     };
-    this.names = new Names({ fetchPeople, changed: () => this.#changed() });
+    this.names = new Names({ fetchPeople, changed: () => this.#named() });
+    this.ice = new IceServers((configuration) => {
+      for (const { peer } of this.people.values()) peer.configure(configuration);
+    });
     media.addEventListener("change", this.#mediaChanged);
   }
 
   async start() {
-    await this.#askForIceServers();
+    await this.ice.start();
     if (this.#over) return;
+    this.measuring = setInterval(() => this.#measure(), MEASURE);
     const socket = (this.socket = io({ query: { roomId: this.roomId }, auth: { token: this.token }, reconnectionDelay: 300, reconnectionDelayMax: 3_000 }));
     socket.on("connect", () => this.#connected());
     socket.on("disconnect", (reason) => this.#disconnected(reason));
     socket.on("connect_error", (error) => this.#refused(error));
     listen(socket, {
       "existing-users": (ids) => this.#meet(ids),
-      "user-connected": (id) => this.#admitted && this.#newcomer(id),
+      "user-connected": (id) => this.#admitted && this.#arrived(id),
       "user-disconnected": (id, reason) => this.#gone(id, reason),
       offer: (said) => this.#signal("offer", said),
       answer: (said) => this.#signal("answer", said),
@@ -164,18 +170,34 @@ export class Call extends EventTarget {
     this.#tellMedia();
   }
 
+  #arrived(id) {
+    // Who is here already comes back over another connection.
+    if (!this.people.has(id)) this.#unannounced.add(id);
+    this.#newcomer(id);
+  }
+
+  #named() {
+    const known = [...this.#unannounced].filter((id) => this.people.has(id) && this.names.knows(id));
+    for (const id of known) this.#unannounced.delete(id);
+    const names = known.map((id) => this.names.of(id));
+    if (names.length) this.dispatchEvent(new CustomEvent("joined", { detail: `${names.join(", ")} ${names.length === 1 ? "has" : "have"} joined` }));
+    this.#changed();
+  }
+
   #newcomer(id) {
     this.#gone(id);
     const person = { id, media: { audio: true, video: true, screen: false }, told: false };
     person.peer = new Peer({
       polite: this.me < id,
-      configuration: this.configuration,
+      configuration: this.ice.configuration,
       tracks: this.media.tracks,
+      others: this.people.size + 1,
       send: (kind, value) => this.#send(kind, id, value),
       changed: () => this.#changed(),
     });
     this.people.set(id, person);
     this.names.ask();
+    this.#shareOut();
     this.#changed();
     return person;
   }
@@ -185,6 +207,8 @@ export class Call extends EventTarget {
     if (!person) return;
     person.peer.close();
     this.people.delete(id);
+    this.#unannounced.delete(id);
+    this.#shareOut();
     // The room may have a new host.
     if (reason === "account_deleted") this.names.ask();
     const words = REASONS[reason];
@@ -235,6 +259,15 @@ export class Call extends EventTarget {
 
   // ── media
 
+  /** What is sent to one person depends on how many there are. */
+  #shareOut() {
+    for (const { peer } of this.people.values()) peer.share(this.people.size);
+  }
+
+  #measure() {
+    for (const { peer } of this.people.values()) peer.measure();
+  }
+
   #mediaChanged = () => {
     for (const { peer } of this.people.values()) peer.replace(this.media.tracks);
     if (this.#admitted && JSON.stringify(this.media.state) !== this.#told) this.#tellMedia();
@@ -244,22 +277,6 @@ export class Call extends EventTarget {
   #tellMedia() {
     this.#told = JSON.stringify(this.media.state);
     this.socket.emit("media-state", { roomId: this.roomId, ...this.media.state });
-  }
-
-  async #askForIceServers() {
-    try {
-      const { iceServers, expiresAt } = await api.get("/api/ice-servers");
-      if (this.#over) return;
-      this.configuration = { iceServers };
-      for (const { peer } of this.people.values()) peer.configure(this.configuration);
-      const left = Date.parse(expiresAt) - Date.now() - EARLY;
-      this.timer = setTimeout(() => this.#askForIceServers(), Math.min(Math.max(left, SOONEST), LONGEST_TIMER));
-    } catch {
-      if (this.#over) return;
-      // Without ICE servers a call works only within one network. Try again in a minute.
-      this.configuration ??= { iceServers: [] };
-      this.timer = setTimeout(() => this.#askForIceServers(), EARLY);
-    }
   }
 
   // ── the end
@@ -272,7 +289,8 @@ export class Call extends EventTarget {
   #stop() {
     this.#over = true;
     this.#admitted = false;
-    clearTimeout(this.timer);
+    this.ice.stop();
+    clearInterval(this.measuring);
     this.names.stop();
     this.media.removeEventListener("change", this.#mediaChanged);
     this.socket?.disconnect();

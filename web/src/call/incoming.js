@@ -44,14 +44,19 @@ function signal(content, value, readValue) {
 
 /** The type must be that of the event: the other side must not trigger a rollback. */
 function description(type) {
-  return (value) => (value?.type === type && isText(value.sdp) ? { type, sdp: value.sdp } : undefined);
+  return (value) => (value?.type === type && isText(value.sdp) ? { type, sdp: value.sdp, ...attempt(value) } : undefined);
 }
 
 function candidate(value) {
   const { candidate, sdpMid = null, sdpMLineIndex = null, usernameFragment = null } = value ?? {};
   const placed = sdpMid !== null || sdpMLineIndex !== null;
   const fits = isText(candidate) && placed && isTextOrNull(sdpMid) && isIndexOrNull(sdpMLineIndex) && isTextOrNull(usernameFragment);
-  return fits ? { candidate, sdpMid, sdpMLineIndex, usernameFragment } : undefined;
+  return fits ? { candidate, sdpMid, sdpMLineIndex, usernameFragment, ...attempt(value) } : undefined;
+}
+
+/** Other clients name no attempt. */
+function attempt(value) {
+  return isText(value.attempt) ? { attempt: value.attempt } : {};
 }
 
 function chat(content) {

@@ -1,72 +1,103 @@
-// This side's microphone, camera and screen. Any of them may be missing. Mute, camera off and the chosen devices are
-// kept in sessionStorage, so a reload does not unmute.
+// This side's microphone, camera and screen, and the speaker that the others are heard from. Any of them may be
+// missing. The chosen devices are kept for this browser, mute and camera off only for this tab: a reload does not
+// unmute, and a muted tab does not mute the next one.
 
 import { stored } from "../stored.js";
 
-const KEY = "zetra.devices";
+const CHOSEN = "zetra.devices";
+const OFF = "zetra.off";
 
 export class LocalMedia extends EventTarget {
-  #tracks = { microphone: undefined, camera: undefined, screen: undefined };
-  /** `muted`, `cameraOff`, and the id of the chosen microphone and camera. */
-  #wanted = stored(sessionStorage, KEY) ?? {};
+  #tracks = { microphone: undefined, camera: undefined, screen: undefined, screenSound: undefined };
+  /** The ids of the chosen microphone, camera and speaker. One that is unplugged stays chosen: it may come back. */
+  #chosen = stored(localStorage, CHOSEN) ?? {};
+  /** `muted` and `cameraOff` */
+  #off = stored(sessionStorage, OFF) ?? {};
+  /** By device: the number of the latest request for it. Only that one's outcome counts. */
+  #requests = { microphone: 0, camera: 0 };
+  #opening = new Set();
+  #isStarted = false;
+  /** The ids of the speakers that were there when the devices were last listed. */
+  #speakers = [];
   /** By device: the name of the error that makes it unavailable. */
   problems = {};
 
   /** Requests the microphone and the camera separately, so that either works without the other. */
   async start() {
+    this.#isStarted = true;
+    navigator.mediaDevices?.addEventListener("devicechange", this.#devicesChanged);
     if (!this.#tracks.microphone) await this.open("microphone");
-    if (!this.#tracks.camera && !this.#wanted.cameraOff) await this.open("camera");
+    if (this.#isStarted && !this.#tracks.camera && !this.#off.cameraOff) await this.open("camera");
   }
 
-  /** Opens a device, or reopens it after another one was chosen. */
-  async open(device) {
+  /** Opens a device: the chosen one, or the default. */
+  async open(device, deviceId = this.#chosen[device]) {
+    const own = (this.#requests[device] += 1);
     const kind = device === "camera" ? "video" : "audio";
-    const deviceId = this.#wanted[device];
     const wanted = { deviceId: deviceId ? { exact: deviceId } : undefined };
     if (kind === "video") Object.assign(wanted, { width: { ideal: 1280 }, height: { ideal: 720 } });
+    this.#opening.add(device);
+    this.#tell();
+    let track, problem;
     try {
       if (!navigator.mediaDevices) throw new DOMException("", "SecurityError");
-      const stream = await navigator.mediaDevices.getUserMedia({ [kind]: wanted });
-      delete this.problems[device];
-      this.#set(device, stream.getTracks()[0]);
+      [track] = (await navigator.mediaDevices.getUserMedia({ [kind]: wanted })).getTracks();
     } catch (error) {
-      // The chosen device is no longer plugged in: use the default.
-      if (deviceId && error.name === "OverconstrainedError") return this.choose(device, undefined);
-      this.problems[device] = error.name;
-      this.#set(device, undefined);
+      problem = error.name;
     }
+    // Chosen anew or stopped meanwhile, perhaps while the browser asked for permission.
+    if (own !== this.#requests[device]) return track?.stop();
+    if (deviceId && problem === "OverconstrainedError") return this.open(device, null);
+    this.#opening.delete(device);
+    if (problem) this.problems[device] = problem;
+    else delete this.problems[device];
+    this.#set(device, track);
   }
 
+  /** `device`: `microphone`, `camera` or `speaker`. */
   async choose(device, deviceId) {
-    this.#want({ [device]: deviceId });
-    await this.open(device);
+    this.#keep({ [device]: deviceId });
+    if (device === "speaker") this.#tell();
+    else await this.open(device);
+  }
+
+  /** For `setSinkId`: the id of the chosen speaker if it is there, otherwise an empty string, the default. */
+  get speaker() {
+    const { speaker } = this.#chosen;
+    return this.#speakers.includes(speaker) ? speaker : "";
   }
 
   async toggleMicrophone() {
     if (!this.#tracks.microphone) {
-      this.#want({ muted: false });
+      this.#turnOff({ muted: false });
       return this.open("microphone");
     }
-    this.#want({ muted: !this.#wanted.muted });
-    this.#tracks.microphone.enabled = !this.#wanted.muted;
+    this.#turnOff({ muted: !this.#off.muted });
+    this.#tracks.microphone.enabled = !this.#off.muted;
     this.#tell();
   }
 
   /** Switching off stops the track, so that the camera's light goes off too. */
   async toggleCamera() {
     const cameraOff = Boolean(this.#tracks.camera);
-    this.#want({ cameraOff });
-    if (cameraOff) this.#set("camera", undefined);
-    else await this.open("camera");
+    this.#turnOff({ cameraOff });
+    if (!cameraOff) return this.open("camera");
+    this.#forget("camera");
+    this.#set("camera", undefined);
   }
 
-  /** Shows the screen instead of the camera, or the camera again. */
+  /** Shows the screen, with the sound of a tab where the browser offers it, or ends that. */
   async toggleScreen() {
     if (this.#tracks.screen) return this.#set("screen", undefined);
     try {
-      const stream = await navigator.mediaDevices.getDisplayMedia({ video: true });
+      const stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { max: 15 } }, audio: true });
+      if (!this.#isStarted) return stream.getTracks().forEach((track) => track.stop());
       delete this.problems.screen;
-      this.#set("screen", stream.getVideoTracks()[0]);
+      const [picture] = stream.getVideoTracks();
+      // Text stays legible: frames are dropped before pixels are.
+      picture.contentHint = "detail";
+      this.#set("screenSound", stream.getAudioTracks()[0]);
+      this.#set("screen", picture);
     } catch (error) {
       // Dismissing the browser's picker is not an error.
       if (error.name !== "NotAllowedError") this.problems.screen = error.name;
@@ -74,34 +105,72 @@ export class LocalMedia extends EventTarget {
     }
   }
 
-  /** The tracks to send. */
+  /** The tracks to send, each null where there is none: `{microphone, camera, screen, screenSound}`. */
   get tracks() {
-    return { audio: this.#tracks.microphone ?? null, video: this.#tracks.screen ?? this.#tracks.camera ?? null };
+    return Object.fromEntries(Object.entries(this.#tracks).map(([device, track]) => [device, track ?? null]));
   }
 
   /** The media state sent to the others. */
   get state() {
-    return { audio: Boolean(this.#tracks.microphone) && !this.#wanted.muted, video: Boolean(this.tracks.video), screen: Boolean(this.#tracks.screen) };
+    const { microphone, camera, screen } = this.#tracks;
+    return { audio: Boolean(microphone) && !this.#off.muted, video: Boolean(camera), screen: Boolean(screen) };
   }
 
-  /** Whether the camera is on, even while the screen is sent instead. */
-  get cameraOn() {
-    return Boolean(this.#tracks.camera);
+  /** Whether the browser is opening a device, or asking for permission to. */
+  isOpening(device) {
+    return this.#opening.has(device);
   }
 
+  /** The devices that can be chosen; no speakers where the browser cannot choose one. */
   async devices() {
     const all = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
     const of = (kind) => all.filter((device) => device.kind === kind && device.deviceId);
-    return { microphone: of("audioinput"), camera: of("videoinput") };
+    const speaker = "setSinkId" in HTMLMediaElement.prototype ? of("audiooutput") : [];
+    this.#speakers = speaker.map(({ deviceId }) => deviceId);
+    return { microphone: of("audioinput"), camera: of("videoinput"), speaker };
   }
 
   /** The id of the device in use, or of the chosen one while it is being opened. */
   current(device) {
-    return this.#tracks[device]?.getSettings().deviceId ?? this.#wanted[device];
+    if (device === "speaker") return this.speaker;
+    return this.#tracks[device]?.getSettings().deviceId ?? this.#chosen[device];
   }
 
+  /** Stops everything. A device that is still being opened is stopped when it opens. */
   stop() {
+    this.#isStarted = false;
+    navigator.mediaDevices?.removeEventListener("devicechange", this.#devicesChanged);
+    for (const device of Object.keys(this.#requests)) this.#forget(device);
     for (const device of Object.keys(this.#tracks)) this.#set(device, undefined);
+  }
+
+  /** Makes a request that is under way count no more. */
+  #forget(device) {
+    this.#requests[device] += 1;
+    this.#opening.delete(device);
+  }
+
+  /** Something was plugged in or unplugged. Opens a device that was missing until now. */
+  #devicesChanged = async () => {
+    const devices = await this.devices();
+    const missing = Object.keys(this.#requests).filter((device) => this.problems[device] === "NotFoundError" && devices[device].length > 0);
+    await Promise.all(missing.map((device) => this.open(device)));
+    this.#tell();
+  };
+
+  /** A track has ended by itself: its device was unplugged, or the user has taken the permission back. */
+  async #ended(device) {
+    this.#set(device, undefined);
+    if (!(device in this.#requests)) return;
+    const requests = this.#requests[device];
+    // Some browsers cannot be asked about these permissions.
+    const state = await navigator.permissions?.query({ name: device }).then((permission) => permission.state, () => undefined);
+    if (requests !== this.#requests[device]) return;
+    // To ask again right after the user has said no would be rude.
+    if (state === "denied" || state === "prompt") {
+      this.problems[device] = "NotAllowedError";
+      this.#tell();
+    } else await this.open(device);
   }
 
   #set(device, track) {
@@ -111,17 +180,22 @@ export class LocalMedia extends EventTarget {
       before.stop();
     }
     this.#tracks[device] = track;
+    if (device === "screen" && !track) this.#set("screenSound", undefined);
     if (track) {
-      if (device === "microphone") track.enabled = !this.#wanted.muted;
-      // Unplugged, or stopped with the browser's own button.
-      track.onended = () => this.#set(device, undefined);
+      if (device === "microphone") track.enabled = !this.#off.muted;
+      track.onended = () => this.#ended(device);
     }
     this.#tell();
   }
 
-  #want(change) {
-    Object.assign(this.#wanted, change);
-    sessionStorage.setItem(KEY, JSON.stringify(this.#wanted));
+  #keep(choice) {
+    Object.assign(this.#chosen, choice);
+    localStorage.setItem(CHOSEN, JSON.stringify(this.#chosen));
+  }
+
+  #turnOff(change) {
+    Object.assign(this.#off, change);
+    sessionStorage.setItem(OFF, JSON.stringify(this.#off));
   }
 
   #tell() {

@@ -5,17 +5,43 @@
 // the console and costs at most this connection. Nothing here throws or rejects because of it. A browser allows
 // only a few hundred connections, including closed ones that are not yet garbage-collected, so no connection is
 // created while waiting for an offer.
+//
+// A connection has four lines, negotiated once, so that sharing a screen needs no further offer: of each kind the first is
+// for microphone or camera, the second for the screen. Somebody else's client may open with fewer lines; then the screen
+// takes the camera's.
+//
+// People who come back at the same moment may each answer an offer that the other has given up since. So every signal names
+// the attempt that it belongs to, chosen by the side that opens: an offer of another attempt begins a new connection, an
+// answer to another one means that the sides have missed each other, and one of them opens again. Somebody else's client
+// names none; then all is taken as meant for the present connection.
 
+import { QualityMeter } from "./quality.js";
+import { cameraEncoding, screenEncoding } from "./send_limits.js";
+
+/** What is sent, in the order of the lines, and its kind. */
+const KINDS = { microphone: "audio", camera: "video", screen: "video", screenSound: "audio" };
 /** Milliseconds a connection may be interrupted before its candidates are gathered again. */
 const PATIENCE = 4_000;
+/** Milliseconds after which a connection that was not made is said to be impossible; browsers may try for ever. */
+const LONGEST = 15_000;
 /** How many candidates are kept until their description arrives: more than a machine has addresses. */
 const MOST_EARLY = 100;
+/** How often in a row the sides may miss each other before it is left as it is. */
+const MOST_REOPENED = 5;
 
 export class Peer {
-  /** The media received from the other side. */
+  /** The other side's microphone and camera. */
   stream = new MediaStream();
+  /** The other side's screen and its sound; without a picture until a line for it was negotiated. */
+  screen = new MediaStream();
+  /** `{bars, words}`: how good the connection is, once it was measured. */
+  quality = undefined;
+  #meter = new QualityMeter();
   #closed = false;
   #opener = false;
+  /** @type {string | undefined} */
+  #attempt = undefined;
+  #reopened = 0;
   #makingOffer = false;
   #ignoring = false;
   /** Candidates that arrived before the description they belong to. */
@@ -23,26 +49,46 @@ export class Peer {
   /** Handles incoming signals in order. */
   #queue = Promise.resolve();
   #interrupted;
+  #overdue;
+  /** Since the last time they were connected. */
+  #failed = false;
 
   /**
-   * `polite`: gives way when both offer at once. `send(kind, value)` sends offers, answers and candidates to
-   * the other side; `changed()` is called when the connection's state or its tracks change.
+   * `polite`: gives way when both offer at once. `tracks`: what is sent, each a track or null: `{microphone, camera, screen,
+   * screenSound}`. `others`: how many people it is sent to. `send(kind, value)` sends offers, answers and candidates to the
+   * other side; `changed()` is called when the connection's state, its tracks or its quality change.
    */
-  constructor({ polite, configuration, tracks, send, changed }) {
-    Object.assign(this, { polite, configuration, tracks, send, changed });
+  constructor({ polite, configuration, tracks, others = 1, send, changed }) {
+    Object.assign(this, { polite, configuration, tracks, others, send, changed });
   }
 
-  #connect() {
+  /** Begins a connection, instead of the one there is. */
+  #connect(attempt) {
+    this.#abandon();
+    this.#attempt = attempt;
     const connection = (this.connection = new RTCPeerConnection(this.configuration));
     connection.onnegotiationneeded = () => this.#offer();
-    connection.onicecandidate = ({ candidate }) => candidate && this.send("ice-candidate", candidate.toJSON());
-    connection.ontrack = ({ track }) => {
-      this.stream.addTrack(track);
+    connection.onicecandidate = ({ candidate }) => candidate && this.send("ice-candidate", { ...candidate.toJSON(), attempt });
+    connection.ontrack = ({ track, transceiver }) => {
+      const lines = this.#lines();
+      const isScreen = transceiver === lines.screen || transceiver === lines.screenSound;
+      (isScreen ? this.screen : this.stream).addTrack(track);
       this.changed();
     };
+    this.#overdue = setTimeout(() => {
+      this.#failed = true;
+      this.changed();
+    }, LONGEST);
     connection.onconnectionstatechange = () => {
       clearTimeout(this.#interrupted);
-      if (connection.connectionState === "failed") this.#renew();
+      if (connection.connectionState === "connected") {
+        clearTimeout(this.#overdue);
+        [this.#failed, this.#reopened] = [false, 0];
+      }
+      if (connection.connectionState === "failed") {
+        this.#failed = true;
+        this.#renew();
+      }
       if (connection.connectionState === "disconnected") this.#interrupted = setTimeout(() => this.#renew(), PATIENCE);
       this.changed();
     };
@@ -53,12 +99,15 @@ export class Peer {
     return this.#closed ? "closed" : (this.connection?.connectionState ?? "new");
   }
 
-  /** Starts the negotiation, which the newcomer does. Adds one audio and one video transceiver, used or not. */
+  /** Starts the negotiation, which the newcomer does. Adds all lines, used or not. */
   open() {
     this.#opener = true;
     try {
-      this.#connect();
-      for (const kind of ["audio", "video"]) this.connection.addTransceiver(this.tracks[kind] ?? kind, { direction: "sendrecv" });
+      this.#connect(Math.random().toString(36).slice(2));
+      // One stream for all: clients that look at the streams and not at the lines show its first picture, the camera's.
+      const streams = [new MediaStream()];
+      for (const [name, kind] of Object.entries(KINDS)) this.connection.addTransceiver(this.tracks[name] ?? kind, { direction: "sendrecv", streams });
+      this.#limit();
     } catch (error) {
       this.#complain("no connection could be made", error);
     }
@@ -67,8 +116,41 @@ export class Peer {
   /** Replaces the tracks that are sent; this needs no negotiation. */
   async replace(tracks) {
     this.tracks = tracks;
-    const replaced = this.#lines().map(({ sender, receiver }) => sender.replaceTrack(tracks[receiver.track.kind]));
+    const lines = this.#lines();
+    const sent = { ...tracks };
+    if (!lines.screen) sent.camera = tracks.screen ?? tracks.camera;
+    const replaced = Object.entries(lines).map(([name, { sender }]) => sender.replaceTrack(sent[name]));
     await Promise.all(replaced).catch((error) => this.#complain("a track is not sent", error));
+    await this.#limit();
+  }
+
+  /** Adapts what is sent to the number of people it is sent to. */
+  async share(others) {
+    if (others === this.others) return;
+    this.others = others;
+    await this.#limit();
+  }
+
+  /** Measures the quality of the connection. */
+  async measure() {
+    if (this.state !== "connected") return;
+    const before = this.quality?.bars;
+    const stats = await this.connection.getStats().catch(() => undefined);
+    if (!stats) return;
+    this.quality = this.#meter.read(stats.values());
+    if (this.quality?.bars !== before) this.changed();
+  }
+
+  /** How loud the other side is right now, from 0 to 1. */
+  get loudness() {
+    const sources = this.#lines().microphone?.receiver.getSynchronizationSources() ?? [];
+    return Math.max(0, ...sources.map(({ audioLevel }) => audioLevel ?? 0));
+  }
+
+  /** Whether no way to the other side was found, and there is no relay that could be one. */
+  get unreachable() {
+    const addresses = (this.configuration?.iceServers ?? []).flatMap(({ urls }) => urls);
+    return this.#failed && !addresses.some((address) => /^turns?:/.test(address));
   }
 
   receive(kind, value) {
@@ -84,6 +166,7 @@ export class Peer {
   close() {
     this.#closed = true;
     clearTimeout(this.#interrupted);
+    clearTimeout(this.#overdue);
     this.connection?.close();
   }
 
@@ -96,50 +179,70 @@ export class Peer {
   }
 
   async #offer() {
-    const { connection } = this;
+    const [connection, attempt] = [this.connection, this.#attempt];
     this.#makingOffer = true;
     try {
       await connection.setLocalDescription();
-      if (connection === this.connection) this.send("offer", connection.localDescription.toJSON());
+      if (connection === this.connection) this.send("offer", { ...connection.localDescription.toJSON(), attempt });
     } catch (error) {
       // If this side gave way meanwhile, the offer is no longer needed.
       if (connection === this.connection) this.#complain("no offer could be made", error);
     } finally {
-      this.#makingOffer = false;
+      if (connection === this.connection) this.#makingOffer = false;
     }
   }
 
-  async #description({ type, sdp }) {
+  async #description({ type, sdp, attempt }) {
     if (this.#closed) return;
-    if (!this.connection) {
+    if (type === "answer") {
       // An answer without an offer of ours.
-      if (type !== "offer") return;
-      this.#connect();
+      if (!this.connection) return;
+      if (attempt !== undefined && attempt !== this.#attempt) return this.#reopen();
+      return this.#remember({ type, sdp });
     }
-    const collision = type === "offer" && (this.#makingOffer || this.connection.signalingState !== "stable");
-    this.#ignoring = collision && !this.polite;
+    const collision = this.#makingOffer || (this.connection && this.connection.signalingState !== "stable");
+    this.#ignoring = Boolean(collision && !this.polite);
     if (this.#ignoring) return;
-    if (collision) this.#giveWay();
+    // Giving way discards our connection with its offer, so that no rollback is needed.
+    const givesWay = collision && ["new", "connecting"].includes(this.state);
+    const isAnother = attempt !== undefined && attempt !== this.#attempt;
+    if (!this.connection || givesWay || isAnother) {
+      this.#opener = false;
+      this.#connect(attempt);
+    }
     const { connection } = this;
-    await connection.setRemoteDescription({ type, sdp });
-    for (const candidate of this.#early.splice(0)) await this.#add(candidate);
-    if (type !== "offer") return;
-    for (const line of this.#lines()) line.direction = "sendrecv";
+    await this.#remember({ type, sdp });
+    for (const line of Object.values(this.#lines())) line.direction = "sendrecv";
     await this.replace(this.tracks);
     await connection.setLocalDescription();
-    this.send("answer", connection.localDescription.toJSON());
+    if (connection === this.connection) this.send("answer", { ...connection.localDescription.toJSON(), attempt: this.#attempt });
   }
 
-  /** Both sides opened at once. Discards our connection with its offer, so that no rollback is needed. */
-  #giveWay() {
-    if (this.state !== "new" && this.state !== "connecting") return;
-    this.#opener = false;
-    this.#early = [];
+  /** Takes the other side's description, and the candidates of it that have arrived before. */
+  async #remember(description) {
+    await this.connection.setRemoteDescription(description);
+    for (const candidate of this.#early.splice(0)) await this.#add(candidate);
+  }
+
+  /** The other side has answered an offer that was given up: each waits for the other, unless they are connected. */
+  #reopen() {
+    if (this.state === "connected" || this.#reopened === MOST_REOPENED) return;
+    this.#reopened += 1;
+    this.open();
+  }
+
+  /** Lets go of the connection there is, and of all that belongs to it. */
+  #abandon() {
+    clearTimeout(this.#interrupted);
+    clearTimeout(this.#overdue);
+    if (!this.connection) return;
     this.connection.onnegotiationneeded = this.connection.onicecandidate = null;
     this.connection.ontrack = this.connection.onconnectionstatechange = null;
     this.connection.close();
-    this.stream = new MediaStream();
-    this.#connect();
+    this.connection = undefined;
+    this.#makingOffer = false;
+    this.#early = [];
+    [this.stream, this.screen] = [new MediaStream(), new MediaStream()];
   }
 
   async #candidate(candidate) {
@@ -149,15 +252,34 @@ export class Peer {
   }
 
   /** An unusable candidate must not stop the others. */
-  async #add(candidate) {
+  async #add({ attempt, ...candidate }) {
+    if (attempt !== undefined && attempt !== this.#attempt) return;
     await this.connection.addIceCandidate(candidate).catch((error) => this.#complain("a peer's ice-candidate was not understood", error));
   }
 
-  /** The transceivers we send on: one audio and one video, however many the other side describes. */
+  /** The transceivers we use, by name: at most four, however many the other side describes. */
   #lines() {
     const lines = (this.connection?.getTransceivers() ?? []).filter(({ direction }) => direction !== "stopped");
-    const first = (kind) => lines.find(({ receiver }) => receiver.track.kind === kind);
-    return [first("audio"), first("video")].filter(Boolean);
+    const of = (kind) => lines.filter(({ receiver }) => receiver.track.kind === kind);
+    const [microphone, screenSound] = of("audio");
+    const [camera, screen] = of("video");
+    return Object.fromEntries(Object.entries({ microphone, camera, screen, screenSound }).filter(([, line]) => line));
+  }
+
+  /** Sets the size of the pictures that are sent. */
+  async #limit() {
+    const { camera, screen } = this.#lines();
+    const size = this.tracks.camera?.getSettings().height;
+    const isCamera = screen || !this.tracks.screen;
+    const wanted = [[camera, isCamera ? cameraEncoding(this.others, size) : screenEncoding()], [screen, screenEncoding()]];
+    const limited = wanted.map(async ([line, encoding]) => {
+      const parameters = line?.sender.getParameters();
+      // There is nothing to limit before the line was negotiated.
+      if (!parameters?.encodings?.length) return;
+      for (const each of parameters.encodings) Object.assign(each, encoding);
+      await line.sender.setParameters(parameters);
+    });
+    await Promise.all(limited).catch((error) => this.#complain("what is sent could not be limited", error));
   }
 
   /** Logs nothing once the connection is closed. */

@@ -27,3 +27,12 @@ export const REASONS = {
   account_deleted: "has deleted their account",
   flooded: "was disconnected",
 };
+
+/** What a picture says while there is no good connection to its person, by the state of the connection. */
+export const STATES = {
+  new: "Connecting…",
+  connecting: "Connecting…",
+  disconnected: "Interrupted…",
+  failed: "Reconnecting…",
+  unreachable: "No connection: both networks block direct calls, and this server has no relay (TURN).",
+};

@@ -1,42 +1,66 @@
 // The chat of a call. Messages are kept only as long as the call lasts.
 
-import { announce, h } from "../dom.js";
+import { announce, h, icon } from "../dom.js";
 import { Outbox } from "../call/outbox.js";
-import { field, form } from "../forms.js";
-import { clock } from "../time.js";
+import { bubble, date, group } from "./chat_message.js";
 
 /** Distance in pixels from the end of the list within which it follows new messages. */
 const NEAR = 40;
+const LONGEST = 4_000;
 
-export function chatPanel(call) {
+/** `close()` is called when the user closes the panel. */
+export function chatPanel(call, close) {
   const empty = h("p", { class: "empty" }, "No messages yet");
   const list = h("ol", { class: "messages", "aria-live": "polite", "aria-relevant": "additions", "aria-label": "Messages", tabIndex: 0 });
-  const entry = field({ name: "text", label: "Message", placeholder: "Message", autocomplete: "off", maxLength: 4000 });
-  entry.querySelector("label").className = "visually-hidden";
-  const write = form({
-    button: "Send",
-    fields: [entry],
-    submit({ text }) {
-      if (!text.trim()) return;
-      entry.control.value = "";
-      entry.control.focus();
-      showOwn(outbox.add(text));
-    },
-  });
-  const newer = h("button", { class: "button newer", hidden: true, onclick: () => (toEnd(), entry.control.focus()) }, "New messages ↓");
-  const element = h("aside", { class: "chat", "aria-label": "Chat", hidden: true }, h("h2", {}, "Chat"), empty, list, newer, write);
+  const entry = h("textarea", { name: "text", rows: 1, "aria-label": "Message", placeholder: "Message", autocomplete: "off", maxLength: LONGEST });
+  const newer = h("button", { class: "button newer", hidden: true, onclick: () => (toEnd(), entry.focus()) }, "New messages ↓");
+  const write = h("form", { class: "write", noValidate: true }, entry, h("button", { type: "submit", class: "button primary", "aria-label": "Send", title: "Send" }, icon("send")));
+  const head = h("div", { class: "row spread" }, h("h2", {}, "Chat"), h("button", { class: "tool", "aria-label": "Close the chat", title: "Close (Esc)", onclick: close }, icon("close")));
+  const element = h("aside", { class: "chat", "aria-label": "Chat", hidden: true }, head, empty, list, newer, write);
   const panel = {
     element,
     unread: 0,
     onUnread() {},
-    leave: () => outbox.stop(),
+    leave() {
+      outbox.stop();
+      document.removeEventListener("visibilitychange", seen);
+    },
     read() {
-      panel.unread = 0;
       // A hidden list cannot be scrolled, so it is scrolled now.
       if (follows) toEnd();
-      entry.control.focus();
+      entry.focus();
+      seen();
     },
   };
+  const isSeen = () => !element.hidden && !document.hidden;
+  const seen = () => {
+    if (!isSeen()) return;
+    panel.unread = 0;
+    panel.onUnread();
+  };
+  document.addEventListener("visibilitychange", seen);
+
+  write.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const text = entry.value;
+    entry.focus();
+    if (!text.trim()) return;
+    entry.value = "";
+    grow();
+    showOwn(outbox.add(text));
+  });
+  const grow = () => {
+    entry.style.height = "";
+    entry.style.height = `${entry.scrollHeight + entry.offsetHeight - entry.clientHeight}px`;
+  };
+  entry.addEventListener("input", grow);
+  entry.addEventListener("keydown", (event) => {
+    // Enter that accepts a word of an input method writes on.
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    write.requestSubmit();
+  });
+  element.addEventListener("keydown", ({ key }) => key === "Escape" && close());
 
   /** Whether the list follows new messages: not while the user reads older ones. */
   let follows = true;
@@ -64,33 +88,36 @@ export function chatPanel(call) {
     empty.hidden = true;
     const before = list.querySelector("li.pending");
     if (item.nextSibling !== before || !item.isConnected) list.insertBefore(item, before);
+    for (const each of [item, item.nextElementSibling]) if (each) group(each);
     if (follows) toEnd();
     else newer.hidden = false;
   };
 
   const bubbles = new Map();
-  const outbox = new Outbox({ say: (text) => call.say(text), ready: () => call.state === "joined", changed: (message) => bubbles.get(message)?.update() });
+  const outbox = new Outbox({ say: (text) => call.say(text), ready: () => call.state === "joined", changed: (message) => bubbles.get(message)?.() });
   const showOwn = (message) => {
     const state = h("span", {});
-    const retry = h("button", { class: "link", hidden: true, onclick: () => (entry.control.focus(), outbox.retry(message)) }, "Try again");
-    const item = h("li", { class: "mine pending" }, h("p", { class: "hint" }, "You · ", state, " ", retry), h("p", { class: "said" }, message.text));
-    const update = () => {
+    const retry = h("button", { class: "link", hidden: true, onclick: () => (entry.focus(), outbox.retry(message)) }, "Try again");
+    const status = h("p", { class: "hint" }, state, " ", retry);
+    const item = bubble({ userId: call.me, author: "You", text: message.text, timestamp: new Date().toISOString() });
+    item.classList.add("mine", "pending");
+    item.append(status);
+    bubbles.set(message, () => {
       const failed = message.state === "failed";
       retry.hidden = !failed;
-      if (message.state === "sent") {
-        item.classList.remove("pending");
-        state.replaceChildren(time(message.timestamp));
-        bubbles.delete(message);
-        put(item);
-      } else {
-        state.textContent = failed ? "Not sent." : "Sending…";
-        if (failed) announce(`Not sent: ${message.text}`);
-      }
-    };
-    bubbles.set(message, { update });
+      state.textContent = failed ? "Not sent." : "Sending…";
+      if (failed) announce(`Not sent: ${message.text}`);
+      if (message.state !== "sent") return;
+      status.remove();
+      item.classList.remove("pending");
+      date(item, message.timestamp);
+      bubbles.delete(message);
+      put(item);
+    });
     list.append(item);
+    group(item);
     empty.hidden = true;
-    update();
+    bubbles.get(message)();
     toEnd();
   };
 
@@ -108,13 +135,12 @@ export function chatPanel(call) {
     const { userId, message, timestamp } = detail;
     const mine = userId === call.me;
     if (mine && outbox.heard(detail)) return;
-    const author = h("span", {}, mine ? "You" : call.names.of(userId));
-    if (!mine && !call.names.knows(userId)) unnamed.set(author, userId);
-    put(h("li", { class: mine ? "mine" : "" }, h("p", { class: "hint" }, author, " · ", time(timestamp)), h("p", { class: "said" }, message)));
-    if (element.hidden && !mine) panel.unread += 1;
+    const item = bubble({ userId, author: mine ? "You" : call.names.of(userId), text: message, timestamp });
+    item.classList.toggle("mine", mine);
+    if (!mine && !call.names.knows(userId)) unnamed.set(item.querySelector(".author"), userId);
+    put(item);
+    if (!isSeen() && !mine) panel.unread += 1;
     panel.onUnread();
   });
   return panel;
 }
-
-const time = (timestamp) => h("time", { dateTime: timestamp }, clock(timestamp));

@@ -1,25 +1,26 @@
 // The call history: number, duration, dates and participants.
 
 import { api } from "../api.js";
-import { focusHeading, h, s } from "../dom.js";
+import { focusHeading, h } from "../dom.js";
 import { duration, when } from "../time.js";
+import { callWeeks, firstWeek } from "./call_weeks.js";
+import { listed } from "./room_name.js";
 
-const WEEKS = 8;
 const CALLS = "/api/call-logs?limit=50";
-const WEEK = 7 * 86_400_000;
+/** Pages that are loaded at most for the bars, which concern the last weeks. */
+const MOST_PAGES = 10;
 
 export function historyPage({ session }) {
-  const figures = h("div", { class: "figures", hidden: true });
-  const chart = h("div", { class: "chart" });
-  const list = h("div", {});
-  const element = h("section", { class: "card" }, h("h1", {}, "Call history"), figures, chart, list);
+  const overview = h("div", { class: "overview" });
+  const list = h("div", { class: "calls" });
+  const element = h("section", { class: "card" }, h("h1", {}, "Call history"), overview, list);
   const load = async () => {
     list.setAttribute("aria-busy", "true");
     list.replaceChildren(h("p", { class: "hint" }, "Loading your calls…"));
     try {
-      const [stats, page] = await Promise.all([api.get("/api/call-logs/stats"), api.get(CALLS)]);
-      showFigures(figures, stats);
-      showCalls(list, chart, session.user.id, page);
+      const [stats, recent] = await Promise.all([api.get("/api/call-logs/stats"), recentCalls()]);
+      overview.replaceChildren(...(recent.calls.length > 0 ? [figures(stats), callWeeks(recent.calls)] : []));
+      showCalls(list, session.user.id, recent);
     } catch (error) {
       const again = () => (focusHeading(element), load());
       list.replaceChildren(problem(error), h("button", { class: "button", onclick: again }, "Try again"));
@@ -30,48 +31,80 @@ export function historyPage({ session }) {
   return { title: "History", element };
 }
 
-function showFigures(place, stats) {
+const page = (cursor) => api.get(cursor ? `${CALLS}&cursor=${encodeURIComponent(cursor)}` : CALLS);
+
+/** `{calls, nextCursor}`: at least the calls of the weeks that the bars show. */
+async function recentCalls() {
+  const calls = [];
+  let cursor;
+  for (let pages = 0; pages < MOST_PAGES; pages += 1) {
+    const { callLogs, nextCursor } = await page(cursor);
+    calls.push(...callLogs);
+    cursor = nextCursor;
+    if (!cursor || new Date(calls.at(-1).startTime) < firstWeek()) break;
+  }
+  return { calls, nextCursor: cursor };
+}
+
+function figures(stats) {
   const figure = (value, label) => h("div", { class: "figure" }, h("strong", {}, value), h("span", {}, label));
-  place.replaceChildren(
+  return h(
+    "div",
+    { class: "figures" },
     figure(String(stats.totalCalls), stats.totalCalls === 1 ? "call" : "calls"),
     figure(duration(stats.totalDuration), "total time"),
     figure(duration(stats.averageDuration), "average call"),
   );
-  place.hidden = stats.totalCalls === 0;
 }
 
-/** Appends a page of calls to those already `known`, with a button for older ones. */
-function showCalls(place, chart, me, { callLogs, nextCursor }, known = { calls: [], names: new Map() }) {
-  const calls = known.calls.concat(callLogs);
-  if (calls.length === 0) return place.replaceChildren(h("p", { class: "empty" }, "No calls yet. ", h("a", { href: "#/" }, "Create a room"), " and invite somebody."));
-  chart.replaceChildren(weeks(calls));
+function nothing() {
+  return [
+    h("p", { class: "empty" }, "No calls yet. Each of your calls will be listed here: with whom, when and how long."),
+    h("p", {}, h("a", { class: "button", href: "#/" }, "Create a room")),
+  ];
+}
+
+/** Shows calls, with a button for older ones. */
+function showCalls(place, me, { calls, nextCursor }) {
+  if (calls.length === 0) return place.replaceChildren(...nothing());
+  const names = new Map();
+  const list = h("ul", { class: "list" });
   const older = h("div", {});
-  const showOlder = async () => {
+  const add = (calls) => {
+    const added = calls.map((call) => entry(call, me));
+    list.append(...added);
+    nameEverybody(list, calls, me, names);
+    return added[0];
+  };
+  const offerOlder = (cursor) => older.replaceChildren(cursor ? h("button", { class: "button", onclick: () => showOlder(cursor) }, "Older calls") : "");
+  const showOlder = async (cursor) => {
     try {
-      const page = await api.get(`${CALLS}&cursor=${encodeURIComponent(nextCursor)}`);
-      showCalls(place, chart, me, page, { ...known, calls });
+      const { callLogs, nextCursor } = await page(cursor);
+      offerOlder(nextCursor);
+      // The button is gone, so the focus moves to the first of the calls that it has brought.
+      add(callLogs)?.querySelector("a").focus();
     } catch (error) {
-      older.replaceChildren(problem(error), h("button", { class: "button", onclick: showOlder }, "Try again"));
+      older.replaceChildren(problem(error), h("button", { class: "button", onclick: () => showOlder(cursor) }, "Try again"));
     }
   };
-  if (nextCursor) older.append(h("button", { class: "button", onclick: showOlder }, "Older calls"));
-  place.replaceChildren(h("ul", { class: "list" }, calls.map((call) => entry(call, me))), older);
-  nameEverybody(place, calls, me, known.names);
+  place.replaceChildren(list, older);
+  add(calls);
+  offerOlder(nextCursor);
 }
 
 const problem = (error) => h("p", { class: "problem", role: "alert" }, error.message);
 
 /** A log contains the names of two participants; the rest are fetched from the room, while we may still read it. */
-async function nameEverybody(place, calls, me, known) {
+async function nameEverybody(list, calls, me, known) {
   const rooms = new Set(calls.filter(({ participants }) => participants.length > 2).map(({ roomId }) => roomId));
   for (const roomId of rooms) {
     if (!known.has(roomId)) {
       const answer = await api.get(`/api/room/${roomId}`).catch(() => undefined);
       known.set(roomId, new Map(answer?.room.people.map(({ id, username }) => [id, username])));
     }
-    if (!place.isConnected) return;
+    if (!list.isConnected) return;
     for (const call of calls.filter((call) => call.roomId === roomId)) {
-      const shown = place.querySelector(`[data-call="${call._id}"]`);
+      const shown = list.querySelector(`[data-call="${call._id}"]`);
       if (shown) shown.textContent = others(call, me, known.get(roomId));
     }
   }
@@ -82,33 +115,12 @@ function others(call, me, names = new Map()) {
   const two = new Map([call.callerId, call.receiverId].filter(Boolean).map(({ _id, username }) => [_id, username]));
   const ids = call.participants.filter((id) => id !== me);
   const known = ids.map((id) => two.get(id) ?? names.get(id)).filter(Boolean);
-  const unknown = ids.length - known.length;
-  if (known.length === 0) return "Deleted account";
-  const all = unknown > 0 ? [...known, `${unknown} more`] : known;
-  return all.length === 1 ? all[0] : `${all.slice(0, -1).join(", ")} and ${all.at(-1)}`;
+  return known.length > 0 ? listed(known, ids.length - known.length) : "Deleted account";
 }
 
 function entry(call, me) {
-  const length = call.endTime ? duration(call.duration) : "in progress";
-  return h("li", {}, h("a", { href: `#/room/${call.roomId}` }, h("strong", { "data-call": call._id }, others(call, me)), h("span", { class: "hint" }, `${when(call.startTime)} · ${length}`)));
-}
-
-/** A bar chart of minutes per week, with a text alternative for screen readers. */
-function weeks(calls) {
-  const monday = new Date();
-  monday.setHours(0, 0, 0, 0);
-  monday.setDate(monday.getDate() - ((monday.getDay() + 6) % 7));
-  const minutes = Array(WEEKS).fill(0);
-  for (const { startTime, duration } of calls) {
-    const ago = Math.ceil((monday - new Date(startTime)) / WEEK);
-    if (ago < WEEKS) minutes[WEEKS - 1 - Math.max(ago, 0)] += duration / 60;
-  }
-  const most = Math.max(...minutes, 1);
-  const bars = minutes.map((value, index) => {
-    const height = Math.max((value / most) * 80, 1);
-    return s("rect", { x: 4 + index * 40, y: 90 - height, width: 32, height, rx: 3 });
-  });
-  const words = `Minutes in calls per week over the last ${WEEKS} weeks: ${minutes.map((value) => Math.round(value)).join(", ")}`;
-  const picture = s("svg", { viewBox: `0 0 ${WEEKS * 40} 92`, role: "img", "aria-label": words }, ...bars);
-  return h("figure", {}, picture, h("figcaption", { class: "hint" }, "Minutes per week"));
+  const names = h("strong", { id: `with-${call._id}`, "data-call": call._id }, others(call, me));
+  const time = h("span", { class: "hint", id: `at-${call._id}` }, `${when(call.startTime)} · ${call.endTime ? duration(call.duration) : "in progress"}`);
+  const again = { class: "button", href: `#/room/${call.roomId}`, "aria-describedby": `with-${call._id} at-${call._id}` };
+  return h("li", { class: "row spread" }, h("div", { class: "call-entry" }, names, time), h("a", again, "Join again"));
 }

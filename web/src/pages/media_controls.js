@@ -12,7 +12,7 @@ export function label(button, name, words, struck = false) {
 }
 
 export const microphoneWords = (media) => (media.state.audio ? "Mute" : "Unmute");
-export const cameraWords = (media) => (media.cameraOn ? "Camera off" : "Camera on");
+export const cameraWords = (media) => (media.state.video ? "Camera off" : "Camera on");
 
 /** The errors of missing devices with a button to try again, followed by `hint`; empty if there are none. */
 export function deviceProblems(media, hint) {

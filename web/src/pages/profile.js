@@ -9,7 +9,7 @@ export function profilePage({ session: { user } }) {
   const password = (name, label, autocomplete, missing, hint) => field({ name, label, type: "password", autocomplete, missing, hint });
   const element = h(
     "div",
-    { class: "columns" },
+    { class: "columns profile" },
     h(
       "section",
       { class: "card" },
@@ -34,7 +34,10 @@ export function profilePage({ session: { user } }) {
       h("h2", {}, "Password"),
       h("p", { class: "hint" }, "Changing it signs you out everywhere else."),
       passwordForm(password),
-      h("hr"),
+    ),
+    h(
+      "section",
+      { class: "card grave" },
       h("h2", {}, "Delete your account"),
       h("p", { class: "hint" }, "You leave all rooms, and your name is removed from other people's call history. This cannot be undone."),
       deletion(password),
@@ -72,7 +75,7 @@ function deletion(password) {
   const ask = h("button", { class: "button danger", onclick: show }, "Delete account…");
   const confirmation = form({
     button: "Permanently delete my account",
-    danger: true,
+    look: "danger",
     fieldOf: (code) => ({ wrong_password: "password" })[code],
     fields: [entry],
     async submit(values) {

@@ -2,18 +2,24 @@
 
 import { api } from "../api.js";
 import { Call } from "../call/call.js";
+import { markInCall } from "../call/in_this_browser.js";
 import { LocalMedia } from "../call/media.js";
 import { focusHeading, h } from "../dom.js";
 import { session } from "../session.js";
 import { callView } from "./call_view.js";
 import { lobbyView } from "./lobby_view.js";
+import { roomName } from "./room_name.js";
 
 export function callPage({ session: { user, token } }, roomId) {
   roomId = roomId.toLowerCase();
   const element = h("div", { class: "room" }, h("p", { class: "hint" }, "Looking for the room…"));
   const media = new LocalMedia();
+  const find = () => findRoom(roomId);
   let call, view;
+  let leaveBrowser = () => {};
   let left = false;
+  /** The room as it was found before the call. */
+  let room;
   const show = (next) => {
     view?.leave?.();
     view = next;
@@ -22,22 +28,30 @@ export function callPage({ session: { user, token } }, roomId) {
   };
   /** The camera is requested only for a room that can be joined. */
   const lobby = async () => {
-    const there = await exists(roomId);
+    const found = await find();
     if (left) return;
-    if (!there) return show(noRoom());
-    show(lobbyView({ roomId, media, join }));
+    if (found.isGone) return gone();
+    if (found.room) document.title = `${roomName(found.room, user.id)} · Zetra`;
+    room = found.room;
+    show(lobbyView({ roomId, found, me: user.id, media, find, gone, join }));
     media.start();
+  };
+  const gone = () => {
+    media.stop();
+    show(noRoom());
   };
   const join = async () => {
     await api.post(`/api/room/join/${roomId}`);
     if (left) return;
-    call = new Call({ roomId, session: { user, token }, media });
+    call = new Call({ roomId, room, session: { user, token }, media });
     call.addEventListener("end", ({ detail }) => over(detail));
     show(callView({ call, media, hangUp: () => (call.leave(), over({ code: "left" })) }));
+    leaveBrowser = markInCall(roomId);
     await call.start();
   };
   const over = ({ code, reason }) => {
     call = undefined;
+    leaveBrowser();
     media.stop();
     show(ending({ code, reason, again: lobby }));
   };
@@ -51,26 +65,31 @@ export function callPage({ session: { user, token } }, roomId) {
     stopListening();
     call?.leave();
     call = undefined;
+    leaveBrowser();
     view?.leave?.();
     media.stop();
   };
-  return { title: `Room ${roomId.slice(0, 8)}`, element, wide: true, leave, inCall: () => Boolean(call) };
+  return { title: "Room", element, wide: true, leave, inCall: () => Boolean(call) };
 }
 
-/** Whether a room exists and is open. If the answer is refused or fails, assume so: joining reports the error. */
-async function exists(roomId) {
+/**
+ * `{room, isGone}`: the room if the server shows it, which it does to participants, and whether it does not exist or
+ * has ended. If the answer is refused or fails, assume that it exists: joining reports the error.
+ */
+async function findRoom(roomId) {
   try {
     const { room } = await api.get(`/api/room/${roomId}`);
-    return room.active;
+    return { room, isGone: !room.active };
   } catch ({ code }) {
-    return code !== "room_not_found";
+    return { isGone: code === "room_not_found" };
   }
 }
 
 const back = (look) => h("a", { class: look, href: "#/" }, "Back to rooms");
 
 function noRoom() {
-  return { element: h("section", { class: "card narrow" }, h("h1", {}, "This room doesn't exist or has ended."), back("button primary")) };
+  const lead = h("p", { class: "lead" }, "Ask whoever sent you the link for a new one.");
+  return { element: h("section", { class: "card narrow" }, h("h1", {}, "This room doesn't exist or has ended."), lead, back("button primary")) };
 }
 
 /** Headings by the code of the reason; other reasons share one. */

@@ -6,53 +6,73 @@ import { field, form } from "../forms.js";
 import { session } from "../session.js";
 
 const EMAIL = { name: "email", label: "Email", type: "email", autocomplete: "email", missing: "Enter your email." };
+const FACTS = [
+  ["Nothing to install.", "It runs in the browser, on a computer or a phone."],
+  ["One link is enough.", "Whoever has it can join after signing in."],
+  ["Between you.", "Video and sound go encrypted from browser to browser; the server sees neither."],
+];
 
 /** `notice`: why the session ended, if the user did not sign out. */
 export function signInPage({ room, notice }) {
-  const element = h("section", { class: "card narrow" });
-  const show = (registering) => element.replaceChildren(...(registering ? signUp(room, () => turn(false)) : signIn(room, () => turn(true))));
+  const intro = h("div", { class: "intro" });
+  const card = h("section", { class: "card" });
+  const facts = h("ul", { class: "facts" }, FACTS.map(([what, more]) => h("li", {}, h("strong", {}, what), " ", more)));
+  const element = h("div", { class: "welcome" }, intro, card, facts);
+  const show = (registering) => {
+    const { title, lead, content } = registering ? signUp(room, () => turn(false)) : signIn(room, () => turn(true));
+    intro.replaceChildren(h("h1", {}, title), h("p", { class: "lead" }, lead));
+    card.replaceChildren(...content);
+  };
   const turn = (registering) => {
     show(registering);
     focusHeading(element);
   };
   show(false);
-  if (notice) element.prepend(h("p", { class: "done" }, notice));
+  if (notice) card.prepend(h("p", { class: "done" }, notice));
   return { title: "Sign in", element };
 }
 
 function signIn(room, other) {
-  return [
-    h("h1", {}, "Video calls by link"),
-    h("p", { class: "lead" }, room ? "Sign in to join the room." : "Sign in to start and join video calls."),
-    form({
-      button: "Sign in",
-      fields: [field(EMAIL), field({ name: "password", label: "Password", type: "password", autocomplete: "current-password", missing: "Enter your password." })],
-      async submit(values) {
-        const { token, user } = await api.post("/api/auth/login", values);
-        session.begin(token, user);
-      },
-    }),
-    h("p", { class: "aside" }, "New here? ", h("button", { class: "link", onclick: other }, "Create an account")),
-  ];
+  return {
+    title: "Video calls by link",
+    lead: room ? "Sign in to join the room." : "Start a room, send its link, and talk.",
+    content: [
+      form({
+        button: "Sign in",
+        fields: [field(EMAIL), field({ name: "password", label: "Password", type: "password", autocomplete: "current-password", missing: "Enter your password." })],
+        async submit(values) {
+          const { token, user } = await api.post("/api/auth/login", values);
+          session.begin(token, user);
+        },
+      }),
+      h("hr"),
+      h("p", { class: "aside" }, "New here? All you need is a name, an email and a password."),
+      h("button", { class: "button", onclick: other }, "Create an account"),
+    ],
+  };
 }
 
 function signUp(room, other) {
-  return [
-    h("h1", {}, "Create an account"),
-    h("p", { class: "lead" }, room ? "Create an account to join the room." : "All you need is a name, an email and a password."),
-    form({
-      button: "Create account",
-      fieldOf: (code) => ({ email_taken: "email", username_taken: "username" })[code],
-      fields: [
-        field({ name: "username", label: "Name", autocomplete: "username", missing: "Enter a name.", hint: "3 to 20 letters, digits and underscores" }),
-        field(EMAIL),
-        field({ name: "password", label: "Password", type: "password", autocomplete: "new-password", missing: "Enter a password.", hint: "8 characters or more, with uppercase and lowercase letters and a digit" }),
-      ],
-      async submit(values) {
-        const { token, user } = await api.post("/api/auth/register", values);
-        session.begin(token, user);
-      },
-    }),
-    h("p", { class: "aside" }, "Have an account? ", h("button", { class: "link", onclick: other }, "Sign in")),
-  ];
+  return {
+    title: "Create an account",
+    lead: room ? "Create an account to join the room." : "All you need is a name, an email and a password.",
+    content: [
+      form({
+        button: "Create account",
+        fieldOf: (code) => ({ email_taken: "email", username_taken: "username" })[code],
+        fields: [
+          field({ name: "username", label: "Name", autocomplete: "username", missing: "Enter a name.", hint: "3 to 20 letters, digits and underscores" }),
+          field(EMAIL),
+          field({ name: "password", label: "Password", type: "password", autocomplete: "new-password", missing: "Enter a password.", hint: "8 characters or more, with uppercase and lowercase letters and a digit" }),
+        ],
+        async submit(values) {
+          const { token, user } = await api.post("/api/auth/register", values);
+          session.begin(token, user);
+        },
+      }),
+      h("hr"),
+      h("p", { class: "aside" }, "Have an account?"),
+      h("button", { class: "button", onclick: other }, "Sign in"),
+    ],
+  };
 }

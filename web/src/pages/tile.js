@@ -1,40 +1,82 @@
-// One person's video or initial, their name, and the state of the connection to them.
+// One picture: somebody's camera or screen, or an initial instead; their name, and the state of the connection to them.
 
 import { h, icon } from "../dom.js";
+import { STATES } from "../call/words.js";
 
-const STATES = { new: "Connecting…", connecting: "Connecting…", disconnected: "Interrupted…", failed: "Reconnecting…" };
-
-export function tile({ own = false } = {}) {
-  const video = h("video", { autoplay: true, playsInline: true, muted: own, class: own ? "mirrored" : "" });
+/**
+ * `own`: the picture is one's own. `screen`: it is a shared screen. `pin()` is called to put this picture on the stage, or to
+ * take it off again, `turned()` when the picture has another size.
+ */
+export function tile({ own = false, screen = false, pin, turned }) {
+  const video = h("video", { autoplay: true, playsInline: true, muted: own, class: own && !screen ? "mirrored" : "" });
   const initial = h("span", { class: "initial", "aria-hidden": "true" });
   const label = h("span", { class: "name" });
   const muted = h("span", { class: "muted", title: "Muted" }, icon("microphone", true), h("span", { class: "visually-hidden" }, "muted"));
+  const bars = h("span", { class: "bars", role: "img" }, [1, 2, 3].map(() => h("i")));
   const status = h("span", { class: "state" });
-  const element = h("figure", { class: "tile" }, video, initial, status, h("figcaption", {}, label, muted));
-  const shown = {
+  const pinning = tool("pin", () => pin());
+  const filling = tool("fullscreen", () => (document.fullscreenElement ? document.exitFullscreen() : element.requestFullscreen()));
+  const floating = tool("popout", () => (document.pictureInPictureElement === video ? document.exitPictureInPicture() : video.requestPictureInPicture()));
+  const tools = h("div", { class: "tools" }, pinning, filling, floating);
+  const element = h("figure", { class: screen ? "tile screen" : "tile" }, video, initial, status, h("figcaption", {}, label, muted, bars), tools);
+  // For a mouse: the button does the same for everybody.
+  element.addEventListener("dblclick", ({ target }) => tools.contains(target) || pin());
+
+  const isUpright = () => video.videoWidth < video.videoHeight;
+  /** A picture that is higher than wide is shown whole in a place that is wider than high. */
+  const fit = () => {
+    element.classList.toggle("whole", isUpright() && element.clientWidth > element.clientHeight);
+    element.classList.toggle("blank", !video.videoWidth);
+  };
+  video.addEventListener("resize", turned);
+  const named = (button, words) => {
+    button.title = words;
+    button.setAttribute("aria-label", words);
+  };
+  return {
     element,
-    name: "",
-    show({ name, media, stream, state }) {
-      shown.name = name;
-      label.textContent = name + (media.screen ? " (screen)" : "");
-      video.setAttribute("aria-label", media.screen ? `Screen of ${name}` : `Video of ${name}`);
+    fit,
+    get upright() {
+      return isUpright();
+    },
+    /** `picture`: whether one is expected. `state`: a key of `STATES`. `quality`: `{bars, words}`, if it was measured. */
+    show({ name, picture, audio = true, stream, state = "connected", quality, pinned }) {
+      const whose = screen ? `${name} (screen)` : name;
+      label.textContent = whose;
+      video.setAttribute("aria-label", screen ? `Screen of ${name}` : `Video of ${name}`);
       // A name from an older database may be any string.
       const [first = "?"] = name.trim();
       initial.textContent = first.toUpperCase();
-      muted.hidden = media.audio;
-      const picture = stream?.getVideoTracks()[0];
-      // A new stream with the same track would make the video flicker.
-      if (!own) {
-        if (video.srcObject !== stream) video.srcObject = stream;
-      } else if (video.srcObject?.getVideoTracks()[0] !== picture) {
-        video.srcObject = stream ?? null;
-      }
-      element.classList.toggle("dark", !media.video);
-      element.classList.toggle("screen", media.screen);
-      if (own) video.classList.toggle("mirrored", !media.screen);
-      status.textContent = STATES[state] ?? "";
+      muted.hidden = audio;
+      // The own stream is made anew each time: with the same track the video would flicker.
+      const isShown = own ? video.srcObject?.getVideoTracks()[0] === stream?.getVideoTracks()[0] : video.srcObject === stream;
+      if (!isShown) video.srcObject = stream ?? null;
+      element.classList.toggle("dark", !picture);
+      element.classList.toggle("pinned", pinned);
       element.dataset.state = state;
+      status.textContent = STATES[state] ?? "";
+      bars.hidden = !quality || state !== "connected";
+      if (quality) {
+        bars.dataset.bars = String(quality.bars);
+        named(bars, quality.words);
+      }
+      named(pinning, pinned ? `Unpin ${whose}` : `Pin ${whose}`);
+      named(filling, `Full screen: ${whose}`);
+      named(floating, `Picture in picture: ${whose}`);
+      filling.hidden = !picture || !document.fullscreenEnabled;
+      floating.hidden = !picture || !document.pictureInPictureEnabled;
+    },
+    /** Whether they speak right now. */
+    set speaking(speaks) {
+      element.classList.toggle("speaking", speaks);
+    },
+    /** Plays the sound on the loudspeaker of that id, where the browser lets one choose. */
+    set speaker(id) {
+      if (own || !video.setSinkId || video.sinkId === (id ?? "")) return;
+      // A loudspeaker that is unplugged: the sound stays where it was.
+      video.setSinkId(id ?? "").catch(() => {});
     },
   };
-  return shown;
 }
+
+const tool = (name, onclick) => h("button", { class: "tool", onclick: () => Promise.resolve(onclick()).catch(() => {}) }, icon(name));

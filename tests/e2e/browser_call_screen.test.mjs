@@ -1,0 +1,275 @@
+// The call's screen in a real browser: the stage, who is shown where, the invitation, the chat's comforts, the keyboard.
+
+import assert from "node:assert/strict";
+import { after, describe, test } from "node:test";
+import { Visitor, inBrowser } from "./support/browser.mjs";
+import { joined, person, call as request } from "./support/people.mjs";
+
+describe("the call's screen in a browser", () => {
+  const suite = inBrowser();
+  const listeners = [];
+  after(() => listeners.forEach((listener) => listener.close()));
+
+  const arrives = suite.arrives;
+  const part = (...people) => Visitor.part(people);
+  const control = (page, name) => page.getByRole("toolbar").getByRole("button", { name, exact: true });
+  /** Where it stands, in whole pixels. */
+  const box = async (locator) => {
+    const { x, y, width, height } = await locator.boundingBox();
+    return Object.fromEntries(Object.entries({ x, y, width, height, right: x + width, bottom: y + height }).map(([name, pixels]) => [name, Math.round(pixels)]));
+  };
+  /** The stage when nothing moves any more. */
+  const settled = (page) =>
+    page.waitForFunction(() => document.getAnimations().every(({ playState }) => playState !== "running") && document.querySelector(".grid"));
+  /** People in one call, each in a browser. */
+  const meeting = async (count, options) => {
+    const people = [];
+    let link;
+    for (let made = 0; made < count; made += 1) {
+      const visitor = await arrives(made === 0 ? options : undefined);
+      await visitor.register(link);
+      if (link) await visitor.enter();
+      else link = await visitor.makeRoom();
+      for (const other of people) await Promise.all([visitor.sees(other.name), other.sees(visitor.name)]);
+      people.push(visitor);
+    }
+    return Object.assign(people, { link });
+  };
+  /** A participant without a browser. */
+  const listens = async (link, name) => {
+    const roomId = link.split("/room/")[1];
+    const someone = await person(suite.server, name);
+    await request(suite.server, "POST", `/api/room/join/${roomId}`, { token: someone.token });
+    const client = await joined(suite.server, roomId, someone);
+    listeners.push(client);
+    return Object.assign(client, { roomId, username: someone.username, says: (text) => client.ask("chat-message", roomId, text) });
+  };
+
+  test("a call fills the window and shows nothing else; the only other person fills the stage", async () => {
+    const [ann, bob] = await meeting(2);
+    const { page } = ann;
+    assert.equal(await page.getByRole("link", { name: "History" }).count(), 0, "no site navigation");
+    await settled(page);
+    const [window, other, own, stage] = await Promise.all([".call", `figure:has(video[aria-label="Video of ${bob.name}"])`, 'figure:has(video[aria-label="Video of You"])', ".grid"].map((selector) => box(page.locator(selector))));
+    const { width, height } = page.viewportSize();
+    assert.deepEqual([window.x, window.y, window.width, window.height], [0, 0, width, height]);
+    assert.deepEqual(other, stage);
+    assert.ok(own.width <= 280 && own.right <= stage.right && own.bottom <= stage.bottom && own.right > stage.right - 20, JSON.stringify(own));
+    assert.deepEqual(await ann.inaccessible(), []);
+    await part(ann, bob);
+  });
+
+  test("a shared screen takes the stage beside the camera, a pin overrules it, and its end restores the stage", async () => {
+    const [ann, bob] = await meeting(2);
+    const { page } = ann;
+    const onStage = () => page.locator("figure.spotlit figcaption .name").textContent();
+    await control(bob.page, "Share screen").click();
+    await ann.sees(`${bob.name} (screen)`);
+    await ann.sees(bob.name);
+    assert.equal(await onStage(), `${bob.name} (screen)`);
+    assert.equal(await bob.page.locator("figure.spotlit").count(), 0, "who shares does not look into a mirror");
+    await settled(page);
+    assert.deepEqual(await ann.inaccessible(), []);
+    await page.getByRole("button", { name: `Pin ${bob.name}`, exact: true }).focus();
+    await page.keyboard.press("Enter");
+    assert.equal(await onStage(), bob.name);
+    await page.getByRole("button", { name: `Unpin ${bob.name}` }).click();
+    assert.equal(await onStage(), `${bob.name} (screen)`);
+    await ann.tile("You").dblclick();
+    assert.equal(await onStage(), "You");
+    await page.getByRole("button", { name: "Unpin You" }).click();
+    await page.getByRole("button", { name: `Full screen: ${bob.name} (screen)` }).click();
+    await page.waitForFunction(() => document.fullscreenElement?.matches("figure.screen"));
+    await page.evaluate(() => document.exitFullscreen());
+    await control(bob.page, "Stop sharing").click();
+    await ann.tile(`${bob.name} (screen)`).waitFor({ state: "detached" });
+    assert.equal(await page.locator("figure.spotlit").count(), 0);
+    await ann.sees(bob.name);
+    await part(ann, bob);
+  });
+
+  test("whoever speaks is outlined, whoever is muted is marked, and the connection is told in words", async () => {
+    const [ann, bob] = await meeting(2);
+    const tile = ann.tile(bob.name);
+    // The fake microphone beeps once a second.
+    await ann.page.locator("figure.speaking").waitFor();
+    await tile.getByRole("img", { name: "Good connection" }).waitFor();
+    await control(bob.page, "Mute").click();
+    await tile.getByText("muted", { exact: true }).waitFor();
+    await ann.page.locator("figure.speaking").waitFor({ state: "detached" });
+    await part(ann, bob);
+  });
+
+  test("in a room of four each picture is sent smaller than to one", async () => {
+    const [ann, bob] = await meeting(2);
+    const sentHeight = () => ann.page.evaluate(() => globalThis.heightsSent());
+    await ann.page.waitForFunction(async () => (await globalThis.heightsSent()).some((height) => height > 480));
+    const link = await ann.page.evaluate(() => location.href);
+    const [zoe, fred] = [await listens(link, "zoe"), await listens(link, "fred")];
+    await ann.page.waitForFunction(async () => (await globalThis.heightsSent()).every((height) => height <= 480));
+    assert.ok((await sentHeight()).length > 0);
+    for (const someone of [zoe, fred]) someone.close();
+    await ann.page.waitForFunction(async () => (await globalThis.heightsSent()).some((height) => height > 480));
+    await part(ann, bob);
+  });
+
+  test("alone, one sees the link to send; whoever comes and goes is named in sight and hearing", async () => {
+    const ann = await arrives();
+    const { page } = ann;
+    await ann.register();
+    const link = await ann.makeRoom();
+    const invitation = page.getByText("You're the first one here");
+    await invitation.waitFor();
+    await page.getByText(link.replace("http://", "")).waitFor();
+    assert.deepEqual(await ann.inaccessible(), []);
+    const zoe = await listens(link, "zoe");
+    await invitation.waitFor({ state: "hidden" });
+    const told = async (words) => {
+      await page.locator(".toast", { hasText: words }).waitFor();
+      await page.locator("#announcements", { hasText: words }).waitFor({ state: "attached" });
+    };
+    await told(`${zoe.username} has joined`);
+    await ann.tile(zoe.username).getByText("Connecting…").waitFor();
+    assert.equal(await ann.tile(zoe.username).locator(".initial").textContent(), "Z", "nobody is an empty box");
+    zoe.close();
+    await told(`${zoe.username} has left`);
+    await invitation.waitFor();
+    await part(ann);
+  });
+
+  test("the chat grows, breaks lines, makes links, groups, counts in the title, and closes with Escape", async () => {
+    const ann = await arrives();
+    const { page } = ann;
+    await ann.register();
+    const zoe = await listens(await ann.makeRoom(), "zoe");
+    await page.getByText("2 people").waitFor();
+    for (const text of ["one", "two https://example.com/plan.", "javascript:alert(1)"]) await zoe.says(text);
+    await page.waitForFunction(() => document.title.startsWith("(3) "));
+    await page.getByRole("button", { name: "Chat (3)" }).click();
+    await page.waitForFunction(() => document.title.startsWith("Room "));
+    const heads = page.locator(".messages .head").filter({ visible: true });
+    assert.equal(await heads.count(), 1, "one name above three messages");
+    const links = await page.locator(".said a").evaluateAll((found) => found.map(({ href, target, rel }) => ({ href, target, rel })));
+    assert.deepEqual(links, [{ href: "https://example.com/plan", target: "_blank", rel: "noopener noreferrer" }]);
+    const entry = page.getByLabel("Message", { exact: true });
+    const low = (await box(entry)).height;
+    await entry.pressSequentially("first line");
+    for (let line = 0; line < 3; line += 1) await entry.press("Shift+Enter");
+    await entry.pressSequentially("last line");
+    assert.ok((await box(entry)).height > low + 40, "the box has grown");
+    await entry.press("Enter");
+    await zoe.until(() => zoe.heard.some(([event, said]) => event === "chat-message" && said.message === "first line\n\n\nlast line"), "both lines");
+    assert.equal((await box(entry)).height, low);
+    assert.equal(await heads.count(), 2);
+    assert.deepEqual(await ann.inaccessible(), []);
+    await entry.press("Escape");
+    await page.getByRole("complementary", { name: "Chat" }).waitFor({ state: "hidden" });
+    assert.equal(await page.evaluate(() => document.activeElement.textContent), "Chat");
+    await zoe.says("anybody?");
+    await page.waitForFunction(() => document.title.startsWith("(1) "));
+    await part(ann);
+  });
+
+  test("single keys control the call, but not while one writes, and not when they are switched off", async () => {
+    const ann = await arrives();
+    const { page } = ann;
+    await ann.register();
+    await ann.makeRoom();
+    await page.getByText("Just you").waitFor();
+    for (const [key, name] of [["m", "Unmute"], ["M", "Mute"], ["v", "Camera on"], ["v", "Camera off"], ["s", "Stop sharing"], ["s", "Share screen"]]) {
+      await page.keyboard.press(key);
+      await control(page, name).waitFor();
+    }
+    await page.keyboard.press("c");
+    const entry = page.getByLabel("Message", { exact: true });
+    await entry.pressSequentially("my camera is vast");
+    assert.equal(await entry.inputValue(), "my camera is vast");
+    await control(page, "Mute").waitFor();
+    await control(page, "Settings").click();
+    const settings = page.getByRole("dialog", { name: "Settings" });
+    await settings.getByText("Mute or unmute").waitFor();
+    assert.deepEqual(await ann.inaccessible(), []);
+    await settings.getByLabel("Single keys control the call").uncheck();
+    await settings.getByRole("button", { name: "Close" }).click();
+    await page.getByRole("heading", { level: 1 }).focus();
+    await page.keyboard.press("m");
+    await control(page, "Mute").waitFor();
+    await control(page, "Settings").click();
+    assert.equal(await settings.getByLabel("Single keys control the call").isChecked(), false);
+    await part(ann);
+  });
+
+  test("a whole call works by the keyboard alone", async () => {
+    const ann = await arrives();
+    const { page } = ann;
+    const zoe = await person(suite.server, "zoe");
+    /** Tabs to the control of that name. */
+    const tabTo = async (role, name) => {
+      const wanted = page.getByRole(role, { name }).first();
+      await wanted.waitFor();
+      for (let pressed = 0; pressed < 60; pressed += 1) {
+        if (await wanted.evaluate((element) => element === document.activeElement)) return wanted;
+        await page.keyboard.press("Tab");
+      }
+      throw new Error(`no way by Tab to ${name}`);
+    };
+    await page.goto("/app/");
+    await tabTo("button", "Create an account");
+    await page.keyboard.press("Enter");
+    await (await tabTo("textbox", "Name")).pressSequentially(ann.name);
+    await (await tabTo("textbox", "Email")).pressSequentially(ann.email);
+    await tabTo("textbox", "Password");
+    await page.keyboard.type("Sup3rSecret");
+    await page.keyboard.press("Enter");
+    await tabTo("button", "New room");
+    await page.keyboard.press("Enter");
+    await tabTo("button", "Join the call");
+    await page.keyboard.press("Enter");
+    await page.getByText("Just you").waitFor();
+    const roomId = page.url().split("/room/")[1];
+    await request(suite.server, "POST", `/api/room/join/${roomId}`, { token: zoe.token });
+    const other = await joined(suite.server, roomId, zoe);
+    listeners.push(other);
+    await page.getByText("2 people").waitFor();
+    await tabTo("button", "Mute");
+    await page.keyboard.press("Space");
+    await control(page, "Unmute").waitFor();
+    await tabTo("button", /^Chat/);
+    await page.keyboard.press("Enter");
+    await page.keyboard.type("hello from the keyboard");
+    await page.keyboard.press("Enter");
+    await other.until(() => other.heard.some(([event, said]) => event === "chat-message" && said.message === "hello from the keyboard"), "the message");
+    await page.keyboard.press("Escape");
+    await tabTo("button", "Settings");
+    await page.keyboard.press("Enter");
+    await page.getByRole("dialog", { name: "Settings" }).waitFor();
+    await page.keyboard.press("Escape");
+    await tabTo("button", "Leave");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "You left the call" }).waitFor();
+    await part(ann);
+  });
+
+  test("two who cannot reach each other are told why", async () => {
+    // Only ways over a relay, of which there is none, as behind networks that block direct calls.
+    const relayed = (visitor) =>
+      visitor.context.addInitScript(() => {
+        const Original = globalThis.RTCPeerConnection;
+        globalThis.RTCPeerConnection = class extends Original {
+          constructor(configuration) {
+            super({ ...configuration, iceTransportPolicy: "relay" });
+          }
+        };
+      });
+    const [ann, bob] = [await arrives(), await arrives()];
+    await Promise.all([relayed(ann), relayed(bob)]);
+    await ann.register();
+    const link = await ann.makeRoom();
+    await bob.register(link);
+    await bob.enter();
+    for (const [visitor, other] of [[ann, bob], [bob, ann]]) {
+      await visitor.tile(other.name).getByText("this server has no relay (TURN)").waitFor({ timeout: 60_000 });
+    }
+    await part(ann, bob);
+  });
+});

@@ -1,0 +1,145 @@
+// The parts of the browser client's call that know no browser: the layout, the connection's quality, what is sent, links.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { arrange, gapOf, tiles } from "../../web/src/call/layout.js";
+import { QualityMeter } from "../../web/src/call/quality.js";
+import { cameraEncoding } from "../../web/src/call/send_limits.js";
+import { withLinks } from "../../web/src/links.js";
+
+const AREAS = [[1264, 680], [900, 680], [374, 700], [374, 330], [836, 280], [304, 400], [120, 60]].map(([width, height]) => ({ x: 0, y: 0, width, height }));
+const NEARLY = 1e-6;
+
+const overlap = (a, b) =>
+  a.x < b.x + b.width - NEARLY && b.x < a.x + a.width - NEARLY && a.y < b.y + b.height - NEARLY && b.y < a.y + a.height - NEARLY;
+const within = (inner, outer) =>
+  inner.x >= outer.x - NEARLY && inner.y >= outer.y - NEARLY && inner.x + inner.width <= outer.x + outer.width + NEARLY && inner.y + inner.height <= outer.y + outer.height + NEARLY;
+
+describe("the layout of a call", () => {
+  test("up to 64 pictures are equal, 16:9, inside the stage, and never overlap", () => {
+    for (const area of AREAS) {
+      for (let count = 1; count <= 64; count += 1) {
+        const places = tiles(count, area);
+        assert.equal(places.length, count);
+        for (const [index, place] of places.entries()) {
+          const where = `${index} of ${count} in ${area.width} × ${area.height}`;
+          assert.ok(within(place, area), where);
+          assert.ok(Math.abs(place.width / place.height - 16 / 9) < NEARLY, where);
+          assert.equal(place.width, places[0].width, where);
+          for (const other of places.slice(0, index)) assert.ok(!overlap(place, other), where);
+        }
+      }
+    }
+  });
+
+  test("no other number of columns makes larger pictures", () => {
+    for (const area of AREAS) {
+      for (let count = 1; count <= 64; count += 1) {
+        const [{ width }] = tiles(count, area);
+        for (let columns = 1; columns <= count; columns += 1) {
+          const rows = Math.ceil(count / columns);
+          const gap = gapOf(count, area);
+          const fits = Math.min((area.width - gap * (columns - 1)) / columns, ((area.height - gap * (rows - 1)) / rows) * (16 / 9));
+          assert.ok(fits <= width + NEARLY, `${count} in ${area.width} × ${area.height}: ${columns} columns give ${fits}, not ${width}`);
+        }
+      }
+    }
+  });
+
+  test("where most pictures are upright, they get upright places", () => {
+    const phone = AREAS[2];
+    for (let others = 3; others < 64; others += 1) {
+      const { places } = arrange({ others, area: phone, upright: true });
+      for (const place of places) assert.ok(within(place, phone) && Math.abs(place.width / place.height - 3 / 4) < NEARLY);
+    }
+    const sizes = [true, false].map((upright) => arrange({ others: 3, area: phone, upright }).places[0].height);
+    assert.ok(sizes[0] > sizes[1], `${sizes}: a picture that is upright is seen larger`);
+  });
+
+  test("the last row is centred", () => {
+    const places = tiles(5, { x: 10, y: 0, width: 1264, height: 680 });
+    const last = places.filter(({ y }) => y === places.at(-1).y);
+    assert.equal(last.length, 2);
+    const [left, right] = [last[0].x, last[1].x + last[1].width];
+    assert.ok(Math.abs((left + right) / 2 - (10 + 632)) < NEARLY);
+  });
+
+  test("one other person fills the stage with oneself in a corner, on a phone two do, and more share it", () => {
+    const [desktop, phone] = [AREAS[0], AREAS[2]];
+    for (const [area, others, floats] of [[desktop, 1, true], [desktop, 2, false], [phone, 1, true], [phone, 2, true], [phone, 3, false]]) {
+      const scene = arrange({ others, area });
+      const what = `${others} in ${area.width} × ${area.height}`;
+      assert.equal(scene.floats, floats, what);
+      assert.equal(scene.places.length, others + 1, what);
+      if (!floats) continue;
+      const covered = scene.places.slice(0, -1).reduce((sum, { width, height }) => sum + width * height, 0);
+      assert.ok(covered > 0.97 * area.width * area.height, what);
+      assert.ok(within(scene.places.at(-1), area), what);
+    }
+    assert.equal(arrange({ others: 1, area: phone }).places[1].width, phone.width * 0.28);
+  });
+
+  test("a spotlight takes four fifths, and everybody else stands in a strip that it does not cover", () => {
+    for (const area of AREAS) {
+      for (let others = 0; others < 64; others += 1) {
+        const { spotlight, places } = arrange({ others, area, spotlight: true });
+        assert.ok(within(spotlight, area) && spotlight.width * spotlight.height > 0.6 * area.width * area.height);
+        for (const place of places) assert.ok(within(place, area) && !overlap(place, spotlight));
+      }
+    }
+  });
+});
+
+describe("the quality of a connection", () => {
+  const route = (currentRoundTripTime) => ({ type: "candidate-pair", nominated: true, state: "succeeded", currentRoundTripTime });
+  const counted = (packetsReceived, packetsLost) => ({ type: "inbound-rtp", packetsReceived, packetsLost });
+
+  test("it is told in bars and words, by the round trip and by what was lost since the last measurement", () => {
+    const meter = new QualityMeter();
+    assert.equal(meter.read([counted(10, 0)]), undefined, "no route yet");
+    for (const [stats, bars] of [
+      [[route(0.05), counted(1_000, 0)], 3],
+      [[route(0.05), counted(2_000, 40)], 2],
+      [[route(0.05), counted(3_000, 240)], 1],
+      [[route(0.05), counted(4_000, 240)], 3],
+      [[route(0.3), counted(5_000, 240)], 2],
+      [[route(1.5), counted(6_000, 240)], 1],
+      // A connection made anew counts from zero.
+      [[route(0.01), counted(50, 0)], 3],
+    ]) {
+      assert.equal(meter.read(stats).bars, bars, JSON.stringify(stats));
+    }
+    assert.deepEqual([meter.read([route(0.01)]).words, meter.read([route(9)]).words], ["Good connection", "Poor connection"]);
+  });
+});
+
+test("the more people a picture is sent to, the smaller it is, and it is never enlarged", () => {
+  const bits = [1, 2, 3, 4, 6, 8, 12, 20, 63].map((others) => others * cameraEncoding(others, 720).maxBitrate);
+  assert.ok(Math.max(...bits) < 8_000_000, `at most 8 Mbit/s leave a browser: ${bits}`);
+  let last = cameraEncoding(1, 720);
+  for (let others = 2; others < 64; others += 1) {
+    const next = cameraEncoding(others, 720);
+    assert.ok(next.maxBitrate <= last.maxBitrate && next.maxFramerate <= last.maxFramerate && next.scaleResolutionDownBy >= last.scaleResolutionDownBy);
+    last = next;
+  }
+  assert.equal(cameraEncoding(1, 720).scaleResolutionDownBy, 1);
+  assert.equal(cameraEncoding(63, 720).scaleResolutionDownBy, 4);
+  assert.equal(cameraEncoding(63, 90).scaleResolutionDownBy, 1);
+  assert.equal(cameraEncoding(2, undefined).scaleResolutionDownBy, 1);
+});
+
+test("addresses in a message become links, with nothing of the sentence around them; other schemes stay text", () => {
+  const links = (text) => withLinks(text).filter(({ href }) => href).map(({ href }) => href);
+  for (const [text, expected] of [
+    ["nothing here", []],
+    ["see https://example.com/a?b=c#d, then (http://example.org).", ["https://example.com/a?b=c#d", "http://example.org/"]],
+    ["https://en.wikipedia.org/wiki/Room_(disambiguation)", ["https://en.wikipedia.org/wiki/Room_(disambiguation)"]],
+    ["HTTPS://EXAMPLE.COM", ["https://example.com/"]],
+    ["javascript:alert(1) data:text/html,x file:///etc/passwd xhttps://example.com", []],
+    ["https:// https://[ http://%", []],
+    ["<https://example.com/\">", ["https://example.com/"]],
+  ]) {
+    assert.deepEqual(links(text), expected, text);
+    assert.equal(withLinks(text).map((piece) => piece.text).join(""), text, "nothing is lost");
+  }
+});
