@@ -22,14 +22,16 @@ const RETURN = 90_000;
 const CALL_IS_OVER = 120_000;
 
 /** `crashes` times, at moments that `seed` decides. */
-export async function crashes({ rooms: count, writers: writing, crashes: times, untilCallsAreTold, seed = Date.now() % 1_000_000 }, { tell, progress }) {
+export async function crashes(size, { tell, progress }) {
+  const { rooms: count, writers: writing, crashes: times, untilCallsAreTold, seed = Date.now() % 1_000_000 } = size;
   tell(`seed ${seed}`);
   const random = seeded(seed);
   await using receiver = await Receiver.start();
   await using server = await startDirect({ ...UNLIMITED, ...receiver.variables });
   const everybody = await people(server, ROOM, { progress });
   const made = await rooms(server, count, everybody);
-  const crowd = await each(made, 8, (room, index) => join(server, room, everybody, index % 2 ? WAYS.stock : WAYS.room), { progress, what: "rooms full" });
+  const enter = (room, index) => join(server, room, everybody, index % 2 ? WAYS.stock : WAYS.room);
+  const crowd = await each(made, 8, enter, { progress, what: "rooms full" });
   const clients = crowd.flat();
   const begun = await logsOf((logs) => logs.length === count, "the rooms' call logs");
   const writers = await each(numbers(writing), writing, () => Writer.start(server, everybody[0], { isRefusal: () => false }));
@@ -56,10 +58,12 @@ export async function crashes({ rooms: count, writers: writing, crashes: times, 
   await Promise.all(writers.map((writer) => writer.stop()));
   await each(writers, writing, (writer) => writer.check({ all: true }));
   await allHear(crowd);
-  const sum = (key) => clients.reduce((total, { returns }) => total + returns[key], 0);
-  tell(`${times} crashes: ${clients.length} clients came back, ${sum("recovered")} times as they were, ${sum("rejoined")} times joined again`);
+  const sum = (counts) => counts.reduce((total, count) => total + count, 0);
+  const [recovered, rejoined] = ["recovered", "rejoined"].map((how) => sum(clients.map(({ returns }) => returns[how])));
+  tell(`${times} crashes: ${clients.length} clients came back, ${recovered} times as they were, ${rejoined} times joined again`);
   tell(`all were back ${millis(percentile(back, 50))} after the restart (median), ${millis(Math.max(...back))} at worst`);
-  tell(`${writers.reduce((total, { answered }) => total + answered, 0)} writes were answered and are there, ${writers.reduce((total, { refused }) => total + refused, 0)} were not answered`);
+  const [answered, refused] = ["answered", "refused"].map((what) => sum(writers.map((writer) => writer[what])));
+  tell(`${answered} writes were answered and are there, ${refused} were not answered`);
   for (const speakers of crowd) for (const client of speakers) {
     assert.deepEqual(client.missed(speakers), [], "nothing was missed in silence");
     assert.deepEqual(client.wrong, [], "no error, nothing twice, nothing out of order");
@@ -70,7 +74,8 @@ export async function crashes({ rooms: count, writers: writing, crashes: times, 
   const ids = (logs) => logs.map(({ _id, startTime }) => `${_id} ${startTime}`).sort();
   assert.deepEqual(ids(ended), ids(begun), "each room had one call, from its begin to its end");
   for (const log of ended) assert.deepEqual(log.participants.toSorted(), everybody.map(({ id }) => id).sort());
-  if (untilCallsAreTold) await polled(() => made.every((room) => receiver.told(room).at(-1) === "call.ended"), "the webhook to be told of each call", CALL_IS_OVER);
+  const areTold = () => made.every((room) => receiver.told(room).at(-1) === "call.ended");
+  if (untilCallsAreTold) await polled(areTold, "the webhook to be told of each call", CALL_IS_OVER);
   for (const room of made) isStory(receiver.messages(room), everybody);
   tell(`${receiver.attempts} posts to the webhook, ${made.flatMap((room) => receiver.messages(room)).length} messages, each room's in order`);
 
@@ -84,7 +89,8 @@ export async function crashes({ rooms: count, writers: writing, crashes: times, 
 }
 
 async function join(server, room, everybody, way) {
-  const speakers = await each(everybody, 1, (someone) => joined(server, room, someone, { as: Returning, way, reconnectionDelay: 100, reconnectionDelayMax: 500 }));
+  const options = { as: Returning, way, reconnectionDelay: 100, reconnectionDelayMax: 500 };
+  const speakers = await each(everybody, 1, (someone) => joined(server, room, someone, options));
   for (const [index, speaker] of speakers.entries()) speaker.name = index;
   return speakers;
 }
