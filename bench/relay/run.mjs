@@ -14,13 +14,13 @@ import { fileURLToPath } from "node:url";
 import WebSocket from "ws";
 import { person, roomOf } from "../../tests/e2e/support/people.mjs";
 import { freePort, startServer } from "../../tests/e2e/support/server.mjs";
+import { cpuSecondsOf, memoryOf } from "../../tests/e2e/support/usage.mjs";
 import { startFloor } from "./floor.mjs";
 
 const SECONDS = Number(process.env.BENCH_SECONDS ?? 2);
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 7);
 const IDLE_SOCKETS = 500;
 const SDP = "v=0\\r\\na=candidate:".repeat(110).slice(0, 2000);
-const TICKS_PER_SECOND = 100; // USER_HZ on Linux
 
 const loads = [
   { name: "1 pair, window 1", rooms: 1, people: 2, window: 1 },
@@ -59,9 +59,9 @@ function median(slices, key) {
 
 console.log(`\nMemory per idle socket, ${IDLE_SOCKETS} sockets in rooms of two`);
 for (const subject of [our.named, their, least.named]) {
-  const before = memory(subject.pid());
+  const before = memoryOf(subject.pid());
   const rooms = await subject.open(IDLE_SOCKETS / 2, 2);
-  const bytes = (memory(subject.pid()) - before) / IDLE_SOCKETS;
+  const bytes = (memoryOf(subject.pid()) - before) / IDLE_SOCKETS;
   console.log(`  ${subject.name.padEnd(25)} ${(bytes / 1024).toFixed(1).padStart(6)} KiB`);
   for (const { sockets } of rooms) for (const socket of sockets) socket.terminate();
 }
@@ -83,11 +83,11 @@ async function measure(subject, { rooms: count, people, window }) {
     for (let sent = 0; sent < window; sent += 1) caller.send(offer);
   }
   await pause(500); // warm-up
-  const [trips, cpu, time] = [roundTrips, cpuSeconds(subject.pid()), performance.now()];
+  const [trips, cpu, time] = [roundTrips, cpuSecondsOf(subject.pid()), performance.now()];
   await pause(SECONDS * 1000);
   const elapsed = (performance.now() - time) / 1000;
   const done = roundTrips - trips;
-  const used = cpuSeconds(subject.pid()) - cpu;
+  const used = cpuSecondsOf(subject.pid()) - cpu;
   running = false;
   for (const { sockets } of rooms) for (const socket of sockets) socket.terminate();
   await pause(200);
@@ -228,15 +228,6 @@ function message(socket, wanted) {
 function workerdOf(pid) {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean);
   return children.map(Number).filter((child) => readFileSync(`/proc/${child}/cmdline`, "utf8").includes("workerd"));
-}
-
-function cpuSeconds(pid) {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
-}
-
-function memory(pid) {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) * 1024;
 }
 
 function pause(millis) {

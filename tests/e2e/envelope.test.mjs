@@ -1,16 +1,16 @@
 // What hostile clients can make the runtime hold: little, and a call beside them goes on.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { request } from "node:http";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { WAYS, joined, marker, person, roomOf } from "./support/people.mjs";
+import { callBeside } from "./support/beside.mjs";
+import { WAYS, joined, person, roomOf } from "./support/people.mjs";
 import { within } from "./support/patience.mjs";
 import { RawSocket } from "./support/raw.mjs";
 import { startServer } from "./support/server.mjs";
+import { MIB, memoryOf } from "./support/usage.mjs";
 
-const MIB = 1024 * 1024;
 /** What one story may add to the runtime's memory. */
 const GROWTH = 60 * MIB;
 
@@ -21,43 +21,12 @@ describe("the envelope", () => {
   before(async () => {
     server = await startServer({ AUTH_LIMIT_ATTEMPTS: "10000", PING_INTERVAL_MS: "2000", PING_TIMEOUT_MS: "2000" });
     // The first calls make the runtime compile what it runs.
-    await callBeside(() => pause(1_000));
-    quiet = await callBeside(() => pause(3_000));
+    await callBeside(server, () => pause(1_000));
+    quiet = await callBeside(server, () => pause(3_000));
   });
   after(() => server.stop());
 
-  const memory = () => {
-    const status = readFileSync(`/proc/${server.workerds()[0]}/status`, "utf8");
-    return Number(/VmRSS:\s+(\d+) kB/.exec(status)[1]) * 1024;
-  };
-
-  /**
-   * Two people talk in a room of their own while `story` goes on: every word arrives, in order. Gives the
-   * milliseconds in which 99 of a hundred words arrived and were acknowledged.
-   */
-  async function callBeside(story) {
-    const people = [await person(server), await person(server)];
-    const room = await roomOf(server, ...people);
-    const [ann, bob] = [await joined(server, room, people[0]), await joined(server, room, people[1])];
-    await marker(ann, room, bob);
-    let [over, said] = [false, 0];
-    const times = [];
-    const talk = (async () => {
-      for (; !over || said < 20; said += 1) {
-        const begun = performance.now();
-        assert.deepEqual(await ann.ask("offer", room, said), { ok: true });
-        assert.deepEqual(await bob.next("offer"), [said]);
-        times.push(performance.now() - begun);
-        // As many events a second as a connection may say.
-        await pause(25);
-      }
-    })();
-    // Whichever fails first is told.
-    await Promise.all([story().finally(() => (over = true)), talk]);
-    ann.close();
-    bob.close();
-    return times.sort((a, b) => a - b)[Math.floor(times.length * 0.99)];
-  }
+  const memory = () => memoryOf(server.workerds()[0]);
 
   /** Runs the story beside a call and tells how much the runtime has grown at its worst. */
   async function grows(t, story) {
@@ -65,7 +34,7 @@ describe("the envelope", () => {
     let most = before;
     const watch = setInterval(() => (most = Math.max(most, memory())), 20);
     t.after(() => clearInterval(watch));
-    const beside = await callBeside(story);
+    const beside = await callBeside(server, story);
     t.diagnostic(`the runtime grew by ${((most - before) / MIB).toFixed(1)} MiB`);
     // How long is told, not judged: the machine has other things to do.
     t.diagnostic(`99 of a hundred events of the call beside within ${beside.toFixed(1)} ms, quiet ${quiet.toFixed(1)} ms`);

@@ -2,65 +2,19 @@
 // specification has it, which its own library verifies, to receivers that behave and that do not.
 
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
-import { randomBytes } from "node:crypto";
 import { describe, test } from "node:test";
-import { Webhook } from "standardwebhooks";
-import { Listener } from "./support/patience.mjs";
 import { WAYS, call, joined, marker, person, roomOf } from "./support/people.mjs";
+import { Receiver, SECRET } from "./support/receiver.mjs";
 import { startServer } from "./support/server.mjs";
-
-const SECRET = `whsec_${randomBytes(32).toString("base64")}`;
-
-/** Somebody who runs a business on rooms: hears what is posted, verified, and answers as it is told. */
-class Receiver extends Listener {
-  /** Answers a request; `undefined`: never. */
-  behave = (response) => response.writeHead(204).end();
-  attempts = 0;
-
-  static async start() {
-    const receiver = new Receiver();
-    const webhook = new Webhook(SECRET);
-    receiver.server = createServer(async (request, response) => {
-      receiver.attempts += 1;
-      let body = "";
-      for await (const chunk of request) body += chunk;
-      assert.equal(request.headers["content-type"], "application/json");
-      webhook.verify(body, request.headers);
-      receiver.note({ id: request.headers["webhook-id"], ...JSON.parse(body) });
-      receiver.behave(response, receiver.attempts);
-    });
-    await new Promise((resolve) => receiver.server.listen(0, "127.0.0.1", resolve));
-    receiver.url = `http://127.0.0.1:${receiver.server.address().port}/hook`;
-    return receiver;
-  }
-
-  /** The first message of that type about that room. */
-  message(type, room) {
-    return this.until(() => this.heard.find((message) => message.type === type && message.data.roomId === room), type);
-  }
-
-  async stop() {
-    this.server.closeAllConnections();
-    await new Promise((resolve) => this.server.close(resolve));
-  }
-}
 
 async function start(variables = {}) {
   const receiver = await Receiver.start();
-  const server = await startServer({ WEBHOOK_URL: receiver.url, WEBHOOK_SECRET: SECRET, RECONNECT_GRACE_SECONDS: "2", ...variables });
+  const server = await startServer({ ...receiver.variables, RECONNECT_GRACE_SECONDS: "2", ...variables });
   const stop = async () => {
     await server.stop();
     await receiver.stop();
   };
   return { receiver, server, stop };
-}
-
-/** Types of what was heard of a room, repetitions left out, with whom and why. */
-function told(receiver, room) {
-  const seen = new Set();
-  const messages = receiver.heard.filter(({ id, data }) => data.roomId === room && !seen.has(id) && seen.add(id));
-  return messages.map(({ type, data }) => [type, data.userId, data.reason].filter(Boolean).join(" "));
 }
 
 describe("a webhook", { concurrency: 3 }, () => {
@@ -75,7 +29,7 @@ describe("a webhook", { concurrency: 3 }, () => {
     assert.equal((await call(server, "DELETE", `/api/room/${room}`, { token: ann.token })).status, 200);
     const ended = await receiver.message("room.ended", room);
     assert.deepEqual(ended.data, { roomId: room, by: ann.id, reason: "ended_by_host" });
-    assert.deepEqual(told(receiver, room), [
+    assert.deepEqual(receiver.told(room), [
       "room.started",
       `participant.joined ${ann.id}`,
       `participant.joined ${bob.id}`,
@@ -124,7 +78,7 @@ describe("a webhook", { concurrency: 3 }, () => {
     assert.ok(performance.now() - before < 5_000, "the room does not wait");
     second.close();
     await waitFor(receiver, "participant.left", 90_000);
-    assert.deepEqual(told(receiver, room), [
+    assert.deepEqual(receiver.told(room), [
       "room.started",
       `participant.joined ${ann.id}`,
       `participant.joined ${bob.id}`,
@@ -144,7 +98,7 @@ describe("a webhook", { concurrency: 3 }, () => {
     const room = await roomOf(server, ann);
     (await joined(server, room, ann)).close();
     await waitFor(receiver, "participant.left", 60_000);
-    assert.deepEqual([receiver.attempts, told(receiver, room)], [3, ["room.started", `participant.joined ${ann.id}`, `participant.left ${ann.id} left`]]);
+    assert.deepEqual([receiver.attempts, receiver.told(room)], [3, ["room.started", `participant.joined ${ann.id}`, `participant.left ${ann.id} left`]]);
     await stop();
   });
 
@@ -161,7 +115,7 @@ describe("a webhook", { concurrency: 3 }, () => {
     receiver.behave = (response) => response.writeHead(204).end();
     await server.start();
     await waitFor(receiver, "participant.joined", 60_000);
-    assert.deepEqual(told(receiver, room).slice(0, 2), ["room.started", `participant.joined ${ann.id}`]);
+    assert.deepEqual(receiver.told(room).slice(0, 2), ["room.started", `participant.joined ${ann.id}`]);
     await stop();
   });
 

@@ -24,13 +24,7 @@ const POLL: Duration = Duration::from_millis(100);
 pub fn run() -> Result<()> {
     catch_stop_signals()?;
     mongodb::install()?;
-    let mut step = Step::begin("building the Data API server");
-    run_quietly(
-        command("cargo", &["build", "--package", "zetra-data-api"]),
-        &mut step,
-        "The compiler's output:",
-    )?;
-    step.done("");
+    build()?;
     let database = Database::start()?;
     let key = setup::random_hex()?;
     let listen = std::env::var("DATA_API_LISTEN").unwrap_or_else(|_| LISTEN.to_owned());
@@ -40,6 +34,17 @@ pub fn run() -> Result<()> {
     terminate(&mut server);
     println!("stopped; this database's data was deleted");
     outcome
+}
+
+pub fn build() -> Result<()> {
+    let mut step = Step::begin("building the Data API server");
+    run_quietly(
+        command("cargo", &["build", "--package", "zetra-data-api"]),
+        &mut step,
+        "The compiler's output:",
+    )?;
+    step.done("");
+    Ok(())
 }
 
 fn start(database: &Database, key: &str, listen: &str) -> Result<Child> {

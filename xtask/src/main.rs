@@ -18,6 +18,7 @@ mod progress;
 mod python;
 mod schemathesis;
 mod setup;
+mod soak;
 mod test;
 mod webhook;
 mod workspace;
@@ -35,6 +36,8 @@ cargo xtask <command>
   api      write the files that describe the API: OpenAPI, AsyncAPI, TypeScript types
   bench    measure the codec, the relay side by side with the official server, what the duration of a login
            reveals, and the path to MongoDB (all, or one of: codec relay login mongodb)
+  soak     put the server under load, kill it and its database under it, look for leaks, and print figures
+           (load, faults, database, leaks; `cargo xtask soak --help`)
   webhook  receive webhooks on http://127.0.0.1:4010, check their signatures and print them
   conformance  serve the fixture of the official Socket.IO suites on http://localhost:3000
   example chat  build and serve the chat of examples/chat on http://localhost:4000 (PORT), until Ctrl-C
@@ -84,6 +87,11 @@ fn main() -> ExitCode {
             Ok(())
         }
         ["cost", rest @ ..] => cost::run(rest),
+        ["soak", "--help" | "-h"] => {
+            print(soak::HELP);
+            Ok(())
+        }
+        ["soak", rest @ ..] => soak::run(rest),
         ["setup"] => setup::run(),
         [] | ["help" | "--help" | "-h"] => {
             print(HELP);

@@ -40,7 +40,7 @@ const START: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(50);
 
 /// The program, once [`install`] has run.
-pub fn program() -> PathBuf {
+fn program() -> PathBuf {
     ENVIRONMENT.program("secantusd-py")
 }
 
@@ -119,8 +119,13 @@ impl TestDatabase {
             Self::Given(uri) => uri.clone(),
             Self::Ours(database) => database.uri().to_owned(),
         };
-        [("TEST_MONGODB_URI", uri), ("ZETRA_TEST_DATABASE_PROGRAM", program().display().to_string())]
+        [("TEST_MONGODB_URI", uri), program_variable()]
     }
+}
+
+/// Tells a test the program from which it starts a database that it may kill.
+pub fn program_variable() -> (&'static str, String) {
+    ("ZETRA_TEST_DATABASE_PROGRAM", program().display().to_string())
 }
 
 fn given() -> Option<String> {

@@ -33,7 +33,7 @@ export class DataApi {
       PATH,
       MONGODB_URI: this.mongodbUri,
       DATA_API_KEYS: `worker ${this.key}`,
-      DATA_API_LISTEN: "127.0.0.1:0",
+      DATA_API_LISTEN: this.address ?? "127.0.0.1:0",
       DATA_API_ENSURE_INDEXES: this.databaseName,
     };
     this.process = spawn(PROGRAM, [], { env, stdio: ["ignore", "pipe", "inherit"] });
@@ -78,6 +78,18 @@ export class DataApi {
     this.process.kill("SIGTERM");
     const [code] = await ended;
     return code;
+  }
+
+  /** Ends it as a crash would. */
+  async kill() {
+    const ended = once(this.process, "exit");
+    this.process.kill("SIGKILL");
+    await ended;
+  }
+
+  /** At the same address. */
+  restart() {
+    return this.#launch();
   }
 
   async end() {

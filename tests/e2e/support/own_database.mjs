@@ -43,6 +43,10 @@ export class OwnDatabase {
     await this.end("SIGKILL");
     rmSync(this.folder, { recursive: true, force: true });
   }
+
+  [Symbol.asyncDispose]() {
+    return this.stop();
+  }
 }
 
 function answers(port) {

@@ -120,9 +120,9 @@ export class Client extends Listener {
 
 const isOffset = (argument) => /^[\w-]{22}\.[\w-]{8}\.\d+$/.test(argument);
 
-/** A client that is connected and in the room. */
-export async function joined(server, roomId, someone, options = {}) {
-  const client = new Client(server, roomId, { token: someone.token, ...options });
+/** A client that is connected and in the room; `as`: a kind of its own. */
+export async function joined(server, roomId, someone, { as: Kind = Client, ...options } = {}) {
+  const client = new Kind(server, roomId, { token: someone.token, ...options });
   await client.next("(connect)");
   const answer = await client.ask("join-room", roomId, someone.id);
   if (!answer.ok) throw new Error(`not admitted: ${JSON.stringify(answer)}`);

@@ -29,6 +29,13 @@ export async function startServerOnMongodb(variables = {}, options = {}) {
   return server;
 }
 
+/** The product on D1 for many clients at once: without Miniflare's own Worker in front, and on one port through restarts. */
+export async function startDirect(variables = {}, options = {}) {
+  const server = await start(ROOT, { JWT_SECRET, ...variables }, { directPort: await freePort(), ...options });
+  server.url = server.directUrl;
+  return server;
+}
+
 /**
  * Starts the fixture of the official protocol suites. They count milliseconds, so they are served by the
  * Worker itself, on this port, without Miniflare's own Worker in front of it, and where there is a disk in
@@ -136,10 +143,20 @@ class Server {
     await this.miniflare.dispose();
   }
 
+  /** Lets go of an object's memory and keeps its sockets, as the runtime does by itself after ten seconds without an event. */
+  async hibernate(className, name) {
+    // The Worker has no name here.
+    await this.miniflare.unsafeEvictDurableObject("", className, { name, webSockets: "hibernate" });
+  }
+
   async stop() {
     await this.miniflare.dispose();
     rmSync(this.folder, { recursive: true, force: true });
     await this.dataApi?.end();
+  }
+
+  [Symbol.asyncDispose]() {
+    return this.stop();
   }
 }
 

@@ -13,7 +13,7 @@ use crate::{
 const ON_EVERY_DATABASE: [&str; 9] =
     ["calls", "clients", "hosts", "openapi", "recovery", "rest", "schemathesis", "signalling", "survival"];
 /// The tests that start MongoDB's server and database themselves, whatever the others run on.
-const ON_MONGODB_ONLY: [&str; 2] = ["faults", "takeover"];
+const ON_MONGODB_ONLY: [&str; 3] = ["faults", "soak_database", "takeover"];
 /// The browser tests run alone: several browsers would slow down tests that measure milliseconds.
 const BROWSER: &str = "browser";
 const FIREFOX: &str = "browser_firefox";

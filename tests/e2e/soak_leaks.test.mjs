@@ -1,0 +1,5 @@
+// See `cargo xtask soak --help`.
+
+import { short } from "../soak/short.mjs";
+
+short("leaks");
