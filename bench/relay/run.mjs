@@ -9,12 +9,12 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import WebSocket from "ws";
 import { person, roomOf } from "../../tests/e2e/support/people.mjs";
 import { freePort, startServer } from "../../tests/e2e/support/server.mjs";
-import { cpuSecondsOf, memoryOf } from "../../tests/e2e/support/usage.mjs";
+import { descendantsOf, memoryOf } from "../../tests/e2e/support/processes.mjs";
+import { cpuSecondsOf } from "../../tests/e2e/support/usage.mjs";
 import { startFloor } from "./floor.mjs";
 
 const SECONDS = Number(process.env.BENCH_SECONDS ?? 2);
@@ -226,8 +226,7 @@ function message(socket, wanted) {
 
 /** Child processes that are workerd, oldest first. */
 function workerdOf(pid) {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean);
-  return children.map(Number).filter((child) => readFileSync(`/proc/${child}/cmdline`, "utf8").includes("workerd"));
+  return descendantsOf(pid).filter(({ parent, command }) => parent === pid && command.includes("workerd")).map((child) => child.pid);
 }
 
 function pause(millis) {

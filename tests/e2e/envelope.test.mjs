@@ -9,8 +9,9 @@ import { WAYS, joined, person, roomOf } from "./support/people.mjs";
 import { within } from "./support/patience.mjs";
 import { RawSocket } from "./support/raw.mjs";
 import { startServer } from "./support/server.mjs";
-import { MIB, memoryOf } from "./support/usage.mjs";
+import { memoryOf } from "./support/processes.mjs";
 
+const MIB = 2 ** 20;
 /** What one story may add to the runtime's memory. */
 const GROWTH = 60 * MIB;
 

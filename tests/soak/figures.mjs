@@ -1,6 +1,6 @@
 // Figures, and what to know about the machine that they come from.
 
-import { availableParallelism } from "node:os";
+import { availableParallelism, platform } from "node:os";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { cpuSecondsOf, cpuSecondsOfMachine } from "../e2e/support/usage.mjs";
 
@@ -18,6 +18,7 @@ export function percentile(times, percent) {
  * late, times are not the server's doing.
  */
 export function usage(pid) {
+  if (platform() !== "linux") return () => "the use of the processor is told on Linux only";
   const [begun, server, own, machine] = [performance.now(), cpuSecondsOf(pid), process.cpuUsage(), cpuSecondsOfMachine()];
   const lag = monitorEventLoopDelay({ resolution: 5 });
   lag.enable();

@@ -5,7 +5,7 @@ import { polled } from "../e2e/support/patience.mjs";
 import { WAYS, joined } from "../e2e/support/people.mjs";
 import { startDirect } from "../e2e/support/server.mjs";
 import { storedRows, storedValues } from "../e2e/support/storage.mjs";
-import { memoryOf } from "../e2e/support/usage.mjs";
+import { memoryOf } from "../e2e/support/processes.mjs";
 import { UNLIMITED, each, people, rooms } from "./crowd.mjs";
 import { millis, mib } from "./figures.mjs";
 import { ClientSpeaker, WireSpeaker, leave } from "./speakers.mjs";

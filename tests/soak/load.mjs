@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { WAYS, joined } from "../e2e/support/people.mjs";
 import { startDirect } from "../e2e/support/server.mjs";
-import { memoryOf } from "../e2e/support/usage.mjs";
+import { memoryOf } from "../e2e/support/processes.mjs";
 import { UNLIMITED, each, numbers, people, rooms } from "./crowd.mjs";
 import { kib, millis, usage } from "./figures.mjs";
 import { ClientSpeaker, WireSpeaker, leave } from "./speakers.mjs";

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { descendantsOf, runningOf } from "./processes.mjs";
 
 /** A start may compile what `cargo` has to run first. */
 const PATIENCE = 300_000;
@@ -38,19 +38,19 @@ export class Program {
 
   /** Sends the signal, to it alone or to its group as a terminal does; gives the exit code. */
   async end(signal, { group = false } = {}) {
-    const descendants = descendantsOf(this.child.pid);
+    const descendants = descendantsOf(this.child.pid).map(({ pid }) => pid);
     assert.ok(descendants.length > 0, "it had started something");
     const exited = once(this.child, "exit");
     process.kill(group ? -this.child.pid : this.child.pid, signal);
     const [code] = await exited;
-    assert.deepEqual(descendants.filter(isRunning), [], "it leaves no process");
+    assert.deepEqual(runningOf(descendants), [], "it leaves no process");
     return code;
   }
 
   /** Ends by force what a test that failed has left. */
   destroy() {
-    const ids = [this.child.pid, ...descendantsOf(this.child.pid)].filter((pid) => pid && isRunning(pid));
-    for (const pid of ids) process.kill(pid, "SIGKILL");
+    const ids = [this.child.pid, ...descendantsOf(this.child.pid).map(({ pid }) => pid)];
+    for (const pid of runningOf(ids)) process.kill(pid, "SIGKILL");
   }
 }
 
@@ -61,22 +61,4 @@ export async function outputOf([command, ...args], options = {}) {
   for (const stream of ["stdout", "stderr"]) child[stream].on("data", (chunk) => (output[stream] += chunk));
   const [code] = await once(child, "close");
   return { code, ...output };
-}
-
-function descendantsOf(pid) {
-  const parents = readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number);
-  const childrenOf = (parent) => parents.filter((other) => Number(statusOf(other, "PPid")) === parent);
-  return childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child)]);
-}
-
-function isRunning(pid) {
-  return existsSync(`/proc/${pid}`) && !statusOf(pid, "State").startsWith("Z");
-}
-
-function statusOf(pid, field) {
-  try {
-    return new RegExp(`${field}:\\s+(.*)`).exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1];
-  } catch {
-    return ""; // it ended between being listed and being read
-  }
 }

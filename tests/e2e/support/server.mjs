@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { DataApi } from "./data_api.mjs";
 import { Listener } from "./patience.mjs";
+import { descendantsOf } from "./processes.mjs";
 import { Log, LogLevel, Miniflare, convertV4MiniflareOptions } from "miniflare";
 import { unstable_getMiniflareWorkerOptions as workerOptionsOf } from "wrangler";
 
@@ -134,7 +135,8 @@ class Server {
 
   /** The ids of this process's workerds; most files have one at a time. */
   workerds() {
-    return childrenOf(process.pid).filter((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("workerd"));
+    const children = descendantsOf(process.pid).filter(({ parent, command }) => parent === process.pid && command.includes("workerd"));
+    return children.map(({ pid }) => pid);
   }
 
   /** Ends this process's workerd as a crash would. What it answered before must be there after `start`. */
@@ -158,10 +160,6 @@ class Server {
   [Symbol.asyncDispose]() {
     return this.stop();
   }
-}
-
-function childrenOf(pid) {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
 }
 
 export function freePort() {

@@ -1,14 +1,8 @@
-// What a process uses of the machine, as Linux tells it.
+// How much CPU a process has used, which only Linux tells in fractions of a second: for figures, not for tests.
 
 import { readFileSync } from "node:fs";
 
-export const MIB = 1024 * 1024;
 const TICKS_PER_SECOND = 100; // USER_HZ
-
-/** Bytes of memory in use. */
-export function memoryOf(pid) {
-  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) * 1024;
-}
 
 /** Seconds of CPU since its start. */
 export function cpuSecondsOf(pid) {
