@@ -768,6 +768,22 @@ fn a_body_of_a_session_that_ends_is_not_waited_for() {
 }
 
 #[test]
+fn a_body_is_not_waited_for_once_its_session_polls_no_longer() {
+    let mut line = Line::polling();
+    let (post, _) = line.request("transport=polling&EIO=4&sid=session-1", Method::Post, false);
+    let link = line.probe().unwrap();
+    line.says(link, "5");
+    assert_eq!((line.answer(post), line.server.max_body(post)), (BAD_REQUEST.to_owned(), 0));
+    assert_eq!(own(line.server.post(post, "4x", line.now)), [], "it came too late");
+    assert_eq!(line.says(link, "4x"), [format!("{link} < 4x")]);
+    let mut line = Line::polling();
+    line.post("4close");
+    let (post, _) = line.request("transport=polling&EIO=4&sid=session-1", Method::Post, false);
+    assert_eq!(line.poll(), "200 6\u{1e}1");
+    assert_eq!((line.answer(post).as_str(), line.server.max_body(post)), ("400", 0));
+}
+
+#[test]
 fn who_is_let_go_may_come_back_and_who_broke_the_protocol_not() {
     for (message, departure) in
         [("4abandon", Departure::Lost), ("4fail", Departure::Ended), ("4violation", Departure::Ended)]
