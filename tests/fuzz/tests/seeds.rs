@@ -140,5 +140,5 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
 }
 
 fn fuzz() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fuzz")
 }
