@@ -9,8 +9,18 @@ use crate::{
 };
 
 /// The tests that use a database; they run once for each kind.
-const ON_EVERY_DATABASE: [&str; 9] =
-    ["calls", "clients", "hosts", "openapi", "recovery", "rest", "schemathesis", "signalling", "survival"];
+const ON_EVERY_DATABASE: [&str; 10] = [
+    "authorization",
+    "calls",
+    "clients",
+    "hosts",
+    "openapi",
+    "recovery",
+    "rest",
+    "schemathesis",
+    "signalling",
+    "survival",
+];
 
 /// The browser tests run alone: several browsers would slow down tests that measure milliseconds.
 const BROWSER: &str = "browser";
