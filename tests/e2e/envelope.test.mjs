@@ -1,7 +1,6 @@
 // What hostile clients can make the runtime hold: little, and a call beside them goes on.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { request } from "node:http";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
@@ -25,11 +24,6 @@ describe("the envelope", () => {
     quiet = await callBeside(() => pause(3_000));
   });
   after(() => server.stop());
-
-  const memory = () => {
-    const status = readFileSync(`/proc/${server.workerds()[0]}/status`, "utf8");
-    return Number(/VmRSS:\s+(\d+) kB/.exec(status)[1]) * 1024;
-  };
 
   /**
    * Two people talk in a room of their own while `story` goes on: every word arrives, in order. Gives the
@@ -61,9 +55,9 @@ describe("the envelope", () => {
 
   /** Runs the story beside a call and tells how much the runtime has grown at its worst. */
   async function grows(t, story) {
-    const before = memory();
+    const before = server.memory();
     let most = before;
-    const watch = setInterval(() => (most = Math.max(most, memory())), 20);
+    const watch = setInterval(() => (most = Math.max(most, server.memory())), 20);
     t.after(() => clearInterval(watch));
     const beside = await callBeside(story);
     t.diagnostic(`the runtime grew by ${((most - before) / MIB).toFixed(1)} MiB`);

@@ -15,6 +15,16 @@ import { unstable_getMiniflareWorkerOptions as workerOptionsOf } from "wrangler"
 export const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 export const JWT_SECRET = "a-secret-for-tests-of-more-than-32-bytes";
 
+/** For what is wrong behind the limits: they are as high as they may be. */
+export const UNLIMITED = {
+  AUTH_LIMIT_ATTEMPTS: "100000",
+  AUTH_LIMIT_ADDRESS_FAILURES: "10000",
+  AUTH_LIMIT_ACCOUNT_FAILURES: "1000",
+  AUTH_LIMIT_ACCOUNT_TOTAL: "100000",
+  ROOMS_PER_HOUR: "1000000",
+  CALL_LOGS_PER_HOUR: "1000000",
+};
+
 /** Starts the product; `variables` override those of wrangler.toml. */
 export async function startServer(variables = {}) {
   if (process.env.TEST_STORE === "mongodb") return startServerOnMongodb(variables);
@@ -69,6 +79,19 @@ export async function startUnreachable(variables = {}) {
   if (process.env.TEST_STORE !== "mongodb") return start(ROOT, { JWT_SECRET, ...variables }, { entry: inFront("unreachable.mjs") });
   const nobody = { MONGO_URI: `http://127.0.0.1:${await freePort()}/data/v1`, MONGO_API_KEY: "key" };
   return start(ROOT, { JWT_SECRET, ...nobody, MONGO_DATA_SOURCE: "Cluster0", MONGO_DATABASE: "zetra", ...variables });
+}
+
+/** The product, of which `server.collected()` gives the bytes of memory that are left when garbage is collected. */
+export async function startCollected(variables = {}) {
+  process.env.MINIFLARE_WORKERD_V8_FLAGS = "--expose-gc";
+  const server = await start(ROOT, { JWT_SECRET, ...variables }, { entry: inFront("collected.mjs") });
+  delete process.env.MINIFLARE_WORKERD_V8_FLAGS;
+  server.collected = async () => {
+    // Twice: what the first one frees may have held more.
+    for (let round = 0; round < 2; round += 1) await fetch(`${server.url}/(collect)`);
+    return server.memory();
+  };
+  return server;
 }
 
 /** A module beside this one that is the Worker, and has the real one behind it. */
@@ -128,6 +151,12 @@ class Server {
   /** The ids of this process's workerds; most files have one at a time. */
   workerds() {
     return childrenOf(process.pid).filter((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("workerd"));
+  }
+
+  /** Bytes of memory that the runtime has. */
+  memory() {
+    const status = readFileSync(`/proc/${this.workerds()[0]}/status`, "utf8");
+    return Number(/VmRSS:\s+(\d+) kB/.exec(status)[1]) * 1024;
   }
 
   /** Ends this process's workerd as a crash would. What it answered before must be there after `start`. */

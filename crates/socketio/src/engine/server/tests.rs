@@ -323,7 +323,7 @@ fn requests_of_no_session_of_another_transport_or_version_are_refused() {
     assert_eq!(line.get("transport=polling&EIO=3&sid=session-1"), BAD_REQUEST);
     assert_eq!(line.get("transport=polling&sid=session-1"), BAD_REQUEST);
     let (id, _) = line.request("transport=polling&EIO=4&sid=session-1", Method::Other, false);
-    assert_eq!(line.answer(id), "500");
+    assert_eq!(line.answer(id), r#"400 {"code":2,"message":"Bad handshake method"}"#);
     line.parks();
     assert!(line.closed().is_empty(), "none of it harmed the session");
 }
