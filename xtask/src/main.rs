@@ -11,6 +11,7 @@ mod deploy;
 mod dev;
 mod error;
 mod example;
+mod fuzz;
 mod mongodb;
 mod options;
 mod process;
@@ -34,6 +35,7 @@ cargo xtask <command>
   api      write the files that describe the API: OpenAPI, AsyncAPI, TypeScript types
   bench    measure the codec, the relay side by side with the official server, what the duration of a login
            reveals, and the path to MongoDB (all, or one of: codec relay login mongodb)
+  fuzz     run the fuzz targets under libFuzzer (all, or one; --seconds N; `cargo xtask fuzz --help`)
   webhook  receive webhooks on http://127.0.0.1:4010, check their signatures and print them
   conformance  serve the fixture of the official Socket.IO suites on http://localhost:3000
   example chat  build and serve the chat of examples/chat on http://localhost:4000 (PORT), until Ctrl-C
@@ -62,6 +64,11 @@ fn main() -> ExitCode {
         ["test"] => test::run(),
         ["build"] => build::run(),
         ["bench", rest @ ..] => bench::run(rest),
+        ["fuzz", "--help" | "-h"] => {
+            print(fuzz::HELP);
+            Ok(())
+        }
+        ["fuzz", rest @ ..] => fuzz::run(rest),
         ["conformance"] => conformance::run(),
         ["example", rest @ ..] => example::run(rest),
         ["api"] => api::run(),

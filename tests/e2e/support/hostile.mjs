@@ -55,6 +55,12 @@ export class Tcp {
     return Number(/^HTTP\/1\.[01] (\d{3})/.exec(this.text)?.[1] ?? 0);
   }
 
+  /** The connection ended, or the WebSocket on it was closed: a client that does not close it in turn is left to itself. */
+  async closed(what) {
+    const closed = new Promise((resolve) => this.socket.on("data", () => /\r\n\r\n.*\x88/s.test(this.text) && resolve()));
+    await within(Promise.race([closed, this.ended]), `the end of ${what}`);
+  }
+
   /** As a client that crashes: without a goodbye. */
   reset() {
     this.socket.resetAndDestroy();

@@ -81,16 +81,11 @@ export async function startUnreachable(variables = {}) {
   return start(ROOT, { JWT_SECRET, ...nobody, MONGO_DATA_SOURCE: "Cluster0", MONGO_DATABASE: "zetra", ...variables });
 }
 
-/** The product, of which `server.collected()` gives the bytes of memory that are left when garbage is collected. */
-export async function startCollected(variables = {}) {
-  process.env.MINIFLARE_WORKERD_V8_FLAGS = "--expose-gc";
-  const server = await start(ROOT, { JWT_SECRET, ...variables }, { entry: inFront("collected.mjs") });
-  delete process.env.MINIFLARE_WORKERD_V8_FLAGS;
-  server.collected = async () => {
-    // Twice: what the first one frees may have held more.
-    for (let round = 0; round < 2; round += 1) await fetch(`${server.url}/(collect)`);
-    return server.memory();
-  };
+/** The product, of which `server.wasmMemory()` gives the bytes of memory of all its instances. */
+export async function startWatched(variables = {}) {
+  const entry = ["watched.mjs", "instances.mjs"].map(inFront);
+  const server = await start(ROOT, { JWT_SECRET, ...variables }, { entry });
+  server.wasmMemory = async () => Number(await (await fetch(`${server.url}/(wasm memory)`)).text());
   return server;
 }
 
@@ -128,7 +123,7 @@ class Server {
       rootPath: join(this.worker, "build"),
       modules: [
         // The first one is the Worker.
-        ...(this.entry ? [this.entry] : []),
+        ...[this.entry ?? []].flat(),
         { type: "ESModule", path: "worker/shim.mjs" },
         { type: "ESModule", path: "index.js" },
         { type: "CompiledWasm", path: "index_bg.wasm" },

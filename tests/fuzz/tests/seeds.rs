@@ -1,6 +1,8 @@
 //! The short form of the fuzzer: every target over its committed seeds and thousands of mutations of them, the same
 //! each time. It finds what is near the seeds; `cargo xtask fuzz` finds the rest.
 
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that panics says so")]
+
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use proptest::{
