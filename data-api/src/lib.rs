@@ -21,6 +21,8 @@ mod connections;
 mod database;
 mod ejson;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod health;
 mod indexes;
 mod keys;

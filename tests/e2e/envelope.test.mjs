@@ -9,7 +9,6 @@ import { WAYS, joined, person, roomOf } from "./support/people.mjs";
 import { within } from "./support/patience.mjs";
 import { RawSocket } from "./support/raw.mjs";
 import { startServer } from "./support/server.mjs";
-import { memoryOf } from "./support/processes.mjs";
 
 const MIB = 2 ** 20;
 /** What one story may add to the runtime's memory. */
@@ -27,13 +26,11 @@ describe("the envelope", () => {
   });
   after(() => server.stop());
 
-  const memory = () => memoryOf(server.workerds()[0]);
-
   /** Runs the story beside a call and tells how much the runtime has grown at its worst. */
   async function grows(t, story) {
-    const before = memory();
+    const before = server.memory();
     let most = before;
-    const watch = setInterval(() => (most = Math.max(most, memory())), 20);
+    const watch = setInterval(() => (most = Math.max(most, server.memory())), 100);
     t.after(() => clearInterval(watch));
     const beside = await callBeside(server, story);
     t.diagnostic(`the runtime grew by ${((most - before) / MIB).toFixed(1)} MiB`);

@@ -11,6 +11,7 @@ mod deploy;
 mod dev;
 mod error;
 mod example;
+mod fuzz;
 mod mongodb;
 mod options;
 mod process;
@@ -38,6 +39,7 @@ cargo xtask <command>
            reveals, and the path to MongoDB (all, or one of: codec relay login mongodb)
   soak     put the server under load, kill it and its database under it, look for leaks, and print figures
            (load, faults, database, leaks; `cargo xtask soak --help`)
+  fuzz     run the fuzz targets under libFuzzer (all, or one; --seconds N; `cargo xtask fuzz --help`)
   webhook  receive webhooks on http://127.0.0.1:4010, check their signatures and print them
   conformance  serve the fixture of the official Socket.IO suites on http://localhost:3000
   example chat  build and serve the chat of examples/chat on http://localhost:4000 (PORT), until Ctrl-C
@@ -71,6 +73,11 @@ fn main() -> ExitCode {
         ["test", rest @ ..] => test::run(rest),
         ["build"] => build::run(),
         ["bench", rest @ ..] => bench::run(rest),
+        ["fuzz", "--help" | "-h"] => {
+            print(fuzz::HELP);
+            Ok(())
+        }
+        ["fuzz", rest @ ..] => fuzz::run(rest),
         ["conformance"] => conformance::run(),
         ["example", rest @ ..] => example::run(rest),
         ["api"] => api::run(),

@@ -95,7 +95,17 @@ pub fn answer_of(mut command: Command) -> Result<Answer> {
 
 /// Runs quietly, telling `step` the latest line; what it printed is shown only when it fails. Ends with
 /// us when we are told to stop.
-pub fn run_quietly(mut command: Command, step: &mut Step, remedy: &str) -> Result<()> {
+pub fn run_quietly(command: Command, step: &mut Step, remedy: &str) -> Result<()> {
+    run_noting(command, step, remedy, |_| {})
+}
+
+/// The same, and calls `note` with each line.
+pub fn run_noting(
+    mut command: Command,
+    step: &mut Step,
+    remedy: &str,
+    mut note: impl FnMut(&str),
+) -> Result<()> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| cannot_start(&command, &error, remedy))?;
     let (sender, lines) = mpsc::channel();
@@ -119,6 +129,7 @@ pub fn run_quietly(mut command: Command, step: &mut Step, remedy: &str) -> Resul
     loop {
         match lines.recv_timeout(Duration::from_secs(1)) {
             Ok(line) => {
+                note(&line);
                 latest = line.trim().to_owned();
                 kept.push_back(line);
                 if kept.len() > KEPT_LINES {

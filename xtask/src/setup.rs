@@ -51,6 +51,11 @@ fn wasm_bindgen() -> Result<()> {
     cargo_install("wasm-bindgen-cli", &version, &["wasm-bindgen"])
 }
 
+/// Only for `cargo xtask fuzz`.
+pub fn cargo_fuzz() -> Result<()> {
+    cargo_install("cargo-fuzz", workspace::CARGO_FUZZ, &["cargo-fuzz"])
+}
+
 fn cargo_install(package: &str, version: &str, programs: &[&str]) -> Result<()> {
     let stamp = workspace::path("target/tools").join(format!("{package}-{version}"));
     if stamp.exists() && programs.iter().all(|program| workspace::tool(program).exists()) {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 pub const WORKER_BUILD: &str = "0.8.7";
+pub const CARGO_FUZZ: &str = "0.13.2";
 
 pub fn root() -> PathBuf {
     // This package's manifest is one folder below the workspace's.

@@ -97,7 +97,7 @@ pub struct Room {
 #[derive(Clone, Copy, Debug)]
 struct Asked {
     user: UserId,
-    /// The host has acted since then; the answer may predate it.
+    /// The host has acted since then, or the account was deleted; the answer may predate it.
     overruled: Option<Refusal>,
 }
 
@@ -207,6 +207,10 @@ impl Room {
     /// token.
     pub fn revoke(&mut self, revocation: &Revocation) -> Vec<Effect<'static>> {
         let mut effects = Vec::new();
+        if revocation.honoured.is_none() {
+            // The store's answer for one without a token may be older.
+            self.overrule(|asking| asking == revocation.user, Refusal::AccountDeleted);
+        }
         let revoked = |peer: &Peer| match peer.credential.claims() {
             Some(claims) => revocation.revokes(claims),
             None => {

@@ -39,8 +39,8 @@ impl Attachments {
 
     /// Adds a binary frame; true when it was the last.
     ///
+    /// # Errors
     /// [`PacketError::Attachments`] if all together are larger than `max_bytes`.
-    /// [`PacketError::Attachments`] where all together are larger than `max_bytes`.
     pub fn push(&mut self, bytes: Vec<u8>, max_bytes: usize) -> Result<bool, PacketError> {
         self.bytes += bytes.len();
         if self.bytes > max_bytes {

@@ -37,7 +37,8 @@ id! {
 }
 
 id! {
-    /// A client in one namespace, from its CONNECT on. Never reused.
+    /// A client in one namespace, from its CONNECT on. The number of one that is gone may be reused after a sleep,
+    /// not before.
     SocketId
 }
 

@@ -30,5 +30,7 @@ pub use client::Limits;
 pub use encode::ack;
 pub use id::{ReceiverId, SocketId};
 pub use packet::{Packet, PacketError, PacketType, RESERVED_EVENTS};
+#[cfg(feature = "oracle")]
+pub use recovery::oracle;
 pub use recovery::{Log, LogLimits, Restored, Saving};
 pub use socket_io::{Kept, SocketIo};

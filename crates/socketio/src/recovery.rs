@@ -19,6 +19,8 @@ use vecmap::VecMap;
 
 use crate::{ReceiverId, engine::Mark};
 
+#[cfg(any(test, feature = "oracle"))]
+pub mod oracle;
 mod stored;
 
 pub use stored::Saving;

@@ -72,7 +72,7 @@ export class Documented {
     assert.ok(response, `${what} is not documented`);
     for (const [name, reference] of Object.entries(response.headers)) {
       const value = headers[name.toLowerCase()];
-      const { required, schema } = this.#resolved(reference);
+      const { required, schema } = this.resolved(reference);
       assert.ok(value !== undefined || !required, `${what} has no ${name}`);
       const typed = schema.type === "integer" ? Number(value) : value;
       if (value !== undefined) assert.ok(this.ajv.validate(schema, typed), `${what}: ${name}: ${value}`);
@@ -97,14 +97,15 @@ export class Documented {
     return schemas.flatMap((schema) => schema?.allOf?.[1].properties.code?.enum ?? []);
   }
 
-  #resolved({ $ref, ...rest }) {
+  /** What a reference leads to. */
+  resolved({ $ref, ...rest }) {
     if (!$ref) return rest;
     const target = $ref.slice(2).split("/").reduce((value, member) => value[member], this.document);
-    return { ...this.#resolved(target), ...rest };
+    return { ...this.resolved(target), ...rest };
   }
 
   #example(reference) {
-    const schema = this.#resolved(reference);
+    const schema = this.resolved(reference);
     if (schema.example !== undefined) return schema.example;
     if (schema.examples) return schema.examples[0];
     if (schema.properties) {

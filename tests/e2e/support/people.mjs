@@ -40,11 +40,12 @@ export async function roomOf(server, host, ...others) {
   return json.roomId;
 }
 
-/** A token signed as the server signs, with any claims. */
-export function forgeToken(claims, secret = JWT_SECRET) {
+/** A token with any claims, signed as the server signs, or as another algorithm has it. */
+export function forgeToken(claims, secret = JWT_SECRET, algorithm = "HS256") {
   const encode = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const signed = `${encode({ alg: "HS256", typ: "JWT" })}.${encode(claims)}`;
-  return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
+  const signed = `${encode({ alg: algorithm, typ: "JWT" })}.${encode(claims)}`;
+  if (algorithm === "none") return `${signed}.`;
+  return `${signed}.${createHmac(algorithm.replace("HS", "sha"), secret).update(signed).digest("base64url")}`;
 }
 
 /** The ways in which a client can connect: what the options say of transports, and whether it names its room. */

@@ -9,12 +9,22 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { DataApi } from "./data_api.mjs";
 import { Listener } from "./patience.mjs";
-import { descendantsOf } from "./processes.mjs";
+import { descendantsOf, memoryOf } from "./processes.mjs";
 import { Log, LogLevel, Miniflare, convertV4MiniflareOptions } from "miniflare";
 import { unstable_getMiniflareWorkerOptions as workerOptionsOf } from "wrangler";
 
 export const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 export const JWT_SECRET = "a-secret-for-tests-of-more-than-32-bytes";
+
+/** For what is wrong behind the limits: they are as high as they may be. */
+export const UNLIMITED = {
+  AUTH_LIMIT_ATTEMPTS: "100000",
+  AUTH_LIMIT_ADDRESS_FAILURES: "10000",
+  AUTH_LIMIT_ACCOUNT_FAILURES: "1000",
+  AUTH_LIMIT_ACCOUNT_TOTAL: "100000",
+  ROOMS_PER_HOUR: "1000000",
+  CALL_LOGS_PER_HOUR: "1000000",
+};
 
 /** Starts the product; `variables` override those of wrangler.toml. */
 export async function startServer(variables = {}) {
@@ -79,6 +89,14 @@ export async function startUnreachable(variables = {}) {
   return start(ROOT, { JWT_SECRET, ...nobody, MONGO_DATA_SOURCE: "Cluster0", MONGO_DATABASE: "zetra", ...variables });
 }
 
+/** The product, of which `server.wasmMemory()` gives the bytes of memory of all its instances. */
+export async function startWatched(variables = {}) {
+  const entry = ["watched.mjs", "instances.mjs"].map(inFront);
+  const server = await start(ROOT, { JWT_SECRET, ...variables }, { entry });
+  server.wasmMemory = async () => Number(await (await fetch(`${server.url}/(wasm memory)`)).text());
+  return server;
+}
+
 /** A module beside this one that is the Worker, and has the real one behind it. */
 function inFront(name) {
   return { type: "ESModule", path: `worker/${name}`, contents: readFileSync(join(import.meta.dirname, name), "utf8") };
@@ -113,7 +131,7 @@ class Server {
       rootPath: join(this.worker, "build"),
       modules: [
         // The first one is the Worker.
-        ...(this.entry ? [this.entry] : []),
+        ...[this.entry ?? []].flat(),
         { type: "ESModule", path: "worker/shim.mjs" },
         { type: "ESModule", path: "index.js" },
         { type: "CompiledWasm", path: "index_bg.wasm" },
@@ -137,6 +155,11 @@ class Server {
   workerds() {
     const children = descendantsOf(process.pid).filter(({ parent, command }) => parent === process.pid && command.includes("workerd"));
     return children.map(({ pid }) => pid);
+  }
+
+  /** Bytes of memory that the runtime has. */
+  memory() {
+    return memoryOf(this.workerds()[0]);
   }
 
   /** Ends this process's workerd as a crash would. What it answered before must be there after `start`. */

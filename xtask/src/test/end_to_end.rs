@@ -10,8 +10,18 @@ use crate::{
 };
 
 /// The tests that use a database; they run once for each kind.
-const ON_EVERY_DATABASE: [&str; 9] =
-    ["calls", "clients", "hosts", "openapi", "recovery", "rest", "schemathesis", "signalling", "survival"];
+const ON_EVERY_DATABASE: [&str; 10] = [
+    "authorization",
+    "calls",
+    "clients",
+    "hosts",
+    "openapi",
+    "recovery",
+    "rest",
+    "schemathesis",
+    "signalling",
+    "survival",
+];
 /// The tests that start MongoDB's server and database themselves, whatever the others run on.
 const ON_MONGODB_ONLY: [&str; 3] = ["faults", "soak_database", "takeover"];
 /// The browser tests run alone: several browsers would slow down tests that measure milliseconds.

@@ -64,7 +64,7 @@ impl Room {
         }
     }
 
-    fn overrule(&mut self, concerns: impl Fn(UserId) -> bool, refusal: Refusal) {
+    pub(super) fn overrule(&mut self, concerns: impl Fn(UserId) -> bool, refusal: Refusal) {
         let concerned = self.asked.values_mut().filter(|asked| concerns(asked.user));
         concerned.for_each(|asked| asked.overruled = Some(refusal));
     }

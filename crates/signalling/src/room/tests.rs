@@ -571,6 +571,25 @@ fn a_token_that_died_before_it_joined_does_not_join() {
 }
 
 #[test]
+fn an_account_that_is_deleted_while_its_join_is_under_way_is_not_let_in_without_a_token() {
+    let mut story = Story::new();
+    story.connects_without_token(1);
+    let user = story.users[0];
+    let arguments = [format!("\"{}\"", room_id()), format!("\"{user}\"")];
+    let arguments = [arguments[0].as_str(), &arguments[1]];
+    let asked = story.room.event(PeerId(1), "\"join-room\"", &arguments, Some(1), NOW);
+    assert!(matches!(asked.as_slice(), [Effect::Lookup { .. }]), "{asked:?}");
+    let effects = story.room.revoke(&Revocation { user, honoured: None });
+    story.perform(effects);
+    let before = Admission { membership: Membership::Participant, tokens: story.tokens.clone() };
+    let effects = story.room.admit(PeerId(1), user, Some(1), Some(before), None);
+    story.perform(effects);
+    let heard = story.heard();
+    assert!(heard.len() == 1 && heard[0].contains("account_deleted"), "{heard:?}");
+    assert_eq!(story.room.online(), []);
+}
+
+#[test]
 fn a_target_that_is_no_users_id_is_unavailable_like_any_other() {
     let mut story = Story::new();
     story.enters(1, 0);

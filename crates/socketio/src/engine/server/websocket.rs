@@ -112,6 +112,8 @@ impl<P: Protocol> Server<P> {
     }
 
     pub(super) fn upgrade(&mut self, key: SessionKey, link: LinkId, actions: &mut Actions<'_, P>) {
+        let refused = Response::Refused(RequestError::BAD_REQUEST, Method::Post);
+        self.end_body(key, refused, actions);
         let Some(session) = self.sessions.get_mut(&key) else { return };
         let before = std::mem::replace(&mut session.transport, Transport::WebSocket(link));
         self.deadline_moved = true;
