@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { DataApi } from "./data_api.mjs";
 import { Listener } from "./patience.mjs";
 import { descendantsOf, memoryOf } from "./processes.mjs";
+import { linesWithSecrets } from "./secrets.mjs";
 import { Log, LogLevel, Miniflare, convertV4MiniflareOptions } from "miniflare";
 import { unstable_getMiniflareWorkerOptions as workerOptionsOf } from "wrangler";
 
@@ -178,6 +179,8 @@ class Server {
     await this.miniflare.dispose();
     rmSync(this.folder, { recursive: true, force: true });
     await this.dataApi?.end();
+    const leaks = linesWithSecrets(this.logged.map(String), this.variables);
+    if (leaks.length > 0) throw new Error(`secrets in the log:\n${leaks.join("\n")}`);
   }
 
   [Symbol.asyncDispose]() {
