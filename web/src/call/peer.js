@@ -50,7 +50,8 @@ export class Peer {
   #queue = Promise.resolve();
   #interrupted;
   #overdue;
-  /** Since the last time they were connected. */
+  /** Whether they were connected once, and whether an attempt to be has failed. */
+  #met = false;
   #failed = false;
 
   /**
@@ -83,7 +84,7 @@ export class Peer {
       clearTimeout(this.#interrupted);
       if (connection.connectionState === "connected") {
         clearTimeout(this.#overdue);
-        [this.#failed, this.#reopened] = [false, 0];
+        [this.#met, this.#reopened] = [true, 0];
       }
       if (connection.connectionState === "failed") {
         this.#failed = true;
@@ -147,10 +148,10 @@ export class Peer {
     return Math.max(0, ...sources.map(({ audioLevel }) => audioLevel ?? 0));
   }
 
-  /** Whether no way to the other side was found, and there is no relay that could be one. */
+  /** Whether no way to the other side was ever found, and there is no relay that could be one. */
   get unreachable() {
     const addresses = (this.configuration?.iceServers ?? []).flatMap(({ urls }) => urls);
-    return this.#failed && !addresses.some((address) => /^turns?:/.test(address));
+    return this.#failed && !this.#met && !addresses.some((address) => /^turns?:/.test(address));
   }
 
   receive(kind, value) {
