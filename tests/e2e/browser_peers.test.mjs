@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Visitor, bundled, inBrowser } from "./support/browser.mjs";
-import { PEERS_IN_PAGE, meetAcross, meetAtOnce, meetStrangers } from "./support/peers_in_page.mjs";
+import { PEERS_IN_PAGE, meetAcross, meetAtOnce, meetByOneSide, meetStrangers } from "./support/peers_in_page.mjs";
 
 describe("two peers in a browser", () => {
   const suite = inBrowser();
@@ -30,6 +30,16 @@ describe("two peers in a browser", () => {
     await page.evaluate(await bundled("web/src/call/peer.js", "peers"));
     await page.evaluate(PEERS_IN_PAGE);
     for (const opener of [0, 1]) assert.deepEqual(await page.evaluate(meetAcross, opener), [true, true], `side ${opener} came back`);
+    await part(ann);
+  });
+
+  test("who has ignored an offer hears of the addresses behind the answer", async () => {
+    const ann = await arrives();
+    const { page } = ann;
+    await page.goto("/app/");
+    await page.evaluate(await bundled("web/src/call/peer.js", "peers"));
+    await page.evaluate(PEERS_IN_PAGE);
+    assert.deepEqual(await page.evaluate(meetByOneSide), { outcome: [true, true], heard: true });
     await part(ann);
   });
 

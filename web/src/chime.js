@@ -10,10 +10,14 @@ const APART = 0.12;
 const LASTS = 0.25;
 
 let context;
+let isPlaying = false;
 
-export function chime(what) {
-  if (!preferences.get("sounds") || !globalThis.AudioContext) return;
+/** Does nothing while another one is being played, or the browser allows no sound. */
+export async function chime(what) {
+  if (!preferences.get("sounds") || !globalThis.AudioContext || isPlaying) return;
+  isPlaying = true;
   context ??= new AudioContext();
+  await context.resume();
   NOTES[what].forEach((frequency, index) => {
     const begins = context.currentTime + index * APART;
     const [note, volume] = [new OscillatorNode(context, { frequency }), new GainNode(context, { gain: 0 })];
@@ -22,5 +26,7 @@ export function chime(what) {
     note.connect(volume).connect(context.destination);
     note.start(begins);
     note.stop(begins + LASTS);
+    // An audio output that is kept open costs power.
+    if (index === NOTES[what].length - 1) note.onended = () => context.suspend().then(() => (isPlaying = false));
   });
 }

@@ -12,8 +12,11 @@ export function whileVisible(milliseconds, task) {
     clearTimeout(timer);
     if (runs || stopped || document.hidden) return;
     runs = true;
-    await task();
-    runs = false;
+    try {
+      await task();
+    } finally {
+      runs = false;
+    }
     if (!stopped) timer = setTimeout(run, milliseconds);
   };
   document.addEventListener("visibilitychange", run);

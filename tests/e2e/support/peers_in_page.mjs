@@ -43,6 +43,29 @@ export async function meetAtOnce(delays) {
 }
 
 /**
+ * Runs in the page: two peers both open, and only the polite one's addresses are told to the other: whether each gets moving
+ * pictures, which they do if the one whose offer counts takes these after it has ignored an offer.
+ */
+export async function meetByOneSide() {
+  const isTold = (index, kind) => kind !== "ice-candidate" || index === 0;
+  // The descriptions hold no addresses yet, as the first ones are sent before any is gathered.
+  const withoutAddresses = (kind, value) => (kind === "ice-candidate" ? value : { ...value, sdp: value.sdp.replace(/^a=candidate.*\r\n/gm, "") });
+  const { pair, shows } = await globalThis.peersInPage((index, kind, value) => {
+    if (isTold(index, kind)) setTimeout(() => pair[1 - index].receive(kind, withoutAddresses(kind, value)));
+  });
+  let added = 0;
+  const original = RTCPeerConnection.prototype.addIceCandidate;
+  RTCPeerConnection.prototype.addIceCandidate = function (candidate) {
+    added += 1;
+    return original.call(this, candidate);
+  };
+  for (const peer of pair) peer.open();
+  const outcome = await shows();
+  RTCPeerConnection.prototype.addIceCandidate = original;
+  return { outcome, heard: added > 0 };
+}
+
+/**
  * Runs in the page: one side opens, then is back as somebody new and waits, while its first offer is still on the way to the
  * other, who opens as well. Whether each gets moving pictures in the end.
  */

@@ -16,6 +16,8 @@ import { FINAL, REASONS } from "./words.js";
 const FIELD = { offer: "offer", answer: "answer", "ice-candidate": "candidate" };
 /** Milliseconds between two measurements of the connections. */
 const MEASURE = 2_000;
+/** Messages by which a repeated one is recognised: more than the server keeps for those who come back. */
+const MOST_HEARD = 1_000;
 
 /**
  * Events: `change` (people, their media, the connection, the room), `joined` and `gone` (`detail`: a sentence with the name,
@@ -172,8 +174,9 @@ export class Call extends EventTarget {
 
   #arrived(id) {
     // Who is here already comes back over another connection.
-    if (!this.people.has(id)) this.#unannounced.add(id);
+    const isNew = !this.people.has(id) || this.#unannounced.has(id);
     this.#newcomer(id);
+    if (isNew) this.#unannounced.add(id);
   }
 
   #named() {
@@ -254,6 +257,7 @@ export class Call extends EventTarget {
   #chat(message) {
     if (this.#heard.has(message.id)) return;
     this.#heard.add(message.id);
+    if (this.#heard.size > MOST_HEARD) this.#heard.delete(this.#heard.values().next().value);
     this.dispatchEvent(new CustomEvent("chat", { detail: message }));
   }
 

@@ -15,8 +15,8 @@ export function markInCall(roomId) {
   };
 }
 
-/** Whether a tab of this browser is in that call. */
+/** Whether a tab of this browser is in that call; not where the browser does not tell. */
 export async function isInCall(roomId) {
-  const { held } = (await navigator.locks?.query()) ?? { held: [] };
+  const { held = [] } = (await navigator.locks?.query().catch(() => undefined)) ?? {};
   return held.some(({ name }) => name === nameOf(roomId));
 }

@@ -4,6 +4,8 @@
 // Authorship is not checked here: the server sets `senderId` and `userId`. A name in another client's data is
 // not trustworthy, so names are never read from it.
 
+const LONGEST_ATTEMPT = 32;
+
 /** Calls an event's handler with the validated content. */
 export function listen(socket, handlers) {
   for (const [event, handler] of Object.entries(handlers)) {
@@ -54,9 +56,9 @@ function candidate(value) {
   return fits ? { candidate, sdpMid, sdpMLineIndex, usernameFragment, ...attempt(value) } : undefined;
 }
 
-/** Other clients name no attempt. */
+/** Other clients name no attempt. Each of our answers and candidates repeats it. */
 function attempt(value) {
-  return isText(value.attempt) ? { attempt: value.attempt } : {};
+  return isText(value.attempt) && value.attempt.length <= LONGEST_ATTEMPT ? { attempt: value.attempt } : {};
 }
 
 function chat(content) {

@@ -17,6 +17,8 @@ export class LocalMedia extends EventTarget {
   #requests = { microphone: 0, camera: 0 };
   #opening = new Set();
   #isStarted = false;
+  /** Whether the browser asks which screen to share. */
+  #isPicking = false;
   /** The ids of the speakers that were there when the devices were last listed. */
   #speakers = [];
   /** By device: the name of the error that makes it unavailable. */
@@ -57,7 +59,7 @@ export class LocalMedia extends EventTarget {
   /** `device`: `microphone`, `camera` or `speaker`. */
   async choose(device, deviceId) {
     this.#keep({ [device]: deviceId });
-    if (device === "speaker") this.#tell();
+    if (device === "speaker" || (device === "camera" && this.#off.cameraOff)) this.#tell();
     else await this.open(device);
   }
 
@@ -89,10 +91,14 @@ export class LocalMedia extends EventTarget {
   /** Shows the screen, with the sound of a tab where the browser offers it, or ends that. */
   async toggleScreen() {
     if (this.#tracks.screen) return this.#set("screen", undefined);
+    if (this.#isPicking) return;
+    this.#isPicking = true;
+    delete this.problems.screen;
     try {
-      const stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { max: 15 } }, audio: true });
+      // The system's sound would bring the others their own voices.
+      const wanted = { video: { frameRate: { max: 15 } }, audio: true, systemAudio: "exclude" };
+      const stream = await navigator.mediaDevices.getDisplayMedia(wanted);
       if (!this.#isStarted) return stream.getTracks().forEach((track) => track.stop());
-      delete this.problems.screen;
       const [picture] = stream.getVideoTracks();
       // Text stays legible: frames are dropped before pixels are.
       picture.contentHint = "detail";
@@ -102,6 +108,8 @@ export class LocalMedia extends EventTarget {
       // Dismissing the browser's picker is not an error.
       if (error.name !== "NotAllowedError") this.problems.screen = error.name;
       this.#tell();
+    } finally {
+      this.#isPicking = false;
     }
   }
 
@@ -153,6 +161,7 @@ export class LocalMedia extends EventTarget {
   /** Something was plugged in or unplugged. Opens a device that was missing until now. */
   #devicesChanged = async () => {
     const devices = await this.devices();
+    if (!this.#isStarted) return;
     const missing = Object.keys(this.#requests).filter((device) => this.problems[device] === "NotFoundError" && devices[device].length > 0);
     await Promise.all(missing.map((device) => this.open(device)));
     this.#tell();

@@ -28,6 +28,8 @@ const LONGEST = 15_000;
 const MOST_EARLY = 100;
 /** How often in a row the sides may miss each other before it is left as it is. */
 const MOST_REOPENED = 5;
+/** How many attempts the other side may begin: each costs a connection, of which a browser has only so many. */
+const MOST_ATTEMPTS = 10;
 
 export class Peer {
   /** The other side's microphone and camera. */
@@ -42,6 +44,11 @@ export class Peer {
   /** @type {string | undefined} */
   #attempt = undefined;
   #reopened = 0;
+  #attempts = 0;
+  /** Whether the other side names no attempts: it is somebody else's client, and looks at the camera's line only. */
+  #isForeign = false;
+  /** All that is sent is of this stream. Clients that look at streams show its first picture, the camera's. */
+  #sent = new MediaStream();
   #makingOffer = false;
   #ignoring = false;
   /** Candidates that arrived before the description they belong to. */
@@ -78,6 +85,8 @@ export class Peer {
     };
     this.#overdue = setTimeout(() => {
       this.#failed = true;
+      // An offer that was never answered is lost.
+      if (connection.signalingState === "have-local-offer") this.#reopen();
       this.changed();
     }, LONGEST);
     connection.onconnectionstatechange = () => {
@@ -105,9 +114,8 @@ export class Peer {
     this.#opener = true;
     try {
       this.#connect(Math.random().toString(36).slice(2));
-      // One stream for all: clients that look at the streams and not at the lines show its first picture, the camera's.
-      const streams = [new MediaStream()];
-      for (const [name, kind] of Object.entries(KINDS)) this.connection.addTransceiver(this.tracks[name] ?? kind, { direction: "sendrecv", streams });
+      const line = { direction: "sendrecv", streams: [this.#sent] };
+      for (const [name, kind] of Object.entries(KINDS)) this.connection.addTransceiver(this.tracks[name] ?? kind, line);
       this.#limit();
     } catch (error) {
       this.#complain("no connection could be made", error);
@@ -119,7 +127,7 @@ export class Peer {
     this.tracks = tracks;
     const lines = this.#lines();
     const sent = { ...tracks };
-    if (!lines.screen) sent.camera = tracks.screen ?? tracks.camera;
+    if (this.#sharesLine()) sent.camera = tracks.screen ?? tracks.camera;
     const replaced = Object.entries(lines).map(([name, { sender }]) => sender.replaceTrack(sent[name]));
     await Promise.all(replaced).catch((error) => this.#complain("a track is not sent", error));
     await this.#limit();
@@ -199,7 +207,10 @@ export class Peer {
       // An answer without an offer of ours.
       if (!this.connection) return;
       if (attempt !== undefined && attempt !== this.#attempt) return this.#reopen();
-      return this.#remember({ type, sdp });
+      this.#ignoring = false;
+      await this.#remember({ type, sdp });
+      this.#isForeign = attempt === undefined;
+      return this.#isForeign && this.replace(this.tracks);
     }
     const collision = this.#makingOffer || (this.connection && this.connection.signalingState !== "stable");
     this.#ignoring = Boolean(collision && !this.polite);
@@ -208,14 +219,22 @@ export class Peer {
     const givesWay = collision && ["new", "connecting"].includes(this.state);
     const isAnother = attempt !== undefined && attempt !== this.#attempt;
     if (!this.connection || givesWay || isAnother) {
+      if (this.#attempts === MOST_ATTEMPTS) return;
+      this.#attempts += 1;
       this.#opener = false;
       this.#connect(attempt);
     }
     const { connection } = this;
     await this.#remember({ type, sdp });
-    for (const line of Object.values(this.#lines())) line.direction = "sendrecv";
+    this.#isForeign = attempt === undefined;
+    for (const line of Object.values(this.#lines())) {
+      line.direction = "sendrecv";
+      line.sender.setStreams?.(this.#sent);
+    }
     await this.replace(this.tracks);
     await connection.setLocalDescription();
+    // Only now do these lines have encodings.
+    await this.#limit();
     if (connection === this.connection) this.send("answer", { ...connection.localDescription.toJSON(), attempt: this.#attempt });
   }
 
@@ -247,7 +266,7 @@ export class Peer {
   }
 
   async #candidate(candidate) {
-    if (this.#ignoring) return;
+    if (this.#ignoring && candidate.attempt !== this.#attempt) return;
     if (this.connection?.remoteDescription) await this.#add(candidate);
     else if (this.#early.length < MOST_EARLY) this.#early.push(candidate);
   }
@@ -267,12 +286,18 @@ export class Peer {
     return Object.fromEntries(Object.entries({ microphone, camera, screen, screenSound }).filter(([, line]) => line));
   }
 
+  /** Whether the screen has to take the camera's line. */
+  #sharesLine() {
+    return this.#isForeign || !this.#lines().screen;
+  }
+
   /** Sets the size of the pictures that are sent. */
   async #limit() {
     const { camera, screen } = this.#lines();
-    const size = this.tracks.camera?.getSettings().height;
-    const isCamera = screen || !this.tracks.screen;
-    const wanted = [[camera, isCamera ? cameraEncoding(this.others, size) : screenEncoding()], [screen, screenEncoding()]];
+    const { width, height } = this.tracks.camera?.getSettings() ?? {};
+    const isScreen = this.tracks.screen && this.#sharesLine();
+    // A phone that is held upright has pictures that are higher than wide.
+    const wanted = [[camera, isScreen ? screenEncoding() : cameraEncoding(this.others, Math.min(width, height))], [screen, screenEncoding()]];
     const limited = wanted.map(async ([line, encoding]) => {
       const parameters = line?.sender.getParameters();
       // There is nothing to limit before the line was negotiated.

@@ -4,7 +4,7 @@ import { h } from "../dom.js";
 import { preferences } from "../preferences.js";
 import { deviceMenus } from "./device_menus.js";
 
-export const SHORTCUTS = { m: "Mute or unmute", v: "Camera on or off", s: "Share the screen or stop", c: "Open or close the chat" };
+const SHORTCUTS = { m: "Mute or unmute", v: "Camera on or off", s: "Share the screen or stop", c: "Open or close the chat" };
 
 export function callSettings(media) {
   const devices = deviceMenus(media);

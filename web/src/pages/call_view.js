@@ -13,7 +13,7 @@ import { cameraWords, deviceProblems, label, microphoneWords } from "./media_con
 import { roomName } from "./room_name.js";
 import { stage } from "./stage.js";
 
-const STATES = { connecting: "Connecting…", joined: "", reconnecting: "Connection lost. Reconnecting…" };
+const BANNERS = { connecting: "Connecting…", joined: "", reconnecting: "Connection lost. Reconnecting…" };
 
 export function callView({ call, media, hangUp }) {
   const pictures = stage(call, media);
@@ -49,8 +49,8 @@ export function callView({ call, media, hangUp }) {
   label(leave, "leave", "Leave");
 
   const update = () => {
-    banner.textContent = STATES[call.state];
-    banner.hidden = !STATES[call.state];
+    banner.textContent = BANNERS[call.state];
+    banner.hidden = !BANNERS[call.state];
     pictures.update();
     const { state } = media;
     const others = call.people.size;
@@ -62,12 +62,13 @@ export function callView({ call, media, hangUp }) {
     label(screen, "screen", state.screen ? "Stop sharing" : "Share screen");
     screen.hidden = !navigator.mediaDevices?.getDisplayMedia;
     const room = call.room ?? { roomId: call.roomId };
-    name.textContent = roomName(room) + (room.locked ? " (locked)" : "");
+    const title = roomName(room, call.me);
+    name.textContent = title + (room.locked ? " (locked)" : "");
     hostButton.hidden = !call.isHost;
     if (host.element.open) host.update();
     settings.update();
     label(chatButton, "chat", chat.unread ? `Chat (${chat.unread})` : "Chat");
-    document.title = `${chat.unread ? `(${chat.unread}) ` : ""}${roomName(room)} · Zetra`;
+    document.title = `${chat.unread ? `(${chat.unread}) ` : ""}${title} · Zetra`;
     problems.update();
   };
   chat.onUnread = update;
@@ -76,17 +77,22 @@ export function callView({ call, media, hangUp }) {
     toast(detail);
     chime(type);
   };
-  const pressed = (event) => {
-    const { key, target } = event;
-    const writes = target.closest("input, textarea, select, dialog");
-    if (!preferences.get("shortcuts") || writes || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
-    const actions = { m: microphone, v: camera, s: screen, c: chatButton };
-    const action = actions[key.toLowerCase()];
-    if (!action || action.hidden) return;
+  /** By key: the control, what it does, and what has come of it, for those who do not see it. */
+  const keys = {
+    m: [microphone, () => media.toggleMicrophone(), () => (media.state.audio ? "Unmuted" : "Muted")],
+    v: [camera, () => media.toggleCamera(), () => (media.state.video ? "Camera is on" : "Camera is off")],
+    s: [screen, () => media.toggleScreen(), () => (media.state.screen ? "You are sharing your screen" : "You are not sharing your screen")],
+    c: [chatButton, toggleChat, () => (chat.element.hidden ? "Chat closed" : "Chat")],
+  };
+  const pressed = async (event) => {
+    const { key, target, ctrlKey, metaKey, altKey, repeat } = event;
+    const [control, act, outcome] = keys[key.toLowerCase()] ?? [];
+    const isMeant = preferences.get("shortcuts") && !target.closest("input, textarea, select, dialog") && !ctrlKey && !metaKey && !altKey && !repeat;
+    if (!control || control.hidden || !isMeant) return;
+    // Otherwise the letter is written into the chat that it opens.
     event.preventDefault();
-    action.click();
-    // The chat takes the focus; what else has changed is heard.
-    if (action !== chatButton) announce(`${key.toUpperCase()}: ${action.textContent}`);
+    await act();
+    announce(outcome());
   };
   const began = Date.now();
   const tick = () => (timer.textContent = elapsed(Date.now() - began));
@@ -115,7 +121,7 @@ export function callView({ call, media, hangUp }) {
       call.removeEventListener("change", update);
       media.removeEventListener("change", update);
       document.removeEventListener("keydown", pressed);
-      document.title = `${roomName(call.room ?? { roomId: call.roomId })} · Zetra`;
+      document.title = `${roomName(call.room ?? { roomId: call.roomId }, call.me)} · Zetra`;
     },
   };
 }

@@ -7,6 +7,8 @@ import { bubble, date, group } from "./chat_message.js";
 /** Distance in pixels from the end of the list within which it follows new messages. */
 const NEAR = 40;
 const LONGEST = 4_000;
+/** How many messages are kept. */
+const MOST = 1_000;
 
 /** `close()` is called when the user closes the panel. */
 export function chatPanel(call, close) {
@@ -55,12 +57,11 @@ export function chatPanel(call, close) {
   };
   entry.addEventListener("input", grow);
   entry.addEventListener("keydown", (event) => {
-    // Enter that accepts a word of an input method writes on.
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    if (event.key !== "Enter" || event.shiftKey || isComposing(event)) return;
     event.preventDefault();
     write.requestSubmit();
   });
-  element.addEventListener("keydown", ({ key }) => key === "Escape" && close());
+  element.addEventListener("keydown", (event) => event.key === "Escape" && !isComposing(event) && close());
 
   /** Whether the list follows new messages: not while the user reads older ones. */
   let follows = true;
@@ -89,8 +90,15 @@ export function chatPanel(call, close) {
     const before = list.querySelector("li.pending");
     if (item.nextSibling !== before || !item.isConnected) list.insertBefore(item, before);
     for (const each of [item, item.nextElementSibling]) if (each) group(each);
+    if (list.childElementCount > MOST) forget(list.firstElementChild);
     if (follows) toEnd();
     else newer.hidden = false;
+  };
+
+  /** A call may be long, and somebody in it may write without end. */
+  const forget = (item) => {
+    unnamed.delete(item.querySelector(".author"));
+    item.remove();
   };
 
   const bubbles = new Map();
@@ -144,3 +152,6 @@ export function chatPanel(call, close) {
   });
   return panel;
 }
+
+/** Whether the key belongs to an input method: Enter accepts a word then. Safari tells it by the code only. */
+const isComposing = ({ isComposing, keyCode }) => isComposing || keyCode === 229;

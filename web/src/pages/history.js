@@ -77,7 +77,10 @@ function showCalls(place, me, { calls, nextCursor }) {
     return added[0];
   };
   const offerOlder = (cursor) => older.replaceChildren(cursor ? h("button", { class: "button", onclick: () => showOlder(cursor) }, "Older calls") : "");
+  let isLoading = false;
   const showOlder = async (cursor) => {
+    if (isLoading) return;
+    isLoading = true;
     try {
       const { callLogs, nextCursor } = await page(cursor);
       offerOlder(nextCursor);
@@ -85,6 +88,8 @@ function showCalls(place, me, { calls, nextCursor }) {
       add(callLogs)?.querySelector("a").focus();
     } catch (error) {
       older.replaceChildren(problem(error), h("button", { class: "button", onclick: () => showOlder(cursor) }, "Try again"));
+    } finally {
+      isLoading = false;
     }
   };
   place.replaceChildren(list, older);

@@ -10,7 +10,7 @@ import { callView } from "./call_view.js";
 import { lobbyView } from "./lobby_view.js";
 import { roomName } from "./room_name.js";
 
-export function callPage({ session: { user, token } }, roomId) {
+export function callPage({ session: { user } }, roomId) {
   roomId = roomId.toLowerCase();
   const element = h("div", { class: "room" }, h("p", { class: "hint" }, "Looking for the room…"));
   const media = new LocalMedia();
@@ -43,7 +43,7 @@ export function callPage({ session: { user, token } }, roomId) {
   const join = async () => {
     await api.post(`/api/room/join/${roomId}`);
     if (left) return;
-    call = new Call({ roomId, room, session: { user, token }, media });
+    call = new Call({ roomId, room, session: { user, token: session.current.token }, media });
     call.addEventListener("end", ({ detail }) => over(detail));
     show(callView({ call, media, hangUp: () => (call.leave(), over({ code: "left" })) }));
     leaveBrowser = markInCall(roomId);

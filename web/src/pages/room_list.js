@@ -18,11 +18,15 @@ export function roomList(me) {
   const list = h("ul", { class: "list" });
   const after = h("div", {}, h("p", { class: "hint" }, "Loading your rooms…"));
   const element = h("div", { class: "rooms", "aria-busy": "true" }, list, after);
-  const entries = [];
+  let entries = [];
   let isLeft = false;
+  let isLoading = false;
 
   /** Shows the next open rooms, and then a button for more, or why there is none. */
   const load = async (cursor) => {
+    // A second click on "Show more" asks for nothing.
+    if (isLoading) return;
+    isLoading = true;
     element.setAttribute("aria-busy", "true");
     try {
       const { rooms, nextCursor } = await openRooms(cursor);
@@ -37,6 +41,7 @@ export function roomList(me) {
       const again = h("button", { class: "button", onclick: () => load(cursor) }, "Try again");
       after.replaceChildren(h("p", { class: "problem", role: "alert" }, error.message), again);
     }
+    isLoading = false;
     element.setAttribute("aria-busy", "false");
   };
   const end = (nextCursor) => {
@@ -44,11 +49,18 @@ export function roomList(me) {
     return entries.length > 0 ? [] : [h("p", { class: "empty" }, "No rooms yet. Create one and share its link: it stays here until you end it.")];
   };
 
+  const forget = (ended) => {
+    const hadFocus = ended.element.contains(document.activeElement);
+    ended.element.remove();
+    entries = entries.filter((room) => room !== ended);
+    if (hadFocus) list.querySelector("a")?.focus();
+  };
+
   /** One after the other: the list is usable without it. */
   const lookInto = async (rooms) => {
     for (const room of rooms) {
       if (isLeft || document.hidden) return;
-      await room.look();
+      if (await room.hasEnded()) forget(room);
     }
   };
   load();
@@ -83,11 +95,12 @@ function entry(room, me) {
     here.dataset.here = String(Boolean(who));
     here.textContent = who ?? facts.filter(Boolean).join(" · ");
   };
-  const look = async () => {
+  /** Looks who is there now. */
+  const hasEnded = async () => {
     const answer = await api.get(`/api/room/${room.roomId}`).catch(() => undefined);
     if (answer?.room.active) show(answer.room);
-    else if (answer) element.remove();
+    return answer?.room.active === false;
   };
   show(room);
-  return { element, look };
+  return { element, hasEnded };
 }

@@ -1,7 +1,7 @@
 // The stage of a call: everybody's picture, placed by `layout.js`. One picture at a time can have the stage to itself: the one
 // the user has pinned, otherwise a screen that somebody else shares.
 
-import { h } from "../dom.js";
+import { focusHeading, h } from "../dom.js";
 import { arrange } from "../call/layout.js";
 import { tile } from "./tile.js";
 
@@ -44,8 +44,10 @@ export function stage(call, media) {
     const pictures = wanted();
     for (const [key, shown] of tiles) {
       if (pictures.has(key)) continue;
+      const hadFocus = shown.element.contains(document.activeElement);
       shown.element.remove();
       tiles.delete(key);
+      if (hadFocus) focusHeading(element.closest("section"));
     }
     if (!pictures.has(pinned)) pinned = undefined;
     for (const [key, { own, screen, ...picture }] of pictures) {
@@ -76,7 +78,7 @@ export function stage(call, media) {
       shown.element.classList.toggle("spotlit", key === spotlit);
       shown.element.classList.toggle("floating", floats && key === "own");
       shown.element.classList.toggle("small", width < 180);
-      shown.fit();
+      shown.fit({ width, height });
     });
   };
 

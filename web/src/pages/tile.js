@@ -24,8 +24,8 @@ export function tile({ own = false, screen = false, pin, turned }) {
 
   const isUpright = () => video.videoWidth < video.videoHeight;
   /** A picture that is higher than wide is shown whole in a place that is wider than high. */
-  const fit = () => {
-    element.classList.toggle("whole", isUpright() && element.clientWidth > element.clientHeight);
+  const fit = ({ width, height }) => {
+    element.classList.toggle("whole", isUpright() && width > height);
     element.classList.toggle("blank", !video.videoWidth);
   };
   video.addEventListener("resize", turned);
@@ -63,8 +63,10 @@ export function tile({ own = false, screen = false, pin, turned }) {
       named(pinning, pinned ? `Unpin ${whose}` : `Pin ${whose}`);
       named(filling, `Full screen: ${whose}`);
       named(floating, `Picture in picture: ${whose}`);
+      const hadFocus = tools.contains(document.activeElement);
       filling.hidden = !picture || !document.fullscreenEnabled;
       floating.hidden = !picture || !document.pictureInPictureEnabled;
+      if (hadFocus && !tools.contains(document.activeElement)) pinning.focus();
     },
     /** Whether they speak right now. */
     set speaking(speaks) {
