@@ -141,7 +141,8 @@ export class LocalMedia extends EventTarget {
   /** The id of the device in use, or of the chosen one while it is being opened. */
   current(device) {
     if (device === "speaker") return this.speaker;
-    return this.#tracks[device]?.getSettings().deviceId ?? this.#chosen[device];
+    const inUse = this.#tracks[device]?.getSettings().deviceId;
+    return this.isOpening(device) ? (this.#chosen[device] ?? inUse) : (inUse ?? this.#chosen[device]);
   }
 
   /** Stops everything. A device that is still being opened is stopped when it opens. */
