@@ -3,6 +3,7 @@
 // which the short form leaves out.
 
 import assert from "node:assert/strict";
+import { isMissing } from "../e2e/support/own_database.mjs";
 import { crashes } from "./crashes.mjs";
 import { roomsLeft, sleeps } from "./leaks.mjs";
 import { held, joinsAtOnce, largeRoom } from "./load.mjs";
@@ -60,6 +61,7 @@ export const PARTS = {
     {
       name: "the database away under calls",
       scenario: databaseAway,
+      skip: isMissing,
       full: { rooms: 10, writers: 6, outages: 5 },
       short: { rooms: 2, writers: 2, outages: 1 },
     },
