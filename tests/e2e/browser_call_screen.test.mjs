@@ -1,16 +1,12 @@
 // The call's screen in a real browser: the stage, who is shown where, the invitation, the chat's comforts, the keyboard.
 
 import assert from "node:assert/strict";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { Visitor, inBrowser } from "./support/browser.mjs";
-import { joined, person, call as request } from "./support/people.mjs";
 
 describe("the call's screen in a browser", () => {
   const suite = inBrowser();
-  const listeners = [];
-  after(() => listeners.forEach((listener) => listener.close()));
-
-  const arrives = suite.arrives;
+  const { arrives, listens } = suite;
   const part = (...people) => Visitor.part(people);
   const control = (page, name) => page.getByRole("toolbar").getByRole("button", { name, exact: true });
   /** Where it stands, in whole pixels. */
@@ -35,16 +31,6 @@ describe("the call's screen in a browser", () => {
     }
     return Object.assign(people, { link });
   };
-  /** A participant without a browser. */
-  const listens = async (link, name) => {
-    const roomId = link.split("/room/")[1];
-    const someone = await person(suite.server, name);
-    await request(suite.server, "POST", `/api/room/join/${roomId}`, { token: someone.token });
-    const client = await joined(suite.server, roomId, someone);
-    listeners.push(client);
-    return Object.assign(client, { roomId, username: someone.username, says: (text) => client.ask("chat-message", roomId, text) });
-  };
-
   test("a call fills the window and shows nothing else; the only other person fills the stage", async () => {
     const [ann, bob] = await meeting(2);
     const { page } = ann;
@@ -222,7 +208,6 @@ describe("the call's screen in a browser", () => {
   test("a whole call works by the keyboard alone", async () => {
     const ann = await arrives();
     const { page } = ann;
-    const zoe = await person(suite.server, "zoe");
     /** Tabs to the control of that name. */
     const tabTo = async (role, name) => {
       const wanted = page.getByRole(role, { name }).first();
@@ -246,10 +231,7 @@ describe("the call's screen in a browser", () => {
     await tabTo("button", "Join the call");
     await page.keyboard.press("Enter");
     await page.getByText("Just you").waitFor();
-    const roomId = page.url().split("/room/")[1];
-    await request(suite.server, "POST", `/api/room/join/${roomId}`, { token: zoe.token });
-    const other = await joined(suite.server, roomId, zoe);
-    listeners.push(other);
+    const other = await listens(page.url());
     await page.getByText("2 people").waitFor();
     await tabTo("button", "Mute");
     await page.keyboard.press("Space");

@@ -1,10 +1,9 @@
 // The call view in a real browser: layout, chat, and the user's own devices.
 
 import assert from "node:assert/strict";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { Visitor, inBrowser } from "./support/browser.mjs";
 import { Line } from "./support/line.mjs";
-import { joined, person, call as request } from "./support/people.mjs";
 
 const WINDOWS = {
   desktop: { width: 1280, height: 800 },
@@ -15,20 +14,8 @@ const WINDOWS = {
 };
 
 describe("a call in a browser", () => {
-  const listeners = [];
-  after(() => listeners.forEach((listener) => listener.close()));
   const suite = inBrowser();
-
-  const arrives = suite.arrives;
-  /** A participant without a browser, with everything they receive. */
-  const listens = async (link, name = "zoe") => {
-    const roomId = link.split("/room/")[1];
-    const someone = await person(suite.server, name);
-    await request(suite.server, "POST", `/api/room/join/${roomId}`, { token: someone.token });
-    const client = await joined(suite.server, roomId, someone);
-    listeners.push(client);
-    return Object.assign(client, { roomId, username: someone.username, says: (text) => client.ask("chat-message", roomId, text) });
-  };
+  const { arrives, listens } = suite;
   /** The chat messages received, in order. */
   const texts = (client) => client.heard.filter(([event]) => event === "chat-message").map(([, { message }]) => message);
   const opensChat = (page) => page.getByRole("button", { name: /^Chat/ }).click();

@@ -9,6 +9,7 @@ import { after, before } from "node:test";
 import { build } from "esbuild";
 import { chromium } from "playwright-core";
 import { firefox } from "playwright-core-firefox";
+import { call, joined, person } from "./people.mjs";
 import { ROOT, startServer } from "./server.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -39,7 +40,8 @@ function startFirefox(executablePath) {
 
 /**
  * A server and a browser from before the first test of the suite around this call until after its last one, and people who
- * arrive there: `{server, browser, arrives(options), pair()}`; a pair are two people in one call.
+ * arrive there: `{server, browser, arrives(options), pair(), listens(link, name)}`; a pair are two people in one call, who
+ * listens is in it without a browser.
  */
 export function inBrowser(variables) {
   const arrives = (options) => Visitor.arrive(suite.browser, suite.server, options);
@@ -52,12 +54,23 @@ export function inBrowser(variables) {
     await Promise.all([ann.sees(bob.name), bob.sees(ann.name)]);
     return { ann, bob, link };
   };
-  const suite = { arrives, pair };
+  /** A participant without a browser, with everything they receive. */
+  const listens = async (link, name = "zoe") => {
+    const roomId = link.split("/room/")[1];
+    const someone = await person(suite.server, name);
+    await call(suite.server, "POST", `/api/room/join/${roomId}`, { token: someone.token });
+    const client = await joined(suite.server, roomId, someone);
+    listeners.push(client);
+    return Object.assign(client, { roomId, username: someone.username, says: (text) => client.ask("chat-message", roomId, text) });
+  };
+  const listeners = [];
+  const suite = { arrives, pair, listens };
   before(async () => {
     suite.server = await startServer(variables);
     suite.browser = await startBrowser();
   });
   after(async () => {
+    for (const listener of listeners) listener.close();
     await suite.browser.close();
     await suite.server.stop();
   });
