@@ -2,7 +2,7 @@
 
 /** Of the people in the tests. */
 const PASSWORD = "Sup3rSecret";
-/** A token of ours, a hash of a password, a session's key. */
+/** A token of ours, and hashes of passwords. */
 const SHAPES = [/eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}/, /\$argon2id\$/, /\$2[aby]\$\d\d\$/];
 const SECRET_VARIABLE = /SECRET|CREDENTIAL|API_KEY|API_TOKEN/;
 /** A shorter one is not a secret but a test's mistake on purpose, and may be a word of the log. */
