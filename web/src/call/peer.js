@@ -68,6 +68,8 @@ export class Peer {
    */
   constructor({ polite, configuration, tracks, others = 1, send, changed }) {
     Object.assign(this, { polite, configuration, tracks, others, send, changed });
+    // An offer that should have come is lost.
+    this.#overdue = setTimeout(() => this.open(), LONGEST);
   }
 
   /** Begins a connection, instead of the one there is. */
@@ -85,8 +87,8 @@ export class Peer {
     };
     this.#overdue = setTimeout(() => {
       this.#failed = true;
-      // An offer that was never answered is lost.
-      if (connection.signalingState === "have-local-offer") this.#reopen();
+      // The offer or its answer is lost, or was for somebody who has come anew since.
+      if (this.#opener) this.#reopen();
       this.changed();
     }, LONGEST);
     connection.onconnectionstatechange = () => {
@@ -298,13 +300,15 @@ export class Peer {
     const isScreen = this.tracks.screen && this.#sharesLine();
     // A phone that is held upright has pictures that are higher than wide.
     const wanted = [[camera, isScreen ? screenEncoding() : cameraEncoding(this.others, Math.min(width, height))], [screen, screenEncoding()]];
-    const limited = wanted.map(async ([line, encoding]) => {
+    const set = async ([line, encoding]) => {
       const parameters = line?.sender.getParameters();
       // There is nothing to limit before the line was negotiated.
       if (!parameters?.encodings?.length) return;
       for (const each of parameters.encodings) Object.assign(each, encoding);
       await line.sender.setParameters(parameters);
-    });
+    };
+    // A negotiation may change the parameters between reading and setting them.
+    const limited = wanted.map((each) => set(each).catch(() => set(each)));
     await Promise.all(limited).catch((error) => this.#complain("what is sent could not be limited", error));
   }
 
