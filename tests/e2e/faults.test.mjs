@@ -9,7 +9,7 @@ import { Trouble } from "./support/trouble.mjs";
 import { OwnDatabase, isMissing } from "./support/own_database.mjs";
 import { polled } from "./support/patience.mjs";
 import { call, joined, person, roomOf } from "./support/people.mjs";
-import { startServerOnMongodb } from "./support/server.mjs";
+import { UNLIMITED, startServerOnMongodb } from "./support/server.mjs";
 
 const DUPLICATE = 'E11000 duplicate key error collection: zetra.users index: email_1 dup key: { email: "a@b.c" }';
 
@@ -231,7 +231,7 @@ function flood(response) {
 describe("a database that is killed under load", () => {
   test("loses no acknowledged write, doubles none, and is taken up again without a restart", { skip: isMissing }, async () => {
     const database = await OwnDatabase.start();
-    const server = await startServerOnMongodb({}, { mongodbUri: database.uri });
+    const server = await startServerOnMongodb(UNLIMITED, { mongodbUri: database.uri });
     const [ann, bob] = [await person(server), await person(server)];
     const acknowledged = { rooms: [], logs: new Map() };
     const statuses = new Map();
