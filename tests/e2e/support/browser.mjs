@@ -184,7 +184,8 @@ export class Visitor {
   }
 
   async #grows(measure, what) {
-    const deadline = Date.now() + 30_000;
+    // Longer than two attempts to connect.
+    const deadline = Date.now() + 60_000;
     let first;
     for (;;) {
       const value = await measure();
