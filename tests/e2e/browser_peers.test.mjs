@@ -29,7 +29,11 @@ describe("two peers in a browser", () => {
     await page.goto("/app/");
     await page.evaluate(await bundled("web/src/call/peer.js", "peers"));
     await page.evaluate(PEERS_IN_PAGE);
-    for (const opener of [0, 1]) assert.deepEqual(await page.evaluate(meetAcross, opener), [true, true], `side ${opener} came back`);
+    for (const opener of [0, 1]) {
+      for (const other of ["opens", "waits"]) {
+        assert.deepEqual(await page.evaluate(meetAcross, { opener, other }), [true, true], `side ${opener} came back, the other one ${other}`);
+      }
+    }
     await part(ann);
   });
 

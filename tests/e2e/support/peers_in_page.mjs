@@ -67,9 +67,9 @@ export async function meetByOneSide() {
 
 /**
  * Runs in the page: one side opens, then is back as somebody new and waits, while its first offer is still on the way to the
- * other, who opens as well. Whether each gets moving pictures in the end.
+ * other, who opens as well or waits too. Whether each gets moving pictures in the end.
  */
-export async function meetAcross(opener) {
+export async function meetAcross({ opener, other }) {
   const late = [];
   let delivers = false;
   const { peer, pair, shows } = await globalThis.peersInPage((index, kind, value) => {
@@ -83,8 +83,10 @@ export async function meetAcross(opener) {
   await offered(1);
   pair[opener].close();
   pair[opener] = peer(opener);
-  pair[1 - opener].open();
-  await offered(2);
+  if (other === "opens") {
+    pair[1 - opener].open();
+    await offered(2);
+  }
   delivers = true;
   for (const [index, kind, value] of late) pair[1 - index].receive(kind, value);
   return shows();

@@ -176,9 +176,7 @@ export class Peer {
 
   close() {
     this.#closed = true;
-    clearTimeout(this.#interrupted);
-    clearTimeout(this.#overdue);
-    this.connection?.close();
+    this.#abandon();
   }
 
   /**
@@ -206,9 +204,10 @@ export class Peer {
   async #description({ type, sdp, attempt }) {
     if (this.#closed) return;
     if (type === "answer") {
+      // Of an offer that was given up, perhaps by a Peer before this one.
+      if (attempt !== undefined && attempt !== this.#attempt) return this.#reopen();
       // An answer without an offer of ours.
       if (!this.connection) return;
-      if (attempt !== undefined && attempt !== this.#attempt) return this.#reopen();
       this.#ignoring = false;
       await this.#remember({ type, sdp });
       this.#isForeign = attempt === undefined;
