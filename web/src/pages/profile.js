@@ -2,11 +2,11 @@
 
 import { api } from "../api.js";
 import { h } from "../dom.js";
-import { field, form } from "../forms.js";
+import { form } from "../forms.js";
 import { session } from "../session.js";
+import { accountField, emailField, nameField, newPasswordField, passwordField } from "./account_fields.js";
 
 export function profilePage({ session: { user } }) {
-  const password = (name, label, autocomplete, missing, hint) => field({ name, label, type: "password", autocomplete, missing, hint });
   const element = h(
     "div",
     { class: "columns profile" },
@@ -16,11 +16,8 @@ export function profilePage({ session: { user } }) {
       h("h1", {}, "Your profile"),
       form({
         button: "Save",
-        fieldOf: (code) => ({ email_taken: "email", username_taken: "username" })[code],
-        fields: [
-          field({ name: "username", label: "Name", value: user.username, autocomplete: "username", missing: "Enter a name.", hint: "3 to 20 letters, digits and underscores" }),
-          field({ name: "email", label: "Email", type: "email", value: user.email, autocomplete: "email", missing: "Enter your email." }),
-        ],
+        fieldOf: accountField,
+        fields: [nameField(user.username), emailField(user.email)],
         async submit({ username, email }) {
           const { user } = await api.put("/api/user/profile", { username, email });
           session.update({ user });
@@ -33,26 +30,26 @@ export function profilePage({ session: { user } }) {
       { class: "card" },
       h("h2", {}, "Password"),
       h("p", { class: "hint" }, "Changing it signs you out everywhere else."),
-      passwordForm(password),
+      passwordForm(),
     ),
     h(
       "section",
       { class: "card grave" },
       h("h2", {}, "Delete your account"),
       h("p", { class: "hint" }, "You leave all rooms, and your name is removed from other people's call history. This cannot be undone."),
-      deletion(password),
+      deletion(),
     ),
   );
   return { title: "Profile", element };
 }
 
-function passwordForm(password) {
+function passwordForm() {
   const element = form({
     button: "Change password",
     fieldOf: (code) => ({ wrong_password: "currentPassword" })[code],
     fields: [
-      password("currentPassword", "Current password", "current-password", "Enter your current password."),
-      password("newPassword", "New password", "new-password", "Enter a new password.", "8 characters or more, with uppercase and lowercase letters and a digit"),
+      passwordField({ name: "currentPassword", label: "Current password", missing: "Enter your current password." }),
+      newPasswordField({ name: "newPassword", label: "New password", missing: "Enter a new password." }),
     ],
     async submit(values) {
       const { token } = await api.post("/api/auth/change-password", values);
@@ -65,9 +62,9 @@ function passwordForm(password) {
 }
 
 /** Deleting takes two steps: a button that shows the form, and the form. */
-function deletion(password) {
+function deletion() {
   const place = h("div", {});
-  const entry = password("password", "Your password", "current-password", "Enter your password.");
+  const entry = passwordField({ label: "Your password" });
   const show = () => {
     place.replaceChildren(confirmation);
     entry.control.focus();

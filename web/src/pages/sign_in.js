@@ -2,10 +2,11 @@
 
 import { api } from "../api.js";
 import { focusHeading, h } from "../dom.js";
-import { field, form } from "../forms.js";
+import { form } from "../forms.js";
 import { session } from "../session.js";
+import { accountField, emailField, nameField, newPasswordField, passwordField } from "./account_fields.js";
 
-const EMAIL = { name: "email", label: "Email", type: "email", autocomplete: "email", missing: "Enter your email." };
+const NEEDED = "All you need is a name, an email and a password.";
 const FACTS = [
   ["Nothing to install.", "It runs in the browser, on a computer or a phone."],
   ["One link is enough.", "Whoever has it can join after signing in."],
@@ -37,16 +38,9 @@ function signIn(room, other) {
     title: "Video calls by link",
     lead: room ? "Sign in to join the room." : "Start a room, send its link, and talk.",
     content: [
-      form({
-        button: "Sign in",
-        fields: [field(EMAIL), field({ name: "password", label: "Password", type: "password", autocomplete: "current-password", missing: "Enter your password." })],
-        async submit(values) {
-          const { token, user } = await api.post("/api/auth/login", values);
-          session.begin(token, user);
-        },
-      }),
+      entrance({ button: "Sign in", path: "login", fields: [emailField(), passwordField()] }),
       h("hr"),
-      h("p", { class: "aside" }, "New here? All you need is a name, an email and a password."),
+      h("p", { class: "aside" }, `New here? ${NEEDED}`),
       h("button", { class: "button", onclick: other }, "Create an account"),
     ],
   };
@@ -55,24 +49,21 @@ function signIn(room, other) {
 function signUp(room, other) {
   return {
     title: "Create an account",
-    lead: room ? "Create an account to join the room." : "All you need is a name, an email and a password.",
+    lead: room ? "Create an account to join the room." : NEEDED,
     content: [
-      form({
-        button: "Create account",
-        fieldOf: (code) => ({ email_taken: "email", username_taken: "username" })[code],
-        fields: [
-          field({ name: "username", label: "Name", autocomplete: "username", missing: "Enter a name.", hint: "3 to 20 letters, digits and underscores" }),
-          field(EMAIL),
-          field({ name: "password", label: "Password", type: "password", autocomplete: "new-password", missing: "Enter a password.", hint: "8 characters or more, with uppercase and lowercase letters and a digit" }),
-        ],
-        async submit(values) {
-          const { token, user } = await api.post("/api/auth/register", values);
-          session.begin(token, user);
-        },
-      }),
+      entrance({ button: "Create account", path: "register", fields: [nameField(), emailField(), newPasswordField()] }),
       h("hr"),
       h("p", { class: "aside" }, "Have an account?"),
       h("button", { class: "button", onclick: other }, "Sign in"),
     ],
   };
+}
+
+/** A form that begins a session. */
+function entrance({ button, path, fields }) {
+  const submit = async (values) => {
+    const { token, user } = await api.post(`/api/auth/${path}`, values);
+    session.begin(token, user);
+  };
+  return form({ button, fields, fieldOf: accountField, submit });
 }
