@@ -76,21 +76,32 @@ export function form({ fields, button, submit, fieldOf = () => undefined, look =
   const element = h("form", { class: "form", noValidate: true }, fields, problem, action);
   element.addEventListener("submit", async (event) => {
     event.preventDefault();
-    // A disabled button would lose the focus, so it is only marked as busy.
-    if (action.getAttribute("aria-busy") === "true") return;
-    action.setAttribute("aria-busy", "true");
-    show(undefined);
-    for (const item of fields) item.conceal();
-    try {
-      check();
-      const values = Object.fromEntries(fields.map(({ control }) => [control.name, control.value]));
-      const done = await submit(values);
-      if (done) toast(done);
-    } catch (error) {
-      show(error);
-    } finally {
-      action.setAttribute("aria-busy", "false");
-    }
+    await whileBusy(action, async () => {
+      show(undefined);
+      for (const item of fields) item.conceal();
+      try {
+        check();
+        const values = Object.fromEntries(fields.map(({ control }) => [control.name, control.value]));
+        const done = await submit(values);
+        if (done) toast(done);
+      } catch (error) {
+        show(error);
+      }
+    });
   });
   return element;
 }
+
+/** Runs a button's task, unless it runs already. A disabled button would lose the focus, so it is only marked as busy. */
+export async function whileBusy(button, task) {
+  if (button.getAttribute("aria-busy") === "true") return;
+  button.setAttribute("aria-busy", "true");
+  try {
+    await task();
+  } finally {
+    button.setAttribute("aria-busy", "false");
+  }
+}
+
+/** A button with a task of its own that takes a while. */
+export const taskButton = (words, task) => h("button", { class: "button", onclick: ({ currentTarget }) => whileBusy(currentTarget, task) }, words);

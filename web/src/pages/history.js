@@ -2,6 +2,7 @@
 
 import { api } from "../api.js";
 import { focusHeading, h } from "../dom.js";
+import { taskButton } from "../forms.js";
 import { duration, when } from "../time.js";
 import { callWeeks, firstWeek } from "./call_weeks.js";
 import { listed } from "./room_name.js";
@@ -23,7 +24,7 @@ export function historyPage({ session }) {
       showCalls(list, session.user.id, recent);
     } catch (error) {
       const again = () => (focusHeading(element), load());
-      list.replaceChildren(problem(error), h("button", { class: "button", onclick: again }, "Try again"));
+      list.replaceChildren(problem(error), taskButton("Try again", again));
     }
     list.setAttribute("aria-busy", "false");
   };
@@ -76,20 +77,15 @@ function showCalls(place, me, { calls, nextCursor }) {
     nameEverybody(list, calls, me, names);
     return added[0];
   };
-  const offerOlder = (cursor) => older.replaceChildren(cursor ? h("button", { class: "button", onclick: () => showOlder(cursor) }, "Older calls") : "");
-  let isLoading = false;
+  const offerOlder = (cursor) => older.replaceChildren(cursor ? taskButton("Older calls", () => showOlder(cursor)) : "");
   const showOlder = async (cursor) => {
-    if (isLoading) return;
-    isLoading = true;
     try {
       const { callLogs, nextCursor } = await page(cursor);
       offerOlder(nextCursor);
       // The button is gone, so the focus moves to the first of the calls that it has brought.
       add(callLogs)?.querySelector("a").focus();
     } catch (error) {
-      older.replaceChildren(problem(error), h("button", { class: "button", onclick: () => showOlder(cursor) }, "Try again"));
-    } finally {
-      isLoading = false;
+      older.replaceChildren(problem(error), taskButton("Try again", () => showOlder(cursor)));
     }
   };
   place.replaceChildren(list, older);

@@ -2,6 +2,7 @@
 
 import { api } from "../api.js";
 import { h } from "../dom.js";
+import { taskButton } from "../forms.js";
 import { day } from "../time.js";
 import { whileVisible } from "../while_visible.js";
 import { listed, othersOf, roomName, whoIsHere } from "./room_name.js";
@@ -20,13 +21,9 @@ export function roomList(me) {
   const element = h("div", { class: "rooms", "aria-busy": "true" }, list, after);
   let entries = [];
   let isLeft = false;
-  let isLoading = false;
 
   /** Shows the next open rooms, and then a button for more, or why there is none. */
   const load = async (cursor) => {
-    // A second click on "Show more" asks for nothing.
-    if (isLoading) return;
-    isLoading = true;
     element.setAttribute("aria-busy", "true");
     try {
       const { rooms, nextCursor } = await openRooms(cursor);
@@ -38,14 +35,13 @@ export function roomList(me) {
       after.replaceChildren(...end(nextCursor));
       lookInto(added);
     } catch (error) {
-      const again = h("button", { class: "button", onclick: () => load(cursor) }, "Try again");
+      const again = taskButton("Try again", () => load(cursor));
       after.replaceChildren(h("p", { class: "problem", role: "alert" }, error.message), again);
     }
-    isLoading = false;
     element.setAttribute("aria-busy", "false");
   };
   const end = (nextCursor) => {
-    if (nextCursor) return [h("button", { class: "button", onclick: () => load(nextCursor) }, "Show more")];
+    if (nextCursor) return [taskButton("Show more", () => load(nextCursor))];
     return entries.length > 0 ? [] : [h("p", { class: "empty" }, "No rooms yet. Create one and share its link: it stays here until you end it.")];
   };
 
