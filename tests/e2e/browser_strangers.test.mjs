@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Visitor, inBrowser } from "./support/browser.mjs";
-import { HOSTILE, SIGNALS } from "./support/hostile_values.mjs";
+import { HOSTILE, SIGNALS } from "./support/hostile_signals.mjs";
 import { call, person } from "./support/people.mjs";
 import { RawSocket } from "./support/raw.mjs";
 

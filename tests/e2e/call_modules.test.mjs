@@ -9,7 +9,7 @@ import { Names } from "../../web/src/call/names.js";
 import { QualityMeter } from "../../web/src/call/quality.js";
 import { cameraEncoding } from "../../web/src/call/send_limits.js";
 import { withLinks } from "../../web/src/links.js";
-import { HOSTILE, SIGNALS } from "./support/hostile_values.mjs";
+import { HOSTILE, SIGNALS } from "./support/hostile_signals.mjs";
 
 const AREAS = [[1264, 680], [900, 680], [374, 700], [374, 330], [836, 280], [304, 400], [120, 60]].map(([width, height]) => ({ x: 0, y: 0, width, height }));
 const NEARLY = 1e-6;

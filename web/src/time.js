@@ -13,8 +13,16 @@ export const clock = (iso) => CLOCK.format(new Date(iso));
 
 /** `1 h 05 min`, `3 min 20 s`, `8 s`, not broken over lines */
 export function duration(seconds) {
-  const [hours, minutes, rest] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
-  const two = (number) => String(number).padStart(2, "0");
+  const [hours, minutes, rest] = split(seconds);
   const words = hours ? `${hours} h ${two(minutes)} min` : minutes ? `${minutes} min ${two(rest)} s` : `${rest} s`;
   return words.replaceAll(" ", "\u00a0");
 }
+
+/** `0:07`, `12:34`, `1:02:03` */
+export function stopwatch(seconds) {
+  const [hours, minutes, rest] = split(seconds);
+  return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
+}
+
+const split = (seconds) => [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+const two = (number) => String(number).padStart(2, "0");

@@ -69,6 +69,6 @@ export class Tcp {
 
 /** Nothing that the Worker has logged is a fault of its own. */
 export function assertNoFault(server) {
-  const faults = server.logged.filter((line) => /panicked|unreachable|RuntimeError|"level":"ERROR"/.test(line));
+  const faults = server.logged.filter((line) => /panicked|unreachable|RuntimeError|"level":"error"/.test(line));
   assert.deepEqual(faults, []);
 }

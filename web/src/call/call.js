@@ -194,7 +194,6 @@ export class Call extends EventTarget {
       polite: this.me < id,
       configuration: this.ice.configuration,
       tracks: this.media.tracks,
-      others: this.people.size + 1,
       send: (kind, value) => this.#send(kind, id, value),
       changed: () => this.#changed(),
     });

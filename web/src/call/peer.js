@@ -3,17 +3,17 @@
 //
 // The other side may send any description, and come and go as it likes: what the browser refuses is logged to
 // the console and costs at most this connection. Nothing here throws or rejects because of it. A browser allows
-// only a few hundred connections, including closed ones that are not yet garbage-collected, so no connection is
-// created while waiting for an offer.
+// only a few hundred connections, including closed ones that are not yet garbage-collected, so for the first seconds
+// no connection is created while waiting for an offer.
 //
 // A connection has four lines, negotiated once, so that sharing a screen needs no further offer: of each kind the first is
 // for microphone or camera, the second for the screen. Somebody else's client may open with fewer lines; then the screen
 // takes the camera's.
 //
 // People who come back at the same moment may each answer an offer that the other has given up since. So every signal names
-// the attempt that it belongs to, chosen by the side that opens: an offer of another attempt begins a new connection, an
-// answer to another one means that the sides have missed each other, and one of them opens again. Somebody else's client
-// names none; then all is taken as meant for the present connection.
+// the attempt that it belongs to, chosen by the side that opens: an offer of another attempt begins a new connection. An
+// answer to another one, perhaps of a Peer before this one, means that the sides have missed each other: its recipient
+// opens again. Somebody else's client names none; then all is taken as meant for the present connection.
 
 import { QualityMeter } from "./quality.js";
 import { cameraEncoding, screenEncoding } from "./send_limits.js";
@@ -22,7 +22,7 @@ import { cameraEncoding, screenEncoding } from "./send_limits.js";
 const KINDS = { microphone: "audio", camera: "video", screen: "video", screenSound: "audio" };
 /** Milliseconds a connection may be interrupted before its candidates are gathered again. */
 const PATIENCE = 4_000;
-/** Milliseconds after which a connection that was not made is said to be impossible; browsers may try for ever. */
+/** Milliseconds to wait for an offer, and then for a connection, before it is opened anew; browsers may try for ever. */
 const LONGEST = 15_000;
 /** How many candidates are kept until their description arrives: more than a machine has addresses. */
 const MOST_EARLY = 100;
@@ -47,6 +47,8 @@ export class Peer {
   #attempts = 0;
   /** Whether the other side names no attempts: it is somebody else's client, and looks at the camera's line only. */
   #isForeign = false;
+  /** To how many people the same is sent. */
+  #others = 1;
   /** All that is sent is of this stream. Clients that look at streams show its first picture, the camera's. */
   #sent = new MediaStream();
   #makingOffer = false;
@@ -63,11 +65,11 @@ export class Peer {
 
   /**
    * `polite`: gives way when both offer at once. `tracks`: what is sent, each a track or null: `{microphone, camera, screen,
-   * screenSound}`. `others`: how many people it is sent to. `send(kind, value)` sends offers, answers and candidates to the
-   * other side; `changed()` is called when the connection's state, its tracks or its quality change.
+   * screenSound}`. `send(kind, value)` sends offers, answers and candidates to the other side; `changed()` is called when
+   * the connection's state, its tracks or its quality change.
    */
-  constructor({ polite, configuration, tracks, others = 1, send, changed }) {
-    Object.assign(this, { polite, configuration, tracks, others, send, changed });
+  constructor({ polite, configuration, tracks, send, changed }) {
+    Object.assign(this, { polite, configuration, tracks, send, changed });
     // An offer that should have come is lost.
     this.#overdue = setTimeout(() => this.open(), LONGEST);
   }
@@ -137,8 +139,8 @@ export class Peer {
 
   /** Adapts what is sent to the number of people it is sent to. */
   async share(others) {
-    if (others === this.others) return;
-    this.others = others;
+    if (others === this.#others) return;
+    this.#others = others;
     await this.#limit();
   }
 
@@ -298,7 +300,7 @@ export class Peer {
     const { width, height } = this.tracks.camera?.getSettings() ?? {};
     const isScreen = this.tracks.screen && this.#sharesLine();
     // A phone that is held upright has pictures that are higher than wide.
-    const wanted = [[camera, isScreen ? screenEncoding() : cameraEncoding(this.others, Math.min(width, height))], [screen, screenEncoding()]];
+    const wanted = [[camera, isScreen ? screenEncoding() : cameraEncoding(this.#others, Math.min(width, height))], [screen, screenEncoding()]];
     const set = async ([line, encoding]) => {
       const parameters = line?.sender.getParameters();
       // There is nothing to limit before the line was negotiated.

@@ -3,6 +3,7 @@
 import { chime } from "../chime.js";
 import { announce, h } from "../dom.js";
 import { preferences } from "../preferences.js";
+import { stopwatch } from "../time.js";
 import { toast } from "../toast.js";
 import { callSettings } from "./call_settings.js";
 import { chatPanel } from "./chat_panel.js";
@@ -48,6 +49,7 @@ export function callView({ call, media, hangUp }) {
   const leave = control(hangUp, { class: "control leave" });
   label(leave, "leave", "Leave");
 
+  const title = () => roomName(call.room ?? {}, call.me);
   const update = () => {
     banner.textContent = BANNERS[call.state];
     banner.hidden = !BANNERS[call.state];
@@ -61,14 +63,12 @@ export function callView({ call, media, hangUp }) {
     label(camera, "camera", cameraWords(media), !state.video);
     label(screen, "screen", state.screen ? "Stop sharing" : "Share screen");
     screen.hidden = !navigator.mediaDevices?.getDisplayMedia;
-    const room = call.room ?? { roomId: call.roomId };
-    const title = roomName(room, call.me);
-    name.textContent = title + (room.locked ? " (locked)" : "");
+    name.textContent = title() + (call.room?.locked ? " (locked)" : "");
     hostButton.hidden = !call.isHost;
     if (host.element.open) host.update();
     settings.update();
     label(chatButton, "chat", chat.unread ? `Chat (${chat.unread})` : "Chat");
-    document.title = `${chat.unread ? `(${chat.unread}) ` : ""}${title} · Zetra`;
+    document.title = `${chat.unread ? `(${chat.unread}) ` : ""}${title()} · Zetra`;
     problems.update();
   };
   chat.onUnread = update;
@@ -95,7 +95,7 @@ export function callView({ call, media, hangUp }) {
     announce(outcome());
   };
   const began = Date.now();
-  const tick = () => (timer.textContent = elapsed(Date.now() - began));
+  const tick = () => (timer.textContent = stopwatch(Math.floor((Date.now() - began) / 1_000)));
   const ticking = setInterval(tick, 1_000);
   tick();
   call.addEventListener("joined", told);
@@ -121,14 +121,7 @@ export function callView({ call, media, hangUp }) {
       call.removeEventListener("change", update);
       media.removeEventListener("change", update);
       document.removeEventListener("keydown", pressed);
-      document.title = `${roomName(call.room ?? { roomId: call.roomId }, call.me)} · Zetra`;
+      document.title = `${title()} · Zetra`;
     },
   };
-}
-
-/** `0:07`, `12:34`, `1:02:03` */
-function elapsed(milliseconds) {
-  const seconds = Math.floor(milliseconds / 1_000);
-  const [hours, minutes, rest] = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, String(seconds % 60).padStart(2, "0")];
-  return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
 }

@@ -72,11 +72,11 @@ export function tile({ own = false, screen = false, pin, turned }) {
     set speaking(speaks) {
       element.classList.toggle("speaking", speaks);
     },
-    /** Plays the sound on the loudspeaker of that id, where the browser lets one choose. */
+    /** Plays the sound on the speaker of that id, or the default one if it is empty, where the browser lets one choose. */
     set speaker(id) {
-      if (own || !video.setSinkId || video.sinkId === (id ?? "")) return;
-      // A loudspeaker that is unplugged: the sound stays where it was.
-      video.setSinkId(id ?? "").catch(() => {});
+      if (own || !video.setSinkId || video.sinkId === id) return;
+      // A speaker that is unplugged: the sound stays where it was.
+      video.setSinkId(id).catch(() => {});
     },
   };
 }
