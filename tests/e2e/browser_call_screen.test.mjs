@@ -6,7 +6,7 @@ import { Visitor, inBrowser } from "./support/browser.mjs";
 
 describe("the call's screen in a browser", () => {
   const suite = inBrowser();
-  const { arrives, listens } = suite;
+  const { arrives, listens, pair } = suite;
   const part = (...people) => Visitor.part(people);
   const control = (page, name) => page.getByRole("toolbar").getByRole("button", { name, exact: true });
   /** Where it stands, in whole pixels. */
@@ -17,22 +17,8 @@ describe("the call's screen in a browser", () => {
   /** The stage when nothing moves any more. */
   const settled = (page) =>
     page.waitForFunction(() => document.getAnimations().every(({ playState }) => playState !== "running") && document.querySelector(".grid"));
-  /** People in one call, each in a browser. */
-  const meeting = async (count, options) => {
-    const people = [];
-    let link;
-    for (let made = 0; made < count; made += 1) {
-      const visitor = await arrives(made === 0 ? options : undefined);
-      await visitor.register(link);
-      if (link) await visitor.enter();
-      else link = await visitor.makeRoom();
-      for (const other of people) await Promise.all([visitor.sees(other.name), other.sees(visitor.name)]);
-      people.push(visitor);
-    }
-    return Object.assign(people, { link });
-  };
   test("a call fills the window and shows nothing else; the only other person fills the stage", async () => {
-    const [ann, bob] = await meeting(2);
+    const { ann, bob } = await pair();
     const { page } = ann;
     assert.equal(await page.getByRole("link", { name: "History" }).count(), 0, "no site navigation");
     await settled(page);
@@ -46,7 +32,7 @@ describe("the call's screen in a browser", () => {
   });
 
   test("a shared screen takes the stage beside the camera, a pin overrules it, and its end restores the stage", async () => {
-    const [ann, bob] = await meeting(2);
+    const { ann, bob } = await pair();
     const { page } = ann;
     const onStage = () => page.locator("figure.spotlit figcaption .name").textContent();
     await control(bob.page, "Share screen").click();
@@ -78,7 +64,7 @@ describe("the call's screen in a browser", () => {
   });
 
   test("whoever speaks is outlined, whoever is muted is marked, and the connection is told in words", async () => {
-    const [ann, bob] = await meeting(2);
+    const { ann, bob } = await pair();
     const tile = ann.tile(bob.name);
     // The fake microphone beeps once a second.
     await ann.page.locator("figure.speaking").waitFor();
@@ -90,7 +76,7 @@ describe("the call's screen in a browser", () => {
   });
 
   test("in a room of four each picture is sent smaller than to one, by whoever offered and whoever answered", async () => {
-    const [ann, bob] = await meeting(2);
+    const { ann, bob } = await pair();
     const sends = (visitor, condition) => visitor.page.waitForFunction(condition);
     const large = async () => (await globalThis.heightsSent()).some((height) => height > 480);
     const small = async () => {
