@@ -3,19 +3,23 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Visitor, bundled, inBrowser } from "./support/browser.mjs";
-import { PEERS_IN_PAGE, meetAcross, meetAtOnce, meetByOneSide, meetStrangers } from "./support/peers_in_page.mjs";
+import { PEERS_IN_PAGE, meetAcross, meetAtOnce, meetByOneSide, meetManyAttempts, meetStrangers, shareScreen } from "./support/peers_in_page.mjs";
 
 describe("two peers in a browser", () => {
   const suite = inBrowser();
-  const { arrives } = suite;
-  const part = (...people) => Visitor.part(people);
-
-  test("two who offer at the same moment understand each other, whoever is heard first", async () => {
-    const ann = await arrives();
+  /** A page with the client's module, and with what makes pairs of peers. */
+  const withPeers = async () => {
+    const ann = await suite.arrives();
     const { page } = ann;
     await page.goto("/app/");
     await page.evaluate(await bundled("web/src/call/peer.js", "peers"));
     await page.evaluate(PEERS_IN_PAGE);
+    return { ann, page };
+  };
+  const part = (...people) => Visitor.part(people);
+
+  test("two who offer at the same moment understand each other, whoever is heard first", async () => {
+    const { ann, page } = await withPeers();
     for (const delays of [[0, 0], [0, 200], [200, 0]]) {
       const frames = await page.evaluate(meetAtOnce, delays);
       assert.deepEqual(frames, [true, true], `after ${delays} ms`);
@@ -24,11 +28,7 @@ describe("two peers in a browser", () => {
   });
 
   test("an offer that its sender has given up is answered in vain, and both sides still find each other", async () => {
-    const ann = await arrives();
-    const { page } = ann;
-    await page.goto("/app/");
-    await page.evaluate(await bundled("web/src/call/peer.js", "peers"));
-    await page.evaluate(PEERS_IN_PAGE);
+    const { ann, page } = await withPeers();
     for (const opener of [0, 1]) {
       for (const other of ["opens", "waits"]) {
         assert.deepEqual(await page.evaluate(meetAcross, { opener, other }), [true, true], `side ${opener} came back, the other one ${other}`);
@@ -38,20 +38,27 @@ describe("two peers in a browser", () => {
   });
 
   test("who has ignored an offer hears of the addresses behind the answer", async () => {
-    const ann = await arrives();
-    const { page } = ann;
-    await page.goto("/app/");
-    await page.evaluate(await bundled("web/src/call/peer.js", "peers"));
-    await page.evaluate(PEERS_IN_PAGE);
+    const { ann, page } = await withPeers();
     assert.deepEqual(await page.evaluate(meetByOneSide), { outcome: [true, true], heard: true });
     await part(ann);
   });
 
+  test("a screen is sent beside the camera, and instead of it to a client that names no attempts", async () => {
+    const { ann, page } = await withPeers();
+    const [afterwards, shows] = [["camera"], [true, true]];
+    assert.deepEqual(await page.evaluate(shareScreen, { isForeign: false }), { meanwhile: ["camera", "screen"], afterwards, shows });
+    assert.deepEqual(await page.evaluate(shareScreen, { isForeign: true }), { meanwhile: ["screen"], afterwards, shows });
+    await part(ann);
+  });
+
+  test("attempts without end cost ten connections", async () => {
+    const { ann, page } = await withPeers();
+    assert.deepEqual(await page.evaluate(meetManyAttempts), { made: 10, answers: 10 });
+    await part(ann);
+  });
+
   test("a peer sends on its own lines, whatever is described to it, and throws nothing", async () => {
-    const ann = await arrives();
-    const { page } = ann;
-    await page.goto("/app/");
-    await page.evaluate(await bundled("web/src/call/peer.js", "peers"));
+    const { ann, page } = await withPeers();
     assert.deepEqual(await page.evaluate(meetStrangers), {
       answered: 2,
       // One of sound, and two of pictures: the second is for a screen.

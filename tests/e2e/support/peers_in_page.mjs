@@ -93,6 +93,50 @@ export async function meetAcross({ opener, other }) {
 }
 
 /**
+ * Runs in the page: two who are connected, of whom the first shares a screen and then ends that. The pictures that leave it
+ * meanwhile and afterwards: `camera` or `screen`. `isForeign`: no signal names its attempt, as with other clients.
+ */
+export async function shareScreen({ isForeign }) {
+  const { pair, shows } = await globalThis.peersInPage((index, kind, { attempt, ...value }) =>
+    pair[1 - index].receive(kind, isForeign ? value : { ...value, attempt }),
+  );
+  pair[0].open();
+  while (pair.some(({ state }) => state !== "connected")) await new Promise((resolve) => setTimeout(resolve, 20));
+  const [screen] = document.createElement("canvas").captureStream(1).getVideoTracks();
+  const { tracks, connection } = pair[0];
+  const sent = async (tracks) => {
+    await pair[0].replace(tracks);
+    const pictures = connection.getSenders().map(({ track }) => track).filter((track) => track?.kind === "video");
+    return pictures.map((track) => (track === screen ? "screen" : "camera"));
+  };
+  const outcome = { meanwhile: await sent({ ...tracks, screen }), afterwards: await sent(tracks), shows: await shows() };
+  screen.stop();
+  return outcome;
+}
+
+/** Runs in the page: a peer whose other side begins fifty attempts; how many connections they cost, and how many answers. */
+export async function meetManyAttempts() {
+  let answers = 0;
+  const tracks = { microphone: null, camera: null, screen: null, screenSound: null };
+  const send = (kind) => kind === "answer" && (answers += 1);
+  const peer = new globalThis.peers.Peer({ polite: true, configuration: {}, tracks, send, changed() {} });
+  const other = new RTCPeerConnection();
+  other.addTransceiver("audio");
+  const { type, sdp } = await other.createOffer();
+  const before = globalThis.connectionsMade;
+  for (let attempt = 0; attempt < 50; attempt += 1) peer.receive("offer", { type, sdp, attempt: String(attempt) });
+  // Signals are handled in order: once this one is answered by a refusal, all before it are done.
+  await new Promise((resolve) => {
+    console.warn = resolve;
+    peer.receive("offer", { type, sdp: "v=0", attempt: "9" });
+  });
+  const made = globalThis.connectionsMade - before;
+  peer.close();
+  other.close();
+  return { made, answers };
+}
+
+/**
  * Runs in the page: a peer meets another side that describes many lines, then stops them all, while its own tracks
  * change; then a browser that makes no more connections. Tells what came of it, and what nobody caught.
  */

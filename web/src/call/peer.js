@@ -130,8 +130,7 @@ export class Peer {
   async replace(tracks) {
     this.tracks = tracks;
     const lines = this.#lines();
-    const sent = { ...tracks };
-    if (this.#sharesLine()) sent.camera = tracks.screen ?? tracks.camera;
+    const sent = this.#sharesLine() ? { ...tracks, camera: tracks.screen ?? tracks.camera, screen: null } : tracks;
     const replaced = Object.entries(lines).map(([name, { sender }]) => sender.replaceTrack(sent[name]));
     await Promise.all(replaced).catch((error) => this.#complain("a track is not sent", error));
     await this.#limit();
