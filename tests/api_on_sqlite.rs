@@ -3,8 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
 
 mod api;
+#[path = "../crates/store/tests/faulty_seam/mod.rs"]
+#[allow(dead_code, reason = "the store's own tests need more of it")]
+mod faulty_seam;
 #[path = "../crates/store/tests/rusqlite_seam/mod.rs"]
 mod rusqlite_seam;
+mod store_faults;
 
 use std::sync::Arc;
 

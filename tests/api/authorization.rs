@@ -24,7 +24,7 @@ const WITHOUT_A_GOOD_TOKEN: [(Caller, &str); 8] = [
 const WITH_A_GOOD_TOKEN: [Caller; 4] = [Caller::Stranger, Caller::Participant, Caller::Removed, Caller::Host];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Caller {
+pub enum Caller {
     NoToken,
     BadSignature,
     AlgorithmNone,
@@ -101,20 +101,24 @@ const TABLE: [Row; 25] = [
 ];
 
 /// A room with its host, two participants and somebody removed; a stranger.
-struct World {
-    app: TestApp,
-    stranger: Someone,
-    participant: Someone,
+pub struct World {
+    pub app: TestApp,
+    pub stranger: Someone,
+    pub participant: Someone,
     /// Who never calls anything.
-    other: Someone,
-    removed: Someone,
-    host: Someone,
-    room: String,
+    pub other: Someone,
+    pub removed: Someone,
+    pub host: Someone,
+    pub room: String,
 }
 
 impl World {
     fn new() -> Self {
-        let app = TestApp::new();
+        Self::of(TestApp::new())
+    }
+
+    /// In an app whose store is empty.
+    pub fn of(app: TestApp) -> Self {
         let [stranger, participant, other, removed, host] =
             ["stranger", "participant", "other", "removed", "host"].map(|name| app.enrolls(name));
         let room = app.room_of(&[&host, &participant, &other, &removed]);
@@ -169,14 +173,14 @@ impl World {
         })
     }
 
-    fn call(&self, caller: Caller, operation: &str, body: Option<Value>) -> Answer {
+    pub fn call(&self, caller: Caller, operation: &str, body: Option<Value>) -> Answer {
         let (method, path) = operation.split_once(' ').unwrap();
         let path = path.replace("{roomId}", &self.room);
         self.app.call(method, &path, self.token(caller).as_deref(), body)
     }
 
     /// A body with which somebody who may do it does it.
-    fn body(&self, operation: &str) -> Option<Value> {
+    pub fn body(&self, operation: &str) -> Option<Value> {
         Some(match operation {
             "POST /api/auth/register" => {
                 json!({ "username": "new", "email": "new@example.com", "password": "Sup3rSecret" })
@@ -236,7 +240,7 @@ fn hs512(secret: &str, text: &str) -> Vec<u8> {
 }
 
 /// `200`, or `403 not_host`
-fn outcome(answer: &Answer) -> String {
+pub fn outcome(answer: &Answer) -> String {
     let status = answer.status.as_u16();
     answer.body["code"].as_str().map_or_else(|| status.to_string(), |code| format!("{status} {code}"))
 }

@@ -2,16 +2,16 @@
 //! runs. Each store has a run of its own.
 
 mod auth;
-mod authorization;
+pub mod authorization;
 mod call_logs;
 mod conventions;
-mod document;
+pub mod document;
 mod hosts;
 mod ice;
 mod limits;
 mod rooms;
 mod sockets;
-mod support;
+pub mod support;
 mod user;
 
-const UNKNOWN_ROOM: &str = "a987fbc9-4bed-4078-8f07-9141ba07c9f3";
+pub const UNKNOWN_ROOM: &str = "a987fbc9-4bed-4078-8f07-9141ba07c9f3";

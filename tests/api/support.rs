@@ -112,7 +112,7 @@ impl TestApp {
         Self::over(Arc::new(SqliteStore::new(Broken)), &[])
     }
 
-    fn over(store: Arc<dyn Store>, variables: &[(&str, &str)]) -> Self {
+    pub fn over(store: Arc<dyn Store>, variables: &[(&str, &str)]) -> Self {
         let variable = |name: &str| match name {
             "JWT_SECRET" => Some(SECRET.to_owned()),
             _ => variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()),

@@ -4,6 +4,7 @@
 //! such batch, except writes to call logs ([`calls`]).
 
 mod calls;
+mod passing;
 mod rooms;
 mod row;
 mod schema;
@@ -18,6 +19,7 @@ use zetra_domain::{
 pub use row::Row;
 pub use sql::{Sql, SqlError, SqlValue, Statement};
 
+use passing::Reply;
 use rooms::{active_rooms, leave_rooms};
 use sql::values;
 
@@ -41,15 +43,15 @@ impl<S: Sql> SqliteStore<S> {
         Self(sql)
     }
 
-    async fn run(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>> {
-        schema::batch(&self.0, statements).await.map_err(|error| StoreError::Unavailable(error.0))
+    async fn run(&self, statements: Vec<Statement>) -> Result<Reply> {
+        let expected = statements.len();
+        let reply = passing::batch(&self.0, statements).await;
+        let reply = reply.map_err(|error| StoreError::Unavailable(error.0))?;
+        if reply.results.len() == expected { Ok(reply) } else { Err(missing_result()) }
     }
 
     async fn batch<const N: usize>(&self, statements: [Statement; N]) -> Result<[Vec<Row>; N]> {
-        self.run(statements.into())
-            .await?
-            .try_into()
-            .map_err(|_| StoreError::Corrupt("a statement without a result".to_owned()))
+        self.run(statements.into()).await?.results.try_into().map_err(|_| missing_result())
     }
 
     async fn rows(&self, statement: Statement) -> Result<Vec<Row>> {
@@ -239,6 +241,10 @@ impl<S: Sql> Store for SqliteStore<S> {
     async fn call_stats(&self, user: UserId, now: Timestamp) -> Result<CallStats> {
         self.stats_of_calls(user, now).await
     }
+}
+
+fn missing_result() -> StoreError {
+    StoreError::Corrupt("a statement without a result".to_owned())
 }
 
 fn account_statement(id: UserId) -> Statement {

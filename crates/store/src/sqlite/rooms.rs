@@ -4,7 +4,7 @@ use zetra_domain::{
     Cursor, Page, PageLimit, Room, RoomChange, RoomId, RoomName, RoomWithPeople, UserId, limits,
 };
 
-use super::{Result, Sql, SqlValue, SqliteStore, Statement, keys_after, statement, values};
+use super::{Reply, Result, Sql, SqlValue, SqliteStore, Statement, keys_after, statement, values};
 use crate::{
     Admission, Join, Membership, RoomChanged, StoreError,
     record::{self, Record, honoured_tokens, participant},
@@ -99,10 +99,27 @@ impl<S: Sql> SqliteStore<S> {
             )],
         };
         let statements = changes.into_iter().chain([room_statement(id)]).collect();
-        let mut results = self.run(statements).await?;
+        let Reply { mut results, repeated } = self.run(statements).await?;
         let room = results.pop().and_then(|rows| rows.first().map(record::room)).transpose()?;
-        let changed = results.pop().is_some_and(|rows| !rows.is_empty());
+        let mut changed = results.pop().is_some_and(|rows| !rows.is_empty());
+        if let (false, true, Some(room)) = (changed, repeated, &room) {
+            changed = room.host == host && self.is_so(room, change).await?;
+        }
         Ok(RoomChanged::new(room, host, changed))
+    }
+
+    /// Whether the room is as the change makes it. If an earlier attempt was executed, it has nothing to change now.
+    async fn is_so(&self, room: &Room, change: &RoomChange) -> Result<bool> {
+        let removed = |user| async move {
+            let admission = self.admission_to(room.id, user).await?;
+            Ok(admission.membership == Membership::Removed)
+        };
+        match change {
+            RoomChange::End => Ok(!room.active),
+            RoomChange::Remove(user) => removed(*user).await,
+            RoomChange::Readmit(user) => Ok(!removed(*user).await?),
+            RoomChange::Rename(_) | RoomChange::Lock | RoomChange::Unlock => Ok(false),
+        }
     }
 
     pub(super) async fn room_with_people(&self, id: RoomId) -> Result<Option<RoomWithPeople>> {

@@ -67,7 +67,7 @@ pub async fn only_the_host_changes_a_room(store: Arc<dyn Store>) {
     assert_eq!(world.store.room(room).await.unwrap(), before);
 }
 
-pub async fn who_was_removed_stays_out_until_readmitted(store: Arc<dyn Store>) {
+pub async fn who_is_not_in_the_room_is_not_removed_nor_readmitted_who_was_not_removed(store: Arc<dyn Store>) {
     let mut world = World::new(store);
     let (ann, bob, cat) =
         (world.registers("ann").await, world.registers("bob").await, world.registers("cat").await);
@@ -76,6 +76,14 @@ pub async fn who_was_removed_stays_out_until_readmitted(store: Arc<dyn Store>) {
     assert_eq!(world.changes(room, ann, RoomChange::Readmit(bob)).await, RoomChanged::NotConcerned);
     assert_eq!(world.changed(room, ann, RoomChange::Remove(bob)).await.participants, [ann]);
     assert_eq!(world.changes(room, ann, RoomChange::Remove(bob)).await, RoomChanged::NotConcerned, "twice");
+}
+
+pub async fn who_was_removed_stays_out_until_readmitted(store: Arc<dyn Store>) {
+    let mut world = World::new(store);
+    let (ann, bob, cat) =
+        (world.registers("ann").await, world.registers("bob").await, world.registers("cat").await);
+    let room = world.room_of(&[ann, bob]).await;
+    assert_eq!(world.changed(room, ann, RoomChange::Remove(bob)).await.participants, [ann]);
     assert_eq!(world.membership(room, bob).await, Membership::Removed);
     assert_eq!(world.store.join_room(room, bob).await, Ok(Join::Removed));
     let rooms = world.store.rooms_of(bob, super::page("10"), None).await.unwrap().items;

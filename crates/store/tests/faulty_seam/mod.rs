@@ -1,0 +1,119 @@
+//! The `Sql` seam over a real SQLite, with faults at chosen round trips.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use serde_json::Map;
+use zetra_store::{Row, Sql, SqlError, Statement};
+
+use crate::rusqlite_seam::Rusqlite;
+
+/// What becomes of one batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Fails with this text before anything is executed.
+    Refused(&'static str),
+    /// Is executed, and then fails with this text.
+    AnswerLost(&'static str),
+    /// Is executed; its last statement has no result.
+    ResultMissing,
+    /// Is executed; no row has a column.
+    ColumnsMissing,
+}
+
+/// D1's texts for what passes by itself: Cloudflare advises to send the statements again.
+pub const PASSING: [&str; 4] = [
+    "D1_ERROR: Network connection lost.",
+    "D1_ERROR: D1 DB reset because its code was updated.",
+    "D1_ERROR: Internal error in D1 DB storage caused object to be reset.",
+    "D1_ERROR: Internal error while starting up D1 DB storage caused object to be reset.",
+];
+
+/// D1's texts for what does not, and one that is none of D1's.
+pub const LASTING: [&str; 8] = [
+    "D1_ERROR: D1 DB is overloaded. Requests queued for too long.",
+    "D1_ERROR: D1 DB is overloaded. Too many requests queued.",
+    "D1_ERROR: D1 DB storage operation exceeded timeout which caused object to be reset.",
+    "D1_ERROR: D1 DB's isolate exceeded its memory limit and was reset.",
+    "D1_ERROR: D1 DB exceeded its CPU time limit and was reset.",
+    "D1_ERROR: Exceeded maximum DB size.",
+    "D1_ERROR: database is locked: SQLITE_BUSY",
+    "expected value at line 1 column 1",
+];
+
+pub const NO_TABLE: &str = "D1_ERROR: no such table: users: SQLITE_ERROR";
+
+#[derive(Default)]
+struct Plan {
+    /// Since the faults were planned.
+    round_trips: usize,
+    first: usize,
+    faults: Vec<Fault>,
+    met: usize,
+    /// Becomes of every batch that was not sent before.
+    always: Option<Fault>,
+    sent: HashSet<String>,
+}
+
+/// A clone is another handle to the same database and the same faults.
+#[derive(Clone)]
+pub struct Faulty {
+    pub database: Rusqlite,
+    plan: Arc<Mutex<Plan>>,
+}
+
+impl Faulty {
+    pub fn in_memory() -> Self {
+        Self { database: Rusqlite::in_memory(), plan: Arc::default() }
+    }
+
+    /// The `first` round trip from now on meets the first fault, the one after it the second.
+    pub fn plan(&self, first: usize, faults: &[Fault]) {
+        *self.plan.lock().unwrap() = Plan { first, faults: faults.to_vec(), ..Plan::default() };
+    }
+
+    /// From now on every batch meets this fault when it is sent for the first time.
+    pub fn plan_always(&self, fault: Fault) {
+        *self.plan.lock().unwrap() = Plan { always: Some(fault), ..Plan::default() };
+    }
+
+    /// No more faults; tells how many were met.
+    pub fn calm(&self) -> usize {
+        std::mem::take(&mut *self.plan.lock().unwrap()).met
+    }
+
+    fn next(&self, statements: &[Statement]) -> Option<Fault> {
+        let mut plan = self.plan.lock().unwrap();
+        if plan.always.is_some() {
+            return if plan.sent.insert(format!("{statements:?}")) { plan.always } else { None };
+        }
+        plan.round_trips += 1;
+        let fault =
+            plan.round_trips.checked_sub(plan.first).and_then(|index| plan.faults.get(index)).copied();
+        plan.met += usize::from(fault.is_some());
+        fault
+    }
+}
+
+#[async_trait]
+impl Sql for Faulty {
+    async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, SqlError> {
+        let fault = self.next(&statements);
+        if let Some(Fault::Refused(text)) = fault {
+            return Err(SqlError(text.to_owned()));
+        }
+        let mut results = self.database.batch(statements).await?;
+        match fault {
+            Some(Fault::AnswerLost(text)) => return Err(SqlError(text.to_owned())),
+            Some(Fault::ResultMissing) => drop(results.pop()),
+            Some(Fault::ColumnsMissing) => {
+                results.iter_mut().flatten().for_each(|row| *row = Row::new(Map::new()));
+            }
+            Some(Fault::Refused(_)) | None => {}
+        }
+        Ok(results)
+    }
+}

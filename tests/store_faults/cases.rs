@@ -1,0 +1,162 @@
+//! Every operation of the API, and the request that is made of it.
+
+use serde_json::{Value, json};
+use zetra_domain::PasswordHash;
+
+use crate::{
+    api::{
+        authorization::{Caller, World},
+        support::{Answer, TestApp},
+    },
+    faulty_seam::Faulty,
+    store_faults::state::Names,
+};
+
+use zetra_store::SqliteStore;
+
+pub struct Case {
+    pub operation: &'static str,
+    by: Caller,
+    /// What came before.
+    given: fn(&World),
+    /// Instead of the usual body.
+    body: Option<fn(&World) -> Value>,
+    /// What the client hears.
+    pub first: &'static str,
+    /// What it hears if it says it once more.
+    pub again: &'static str,
+    pub repeats: Repeats,
+}
+
+/// What a second request of the same kind does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Repeats {
+    /// Nothing more than the first.
+    Nothing,
+    /// The same once more: each makes one of its own.
+    Anew,
+    /// What the first may have left undone, as its client need not know of it.
+    WhatWasLeft,
+}
+
+const fn case(operation: &'static str, by: Caller, first: &'static str, again: &'static str) -> Case {
+    Case { operation, by, given: |_| {}, body: None, first, again, repeats: Repeats::Nothing }
+}
+
+const fn reads(operation: &'static str) -> Case {
+    case(operation, Caller::Participant, "200", "200")
+}
+
+const fn of_host(operation: &'static str, again: &'static str) -> Case {
+    case(operation, Caller::Host, "200", again)
+}
+
+pub const CASES: [Case; 29] = [
+    reads("GET /"),
+    reads("GET /health"),
+    reads("GET /openapi.json"),
+    reads("GET /asyncapi.json"),
+    case("POST /api/auth/register", Caller::NoToken, "201", "409 email_taken"),
+    case("POST /api/auth/login", Caller::NoToken, "200", "200"),
+    Case {
+        given: has_old_hash,
+        body: Some(|world| json!({ "email": world.host.email, "password": "weak" })),
+        repeats: Repeats::WhatWasLeft,
+        ..case("POST /api/auth/login", Caller::NoToken, "200", "200")
+    },
+    of_host("POST /api/auth/change-password", "401 wrong_password"),
+    reads("GET /api/user/profile"),
+    of_host("PUT /api/user/profile", "200"),
+    of_host("DELETE /api/user/account", "401 token_invalid"),
+    Case { repeats: Repeats::Anew, ..case("POST /api/room/create", Caller::Stranger, "201", "201") },
+    reads("GET /api/room"),
+    case("POST /api/room/join/{roomId}", Caller::Stranger, "200", "200"),
+    reads("GET /api/room/{roomId}"),
+    of_host("PUT /api/room/{roomId}", "200"),
+    of_host("DELETE /api/room/{roomId}", "404 room_not_found"),
+    Case {
+        given: |world| heard(world, "DELETE /api/room/{roomId}", "200"),
+        ..case("DELETE /api/room/{roomId}", Caller::Host, "404 room_not_found", "404 room_not_found")
+    },
+    of_host("POST /api/room/{roomId}/kick", "404 user_not_found"),
+    Case {
+        body: Some(|world| json!({ "userId": world.removed.id })),
+        ..case("POST /api/room/{roomId}/kick", Caller::Host, "404 user_not_found", "404 user_not_found")
+    },
+    of_host("POST /api/room/{roomId}/readmit", "404 user_not_found"),
+    of_host("POST /api/room/{roomId}/lock", "200"),
+    Case {
+        given: |world| heard(world, "POST /api/room/{roomId}/lock", "200"),
+        ..of_host("POST /api/room/{roomId}/unlock", "200")
+    },
+    Case { given: has_call, ..reads("GET /api/call-logs") },
+    case("POST /api/call-logs", Caller::Participant, "201", "200"),
+    Case {
+        given: has_call,
+        ..case("PUT /api/call-logs/{roomId}/end", Caller::Participant, "200", "404 call_log_not_found")
+    },
+    Case { given: has_call, ..case("POST /api/call-logs", Caller::Host, "200", "200") },
+    Case { given: has_call, ..reads("GET /api/call-logs/stats") },
+    reads("GET /api/ice-servers"),
+];
+
+fn heard(world: &World, operation: &str, expected: &str) {
+    let answer = world.call(Caller::Host, operation, world.body(operation));
+    assert_eq!(crate::api::authorization::outcome(&answer), expected, "{operation}");
+}
+
+fn has_call(world: &World) {
+    heard(world, "POST /api/call-logs", "201");
+}
+
+/// The host's hash is one of the Node backend, of "weak".
+fn has_old_hash(world: &World) {
+    let id = world.host.id.parse().unwrap();
+    let old = PasswordHash::stored("$2b$04$1uLpvs3NH1X/SbSgJeVccedAQdSWqEabdDo6/XoKSQ5/JbMrPjRPi".to_owned());
+    pollster::block_on(async {
+        let now = world.app.store.account(id).await.unwrap().unwrap().password_hash;
+        world.app.store.renew_hash(id, &now, &old).await.unwrap();
+    });
+}
+
+/// A world of its own for one request.
+pub struct Scene<'a> {
+    case: &'a Case,
+    pub world: World,
+    pub faulty: Faulty,
+    names: Names,
+}
+
+impl<'a> Scene<'a> {
+    pub fn of(case: &'a Case) -> Self {
+        let faulty = Faulty::in_memory();
+        let store = SqliteStore::new(faulty.clone());
+        let world = World::of(TestApp::over(std::sync::Arc::new(store), &[]));
+        (case.given)(&world);
+        world.app.rooms.host_acts.lock().unwrap().clear();
+        let names = Names::of(&world);
+        Self { case, world, faulty, names }
+    }
+
+    pub fn asks(&self) -> Answer {
+        let Case { operation, by, body, .. } = *self.case;
+        let body = body.map(|body| body(&self.world)).or_else(|| self.world.body(operation));
+        self.world.call(by, operation, body)
+    }
+
+    pub fn text(&self, answer: &Answer) -> String {
+        self.names.answer(answer)
+    }
+
+    pub fn state(&self) -> Vec<String> {
+        self.names.state(&self.faulty.database)
+    }
+
+    /// What the Room object was told, each once.
+    pub fn told(&self) -> Vec<String> {
+        let acts = self.world.app.rooms.host_acts.lock().unwrap();
+        let mut told: Vec<String> = acts.iter().map(|act| self.names.text(&format!("{act:?}"))).collect();
+        told.dedup();
+        told
+    }
+}
