@@ -4,6 +4,7 @@
 //! request succeeds when it is repeated.
 
 mod cases;
+mod room;
 mod state;
 
 use crate::api::{
@@ -47,6 +48,7 @@ const UNAVAILABLE: [Kind; 6] = [
     |turn| vec![Fault::Refused(NO_TABLE), Fault::Refused(lasting(turn))],
 ];
 const INTERNAL: [Kind; 2] = [|_| vec![Fault::ResultMissing], |_| vec![Fault::ColumnsMissing]];
+const EVERY_KIND: [&[Kind]; 3] = [&UNNOTICED, &UNAVAILABLE, &INTERNAL];
 
 fn passing(turn: usize) -> &'static str {
     PASSING[turn % PASSING.len()]
@@ -215,7 +217,7 @@ fn the_first_request_over_an_empty_database_may_fail_anywhere_and_be_repeated() 
     needs_every_migration(&app);
     let names = Names::nobody();
     let done = names.state(&undisturbed.database);
-    for kind in UNNOTICED.iter().chain(&UNAVAILABLE).chain(&INTERNAL) {
+    for kind in EVERY_KIND.into_iter().flatten() {
         for trip in 1.. {
             let (faulty, faults) = (Faulty::in_memory(), kind(trip));
             let app = app_over(&faulty);
