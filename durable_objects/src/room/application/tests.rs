@@ -21,6 +21,7 @@ use crate::{
 
 mod calls;
 mod host;
+mod store;
 mod webhook;
 
 const NOW: i64 = 1_700_000_000_000;
@@ -47,6 +48,10 @@ struct Line {
     reports: Vec<CallReport>,
     recorded: BTreeMap<CallLogId, zetra_domain::CallLog>,
     database_is_up: bool,
+    /// The database records reports, and its answers are lost.
+    database_loses_answers: bool,
+    /// Every query fails.
+    store_is_down: bool,
     /// Rows written and deleted, and alarms set.
     rows: usize,
     /// Those of calls, counted separately.
@@ -135,6 +140,8 @@ impl Line {
             reports: Vec::new(),
             recorded: BTreeMap::new(),
             database_is_up: true,
+            database_loses_answers: false,
+            store_is_down: false,
             rows: 0,
             call_rows: 0,
             webhook_rows: 0,
@@ -236,12 +243,12 @@ impl Line {
     fn records_calls(&mut self) {
         let now = self.now;
         for report in std::mem::take(&mut self.reports) {
-            let answer = if self.database_is_up {
+            if self.database_is_up {
                 self.recorded.insert(report.log.id, report.log.clone());
-                Ok(Some(RoomCall { log: report.log.clone(), joined: Vec::new() }))
-            } else {
-                Err(NotTaken)
-            };
+            }
+            let is_answered = self.database_is_up && !self.database_loses_answers;
+            let call = RoomCall { log: report.log.clone(), joined: Vec::new() };
+            let answer = is_answered.then_some(Some(call)).ok_or(NotTaken);
             self.act(|room| room.call_reported(&report, answer, now));
         }
     }
@@ -323,10 +330,23 @@ impl Line {
 
     /// The store answers all its open queries.
     fn answer_all(&mut self) {
-        while let Some(question) = self.open.pop() {
+        while !self.open.is_empty() {
+            self.answers_one();
+        }
+    }
+
+    /// The store answers the last of its open queries.
+    fn answers_one(&mut self) {
+        if let Some(question) = self.open.pop() {
             let (now, deleted, tokens) = (self.now, self.deleted.clone(), self.tokens.clone());
-            let strangers = self.strangers.clone();
+            let (strangers, is_down) = (self.strangers.clone(), self.store_is_down);
             self.act(|room| match question {
+                RoomCommand::Verify { asker, .. } if is_down => {
+                    room.verified(asker, Verification::StoreUnavailable, now)
+                }
+                RoomCommand::Lookup { peer, user, ack } if is_down => {
+                    room.admitted(peer, user, ack, None, now)
+                }
                 RoomCommand::Verify { asker, user } => {
                     let known = Verification::Account(tokens);
                     let verification = if deleted.contains(&user) { Verification::NoAccount } else { known };
