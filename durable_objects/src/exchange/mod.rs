@@ -42,7 +42,7 @@ pub struct Joining {
 }
 
 /// The client wants to recover its place in the room; answered by [`Delivery::Recovered`], [`Delivery::Joined`]
-/// if it is joined again under the new ids, or [`Delivery::NotRecovered`].
+/// if it is joined again under the new ids, [`Delivery::NotRecovered`], or [`Delivery::Abandon`] if the store fails.
 #[derive(Serialize, Deserialize)]
 pub struct Recovering {
     pub recovery: Recovery,
@@ -84,7 +84,7 @@ pub enum Delivery {
     Stranger(Option<String>),
     /// Send the client a disconnect packet, then close.
     Disconnect,
-    /// Close without a packet: another connection has taken its place.
+    /// Close without a packet: another connection has taken its place, or is to try what the store has failed.
     Abandon,
 }
 

@@ -23,7 +23,7 @@ use zetra_socketio::{
 
 use self::member::{Address, Guest, LostMember, Member};
 use crate::{
-    authenticator::{Authenticator, Handshake, Introduction, Recovery, Verification},
+    authenticator::{Authenticator, ConnectError, Handshake, Introduction, Recovery, Verification},
     exchange::Delivery,
 };
 
@@ -162,6 +162,11 @@ impl RoomApplication {
             (Asker::Socket(socket), Err(error)) => {
                 tracing::info!(connection, room = %self.id, ?error, "refused");
                 vec![Effect::Refuse { socket, error: error.json() }]
+            }
+            // As a new client it would be in no room without knowing it. So it reconnects, and tries again.
+            (Asker::Session(session), Err(ConnectError::StoreUnavailable)) => {
+                tracing::info!(connection, room = %self.id, "cannot be recovered while the store fails");
+                vec![deliver(&session, Delivery::Abandon)]
             }
             (Asker::Session(session), verdict) => match recovery.zip(proposed).filter(|_| verdict.is_ok()) {
                 Some((recovery, proposed)) => {

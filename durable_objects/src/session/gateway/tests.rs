@@ -338,6 +338,19 @@ fn who_comes_back_is_looked_for_in_the_room_of_its_offset() {
 }
 
 #[test]
+fn while_the_store_fails_nobody_is_a_new_client_instead_of_the_one_it_was() {
+    let mut story = Story::new();
+    story.connects(&returning());
+    let effects = story.gateway.verified(SOCKET, Verification::StoreUnavailable, NOW);
+    assert!(story.told(effects)[0].contains("store_unavailable"));
+    assert_eq!(story.connects(&returning()), ["wait", "verify"], "it may try again over the same connection");
+    story.verified(0);
+    // Here the store answered, and then it failed the room.
+    assert_eq!(story.delivered(room(), Delivery::Abandon), ["abandon", "forget"]);
+    assert!(story.stored.is_none() && !story.gateway.needs_storage());
+}
+
+#[test]
 fn who_is_joined_again_gets_new_ids_and_what_a_newcomer_gets() {
     let mut story = Story::new();
     story.connects(&returning());

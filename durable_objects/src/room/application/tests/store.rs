@@ -101,7 +101,8 @@ fn who_comes_back_meanwhile_keeps_its_place_and_recovers_what_it_missed() {
     let again = returns(&mut line, 0, &pid, &offset);
     assert!(line.heard(again)[0].contains(UNAVAILABLE));
     line.recovers_through("s", 0, &pid, &offset);
-    assert_eq!(line.delivered(), [("s".to_owned(), Delivery::NotRecovered)]);
+    // As a new client it would be in no room, and would not know.
+    assert_eq!(line.delivered(), [("s".to_owned(), Delivery::Abandon)], "it reconnects, still with its pid");
     assert_eq!(line.events(bob), Vec::<String>::new(), "nobody is told that it was gone");
     line.store_is_down = false;
     let again = returns(&mut line, 0, &pid, &offset);
