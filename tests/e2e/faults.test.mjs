@@ -10,14 +10,9 @@ import { OwnDatabase, isMissing } from "./support/own_database.mjs";
 import { polled } from "./support/patience.mjs";
 import { call, joined, person, roomOf } from "./support/people.mjs";
 import { UNLIMITED, startServerOnMongodb } from "./support/server.mjs";
+import { unavailable } from "./support/unavailable.mjs";
 
 const DUPLICATE = 'E11000 duplicate key error collection: zetra.users index: email_1 dup key: { email: "a@b.c" }';
-
-/** A clean refusal: an error body, and when to come back. */
-function unavailable({ status, json, headers }) {
-  assert.deepEqual([status, json.code, json.error], [503, "store_unavailable", "Database unavailable"]);
-  assert.ok(Number(headers.get("retry-after")) > 0);
-}
 
 describe("between the Worker and MongoDB", () => {
   let server, trouble, ann;

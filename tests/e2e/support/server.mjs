@@ -83,6 +83,18 @@ export async function startCounted(variables = {}) {
   return server;
 }
 
+/** The product on D1, whatever the other tests run on. */
+export function startOnD1(variables = {}) {
+  return start(ROOT, { JWT_SECRET, ...variables });
+}
+
+/** The product on a D1 of which `server.faults(plan)` makes batches fail; it gives how many did since the last plan. */
+export async function startFaulty(variables = {}) {
+  const server = await start(ROOT, { JWT_SECRET, ...variables }, { entry: inFront("faulty.mjs") });
+  server.faults = async (plan) => (await fetch(`${server.url}/(faults)`, { method: "POST", body: JSON.stringify(plan) })).json();
+  return server;
+}
+
 /** The product, with a database that cannot be reached. */
 export async function startUnreachable(variables = {}) {
   if (process.env.TEST_STORE !== "mongodb") return start(ROOT, { JWT_SECRET, ...variables }, { entry: inFront("unreachable.mjs") });

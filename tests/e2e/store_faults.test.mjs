@@ -1,0 +1,165 @@
+// A D1 that fails, on the real runtime: its file is locked, its tables are away or refuse what is written, and batches of
+// it fail before and after they are executed. tests/store_faults has every operation, natively.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { FAULTS, READ_ONLY, openD1 } from "./support/d1_file.mjs";
+import { polled } from "./support/patience.mjs";
+import { Client, WAYS, call, joined, marker, person, roomOf } from "./support/people.mjs";
+import { UNLIMITED, startFaulty, startOnD1 } from "./support/server.mjs";
+import { unavailable } from "./support/unavailable.mjs";
+
+const logsOf = async (server, who) => (await call(server, "GET", "/api/call-logs", { token: who.token })).json.callLogs;
+
+describe("a D1", () => {
+  let server, d1, ann, bob, cat, room;
+
+  before(async () => {
+    server = await startOnD1({ ...UNLIMITED, RECONNECT_GRACE_SECONDS: "1" });
+    [ann, bob, cat] = [await person(server), await person(server), await person(server)];
+    d1 = openD1(server);
+  });
+  after(async () => {
+    d1.close();
+    await server.stop();
+  });
+
+  for (const [name, fault] of Object.entries(FAULTS)) test(`${name} is 503, the call goes on, and afterwards all is well`, async () => {
+    const [eve, dave] = [await person(server), await person(server)];
+    const room = await roomOf(server, ann, bob, cat, eve, dave);
+    const inRoom = [await joined(server, room, ann), await joined(server, room, bob), await joined(server, room, cat, { way: WAYS.stock })];
+    const begun = await polled(async () => (await logsOf(server, cat)).find((log) => log.roomId === room && log.participants.length === 3), "the call");
+    const waiting = [new Client(server, room, { token: eve.token }), new Client(server, room, { token: eve.token, way: WAYS.stock })];
+    for (const client of waiting) await client.next("(connect)");
+    for (const client of inRoom) client.taken();
+
+    fault.begin(d1);
+    try {
+      for (const [method, path, body] of [
+        ["GET", "/api/user/profile"], ["PUT", "/api/user/profile", { username: "renamed" }], ["GET", "/api/room"], ["POST", "/api/room/create"],
+        ["POST", `/api/room/join/${room}`], ["DELETE", `/api/room/${room}`], ["GET", "/api/call-logs"], ["GET", "/api/call-logs/stats"],
+        ["POST", "/api/call-logs", { callerId: ann.id, receiverId: bob.id, roomId: room }], ["DELETE", "/api/user/account", { password: ann.password }],
+      ]) {
+        unavailable(await call(server, method, path, { token: ann.token, body }), `${method} ${path}`);
+      }
+      unavailable(await call(server, "POST", "/api/auth/login", { body: { email: ann.email, password: ann.password } }), "login");
+      const health = await call(server, "GET", "/health");
+      assert.deepEqual([health.status, health.json.database], [503, "disconnected"]);
+
+      const refused = new Client(server, room, { token: dave.token });
+      const [, { code }] = await refused.next("(connect_error)");
+      assert.equal(code, "store_unavailable");
+      for (const client of waiting) {
+        const answer = await client.ask("join-room", room, eve.id);
+        assert.deepEqual([answer.ok, answer.error.code], [false, "store_unavailable"]);
+      }
+      // Signals and chat need no database.
+      inRoom[0].emit("offer", room, { sdp: "x" }, bob.id);
+      assert.deepEqual((await inRoom[1].next("offer")).at(-1)?.senderId ?? ann.id, ann.id);
+      const heard = await marker(inRoom[2], room, inRoom[0], inRoom[1]);
+      for (const client of inRoom) {
+        assert.ok(client.socket.connected);
+        assert.deepEqual(heard(client).filter(([event]) => event.startsWith("(") || event.startsWith("user-")), [], "nobody came or went");
+      }
+      // The call ends meanwhile.
+      for (const client of inRoom.slice(1)) client.close();
+      const isReport = (line) => line.includes(room) && line.includes("a call is not recorded yet");
+      await server.log.until(() => server.logged.some(isReport), "the report to fail");
+    } finally {
+      fault.end(d1);
+    }
+
+    assert.equal((await call(server, "GET", "/health")).status, 200);
+    assert.equal((await call(server, "GET", "/api/user/profile", { token: ann.token })).json.user.username, ann.username, "nothing was half done");
+    const [ended] = await polled(async () => {
+      const logs = (await logsOf(server, cat)).filter((log) => log.roomId === room);
+      return logs.some(({ endTime }) => endTime !== null) && logs;
+    }, "the report");
+    assert.deepEqual([ended._id, ended.startTime], [begun._id, begun.startTime]);
+    assert.equal((await logsOf(server, cat)).filter((log) => log.roomId === room).length, 1, "recorded once");
+    for (const client of waiting) {
+      assert.equal((await client.ask("join-room", room, eve.id)).ok, true);
+    }
+    (await joined(server, room, dave)).close();
+    for (const client of [...waiting, ...inRoom]) client.close();
+  });
+
+  test("that refuses every write still reads, and its words reach nobody", async () => {
+    const room = await roomOf(server, ann, bob);
+    const clients = [await joined(server, room, ann)];
+    READ_ONLY.begin(d1);
+    try {
+      for (const [method, path, body] of [
+        ["POST", "/api/room/create"], ["POST", `/api/room/join/${room}`], ["PUT", `/api/room/${room}`, { name: "Ours" }], ["POST", `/api/room/${room}/kick`, { userId: bob.id }],
+        ["POST", "/api/call-logs", { callerId: ann.id, receiverId: bob.id, roomId: room }], ["PUT", "/api/user/profile", { username: "renamed" }],
+        ["POST", "/api/auth/change-password", { currentPassword: ann.password, newPassword: "N3wPassword" }], ["DELETE", "/api/user/account", { password: ann.password }],
+      ]) {
+        const token = path.includes("/join/") ? cat.token : ann.token;
+        unavailable(await call(server, method, path, { token, body }), `${method} ${path}`);
+      }
+      const body = { username: "somebody_new", email: "new@example.com", password: "Sup3rSecret" };
+      unavailable(await call(server, "POST", "/api/auth/register", { body }), "register");
+      assert.equal((await call(server, "GET", `/api/room/${room}`, { token: bob.token })).json.room.name, null);
+      assert.equal((await call(server, "POST", "/api/auth/login", { body: { email: ann.email, password: ann.password } })).status, 200);
+      clients.push(await joined(server, room, bob));
+    } finally {
+      READ_ONLY.end(d1);
+    }
+    await polled(async () => (await logsOf(server, ann)).some((log) => log.roomId === room), "the call that began meanwhile");
+    assert.equal((await call(server, "PUT", `/api/room/${room}`, { token: ann.token, body: { name: "Ours" } })).json.room.name, "Ours");
+    for (const client of clients) client.close();
+  });
+});
+
+describe("a batch of D1 that fails", () => {
+  const LASTING = "D1_ERROR: D1 DB is overloaded. Requests queued for too long.";
+  const PASSING = "D1_ERROR: Network connection lost.";
+  const KINDS = [
+    { name: "before it is executed", plan: { times: 1, isExecuted: false, text: LASTING } },
+    { name: "after it is executed", plan: { times: 1, isExecuted: true, text: LASTING } },
+    { name: "in passing, before", plan: { times: 1, isExecuted: false, text: PASSING }, passes: true },
+    { name: "in passing, after", plan: { times: 1, isExecuted: true, text: PASSING }, passes: true },
+  ];
+  /** Requests of a host with a room, what they hear, and what they hear once more. */
+  const REQUESTS = {
+    register: [201, "email_taken", () => ["POST", "/api/auth/register", { body: newcomer() }]],
+    "change-password": [200, "wrong_password", ({ ann }) => ["POST", "/api/auth/change-password", { token: ann.token, body: { currentPassword: ann.password, newPassword: "N3wPassword" } }]],
+    "delete account": [200, "token_invalid", ({ ann }) => ["DELETE", "/api/user/account", { token: ann.token, body: { password: ann.password } }]],
+    create: [201, 201, ({ ann }) => ["POST", "/api/room/create", { token: ann.token }]],
+    join: [200, 200, ({ cat, room }) => ["POST", `/api/room/join/${room}`, { token: cat.token }]],
+    kick: [200, "user_not_found", ({ ann, bob, room }) => ["POST", `/api/room/${room}/kick`, { token: ann.token, body: { userId: bob.id } }]],
+    end: [200, "room_not_found", ({ ann, room }) => ["DELETE", `/api/room/${room}`, { token: ann.token }]],
+    "record a call": [201, 200, ({ ann, bob, room }) => ["POST", "/api/call-logs", { token: ann.token, body: { callerId: ann.id, receiverId: bob.id, roomId: room } }]],
+  };
+  let server, bob, cat, count = 0;
+  const newcomer = () => ({ username: `newcomer_${(count += 1)}`, email: `newcomer_${count}@example.com`, password: "Sup3rSecret" });
+
+  before(async () => {
+    server = await startFaulty(UNLIMITED);
+    [bob, cat] = [await person(server), await person(server)];
+  });
+  after(() => server.stop());
+
+  for (const [name, [success, done, request]] of Object.entries(REQUESTS)) test(`${name}: any of them, in any way, and the request succeeds when it is repeated`, async () => {
+    for (const { name: kind, plan, passes } of KINDS) {
+      for (let skip = 0; ; skip += 1) {
+        const ann = await person(server);
+        const room = await roomOf(server, ann, bob);
+        const [method, path, options] = request({ ann, bob, cat, room });
+        await server.faults({ ...plan, skip });
+        const answer = await call(server, method, path, options);
+        const met = await server.faults({ skip: 0, times: 0 });
+        const story = `batch ${skip + 1} fails ${kind}`;
+        if (met === 0) {
+          assert.ok(skip > 0 && answer.status === success, story);
+          break;
+        }
+        if (answer.status === success) continue;
+        assert.ok(!passes, `${story}: ${answer.text}`);
+        unavailable(answer, story);
+        const again = await call(server, method, path, options);
+        assert.ok([success, done].includes(again.status) || again.json.code === done, `${story}, repeated: ${again.status} ${again.text}`);
+      }
+    }
+  });
+});
