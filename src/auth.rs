@@ -128,7 +128,7 @@ pub async fn change_password(
     let hash = PasswordHash::new(&new, app.random());
     let Caller { account, claims } = caller;
     let user = account.user.id;
-    app.services.revocations.announce(user).await?;
+    announce_revocation(&app, user).await?;
     let changed =
         app.store().change_password(user, &account.password_hash, &hash, &claims.fingerprint).await?;
     // The password changed after the check, so the one that was given is no longer the current one.
@@ -137,6 +137,12 @@ pub async fn change_password(
     tell_rooms(&app, user).await;
     let token = issue_token(&app, &account.user, version);
     Ok(Json(PasswordChanged { message: "Password changed successfully", token }))
+}
+
+/// Call before tokens of the user are revoked: whatever happens then, the user's rooms will be notified.
+pub async fn announce_revocation(app: &App, user: UserId) -> Result<(), ApiError> {
+    let rooms = app.store().active_rooms_of(user).await?;
+    Ok(app.services.revocations.announce(user, rooms).await?)
 }
 
 /// Ends the connections whose tokens were just revoked. Rooms that cannot be notified now are notified later,

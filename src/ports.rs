@@ -30,8 +30,8 @@ pub trait Rooms: Send + Sync {
 /// Guarantees that a user's rooms are notified of revoked tokens.
 #[async_trait]
 pub trait Revocations: Send + Sync {
-    /// Call before tokens are revoked.
-    async fn announce(&self, user: UserId) -> Result<(), Unavailable>;
+    /// Call before tokens are revoked, with the rooms that the user may be in.
+    async fn announce(&self, user: UserId, rooms: Vec<RoomId>) -> Result<(), Unavailable>;
     /// Call after that: ends the connections whose tokens are no longer valid. If this fails, it is retried
     /// later.
     async fn deliver(&self, user: UserId) -> Result<(), Unavailable>;

@@ -94,7 +94,7 @@ pub async fn delete_account(
     let password = PasswordAttempt::parse("password", password)?;
     auth::confirm(&attempts, &caller, &password, "Invalid password").await?;
     let user = caller.id();
-    app.services.revocations.announce(user).await?;
+    auth::announce_revocation(&app, user).await?;
     app.store().delete_user(user).await?;
     tracing::info!(%user, "an account was deleted");
     auth::tell_rooms(&app, user).await;

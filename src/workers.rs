@@ -128,8 +128,8 @@ impl Rooms for Objects {
 
 #[async_trait]
 impl Revocations for Objects {
-    async fn announce(&self, user: UserId) -> Result<(), Unavailable> {
-        self.outboxes()?.announce(user).into_send().await.map_err(unavailable)
+    async fn announce(&self, user: UserId, rooms: Vec<RoomId>) -> Result<(), Unavailable> {
+        self.outboxes()?.announce(user, rooms).into_send().await.map_err(unavailable)
     }
 
     async fn deliver(&self, user: UserId) -> Result<(), Unavailable> {

@@ -165,10 +165,10 @@ impl RevocationOutboxClient {
         env.durable_object("REVOCATION_OUTBOX").map(Self)
     }
 
-    /// Announces that tokens of the user are about to be revoked. From now on the user's rooms are certain to
-    /// be notified.
-    pub async fn announce(&self, user: UserId) -> Result<(), ObjectError> {
-        self.ask(user, AskOutbox::Announce).await
+    /// Announces that tokens of the user, who may be in these rooms, are about to be revoked. From now on the
+    /// rooms are certain to be notified.
+    pub async fn announce(&self, user: UserId, rooms: Vec<RoomId>) -> Result<(), ObjectError> {
+        self.ask(user, AskOutbox::Announce(rooms)).await
     }
 
     /// Notifies the rooms after the tokens were revoked.

@@ -296,7 +296,7 @@ impl Rooms for FakeRooms {
 
 #[async_trait]
 impl Revocations for FakeRooms {
-    async fn announce(&self, user: UserId) -> Result<(), Unavailable> {
+    async fn announce(&self, user: UserId, _rooms: Vec<RoomId>) -> Result<(), Unavailable> {
         self.told.lock().unwrap().push(("announced", user));
         Ok(())
     }

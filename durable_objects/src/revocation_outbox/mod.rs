@@ -1,6 +1,6 @@
 //! The object that guarantees that a user's rooms are notified of revoked tokens: one per user.
 //!
-//! Before tokens are revoked, the announcement makes it record the user's rooms. After that it notifies them,
+//! Before tokens are revoked, it is given the user's rooms and records them. After that it notifies them,
 //! one batch per run, until every room has accepted the notification. At each run it queries the store for the
 //! tokens that are still valid. So nothing is lost if the Worker ends in between or has no requests left: the
 //! alarm continues.
@@ -46,7 +46,7 @@ impl DurableObject for RevocationOutbox {
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
         let (user, ask) = serde_json::from_str(&request.text().await?)?;
         match ask {
-            AskOutbox::Announce => self.announce(user).await?,
+            AskOutbox::Announce(rooms) => self.announce(user, rooms).await?,
             AskOutbox::Deliver => self.deliver().await?,
         }
         Response::from_json(&())
@@ -59,9 +59,7 @@ impl DurableObject for RevocationOutbox {
 }
 
 impl RevocationOutbox {
-    async fn announce(&self, user: UserId) -> worker::Result<()> {
-        let store = Database::of(&self.env).and_then(|database| database.open(&self.env)).map_err(failed)?;
-        let rooms = store.active_rooms_of(user).await.map_err(failed)?;
+    async fn announce(&self, user: UserId, rooms: Vec<RoomId>) -> worker::Result<()> {
         let announced = Outbox::new(user, rooms, now());
         let before = self.outbox.take();
         self.keep(match before {
@@ -129,8 +127,4 @@ impl RevocationOutbox {
             }
         }
     }
-}
-
-fn failed(error: impl std::fmt::Display) -> worker::Error {
-    worker::Error::from(error.to_string())
 }

@@ -19,8 +19,8 @@ const GIVE_UP_AFTER_MS: i64 = limits::TOKEN_DAYS * 86_400_000;
 /// Requests to the object.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum AskOutbox {
-    /// Tokens are about to be revoked.
-    Announce,
+    /// Tokens are about to be revoked, of a user who may be in these rooms.
+    Announce(Vec<RoomId>),
     /// The tokens were revoked.
     Deliver,
 }
