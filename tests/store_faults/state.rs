@@ -104,7 +104,7 @@ impl Names {
             let Ok(mut select) = connection.prepare(&format!("SELECT * FROM {table} ORDER BY 1")) else {
                 continue;
             };
-            let columns: Vec<String> = select.column_names().into_iter().map(str::to_owned).collect();
+            let columns: Vec<String> = select.column_names().map(str::to_owned).collect();
             let mut rows = select.query([]).unwrap();
             while let Some(row) = rows.next().unwrap() {
                 let mut line = format!("{table}:");
