@@ -1,8 +1,8 @@
 //! Faults of D1 that pass by themselves, as when its object moves or is updated: the batch is sent again.
 //!
-//! An error does not tell whether the batch was executed. So every batch is written so that it can be executed twice:
-//! an insert carries its own key, an update its guard or the value that it ends with. Where the first execution shows
-//! in the answer to the second, [`Reply::repeated`] says that there may have been one.
+//! An error does not tell whether the batch was executed. So every batch is written so that it can be executed
+//! twice: an insert carries its own key, an update its guard or the value that it ends with. Where the first
+//! execution shows in the answer to the second, [`Reply::repeated`] says that there may have been one.
 //!
 //! This is not patience: the batch is sent again once and at once. An overloaded database gets no second batch.
 
