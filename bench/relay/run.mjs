@@ -4,7 +4,7 @@
 //
 // Load: rooms of raw WebSocket clients that answer pings. In each one sends a 2 KB offer and another answers
 // it with a 2 KB answer, everybody else listens: one round trip in a room of n is 2 (n - 1) deliveries. CPU
-// is the server process's own, from /proc. The subjects take turns in short slices, and medians are told
+// is the server process's own, from /proc. Rooms are open for all of a load. The subjects take turns in short slices, and medians are told
 // with the range: whatever else the machine does hits all alike.
 
 import { spawn } from "node:child_process";
@@ -16,6 +16,7 @@ import { freePort, startServer } from "../../tests/e2e/support/server.mjs";
 import { descendantsOf, memoryOf } from "../../tests/e2e/support/processes.mjs";
 import { cpuSecondsOf } from "../../tests/e2e/support/usage.mjs";
 import { startFloor } from "./floor.mjs";
+import { Traffic } from "./traffic.mjs";
 
 const SECONDS = Number(process.env.BENCH_SECONDS ?? 2);
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 7);
@@ -39,9 +40,12 @@ Object.assign(our.unnamed, { floor: least.unnamed });
 for (const load of loads) {
   console.log(`\n${load.name}, 2 KB, medians of ${ROUNDS} slices of ${SECONDS} s`);
   const results = new Map(subjects.map((subject) => [subject, []]));
+  const traffic = new Map();
+  for (const subject of subjects) traffic.set(subject, new Traffic(await subject.open(load.rooms, load.people), load));
   for (let round = 0; round < ROUNDS; round += 1) {
-    for (const subject of subjects) results.get(subject).push(await measure(subject, load));
+    for (const subject of subjects) results.get(subject).push(await measure(subject, traffic.get(subject), load));
   }
+  for (const { rooms } of traffic.values()) for (const { sockets } of rooms) for (const socket of sockets) socket.terminate();
   const medians = new Map([...results].map(([subject, slices]) => [subject, { rate: median(slices, "rate"), cpu: median(slices, "cpu") }]));
   for (const [subject, { rate, cpu }] of medians) {
     const rates = results.get(subject).map((slice) => Math.round(slice.rate));
@@ -69,34 +73,17 @@ for (const subject of [our.named, their, least.named]) {
 for (const subject of [our.named, their, least.named]) await subject.stop();
 process.exit(0);
 
-async function measure(subject, { rooms: count, people, window }) {
-  const rooms = await subject.open(count, people);
-  let roundTrips = 0;
-  let running = true;
-  for (const { sockets: [caller, callee], offer, answer } of rooms) {
-    callee.on("message", (data) => { if (isEvent(data)) callee.send(answer); });
-    caller.on("message", (data) => {
-      if (!isEvent(data)) return;
-      roundTrips += 1;
-      if (running) caller.send(offer);
-    });
-    for (let sent = 0; sent < window; sent += 1) caller.send(offer);
-  }
+async function measure(subject, traffic, { people }) {
+  traffic.begin();
   await pause(500); // warm-up
-  const [trips, cpu, time] = [roundTrips, cpuSecondsOf(subject.pid()), performance.now()];
+  const [trips, cpu, time] = [traffic.roundTrips, cpuSecondsOf(subject.pid()), performance.now()];
   await pause(SECONDS * 1000);
   const elapsed = (performance.now() - time) / 1000;
-  const done = roundTrips - trips;
+  const done = traffic.roundTrips - trips;
   const used = cpuSecondsOf(subject.pid()) - cpu;
-  running = false;
-  for (const { sockets } of rooms) for (const socket of sockets) socket.terminate();
-  await pause(200);
+  await traffic.end();
   if (done === 0) throw new Error(`${subject.name} relayed nothing`);
   return { rate: done / elapsed, cpu: (used * 1e6) / (done * 2 * (people - 1)) };
-}
-
-function isEvent(data) {
-  return data[0] === 0x34 && data[1] === 0x32; // "42"
 }
 
 async function ours() {
