@@ -9,7 +9,6 @@ use zetra_domain::{
 use zetra_signalling::{HostAction, Revocation};
 
 use crate::{
-    exchange::{Batch, Delivery, FromSession},
     rate_limit::{Ask, AskAccount, AskAddress},
     revocation_outbox::outbox::AskOutbox,
 };
@@ -31,12 +30,14 @@ pub(crate) mod path {
     pub(crate) const HOST: &str = "/host";
     pub(crate) const ONLINE: &str = "/online";
     pub(crate) const REVOKE: &str = "/revoke";
-    pub(crate) const TELL: &str = "/tell";
-    pub(crate) const DELIVER: &str = "/deliver";
 }
 
 /// An object cannot read its own name, so each request contains it in this header.
 pub const NAME_HEADER: &str = "x-object-name";
+
+/// The bindings of the two classes that exchange messages.
+pub(crate) const ROOMS: &str = "ROOM";
+pub(crate) const SESSIONS: &str = "SESSION";
 
 /// Client for the object of a room.
 pub struct RoomClient(ObjectNamespace);
@@ -52,7 +53,7 @@ pub struct RevocationOutboxClient(ObjectNamespace);
 
 impl RoomClient {
     pub fn new(env: &Env) -> worker::Result<Self> {
-        env.durable_object("ROOM").map(Self)
+        env.durable_object(ROOMS).map(Self)
     }
 
     /// Forwards an Engine.IO request.
@@ -74,24 +75,16 @@ impl RoomClient {
     pub(crate) async fn revoke(&self, room: RoomId, revocation: &Revocation) -> Result<(), ObjectError> {
         ask(&self.0, &room.to_string(), path::REVOKE, revocation).await
     }
-
-    pub(crate) async fn tell(&self, room: &str, batch: &Batch<FromSession>) -> Result<(), ObjectError> {
-        ask(&self.0, room, path::TELL, batch).await
-    }
 }
 
 impl SessionClient {
     pub fn new(env: &Env) -> worker::Result<Self> {
-        env.durable_object("SESSION").map(Self)
+        env.durable_object(SESSIONS).map(Self)
     }
 
     /// Forwards an Engine.IO request.
     pub async fn hand_over(&self, sid: &str, request: Request) -> Result<Response, ObjectError> {
         hand_over(&self.0, sid, request).await
-    }
-
-    pub(crate) async fn deliver(&self, session: &str, batch: &Batch<Delivery>) -> Result<(), ObjectError> {
-        ask(&self.0, session, path::DELIVER, batch).await
     }
 }
 

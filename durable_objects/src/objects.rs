@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
+use js_sys::Promise;
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::future_to_promise;
 use worker::Env;
 use zetra_signalling::{HostAction, Revocation};
 use zetra_socketio::SocketIo;
@@ -12,19 +14,17 @@ use crate::{
     application::AnyApplication,
     clients::path as paths,
     embedding::{answer, name, path, read},
-    exchange::{Batch, Delivery, FromSession},
+    exchange::{ACCEPTED, Batch, DELIVER, Delivery, FromSession, GONE, Incoming, TELL, addressee},
     room::{RoomApplication, RoomObject, RoomShell},
     session::{Gateway, SessionObject, SessionShell},
     shell::{Kind, ObjectOf, Shell},
 };
 
-const GONE: u16 = 410;
+#[wasm_bindgen]
+pub struct Room(Rc<ObjectOf>, Rc<RoomShell>, Incoming<Shell>);
 
 #[wasm_bindgen]
-pub struct Room(Rc<ObjectOf>, Rc<RoomShell>);
-
-#[wasm_bindgen]
-pub struct Session(Rc<ObjectOf>, Rc<SessionShell>);
+pub struct Session(Rc<ObjectOf>, Rc<SessionShell>, Incoming<Shell>);
 
 handlers!(Room);
 handlers!(Session);
@@ -33,40 +33,53 @@ handlers!(Session);
 impl Room {
     #[wasm_bindgen(constructor)]
     pub fn new(state: ObjectState, env: Env) -> Result<Self, JsError> {
-        let shell = RoomShell::new();
-        Ok(Self(Shell::object(state, env, Kind::Room(Rc::clone(&shell)))?, shell))
+        let shell = RoomShell::new(&env)?;
+        let object = Shell::object(state, env, Kind::Room(Rc::clone(&shell)))?;
+        let incoming = Incoming::new(&object, |object, Batch::<FromSession> { from, messages }| {
+            for message in messages {
+                RoomObject::act(object, |room| room.from_session(&from, message, now()));
+            }
+            ACCEPTED
+        });
+        Ok(Self(object, shell, incoming))
     }
 
-    pub async fn fetch(&self, request: web_sys::Request) -> Result<web_sys::Response, JsValue> {
-        let object = Rc::clone(&self.0);
-        let _answering = object.answering();
-        self.1.name(&name(&request)?);
-        match path(&request)?.as_str() {
-            paths::ONLINE => {
-                let online = |protocol: &SocketIo<AnyApplication>| {
-                    protocol.application().room().map(RoomApplication::online)
-                };
-                answer(&object.query(online).unwrap_or_default())
-            }
-            paths::REVOKE => {
-                let revocation: Revocation = read(&request).await?;
-                RoomObject::act(&object, |room| room.revoke(&revocation, now()));
-                answer(&())
-            }
-            paths::HOST => {
-                let action: HostAction = read(&request).await?;
-                RoomObject::act(&object, |room| room.host_acts(action, now()));
-                answer(&())
-            }
-            paths::TELL => {
-                let Batch { from, messages }: Batch<FromSession> = read(&request).await?;
-                for message in messages {
-                    RoomObject::act(&object, |room| room.from_session(&from, message, now()));
-                }
-                answer(&())
-            }
-            _ => Rc::clone(&object).serve(request).await,
+    pub fn fetch(&self, request: web_sys::Request) -> Promise {
+        let Self(object, shell, incoming) = self;
+        if let Some(name) = addressee(&request, TELL) {
+            shell.name(&name);
+            return incoming.receive(object, &request);
         }
+        let (object, shell) = (Rc::clone(object), Rc::clone(shell));
+        future_to_promise(async move { serve_room(object, &shell, request).await.map(JsValue::from) })
+    }
+}
+
+async fn serve_room(
+    object: Rc<ObjectOf>,
+    shell: &RoomShell,
+    request: web_sys::Request,
+) -> Result<web_sys::Response, JsValue> {
+    let _answering = object.answering();
+    shell.name(&name(&request)?);
+    match path(&request)?.as_str() {
+        paths::ONLINE => {
+            let online = |protocol: &SocketIo<AnyApplication>| {
+                protocol.application().room().map(RoomApplication::online)
+            };
+            answer(&object.query(online).unwrap_or_default())
+        }
+        paths::REVOKE => {
+            let revocation: Revocation = read(&request).await?;
+            RoomObject::act(&object, |room| room.revoke(&revocation, now()));
+            answer(&())
+        }
+        paths::HOST => {
+            let action: HostAction = read(&request).await?;
+            RoomObject::act(&object, |room| room.host_acts(action, now()));
+            answer(&())
+        }
+        _ => Rc::clone(&object).serve(request).await,
     }
 }
 
@@ -74,28 +87,31 @@ impl Room {
 impl Session {
     #[wasm_bindgen(constructor)]
     pub fn new(state: ObjectState, env: Env) -> Result<Self, JsError> {
-        let shell = SessionShell::new();
-        Ok(Self(Shell::object(state, env, Kind::Session(Rc::clone(&shell)))?, shell))
+        let shell = SessionShell::new(&env)?;
+        let object = Shell::object(state, env, Kind::Session(Rc::clone(&shell)))?;
+        let incoming = Incoming::new(&object, |object, Batch::<Delivery> { from, messages }| {
+            let connected = object.query(|protocol: &SocketIo<AnyApplication>| {
+                protocol.application().session().is_some_and(Gateway::is_connected)
+            });
+            let Some(room) = from.parse().ok().filter(|_| connected) else { return GONE };
+            // All messages of one delivery form one payload for a polling client.
+            SessionObject::act(object, |gateway| gateway.deliver(room, messages));
+            ACCEPTED
+        });
+        Ok(Self(object, shell, incoming))
     }
 
-    pub async fn fetch(&self, request: web_sys::Request) -> Result<web_sys::Response, JsValue> {
-        let object = Rc::clone(&self.0);
-        let _answering = object.answering();
-        self.1.name(name(&request)?);
-        if path(&request)? != paths::DELIVER {
-            return Rc::clone(&object).serve(request).await;
+    pub fn fetch(&self, request: web_sys::Request) -> Promise {
+        let Self(object, shell, incoming) = self;
+        if let Some(name) = addressee(&request, DELIVER) {
+            shell.name(name);
+            return incoming.receive(object, &request);
         }
-        let Batch { from, messages }: Batch<Delivery> = read(&request).await?;
-        let connected = object.query(|protocol: &SocketIo<AnyApplication>| {
-            protocol.application().session().is_some_and(Gateway::is_connected)
-        });
-        let Some(room) = from.parse().ok().filter(|_| connected) else {
-            let init = web_sys::ResponseInit::new();
-            init.set_status(GONE);
-            return web_sys::Response::new_with_opt_str_and_init(None, &init);
-        };
-        // All messages of one delivery form one payload for a polling client.
-        SessionObject::act(&object, |gateway| gateway.deliver(room, messages));
-        answer(&())
+        let (object, shell) = (Rc::clone(object), Rc::clone(shell));
+        future_to_promise(async move {
+            let _answering = object.answering();
+            shell.name(name(&request)?);
+            Rc::clone(&object).serve(request).await.map(JsValue::from)
+        })
     }
 }

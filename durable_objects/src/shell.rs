@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use js_sys::Promise;
 use wasm_bindgen::JsError;
 use worker::Env;
 use zetra_runtime::{Config, Webhook};
@@ -57,6 +58,10 @@ impl RoomObject for Rc<ObjectOf> {
         Object::delete_all(self);
     }
 
+    fn wait_until(&self, promise: &Promise) {
+        Object::wait_until(self, promise);
+    }
+
     fn act(&self, act: impl FnOnce(&mut RoomApplication) -> Effects<'static, RoomCommand>) {
         Object::act(self, |protocol, out| {
             protocol.act(now(), out, |application| application.in_room(act));
@@ -71,6 +76,10 @@ impl SessionObject for Rc<ObjectOf> {
 
     fn storage(&self) -> &Storage {
         Object::storage(self)
+    }
+
+    fn wait_until(&self, promise: &Promise) {
+        Object::wait_until(self, promise);
     }
 
     fn act(&self, act: impl FnOnce(&mut Gateway) -> Effects<'static, GatewayCommand>) {
@@ -117,6 +126,13 @@ impl Embedding for Shell {
         match &self.kind {
             Kind::Room(shell) => shell.held(),
             Kind::Session(shell) => shell.held(),
+        }
+    }
+
+    fn is_busy(&self) -> bool {
+        match &self.kind {
+            Kind::Room(shell) => shell.is_sending(),
+            Kind::Session(shell) => shell.is_sending(),
         }
     }
 

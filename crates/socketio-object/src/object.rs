@@ -7,7 +7,7 @@ use std::{
     rc::Rc,
 };
 
-use js_sys::Function;
+use js_sys::{Function, Promise};
 use vecmap::VecMap;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
@@ -57,6 +57,11 @@ pub trait Embedding: Sized + 'static {
     /// Bytes that it holds for clients, besides those that the protocol accounts for.
     fn held(&self) -> usize {
         0
+    }
+
+    /// Whether something is in progress that the object's memory is needed for, besides tasks and requests.
+    fn is_busy(&self) -> bool {
+        false
     }
 
     /// Performs a command of the protocol; anything that takes a while is left to a task.
@@ -137,6 +142,11 @@ impl<E: Embedding> Object<E> {
         self.run(Box::pin(self.storage.delete_all()));
     }
 
+    /// Lets what the promise stands for go on after the event that started it.
+    pub fn wait_until(&self, promise: &Promise) {
+        self.state.wait_until(promise);
+    }
+
     /// While this is held the object counts as answering a request, and its memory is not given up. For
     /// requests other than Engine.IO's, such as those of other objects.
     pub fn answering(self: &Rc<Self>) -> Answering<E> {
@@ -170,13 +180,13 @@ impl<E: Embedding> Object<E> {
     /// is in progress, the memory is dropped now, once all writes are durable; else the client has to time
     /// out by itself.
     fn release_dangling(self: &Rc<Self>) {
-        if !self.is_only_dangling() || self.under_way.get() > 0 {
+        if !self.is_only_dangling() {
             return;
         }
         let object = Rc::clone(self);
         // Not in a future: an aborted execution stops where it is, inside the executor that all objects share.
         let abort = Closure::once_into_js(move |_: JsValue| {
-            let over = object.is_only_dangling() && object.under_way.get() == 0;
+            let over = object.is_only_dangling();
             let state: ObjectState = object.state.clone().unchecked_into();
             // Nothing runs after the abort, not even the code that releases the object.
             drop(object);
@@ -188,11 +198,13 @@ impl<E: Embedding> Object<E> {
     }
 
     fn is_only_dangling(&self) -> bool {
-        self.live.borrow().as_ref().is_some_and(|live| {
-            let nobody = live.server.is_empty() && live.links.is_empty() && live.requests.is_empty();
-            // In a room whose clients all come through Session objects there is something to lose.
-            live.dangling && nobody && !live.server.protocol().needs_storage()
-        })
+        let is_busy = self.under_way.get() > 0 || self.embedding.is_busy();
+        !is_busy
+            && self.live.borrow().as_ref().is_some_and(|live| {
+                let nobody = live.server.is_empty() && live.links.is_empty() && live.requests.is_empty();
+                // In a room whose clients all come through Session objects there is something to lose.
+                live.dangling && nobody && !live.server.protocol().needs_storage()
+            })
     }
 
     /// Lets a task run on after the event that started it.

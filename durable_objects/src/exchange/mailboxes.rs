@@ -1,7 +1,9 @@
 //! Messages from object to object: in order, one request at a time per addressee. Messages that accumulate
 //! meanwhile are sent together in the next one.
 
-use std::{cell::RefCell, collections::HashMap, future::Future};
+use std::{cell::RefCell, collections::HashMap, fmt::Display};
+
+use super::{Batch, Message};
 
 /// Maximum bytes of one request; the rest waits for the next.
 const BATCH_BYTES: usize = 1_000_000;
@@ -12,22 +14,31 @@ const WAITING_BYTES: usize = 2_000_000;
 pub(crate) struct Mailboxes<T>(RefCell<HashMap<String, Mailbox<T>>>);
 
 struct Mailbox<T> {
+    from: String,
     waiting: Vec<T>,
     bytes: usize,
     /// A message had to be dropped.
     overflown: bool,
 }
 
-/// The addressee did not accept a request, or too many messages waited for it.
-pub(crate) struct Undelivered;
+/// What to do about an addressee.
+pub(crate) enum Next<T> {
+    /// Send it this.
+    Batch(Batch<T>),
+    /// Nothing waits for it any more.
+    Nothing,
+    /// It did not accept a request, or too many messages waited for it; they are lost.
+    Undelivered,
+}
 
-impl<T: Measured> Mailboxes<T> {
+impl<T: Message> Mailboxes<T> {
     pub fn new() -> Self {
         Self(RefCell::new(HashMap::new()))
     }
 
-    /// Queues a message. Returns true if [`Mailboxes::deliver`] has to be called.
-    pub fn post(&self, to: &str, message: T) -> bool {
+    /// Queues a message. Returns true if nothing is being sent to the addressee, so that [`Mailboxes::next`] has
+    /// to be called.
+    pub fn post(&self, from: &dyn Display, to: &str, message: T) -> bool {
         let mut mailboxes = self.0.borrow_mut();
         let bytes = message.bytes();
         match mailboxes.get_mut(to) {
@@ -41,7 +52,8 @@ impl<T: Measured> Mailboxes<T> {
                 false
             }
             None => {
-                let mailbox = Mailbox { waiting: vec![message], bytes, overflown: false };
+                let from = from.to_string();
+                let mailbox = Mailbox { from, waiting: vec![message], bytes, overflown: false };
                 mailboxes.insert(to.to_owned(), mailbox);
                 true
             }
@@ -53,27 +65,17 @@ impl<T: Measured> Mailboxes<T> {
         self.0.borrow().values().map(|mailbox| mailbox.bytes).sum()
     }
 
-    /// Sends until no message is left.
-    pub async fn deliver<F, E>(&self, to: &str, send: impl Fn(Vec<T>) -> F) -> Result<(), Undelivered>
-    where
-        F: Future<Output = Result<(), E>>,
-    {
-        while let Some(batch) = self.take(to)? {
-            if send(batch).await.is_err() {
-                self.0.borrow_mut().remove(to);
-                return Err(Undelivered);
-            }
-        }
-        Ok(())
-    }
-
-    fn take(&self, to: &str) -> Result<Option<Vec<T>>, Undelivered> {
+    /// What to do next about an addressee, which has accepted the last batch or not.
+    pub fn next(&self, to: &str, accepted: bool) -> Next<T> {
         let mut mailboxes = self.0.borrow_mut();
-        let Some(mailbox) = mailboxes.get_mut(to) else { return Ok(None) };
-        if mailbox.waiting.is_empty() || mailbox.overflown {
-            let overflown = mailbox.overflown;
+        let Some(mailbox) = mailboxes.get_mut(to) else { return Next::Nothing };
+        if !accepted || mailbox.overflown {
             mailboxes.remove(to);
-            return if overflown { Err(Undelivered) } else { Ok(None) };
+            return Next::Undelivered;
+        }
+        if mailbox.waiting.is_empty() {
+            mailboxes.remove(to);
+            return Next::Nothing;
         }
         let mut bytes = 0;
         let fits = mailbox.waiting.iter().take_while(|message| {
@@ -81,69 +83,63 @@ impl<T: Measured> Mailboxes<T> {
             bytes <= BATCH_BYTES
         });
         let count = fits.count().max(1);
-        let batch: Vec<T> = mailbox.waiting.drain(..count).collect();
-        mailbox.bytes -= batch.iter().map(Measured::bytes).sum::<usize>();
-        Ok(Some(batch))
+        let messages: Vec<T> = mailbox.waiting.drain(..count).collect();
+        mailbox.bytes -= messages.iter().map(Message::bytes).sum::<usize>();
+        Next::Batch(Batch { from: mailbox.from.clone(), messages })
     }
-}
-
-/// The approximate size of a message as JSON.
-pub(crate) trait Measured {
-    fn bytes(&self) -> usize;
 }
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
-
     use super::*;
 
-    impl Measured for u32 {
+    impl Message for u32 {
+        fn texts(&mut self) -> Vec<&mut String> {
+            Vec::new()
+        }
+
         fn bytes(&self) -> usize {
             400_000
         }
     }
 
-    #[test]
-    fn messages_arrive_in_order_several_to_one_request() {
-        let mailboxes = Mailboxes::new();
-        assert!(mailboxes.post("a", 1), "the first begins");
-        assert!(!mailboxes.post("a", 2) && !mailboxes.post("a", 3));
-        let sent = RefCell::new(Vec::new());
-        let delivered = mailboxes.deliver("a", |batch| {
-            if batch == [1, 2] {
-                mailboxes.post("a", 4);
-            }
-            sent.borrow_mut().push(batch);
-            async { Ok::<_, ()>(()) }
-        });
-        assert!(pollster::block_on(delivered).is_ok());
-        assert_eq!(*sent.borrow(), [vec![1, 2], vec![3, 4]]);
-        assert!(mailboxes.post("a", 5), "and begins anew");
+    fn sent(next: Next<u32>) -> Vec<u32> {
+        match next {
+            Next::Batch(Batch { from, messages }) if from == "me" => messages,
+            _ => Vec::new(),
+        }
     }
 
     #[test]
-    fn an_addressee_that_fails_gets_nothing_more() {
+    fn messages_are_sent_in_order_several_in_one_batch() {
         let mailboxes = Mailboxes::new();
-        mailboxes.post("a", 1);
-        mailboxes.post("a", 2);
-        mailboxes.post("a", 3);
-        let calls = Cell::new(0);
-        let delivered = mailboxes.deliver("a", |_| {
-            calls.set(calls.get() + 1);
-            async { Err(()) }
-        });
-        assert!(pollster::block_on(delivered).is_err());
-        assert_eq!(calls.get(), 1);
+        assert!(mailboxes.post(&"me", "a", 1), "the first begins");
+        assert!(!mailboxes.post(&"me", "a", 2) && !mailboxes.post(&"me", "a", 3));
+        assert_eq!(sent(mailboxes.next("a", true)), [1, 2]);
+        assert!(!mailboxes.post(&"me", "a", 4), "a batch is under way");
+        assert_eq!(sent(mailboxes.next("a", true)), [3, 4]);
+        assert!(matches!(mailboxes.next("a", true), Next::Nothing));
+        assert!(mailboxes.post(&"me", "a", 5), "and begins anew");
+    }
+
+    #[test]
+    fn an_addressee_that_does_not_accept_gets_nothing_more() {
+        let mailboxes = Mailboxes::new();
+        for number in 1..=3 {
+            mailboxes.post(&"me", "a", number);
+        }
+        assert_eq!(sent(mailboxes.next("a", true)), [1, 2]);
+        assert!(matches!(mailboxes.next("a", false), Next::Undelivered));
+        assert!(matches!(mailboxes.next("a", true), Next::Nothing) && mailboxes.bytes() == 0);
     }
 
     #[test]
     fn what_waits_is_bounded() {
         let mailboxes = Mailboxes::new();
         for number in 0..5_000 {
-            mailboxes.post("a", number);
+            mailboxes.post(&"me", "a", number);
         }
-        let delivered = mailboxes.deliver("a", |_| async { Ok::<_, ()>(()) });
-        assert!(pollster::block_on(delivered).is_err());
+        assert!(mailboxes.bytes() <= WAITING_BYTES);
+        assert!(matches!(mailboxes.next("a", true), Next::Undelivered));
     }
 }

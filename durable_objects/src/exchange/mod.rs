@@ -1,14 +1,18 @@
-//! The messages between Room and Session objects, as JSON in the bodies of requests.
+//! The messages between Room and Session objects.
 
 use serde::{Deserialize, Serialize};
 use zetra_signalling::Credential;
 use zetra_socketio::engine::{Departure, Mark};
 
+mod batch;
 mod mailboxes;
+mod transport;
 
 use crate::authenticator::Recovery;
 
-pub(crate) use mailboxes::{Mailboxes, Measured};
+pub(crate) use batch::Batch;
+pub(crate) use mailboxes::{Mailboxes, Next};
+pub(crate) use transport::{ACCEPTED, DELIVER, GONE, Incoming, Outgoing, TELL, addressee};
 
 /// A message from a Session object to a Room about its client. In order, one request at a time.
 #[derive(Serialize, Deserialize)]
@@ -88,15 +92,24 @@ pub enum Delivery {
     Abandon,
 }
 
-/// A batch of messages from one object to another.
-#[derive(Serialize, Deserialize)]
-pub struct Batch<T> {
-    /// The sender: a room's id, or a Session's name.
-    pub from: String,
-    pub messages: Vec<T>,
+/// A message that may contain long texts.
+pub(crate) trait Message {
+    /// Its texts, always in the same order.
+    fn texts(&mut self) -> Vec<&mut String>;
+
+    /// Its approximate size in bytes.
+    fn bytes(&self) -> usize;
 }
 
-impl Measured for FromSession {
+impl Message for FromSession {
+    fn texts(&mut self) -> Vec<&mut String> {
+        match self {
+            Self::Join(joining) => joining.arguments.iter_mut().collect(),
+            Self::Event { name, arguments, .. } => std::iter::once(name).chain(arguments).collect(),
+            Self::Recover(_) | Self::Arrived(_) | Self::Gone(_) => Vec::new(),
+        }
+    }
+
     fn bytes(&self) -> usize {
         const ENVELOPE: usize = 256;
         let of_arguments = |arguments: &[String]| arguments.iter().map(String::len).sum::<usize>();
@@ -109,7 +122,16 @@ impl Measured for FromSession {
     }
 }
 
-impl Measured for Delivery {
+impl Message for Delivery {
+    fn texts(&mut self) -> Vec<&mut String> {
+        match self {
+            Self::Frame { frame, .. } => vec![frame],
+            Self::Joined { frames, .. } | Self::Recovered { frames, .. } => frames.iter_mut().collect(),
+            Self::Stranger(frame) => frame.iter_mut().collect(),
+            Self::NotRecovered | Self::Left | Self::Disconnect | Self::Abandon => Vec::new(),
+        }
+    }
+
     fn bytes(&self) -> usize {
         const ENVELOPE: usize = 64;
         ENVELOPE

@@ -7,6 +7,7 @@
 
 use std::{cell::Cell, rc::Rc, str::FromStr};
 
+use js_sys::Promise;
 use worker::Env;
 use zetra_domain::{ObjectIds, RoomId};
 use zetra_runtime::{Config, Webhook};
@@ -15,9 +16,9 @@ use zetra_socketio::{Effects, LogLimits, Saving, SocketId};
 use zetra_socketio_object::{Storage, Task, new_id, now, random};
 
 use crate::{
-    clients::SessionClient,
+    clients::SESSIONS,
     embedding::{admission, authenticator, room_limits, verification},
-    exchange::{Batch, Delivery, Mailboxes},
+    exchange::{DELIVER, Delivery, Outgoing},
 };
 
 pub use application::{
@@ -41,6 +42,8 @@ pub(crate) trait RoomObject: Clone + 'static {
 
     fn delete_all(&self);
 
+    fn wait_until(&self, promise: &Promise);
+
     fn webhook(&self) -> Option<&Webhook>;
 
     /// Runs `act` on the room for something that came from elsewhere.
@@ -48,14 +51,15 @@ pub(crate) trait RoomObject: Clone + 'static {
 }
 
 pub(crate) struct RoomShell {
-    sessions: Mailboxes<Delivery>,
+    sessions: Rc<Outgoing<Delivery>>,
     /// Empty until a request contains it.
     id: Cell<Option<RoomId>>,
 }
 
 impl RoomShell {
-    pub fn new() -> Rc<Self> {
-        Rc::new(Self { sessions: Mailboxes::new(), id: Cell::new(None) })
+    pub fn new(env: &Env) -> worker::Result<Rc<Self>> {
+        let sessions = Outgoing::new(&env.durable_object(SESSIONS)?, DELIVER);
+        Ok(Rc::new(Self { sessions, id: Cell::new(None) }))
     }
 
     /// Sets the room's id from a request.
@@ -84,6 +88,10 @@ impl RoomShell {
 
     pub fn held(&self) -> usize {
         self.sessions.bytes()
+    }
+
+    pub fn is_sending(&self) -> bool {
+        self.sessions.is_sending()
     }
 }
 
@@ -114,9 +122,17 @@ pub(crate) fn perform<O: RoomObject>(
             None
         }
         RoomCommand::Deliver { session, delivery } => {
-            let begins = shell.sessions.post(&session, delivery);
-            let (shell, id) = (Rc::clone(shell), room.id());
-            begins.then(|| -> Task { Box::pin(deliver(object, shell, id, session)) })
+            let id = room.id();
+            let undelivered = || -> Box<dyn Fn(&str)> {
+                let object = object.clone();
+                Box::new(move |session| {
+                    tracing::warn!(room = %id, "a Session object did not take what its client was told");
+                    object.act(|room| room.session_unreachable(session, now()));
+                })
+            };
+            let sent = shell.sessions.post(&id, &session, delivery, undelivered);
+            sent.into_iter().for_each(|sent| object.wait_until(&sent));
+            None
         }
         RoomCommand::ReportCall(report) => Some(Box::pin(async move {
             let recorded = recording::record(object.env(), &report, now()).await;
@@ -175,23 +191,5 @@ fn save(storage: &Storage, saving: &Saving) {
     }
     for part in &saving.obsolete {
         storage.delete(&format!("{LOG}{part}"));
-    }
-}
-
-async fn deliver<O: RoomObject>(object: O, shell: Rc<RoomShell>, room: RoomId, session: String) {
-    let delivered = match SessionClient::new(object.env()) {
-        Ok(client) => {
-            let (client, from, to) = (&client, room.to_string(), session.as_str());
-            let send = |messages| {
-                let batch = Batch { from: from.clone(), messages };
-                async move { client.deliver(to, &batch).await }
-            };
-            shell.sessions.deliver(to, send).await.is_ok()
-        }
-        Err(_) => false,
-    };
-    if !delivered {
-        tracing::warn!(%room, "a Session object did not take what its client was told");
-        object.act(|room| room.session_unreachable(&session, now()));
     }
 }

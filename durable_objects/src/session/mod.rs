@@ -5,16 +5,16 @@
 
 use std::{cell::RefCell, rc::Rc};
 
+use js_sys::Promise;
 use worker::Env;
-use zetra_domain::RoomId;
 use zetra_runtime::Config;
 use zetra_socketio::{Effects, SocketId};
 use zetra_socketio_object::{Storage, Task, new_id, now};
 
 use crate::{
-    clients::RoomClient,
+    clients::ROOMS,
     embedding::{authenticator, room_limits, verification},
-    exchange::{Batch, FromSession, Mailboxes},
+    exchange::{FromSession, Outgoing, TELL},
 };
 
 pub use gateway::{Gateway, GatewayCommand, GatewaySettings, KeptGuest};
@@ -31,19 +31,22 @@ pub(crate) trait SessionObject: Clone + 'static {
 
     fn storage(&self) -> &Storage;
 
+    fn wait_until(&self, promise: &Promise);
+
     /// Runs `act` on the session for something that came from elsewhere.
     fn act(&self, act: impl FnOnce(&mut Gateway) -> Effects<'static, GatewayCommand>);
 }
 
 pub(crate) struct SessionShell {
-    rooms: Mailboxes<FromSession>,
+    rooms: Rc<Outgoing<FromSession>>,
     /// Empty until a request contains it.
     name: RefCell<Option<String>>,
 }
 
 impl SessionShell {
-    pub fn new() -> Rc<Self> {
-        Rc::new(Self { rooms: Mailboxes::new(), name: RefCell::new(None) })
+    pub fn new(env: &Env) -> worker::Result<Rc<Self>> {
+        let rooms = Outgoing::new(&env.durable_object(ROOMS)?, TELL);
+        Ok(Rc::new(Self { rooms, name: RefCell::new(None) }))
     }
 
     /// Sets the session's name from a request.
@@ -71,6 +74,10 @@ impl SessionShell {
     pub fn held(&self) -> usize {
         self.rooms.bytes()
     }
+
+    pub fn is_sending(&self) -> bool {
+        self.rooms.is_sending()
+    }
 }
 
 pub(crate) fn perform<O: SessionObject>(
@@ -94,28 +101,16 @@ pub(crate) fn perform<O: SessionObject>(
             object.act(|gateway| gateway.verified(socket, verification, now()));
         })),
         GatewayCommand::Tell { room, message } => {
-            let begins = shell.rooms.post(&room.to_string(), message);
-            let (shell, name) = (Rc::clone(shell), gateway.name().to_owned());
-            begins.then(|| -> Task { Box::pin(tell(object, shell, name, room)) })
-        }
-    }
-}
-
-async fn tell<O: SessionObject>(object: O, shell: Rc<SessionShell>, from: String, room: RoomId) {
-    let told = match RoomClient::new(object.env()) {
-        Ok(client) => {
-            let (client, to) = (&client, room.to_string());
-            let to = to.as_str();
-            let send = |messages| {
-                let batch = Batch { from: from.clone(), messages };
-                async move { client.tell(to, &batch).await }
+            let undelivered = || -> Box<dyn Fn(&str)> {
+                let object = object.clone();
+                Box::new(move |_| {
+                    tracing::warn!(%room, "a room did not take what a client said");
+                    object.act(|gateway| gateway.room_unreachable(room));
+                })
             };
-            shell.rooms.deliver(to, send).await.is_ok()
+            let sent = shell.rooms.post(&gateway.name(), &room.to_string(), message, undelivered);
+            sent.into_iter().for_each(|sent| object.wait_until(&sent));
+            None
         }
-        Err(_) => false,
-    };
-    if !told {
-        tracing::warn!(%room, "a room did not take what a client said");
-        object.act(|gateway| gateway.room_unreachable(room));
     }
 }
