@@ -41,7 +41,7 @@ pub async fn engine(State(app): State<Arc<App>>, mut request: Request) -> Result
         (Err(error), _) => return Ok(refusal(error, method)),
     };
     let session = room.is_none().then(|| sid.clone());
-    let handshake = opening.then(|| handshake(request.headers(), session)).transpose()?;
+    let handshake = opening.then(|| handshake(request.headers(), room, session)).transpose()?;
     let headers = request.headers_mut();
     // Never forward the client's own header.
     headers.remove(SESSION_HEADER);
@@ -55,7 +55,11 @@ pub async fn engine(State(app): State<Arc<App>>, mut request: Request) -> Result
 }
 
 /// The header that describes the connecting client to the object.
-fn handshake(headers: &HeaderMap, session: Option<String>) -> Result<HeaderValue, ApiError> {
+fn handshake(
+    headers: &HeaderMap,
+    room: Option<RoomId>,
+    session: Option<String>,
+) -> Result<HeaderValue, ApiError> {
     let bearer = match bearer(headers) {
         // The object keeps the token as long as the connection lasts, so its size is bounded.
         Ok(token) if token.len() > MAX_TOKEN => Some(String::new()),
@@ -66,9 +70,8 @@ fn handshake(headers: &HeaderMap, session: Option<String>) -> Result<HeaderValue
     };
     let address = Some(AddressKey::of(client_address(headers)).as_str().to_owned());
     let connection = request_id::current().unwrap_or_default();
-    header_value(
-        &serde_json::to_string(&Handshake { bearer, address, connection, session }).unwrap_or_default(),
-    )
+    let handshake = Handshake { bearer, address, connection, session, room };
+    header_value(&serde_json::to_string(&handshake).unwrap_or_default())
 }
 
 /// Cannot fail for a bearer token: it came in a header, so it fits into one.

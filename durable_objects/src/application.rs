@@ -138,6 +138,10 @@ impl Application for AnyApplication {
         act!(self, application => application.tick(now))
     }
 
+    fn set_back(&mut self, by: i64, now: i64) -> Out<'static> {
+        act!(self, application => application.set_back(by, now))
+    }
+
     fn next_deadline(&self) -> Option<i64> {
         ask!(self, application => application.next_deadline())
     }

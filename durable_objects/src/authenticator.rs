@@ -2,9 +2,10 @@
 //! header.
 
 use serde::{Deserialize, Serialize};
-use zetra_domain::{Claims, HonouredTokens, Timestamp, TokenError, TokenKey};
+use zetra_domain::{Claims, HonouredTokens, RoomId, Timestamp, TokenError, TokenKey};
 use zetra_runtime::SocketAuth;
 use zetra_signalling::Credential;
+use zetra_socketio::{Kept, engine::SessionKey};
 
 pub struct Authenticator {
     pub token_key: TokenKey,
@@ -24,6 +25,9 @@ pub struct Handshake {
     /// The session's id, if it is the name of a Session object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
+    /// The room, if it is in a Room object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room: Option<RoomId>,
 }
 
 /// What a client presents at CONNECT.
@@ -111,6 +115,11 @@ impl Handshake {
     /// Malformed input yields an empty handshake.
     pub(crate) fn read(handshake: &str) -> Self {
         serde_json::from_str(handshake).unwrap_or_default()
+    }
+
+    /// The room of connections to a Room object. One that has not sent CONNECT says nothing else about it.
+    pub(crate) fn room_of<K>(kept: &[(SessionKey, Kept<K>)]) -> Option<RoomId> {
+        kept.iter().find_map(|(_, kept)| Self::read(kept.handshake()).room)
     }
 }
 

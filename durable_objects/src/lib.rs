@@ -16,6 +16,8 @@ pub mod clients;
 mod embedding;
 mod exchange;
 mod format_version;
+#[cfg(test)]
+mod hibernation;
 mod objects;
 mod offset;
 mod rate_limit;

@@ -14,6 +14,7 @@ use zetra_socketio_object::{Embedding, Object, Storage, Task, bindings::ObjectSt
 
 use crate::{
     application::{AnyApplication, AnyCommand, AnyKept},
+    authenticator::Handshake,
     embedding,
     room::{self, RoomApplication, RoomCommand, RoomObject, RoomShell},
     session::{self, Gateway, GatewayCommand, SessionObject, SessionShell},
@@ -101,6 +102,7 @@ impl Embedding for Shell {
         object: &ObjectOf,
         kept: Vec<(SessionKey, Kept<AnyKept>)>,
     ) -> SocketIo<AnyApplication> {
+        let room = Handshake::room_of(&kept);
         SocketIo::restore(Limits::default(), kept, |connected| match &self.kind {
             Kind::Room(shell) => {
                 let of_room = |(socket, kept)| match kept {
@@ -108,7 +110,12 @@ impl Embedding for Shell {
                     AnyKept::Session(_) => None,
                 };
                 let connected = connected.into_iter().filter_map(of_room).collect();
-                AnyApplication::Room(Box::new(shell.application(&self.config, object.storage(), connected)))
+                AnyApplication::Room(Box::new(shell.application(
+                    &self.config,
+                    object.storage(),
+                    room,
+                    connected,
+                )))
             }
             Kind::Session(shell) => {
                 let of_session = |(socket, kept)| match kept {

@@ -15,6 +15,14 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
+    /// The clock was set back: the pause is no longer than it was meant to be. True if that changed something.
+    pub fn set_back(&mut self, now: i64) -> bool {
+        let latest = now + pause(self.failed);
+        let changes = self.retry_at > latest;
+        self.retry_at = self.retry_at.min(latest);
+        changes
+    }
+
     /// After one more attempt.
     #[must_use]
     pub fn after(self, taken: bool, now: i64) -> Self {
@@ -29,4 +37,18 @@ impl Backoff {
 /// Milliseconds to wait after that many failures: doubles each time, up to an hour.
 pub(crate) fn pause(failures: u32) -> i64 {
     (FIRST_MS << failures.saturating_sub(1).min(16)).min(LONGEST_MS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_pause_is_longer_for_a_clock_that_is_set_back() {
+        let hours = 7_200_000;
+        let mut backoff = Backoff::default().after(false, hours).after(false, hours);
+        assert!(!backoff.set_back(hours));
+        assert!(backoff.set_back(0));
+        assert_eq!(backoff.retry_at, 10_000);
+    }
 }

@@ -216,6 +216,29 @@ impl CallKeeper {
         effects
     }
 
+    /// The clock was set back: nothing is awaited longer than from now on, and nothing has happened later.
+    pub fn set_back(&mut self, now: i64) -> Vec<CallEffect> {
+        if let Some(reporting) = &mut self.reporting {
+            reporting.until = reporting.until.min(now + ANSWER_MS);
+        }
+        self.backoff.set_back(now);
+        self.alone_since = self.alone_since.map(|since| since.min(now));
+        let mut effects = Vec::new();
+        for (id, call) in &mut self.calls {
+            let mut changes = call.backoff.set_back(now);
+            if let State::Running { since } = &mut call.state {
+                changes |= *since > now;
+                *since = (*since).min(now);
+            }
+            if let Some(since) = &mut call.alone_since {
+                changes |= *since > now;
+                *since = (*since).min(now);
+            }
+            effects.extend(changes.then_some(CallEffect::Store(*id)));
+        }
+        effects
+    }
+
     /// Records the outcome of a report of that revision of the call.
     pub fn reported(&mut self, id: CallLogId, revision: u32, taken: bool, now: i64) -> Reported {
         let is_it = |reporting: &mut Reporting| (reporting.call, reporting.revision) == (id, revision);

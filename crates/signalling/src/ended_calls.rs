@@ -50,7 +50,7 @@ impl EndedCalls {
     /// The database has this log, ended or open again, and no longer has those that were merged into it. The
     /// answer that named the merged ones may have been lost: a call that lies within the log, with a
     /// participant in common, is one of them, since no two logs of a room that share a participant touch.
-    pub fn recorded(&mut self, log: &CallLog, joined: &[CallLogId]) -> Vec<EndedEffect> {
+    pub fn recorded(&mut self, log: &CallLog, joined: &[CallLogId], now: i64) -> Vec<EndedEffect> {
         let within = |call: &EndedCall| {
             let in_common = call.people.iter().any(|user| log.participants.contains(user));
             let is_before = log.end().is_none_or(|end| call.end <= end.millis());
@@ -68,8 +68,19 @@ impl EndedCalls {
             effects.push(EndedEffect::Forget(id));
         }
         if let Some(call) = EndedCall::of(log) {
-            self.0.insert(log.id, call);
+            // The clock may have been set back since.
+            self.0.insert(log.id, EndedCall { end: call.end.min(now), ..call });
             effects.push(EndedEffect::Store(log.id));
+        }
+        effects
+    }
+
+    /// The clock was set back: nothing has ended later than now.
+    pub fn set_back(&mut self, now: i64) -> Vec<EndedEffect> {
+        let mut effects = Vec::new();
+        for (id, call) in &mut self.0 {
+            effects.extend((call.end > now).then_some(EndedEffect::Store(*id)));
+            call.end = call.end.min(now);
         }
         effects
     }
@@ -120,6 +131,8 @@ mod tests {
 
     use super::*;
 
+    const LATER: i64 = 1_000_000;
+
     fn log(ids: &mut ObjectIds, end: i64) -> CallLog {
         let at = Timestamp::from_millis;
         let people = vec![ids.user(at(0)), ids.user(at(0))];
@@ -133,7 +146,7 @@ mod tests {
     fn a_call_is_announced_once_a_minute_after_its_end() {
         let mut ids = ObjectIds::new([5; 8]);
         let (mut ended, log) = (EndedCalls::default(), log(&mut ids, 1_000));
-        assert_eq!(ended.recorded(&log, &[]), [EndedEffect::Store(log.id)]);
+        assert_eq!(ended.recorded(&log, &[], LATER), [EndedEffect::Store(log.id)]);
         assert_eq!((ended.next_deadline(|_| false), ended.tick(60_999, |_| false)), (Some(61_000), vec![]));
         let (restored, broken) = EndedCalls::restore(
             log.room,
@@ -151,13 +164,13 @@ mod tests {
     fn a_redial_takes_it_back_and_its_own_end_counts() {
         let mut ids = ObjectIds::new([5; 8]);
         let (mut ended, log) = (EndedCalls::default(), log(&mut ids, 1_000));
-        ended.recorded(&log, &[]);
+        ended.recorded(&log, &[], LATER);
         let open =
             CallLog { state: CallState::Open { since: Timestamp::from_millis(50_000) }, ..log.clone() };
-        assert_eq!(ended.recorded(&open, &[]), [EndedEffect::Forget(log.id)]);
+        assert_eq!(ended.recorded(&open, &[], LATER), [EndedEffect::Forget(log.id)]);
         assert_eq!(ended.tick(100_000, |_| false), []);
         let over = CallLog { state: CallState::Over { at: Timestamp::from_millis(90_000) }, ..log.clone() };
-        ended.recorded(&over, &[]);
+        ended.recorded(&over, &[], LATER);
         let announced = ended.tick(150_000, |_| false);
         assert!(
             matches!(&announced[..], [EndedEffect::Announce(json), _] if json.contains("\"duration\":90"))
@@ -168,7 +181,7 @@ mod tests {
     fn while_a_call_goes_on_that_may_be_the_same_it_waits_and_sets_no_alarm() {
         let mut ids = ObjectIds::new([5; 8]);
         let (mut ended, log) = (EndedCalls::default(), log(&mut ids, 1_000));
-        ended.recorded(&log, &[]);
+        ended.recorded(&log, &[], LATER);
         let goes_on = |before: i64| before == 61_000;
         assert_eq!((ended.tick(90_000, goes_on), ended.next_deadline(goes_on)), (vec![], None));
         assert_eq!(ended.tick(90_000, |_| false).len(), 2);
@@ -185,7 +198,7 @@ mod tests {
             for log in [&first, &second, &strangers] {
                 ended.0.insert(log.id, EndedCall::of(log).unwrap());
             }
-            let effects = ended.recorded(&first, &joined);
+            let effects = ended.recorded(&first, &joined, LATER);
             assert_eq!(effects, [EndedEffect::Forget(second.id), EndedEffect::Store(first.id)]);
             assert_eq!(ended.tick(61_000, |_| false).len(), 4, "the first, and that of others");
         }

@@ -5,9 +5,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Limits;
+
 const BURST_PER_PERSON: i64 = 20;
 /// A larger event counts as several, since it goes to everybody in the room.
 const BYTES_PER_EVENT: usize = 32 * 1024;
+/// What one event counts for at most: it is smaller than a megabyte.
+const MOST_EVENTS: i64 = 32;
 /// Refusals in a row that end the connection.
 const REFUSALS: u8 = 10;
 /// An object sleeps after about ten seconds of silence: a debt shorter than that is paid by then,
@@ -63,6 +67,21 @@ impl Rate {
         Verdict::Allowed
     }
 
+    /// The clock was set back by so many milliseconds, if that is known: the debt stays the same. One that cannot be, as
+    /// nobody owes so much, is from before a sleep; then nothing is saved up. True if that changed something.
+    pub(crate) fn set_back(&mut self, by: i64, now: i64, limits: Limits) -> bool {
+        let before = self.ahead;
+        let interval = 1_000_000 / limits.rate.per_second.max(1);
+        let now = now * 1_000;
+        self.ahead = (self.ahead - by * 1_000).max(0);
+        let people = i64::try_from(limits.max_present).unwrap_or(i64::from(u16::MAX));
+        let most = limits.rate.burst + BURST_PER_PERSON * people + MOST_EVENTS;
+        if self.ahead - now > most * interval {
+            self.ahead = now + (limits.rate.burst - 1) * interval;
+        }
+        self.ahead != before
+    }
+
     /// Whether sleeping now would forgive a debt.
     pub(crate) fn is_worth_keeping(&self, now: i64) -> bool {
         self.ahead / 1_000 - now > FORGOTTEN_AFTER_MS
@@ -99,6 +118,21 @@ mod tests {
         assert!(
             (0..10_000).all(|event| rate.count(event * 20, 100, 1, EventRate::default()) == Verdict::Allowed)
         );
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_locks_nobody_out_and_gives_nothing_away() {
+        let limits = Limits { max_present: 64, hold: 0, rate: EventRate::default() };
+        let allowed = |rate: &mut Rate, now| rate.count(now, 100, 1, limits.rate) == Verdict::Allowed;
+        let (hours, mut rate) = (7_200_000, Rate::default());
+        while allowed(&mut rate, hours) {}
+        assert!(rate.set_back(hours - 1_000, 1_000, limits));
+        assert!(!allowed(&mut rate, 1_000), "what was used is used");
+        assert!(allowed(&mut rate, 1_020), "the next one comes in time");
+        let mut kept = Rate { ahead: hours * 1_000, refusals: 0 };
+        assert!(kept.set_back(0, 1_000, limits), "before a sleep");
+        assert_eq!((0..300).filter(|_| allowed(&mut kept, 1_000)).count(), 21, "what people add to a burst");
+        assert!(!kept.set_back(0, 1_000, limits), "a debt that can be stays");
     }
 
     #[test]

@@ -104,6 +104,9 @@ struct Asked {
 impl Room {
     /// The room as its peers describe it; empty without peers.
     pub fn restore(id: RoomId, limits: Limits, peers: impl IntoIterator<Item = (PeerId, Peer)>) -> Self {
+        let mut peers: Vec<_> = peers.into_iter().collect();
+        // As they came, so that those who go at the same moment go in the same order.
+        peers.sort_unstable_by_key(|(id, _)| *id);
         let peers: VecMap<_, _> = peers.into_iter().collect();
         let last = peers.values().filter_map(|peer| peer.joined).map(|joined| joined.sequence).max();
         let next_sequence = last.map_or(0, |last| last + 1);
@@ -189,6 +192,23 @@ impl Room {
         let claims = self.peers.values().filter_map(|peer| peer.credential.claims());
         let expiries = claims.map(|claims| claims.expires_at.millis());
         expiries.chain(self.peers.values().filter_map(|peer| peer.held_until)).min()
+    }
+
+    /// The clock was set back, by so many milliseconds if that is known: nobody is held longer than from now on, and nobody
+    /// owes more.
+    pub fn set_back(&mut self, by: i64, now: i64) -> Vec<Effect<'static>> {
+        let (limits, latest) = (self.limits, now + self.limits.hold);
+        let mut effects = Vec::new();
+        for (id, peer) in &mut self.peers {
+            if peer.rate.set_back(by, now, limits) {
+                effects.push(Effect::Keep(*id));
+            }
+            if peer.held_until.is_some_and(|until| until > latest) {
+                peer.held_until = Some(latest);
+                effects.push(Effect::Store(*id));
+            }
+        }
+        effects
     }
 
     /// Removes peers whose hold or token has expired.

@@ -108,6 +108,16 @@ pub trait Application: Sized {
         Vec::new()
     }
 
+    /// The clock shows less than at the last input, by that many milliseconds: no deadline may be further away than
+    /// when it was set. Called before the first input after a start or a sleep too, as it may have been set back
+    /// meanwhile; by how much is not known then, and `by` is 0.
+    ///
+    /// Does nothing by default.
+    fn set_back(&mut self, by: i64, now: i64) -> Effects<'static, Self::Command> {
+        let _ = (by, now);
+        Vec::new()
+    }
+
     /// When [`Application::tick`] wants to be called next, in milliseconds since the Unix epoch.
     ///
     /// Never by default.

@@ -230,6 +230,16 @@ impl Client {
         self.acks.push((socket, id));
     }
 
+    /// The clock was set back. True if that changed something that has to survive a sleep.
+    pub fn set_back(&mut self, now: i64, limits: Limits) -> bool {
+        let before = self.connect_by;
+        self.connect_by = before.map(|by| by.min(now + limits.connect_timeout));
+        if let Some((_, by)) = &mut self.attachments {
+            *by = (*by).min(now + limits.attachments_timeout);
+        }
+        self.connect_by != before
+    }
+
     /// When [`Client::check`] may fail.
     pub fn deadline(&self) -> Option<i64> {
         let attachments_by = self.attachments.as_ref().map(|(_, by)| *by);

@@ -43,6 +43,13 @@ pub struct Kept<K> {
     sockets: Vec<(SocketId, K)>,
 }
 
+impl<K> Kept<K> {
+    /// How the embedder described the request that opened the connection.
+    pub fn handshake(&self) -> &str {
+        &self.handshake
+    }
+}
+
 struct Connection {
     client: Client,
     handshake: String,
@@ -260,6 +267,14 @@ impl<A: Application> Protocol for SocketIo<A> {
             }
         }
         let effects = self.application.tick(now);
+        self.perform(effects, now, out);
+    }
+
+    fn set_back(&mut self, by: i64, now: i64, out: &mut Out<'_, A>) {
+        for (key, connection) in &mut self.connections {
+            out.extend(connection.client.set_back(now, self.limits).then_some(Output::Keep(*key)));
+        }
+        let effects = self.application.set_back(by, now);
         self.perform(effects, now, out);
     }
 

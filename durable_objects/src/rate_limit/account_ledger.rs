@@ -35,6 +35,7 @@ impl AccountLedger {
         limits: AuthLimits,
         now: i64,
     ) -> Settlement {
+        self.set_back(now);
         self.signed_in.retain(|(_, at)| now - at < KNOWN_FOR_MS);
         let known = self.signed_in.iter().any(|(known, _)| known == address);
         let standing = |failures: Counter| {
@@ -63,6 +64,7 @@ impl AccountLedger {
     /// # Errors
     /// Past `limit`: the seconds until the hour is over. Nothing is counted then.
     pub fn spend(&mut self, what: Hourly, limit: u32, now: i64) -> Result<(), i64> {
+        self.set_back(now);
         let counter = match what {
             Hourly::Rooms => &mut self.rooms,
             Hourly::CallLogs => &mut self.call_logs,
@@ -73,6 +75,12 @@ impl AccountLedger {
         }
         counter.add(now, HOUR_MS);
         Ok(())
+    }
+
+    fn set_back(&mut self, now: i64) {
+        let counters = [&mut self.failures, &mut self.rooms, &mut self.call_logs];
+        counters.into_iter().for_each(|counter| counter.set_back(now));
+        self.signed_in.iter_mut().for_each(|(_, at)| *at = (*at).min(now));
     }
 
     /// When there is nothing left to remember; `None` if there is nothing now.
@@ -127,6 +135,15 @@ mod tests {
         assert_eq!(ledger.spend(Hourly::Rooms, 60, NOW + 600_000), Err(3_000));
         assert_eq!(ledger.spend(Hourly::CallLogs, 60, NOW), Ok(()), "kinds are counted each for itself");
         assert_eq!(ledger.spend(Hourly::Rooms, 60, NOW + HOUR_MS), Ok(()));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_lengthens_no_hour() {
+        let mut ledger = AccountLedger::default();
+        assert!((0..60).all(|_| ledger.spend(Hourly::Rooms, 60, NOW).is_ok()));
+        let before = NOW - 2 * HOUR_MS;
+        assert_eq!(ledger.spend(Hourly::Rooms, 60, before), Err(3_600));
+        assert_eq!(ledger.spend(Hourly::Rooms, 60, before + HOUR_MS), Ok(()));
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub struct AddressLedger {
 impl AddressLedger {
     /// Counts an attempt unless the address is past its limits, and returns the accounts that it may not try.
     pub fn attempt(&mut self, limits: AuthLimits, now: i64) -> Attempt {
+        self.set_back(now);
         let [_, failures, attempts] = self.standings(None, limits, now);
         let refused = failures.tighter(attempts);
         if refused.remaining == 0 {
@@ -36,6 +37,7 @@ impl AddressLedger {
     /// Counts the outcome of an attempt. Past a limit even the right password is refused, so that
     /// guesses made in parallel learn no more than those made one by one.
     pub fn settle(&mut self, account: &AccountKey, failed: bool, limits: AuthLimits, now: i64) -> Settlement {
+        self.set_back(now);
         let [of_account, of_address, _] = self.standings(Some(account), limits, now);
         let refused = of_account.tighter(of_address);
         if refused.remaining == 0 {
@@ -48,6 +50,11 @@ impl AddressLedger {
         }
         let [of_account, of_address, attempts] = self.standings(Some(account), limits, now);
         Settlement { allowed: true, standing: Some(of_account.tighter(of_address).tighter(attempts)) }
+    }
+
+    fn set_back(&mut self, now: i64) {
+        let counters = self.accounts.values_mut().chain([&mut self.attempts, &mut self.failures]);
+        counters.for_each(|counter| counter.set_back(now));
     }
 
     /// When everything counted so far expires; `None` if nothing is counted.
@@ -143,6 +150,16 @@ mod tests {
         assert_eq!(locked(&mut ledger, NOW + 900_000), []);
         assert_eq!(ledger.over_at(limits()), Some(NOW + 899_999 + 900_000), "the attempt's own window");
         assert_eq!(AddressLedger::default().over_at(limits()), None);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_lengthens_no_window_and_forgives_nothing() {
+        let mut ledger = AddressLedger::default();
+        assert!((0..5).all(|_| fails(&mut ledger, "ann", NOW)));
+        let before = NOW - 7_200_000;
+        assert_eq!(locked(&mut ledger, before), [account("ann")]);
+        assert_eq!(ledger.over_at(limits()), Some(before + limits().window_ms));
+        assert_eq!(locked(&mut ledger, before + limits().window_ms), []);
     }
 
     #[test]

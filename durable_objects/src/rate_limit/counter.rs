@@ -11,6 +11,11 @@ pub(super) struct Counter {
 }
 
 impl Counter {
+    /// The clock may have been set back: no window lasts longer than from now on.
+    pub(super) fn set_back(&mut self, now: i64) {
+        self.since = self.since.min(now);
+    }
+
     pub(super) fn current(self, now: i64, window: i64) -> u32 {
         if now - self.since >= window { 0 } else { self.count }
     }

@@ -70,13 +70,15 @@ impl Outbox {
         self.rooms.retain(|room| !batch.contains(room));
         let untried = !self.rooms.is_empty();
         self.rooms.extend(batch.iter().filter(|room| !told.contains(room)));
-        self.failures = if told.is_empty() { self.failures + 1 } else { 0 };
+        self.failures = if told.is_empty() { self.failures.saturating_add(1) } else { 0 };
+        self.announced_at = self.announced_at.min(now);
         self.due = if untried { now } else { now + self.pause() };
     }
 
     /// The store could not be queried for the valid tokens.
     pub fn postpone(&mut self, now: i64) {
-        self.failures += 1;
+        self.failures = self.failures.saturating_add(1);
+        self.announced_at = self.announced_at.min(now);
         self.due = now + self.pause();
     }
 
@@ -84,10 +86,11 @@ impl Outbox {
         (FIRST_PAUSE_MS << self.failures.min(16)).min(LONGEST_PAUSE_MS)
     }
 
-    /// When to run next; `None` if there is nothing left to do.
+    /// When to run next, no later than after the longest pause even if the clock was set back; `None` if there is nothing
+    /// left to do.
     pub fn due(&self, now: i64) -> Option<i64> {
         let worth_it = !self.rooms.is_empty() && now - self.announced_at < GIVE_UP_AFTER_MS;
-        worth_it.then_some(self.due)
+        worth_it.then_some(self.due.min(now + LONGEST_PAUSE_MS))
     }
 }
 
@@ -141,6 +144,15 @@ mod tests {
         }
         assert_eq!(pauses[..4], [5_000, 10_000, 20_000, 40_000]);
         assert_eq!(pauses[9], LONGEST_PAUSE_MS);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_postpones_it_by_no_more_than_a_pause() {
+        let mut outbox = outbox(1);
+        let before = NOW - 7_200_000;
+        assert_eq!(outbox.due(before), Some(before + LONGEST_PAUSE_MS));
+        outbox.postpone(before);
+        assert_eq!(outbox.due(before + GIVE_UP_AFTER_MS), None, "its days begin then");
     }
 
     #[test]

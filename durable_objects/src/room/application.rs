@@ -28,6 +28,7 @@ use crate::{
 };
 
 mod calls;
+mod clock;
 mod emission;
 mod guests;
 mod member;
@@ -40,7 +41,7 @@ mod webhook;
 pub use calls::{CallReport, NotTaken};
 pub use member::KeptMember;
 pub use restore::StoredRoom;
-pub use rows::Row;
+pub use rows::{LOG, Row};
 
 type RoomEffect<'a> = zetra_signalling::Effect<'a>;
 type Out<'a> = Effects<'a, RoomCommand>;
@@ -356,6 +357,10 @@ impl Application for RoomApplication {
         out.extend(self.tick_calls(now));
         out.extend(self.tick_webhook(now));
         out
+    }
+
+    fn set_back(&mut self, by: i64, now: i64) -> Out<'static> {
+        self.clock_set_back(by, now)
     }
 
     fn next_deadline(&self) -> Option<i64> {

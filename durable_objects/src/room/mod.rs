@@ -5,13 +5,12 @@
 //! each waiting webhook message; `log:<number>`, the parts of the recovery log. Nothing is stored
 //! while nobody is in the room or may return to it.
 
-use std::{cell::Cell, rc::Rc, str::FromStr};
+use std::{cell::Cell, rc::Rc};
 
 use js_sys::Promise;
 use worker::Env;
 use zetra_domain::{ObjectIds, RoomId};
 use zetra_runtime::{Config, Webhook};
-use zetra_signalling::PeerId;
 use zetra_socketio::{Effects, LogLimits, Saving, SocketId};
 use zetra_socketio_object::{Storage, Task, new_id, now, random};
 
@@ -22,14 +21,13 @@ use crate::{
 };
 
 pub use application::{
-    Asker, CallReport, KeptMember, NotTaken, RoomApplication, RoomCommand, RoomSettings, Row, StoredRoom,
+    Asker, CallReport, KeptMember, LOG, NotTaken, RoomApplication, RoomCommand, RoomSettings, Row, StoredRoom,
 };
 
 mod application;
 mod recording;
 mod webhook;
 
-const LOG: &str = "log:";
 /// Version 1 stored the room's id here.
 const ROOM: &str = "room";
 const LOG_LIMITS: LogLimits = LogLimits { max_events: 512, max_bytes: 1_000_000, max_total_bytes: 4_000_000 };
@@ -67,10 +65,12 @@ impl RoomShell {
         self.id.set(name.parse().ok());
     }
 
+    /// `room` is what its connections say about its id.
     pub fn application(
         &self,
         config: &Config,
         storage: &Storage,
+        room: Option<RoomId>,
         connected: Vec<(SocketId, KeptMember)>,
     ) -> RoomApplication {
         let settings = RoomSettings {
@@ -83,7 +83,7 @@ impl RoomShell {
             object_ids: ObjectIds::new(random()),
             has_webhook: config.webhook.is_some(),
         };
-        RoomApplication::restore(self.id.get(), settings, stored_room(storage), connected, now())
+        RoomApplication::restore(self.id.get().or(room), settings, stored_room(storage), connected, now())
     }
 
     pub fn held(&self) -> usize {
@@ -163,19 +163,8 @@ pub(crate) fn perform<O: RoomObject>(
 }
 
 fn stored_room(storage: &Storage) -> StoredRoom {
-    let members = named(storage, Row::PEERS).into_iter().map(|(peer, text)| (PeerId(peer), text)).collect();
-    let log = named(storage, LOG);
-    let calls = named(storage, Row::CALLS);
-    let ended_calls = named(storage, Row::ENDED_CALLS);
-    let messages = named(storage, Row::MESSAGES);
     let id = storage.get(ROOM).and_then(|id| id.parse().ok());
-    StoredRoom { members, log, calls, ended_calls, messages, id }
-}
-
-/// The rows whose keys begin with `prefix`.
-fn named<N: FromStr>(storage: &Storage, prefix: &str) -> Vec<(N, String)> {
-    let rows = storage.list(prefix).into_iter();
-    rows.filter_map(|(name, text)| Some((name.parse().ok()?, text))).collect()
+    StoredRoom::read(|prefix| storage.list(prefix), id)
 }
 
 fn save(storage: &Storage, saving: &Saving) {

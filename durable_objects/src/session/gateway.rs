@@ -158,6 +158,12 @@ impl Gateway {
         self.socket().is_some()
     }
 
+    /// Whether it waits for the store or for a room. The query may be the room's, so nothing here is under way.
+    #[cfg(test)]
+    pub fn waits(&self) -> bool {
+        self.patient_until().is_some()
+    }
+
     /// A room did not accept a message: the client has to reconnect, which corrects its state.
     pub fn room_unreachable(&mut self, room: RoomId) -> Out<'static> {
         let socket = self.socket().filter(|_| self.listens_to(room));
@@ -299,6 +305,19 @@ impl Application for Gateway {
             out.extend(self.tick_lobby(socket, now));
         }
         out
+    }
+
+    /// Another object has no longer to answer than from now on. What is kept of the client has no deadline but its token's.
+    fn set_back(&mut self, by: i64, now: i64) -> Out<'static> {
+        self.arrivals.set_back(now);
+        self.lobby.set_back(by, now);
+        if let State::Verifying { until, .. }
+        | State::Recovering(Attempt { until, .. })
+        | State::Joining { until, .. } = &mut self.state
+        {
+            *until = (*until).min(now + PATIENCE_MS);
+        }
+        Vec::new()
     }
 
     fn next_deadline(&self) -> Option<i64> {

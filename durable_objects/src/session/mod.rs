@@ -21,7 +21,8 @@ pub use gateway::{Gateway, GatewayCommand, GatewaySettings, KeptGuest};
 
 mod gateway;
 
-const GUEST: &str = "guest";
+/// The row with the client's room.
+pub(crate) const GUEST: &str = "guest";
 /// Version 1 stored the object's name here.
 const NAME: &str = "name";
 

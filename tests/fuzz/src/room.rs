@@ -1,7 +1,7 @@
 //! The room machine. Whatever its peers and the store say, in whatever order: a user is in the room once, the room is
 //! never overfull, and nobody is in it whom the store bars or whose token it does not honour; every ack is answered
-//! once; what is sent is JSON, relayed as it came, and names nobody as sender but the sender; and the room is what
-//! was stored of it.
+//! once; what is sent is JSON, relayed as it came, and names nobody as sender but the sender; the room is what
+//! was stored of it; and nobody is held longer than the hold from now on, wherever the clock is set.
 //!
 //! | line | step |
 //! |---|---|
@@ -12,7 +12,7 @@
 //! | `down` | the store cannot be asked |
 //! | `lose 1`, `depart 1`, `recover 1`, `expire 1` | the connection |
 //! | `kick 0`, `readmit 0`, `end`, `lock 0`, `revoke 0`, `delete 0` | what changes in the store, and the room is told |
-//! | `wait 10000` | time passes |
+//! | `wait 10000`, `clock -3600000` | time passes, the clock is set |
 
 mod scene;
 
@@ -46,6 +46,7 @@ pub(crate) fn run(data: &[u8]) {
             ("revoke", _) => scene.revokes(number),
             ("delete", _) => scene.deletes(number),
             ("wait", _) => scene.waits(first.and_then(|millis| millis.parse::<u32>().ok()).unwrap_or(0)),
+            ("clock", _) => scene.turns_clock(crate::clock(first.unwrap_or_default())),
             _ => continue,
         }
         scene.is_consistent();

@@ -1,7 +1,8 @@
 //! Sessions over polling and WebSocket, through Engine.IO and Socket.IO to an application that echoes. Whatever clients
 //! do: every request is answered exactly once; nothing is sent on a WebSocket that is closed; events arrive in order,
 //! without a gap and without a double, over whichever transport; the application hears of each socket's end once;
-//! what is held is bounded; what a sleep needs is stored before it; and in the end nothing is left.
+//! what is held is bounded; what a sleep needs is stored before it; no alarm is further away than the longest
+//! deadline, wherever the clock is set; and in the end nothing is left.
 //!
 //! | line | step |
 //! |---|---|
@@ -11,6 +12,7 @@
 //! | `begin`, `end 4hello` | a POST whose body takes its time |
 //! | `upgrade`, `text 2probe`, `binary 9`, `close 1001` | WebSockets, and frames on the last one |
 //! | `answer`, `wait 25000`, `sleep` | the application answers, time passes, the object sleeps |
+//! | `clock -3600000` | the clock is set |
 
 mod application;
 mod line;
@@ -43,6 +45,7 @@ pub(crate) fn run(data: &[u8]) {
             "answer" => line.answers(),
             "wait" => line.waits(number(rest)),
             "sleep" => line.sleeps(),
+            "clock" => line.turns_clock(crate::clock(rest)),
             _ => {}
         }
         line.holds_little();

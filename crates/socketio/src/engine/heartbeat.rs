@@ -44,6 +44,18 @@ impl Heartbeat {
         self.next_beat
     }
 
+    /// The clock was set back: nothing is further away than when it was set, and the rhythm stays. True if that
+    /// changed something.
+    pub fn set_back(&mut self, now: i64, timing: Timing) -> bool {
+        let before = *self;
+        let interval = timing.ping_interval.max(1);
+        if self.next_beat > now + interval + LEAD_MS {
+            self.next_beat -= (self.next_beat - now - 1).div_euclid(interval) * interval;
+        }
+        self.pong_by = self.pong_by.map(|by| by.min(now + timing.ping_timeout));
+        *self != before
+    }
+
     /// A pong; true if one was owed.
     pub fn pong(&mut self) -> bool {
         self.put_off = false;
@@ -94,6 +106,18 @@ impl Heartbeat {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_back_delays_no_beat_and_keeps_the_rhythm() {
+        let timing = Timing::default();
+        let (mut one, mut other) =
+            (Heartbeat::begin(7_200_000, None, timing), Heartbeat::begin(7_200_000, Some(7_300_000), timing));
+        assert!(!one.set_back(7_200_000, timing), "it was not");
+        assert!(one.ping_now(7_200_000, timing));
+        assert!(one.set_back(10, timing) && other.set_back(10, timing));
+        assert!(one.next_beat() <= 10 + timing.ping_interval && other.next_beat() == one.next_beat());
+        assert!(one.is_overdue(10 + timing.ping_timeout));
+    }
 
     #[test]
     fn a_session_falls_into_step_and_is_not_pinged_beside_its_open_packet() {

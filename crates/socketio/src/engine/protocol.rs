@@ -65,6 +65,15 @@ pub trait Protocol: Sized {
     /// Does what is due.
     fn tick(&mut self, now: i64, out: &mut Outbox<'_, Self::Command>);
 
+    /// The clock shows less than at the last input, by that many milliseconds: no deadline may be further away than
+    /// when it was set. Called before the first input after a start or a sleep too, as it may have been set back
+    /// meanwhile; by how much is not known then, and `by` is 0.
+    ///
+    /// Does nothing by default.
+    fn set_back(&mut self, by: i64, now: i64, out: &mut Outbox<'_, Self::Command>) {
+        let _ = (by, now, out);
+    }
+
     /// When [`Protocol::tick`] wants to be called next, in milliseconds since the Unix epoch.
     fn next_deadline(&self) -> Option<i64>;
 

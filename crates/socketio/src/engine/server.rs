@@ -21,6 +21,7 @@ use super::{
 };
 
 mod attachment;
+mod clock;
 mod ending;
 mod http;
 mod sending;
@@ -123,6 +124,8 @@ pub struct Server<P: Protocol> {
     /// Requests whose bodies are being read.
     posts: VecMap<RequestId, SessionKey>,
     next_number: u32,
+    /// The time of the last input; the end of time before the first one.
+    now: i64,
     /// Something happened that may move the next deadline.
     deadline_moved: bool,
     /// Something was sent to a session that polls.
@@ -159,6 +162,7 @@ impl<P: Protocol> Server<P> {
             links,
             posts: VecMap::new(),
             next_number,
+            now: i64::MAX,
             deadline_moved: true,
             unflushed: false,
             unasked: Vec::new(),
@@ -182,6 +186,7 @@ impl<P: Protocol> Server<P> {
         act: impl FnOnce(&mut P, &mut Outbox<'a, P::Command>),
     ) -> Actions<'a, P> {
         let (mut out, mut actions) = (Vec::new(), Vec::new());
+        self.notice(now, &mut actions);
         act(&mut self.protocol, &mut out);
         self.deadline_moved = true;
         self.carry_out(out, now, &mut actions);
@@ -193,8 +198,9 @@ impl<P: Protocol> Server<P> {
     pub fn tick(&mut self, now: i64) -> Actions<'static, P> {
         self.deadline_moved = true;
         let (mut pinged, mut timed_out, mut refused) = (Vec::new(), Vec::new(), Vec::new());
-        let mut released = Vec::new();
+        let (mut released, mut actions) = (Vec::new(), Vec::new());
         let Settings { timing, .. } = self.settings;
+        self.notice(now, &mut actions);
         for (key, session) in &mut self.sessions {
             if let Transport::Polling(polling) = &mut session.transport {
                 if let Some(probe) = &mut polling.probe
@@ -217,7 +223,6 @@ impl<P: Protocol> Server<P> {
                 Due::Nothing => {}
             }
         }
-        let mut actions = Vec::new();
         released.into_iter().for_each(|request| release(Some(request), &mut actions));
         for link in refused {
             self.close_link(link, None, &mut actions);

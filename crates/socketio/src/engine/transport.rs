@@ -1,6 +1,6 @@
 //! The current transport of a session.
 
-use super::{LinkId, Mark, Message, RequestId, payload};
+use super::{LinkId, Mark, Message, RequestId, Timing, payload};
 
 #[derive(Debug)]
 pub(super) enum Transport {
@@ -23,6 +23,19 @@ pub(super) struct Polling {
     pub probe: Option<Probe>,
     /// The session is over except for one more poll.
     pub closing: Option<Closing>,
+}
+
+impl Polling {
+    pub fn set_back(&mut self, now: i64, timing: Timing) {
+        if let Some(closing) = &mut self.closing {
+            closing.until = closing.until.min(now + timing.close_timeout);
+        }
+        if let Some(probe) = &mut self.probe {
+            probe.until = probe.until.min(now + timing.upgrade_timeout);
+            // It waits for less than anything else.
+            probe.release_at = probe.release_at.map(|at| at.min(now + timing.upgrade_timeout));
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]

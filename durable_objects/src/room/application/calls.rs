@@ -35,7 +35,7 @@ impl RoomApplication {
         let mut out = Vec::new();
         self.command_calls(effects, now, &mut out);
         if let (true, true, Ok(Some(call))) = (self.settings.has_webhook, is_current, recorded) {
-            let effects = self.ended_calls.recorded(&call.log, &call.joined);
+            let effects = self.ended_calls.recorded(&call.log, &call.joined, now);
             self.command_ended_calls(effects, now, &mut out);
         }
         self.announce_calls(now, &mut out);
@@ -70,7 +70,7 @@ impl RoomApplication {
         self.command_ended_calls(effects, now, out);
     }
 
-    fn command_ended_calls(&mut self, effects: Vec<EndedEffect>, now: i64, out: &mut Out<'_>) {
+    pub(super) fn command_ended_calls(&mut self, effects: Vec<EndedEffect>, now: i64, out: &mut Out<'_>) {
         for effect in effects {
             match effect {
                 EndedEffect::Store(call) => {

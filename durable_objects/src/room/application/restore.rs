@@ -1,5 +1,7 @@
 //! Restores the room from what survived.
 
+use std::str::FromStr;
+
 use vecmap::VecMap;
 use zetra_domain::{CallLogId, RoomId};
 use zetra_signalling::{CallKeeper, EndedCalls, Peer, PeerId, Room, WebhookQueue};
@@ -8,7 +10,7 @@ use zetra_socketio::{Effect, Log, ReceiverId, Restored, SocketId};
 use super::{
     RoomApplication, RoomCommand, RoomSettings, Row,
     member::{Address, Guest, KeptMember, Member, Stored},
-    rows::without_room,
+    rows::{LOG, without_room},
     webhook,
 };
 use crate::offset;
@@ -29,6 +31,20 @@ pub struct StoredRoom {
 }
 
 impl StoredRoom {
+    /// Reads the object's storage. `list` returns the rows whose keys begin with a prefix, each with the rest of its
+    /// key.
+    pub fn read(list: impl Fn(&str) -> Vec<(String, String)>, id: Option<RoomId>) -> Self {
+        let members = named(list(Row::PEERS)).into_iter().map(|(peer, text)| (PeerId(peer), text)).collect();
+        Self {
+            members,
+            log: named(list(LOG)),
+            calls: named(list(Row::CALLS)),
+            ended_calls: named(list(Row::ENDED_CALLS)),
+            messages: named(list(Row::MESSAGES)),
+            id,
+        }
+    }
+
     fn is_empty(&self) -> bool {
         let Self { members, log, calls, ended_calls, messages, id: _ } = self;
         let is_owed = !calls.is_empty() || !ended_calls.is_empty() || !messages.is_empty();
@@ -132,6 +148,10 @@ impl RoomApplication {
         application.unsettled.extend(out);
         application
     }
+}
+
+fn named<N: FromStr>(rows: Vec<(String, String)>) -> Vec<(N, String)> {
+    rows.into_iter().filter_map(|(name, text)| Some((name.parse().ok()?, text))).collect()
 }
 
 /// Restores how a member is reached. Returns false if the socket belongs to no member.

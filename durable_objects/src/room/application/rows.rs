@@ -8,6 +8,9 @@ use zetra_signalling::{Peer, PeerId};
 
 use super::{RoomApplication, RoomCommand, member::Stored};
 
+/// The keys of the parts of the recovery log begin with it.
+pub const LOG: &str = "log:";
+
 /// A row of the object's storage. `Display` writes the row's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Row {

@@ -173,7 +173,7 @@ impl Line {
     fn opens_from(&mut self, address: &str, bearer: Option<&str>) -> Option<LinkId> {
         let bearer = bearer.map(str::to_owned);
         let (address, connection) = (Some(address.to_owned()), String::new());
-        let handshake = Handshake { bearer, address, connection, session: None };
+        let handshake = Handshake { bearer, address, connection, session: None, room: None };
         let handshake = serde_json::to_string(&handshake).unwrap();
         let query = Query::parse([("transport", "websocket"), ("EIO", "4")]);
         let opening = Opening { sid: "sid", handshake: &handshake };

@@ -46,6 +46,11 @@ impl Arrivals {
         }
     }
 
+    /// The clock was set back.
+    pub fn set_back(&mut self, now: i64) {
+        self.told_at = self.told_at.min(now);
+    }
+
     /// Whether a report to the room is due even without an event to send.
     pub fn is_due(&self, now: i64, interval: i64) -> bool {
         self.arrived > self.told && now - self.told_at >= interval

@@ -202,6 +202,15 @@ impl Scene {
         assert!(self.room.next_deadline().is_none_or(|at| at > self.now), "something is still due");
     }
 
+    pub(super) fn turns_clock(&mut self, millis: i64) {
+        self.now += millis;
+        let effects = self.room.set_back((-millis).max(0), self.now);
+        self.perform(effects, None);
+        let held = (0..self.next_peer).filter_map(|id| self.room.peer(PeerId(id))?.held_until());
+        assert!(held.into_iter().all(|until| until <= self.now + LIMITS.hold), "somebody is held for hours");
+        self.waits(0);
+    }
+
     pub(super) fn is_consistent(&self) {
         let mut online = self.room.online();
         assert!(online.len() <= LIMITS.max_present, "overfull");

@@ -196,6 +196,11 @@ impl Line {
         self.now = until;
     }
 
+    /// The clock is set: by hours back, by days forward.
+    pub(super) fn turns_clock(&mut self, millis: i64) {
+        self.now += millis;
+    }
+
     /// The state in memory is lost; what was stored of the open WebSockets is not.
     pub(super) fn sleeps(&mut self) {
         let is_busy = !self.server.protocol().application().waiting.is_empty();
@@ -223,6 +228,8 @@ impl Line {
             self.link = Some(link);
             self.closes(None);
         }
+        // Whoever looks at the clock finds out that it was set back.
+        self.answers();
         self.waits(FOR_EVER);
         // A client that has never come back wakes nobody up, and comes too late.
         for number in 0..self.sids.len() {
@@ -300,14 +307,18 @@ impl Line {
                 Action::Command(never) => match never {},
             }
         }
-        self.schedule();
+        let next = self.schedule();
+        let is_near = next.is_none_or(|at| at - self.now <= OF_CLIENTS.connect_timeout);
+        assert!(is_near, "the alarm is set for a distant time");
     }
 
     /// The alarm is only ever moved to an earlier time.
-    fn schedule(&mut self) {
-        if let Some(at) = self.server.next_deadline() {
+    fn schedule(&mut self) -> Option<i64> {
+        let next = self.server.next_deadline();
+        if let Some(at) = next {
             self.alarm = Some(self.alarm.map_or(at, |alarm| alarm.min(at)));
         }
+        next
     }
 
     fn hears(&mut self, frame: &str) {

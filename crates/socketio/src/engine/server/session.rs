@@ -44,6 +44,15 @@ impl Session {
         }
     }
 
+    /// The clock was set back. True if that changed something that has to survive a sleep.
+    pub fn set_back(&mut self, now: i64, timing: Timing) -> bool {
+        self.asked_at = self.asked_at.map(|at| at.min(now));
+        if let Transport::Polling(polling) = &mut self.transport {
+            polling.set_back(now, timing);
+        }
+        self.heartbeat.set_back(now, timing)
+    }
+
     pub fn pinged(&mut self, mark: Mark, now: i64) {
         self.pinged_at = Some(mark);
         self.sent_at_ping = self.sent;

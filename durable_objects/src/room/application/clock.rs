@@ -1,0 +1,30 @@
+//! What follows when the clock is set back: nothing that the room waits for is further away than when it began to wait,
+//! so that no room is stuck until the clock has caught up.
+
+use zetra_socketio::Effect;
+
+use super::{Out, RoomApplication, RoomCommand, Row, webhook};
+
+impl RoomApplication {
+    /// By so many milliseconds, if that is known.
+    pub(super) fn clock_set_back(&mut self, by: i64, now: i64) -> Out<'static> {
+        self.log.set_back(now);
+        let mut out = Vec::new();
+        let latest = now + self.settings.rejoin;
+        for (peer, lost) in &mut self.lost {
+            let changes = lost.back_by > latest;
+            lost.back_by = lost.back_by.min(latest);
+            out.extend(changes.then_some(Effect::Command(RoomCommand::Store(Row::Peer(*peer)))));
+        }
+        let effects = self.ended_calls.set_back(now);
+        self.command_ended_calls(effects, now, &mut out);
+        out.extend(self.webhook.set_back(now).into_iter().map(webhook::command));
+        let calls = self.calls.set_back(now);
+        self.command_calls(calls, now, &mut out);
+        let effects = self.room.set_back(by, now);
+        if !effects.is_empty() {
+            out.extend(self.perform(effects, now));
+        }
+        out
+    }
+}
