@@ -198,7 +198,7 @@ impl<P: Protocol> Server<P> {
     pub fn tick(&mut self, now: i64) -> Actions<'static, P> {
         self.deadline_moved = true;
         let (mut pinged, mut timed_out, mut refused) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut released, mut actions) = (Vec::new(), Vec::new());
+        let (mut moved, mut released, mut actions) = (Vec::new(), Vec::new(), Vec::new());
         let Settings { timing, .. } = self.settings;
         self.notice(now, &mut actions);
         for (key, session) in &mut self.sessions {
@@ -214,13 +214,15 @@ impl<P: Protocol> Server<P> {
                     continue;
                 }
             }
+            let before = session.heartbeat;
             match session.heartbeat.tick(now, timing) {
                 Due::Ping => {
                     session.pinged(self.protocol.mark(*key), now);
                     pinged.push(*key);
                 }
                 Due::TimeOut => timed_out.push(*key),
-                Due::Nothing => {}
+                // The pong is still owed: the beat has passed all the same.
+                Due::Nothing => moved.extend((session.heartbeat != before).then_some(*key)),
             }
         }
         released.into_iter().for_each(|request| release(Some(request), &mut actions));
@@ -230,7 +232,7 @@ impl<P: Protocol> Server<P> {
         for key in timed_out {
             self.fail(key, Departure::Lost, None, now, &mut actions);
         }
-        pinged.iter().for_each(|key| self.attach(*key, &mut actions));
+        pinged.iter().chain(&moved).for_each(|key| self.attach(*key, &mut actions));
         let mut out = Vec::new();
         if !pinged.is_empty() {
             out.push(Output::Send { to: pinged, message: Message::text(PING.to_owned()), volatile: false });
