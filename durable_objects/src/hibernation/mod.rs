@@ -309,6 +309,13 @@ proptest! {
     }
 }
 
+#[test]
+fn a_debt_outlasts_a_sleep() {
+    let enters = Step::Enters { client: 0, through_session: false, polls: false };
+    // After the beat, so that nothing keeps it awake in between.
+    plays(&[(0, enters), (26_000, Step::Floods(0)), (SILENCE + 3_000, Step::Floods(0))]);
+}
+
 /// So that the property is not true because nobody sleeps.
 #[test]
 fn objects_sleep_between_the_messages_of_a_call() {

@@ -10,7 +10,8 @@ use zetra_signalling::EventRate;
 use zetra_socketio::{
     Kept, Limits, LogLimits, Saving, SocketIo,
     engine::{
-        Action, Attachment, LinkId, Opening, Query, Reception, RequestId, Server, SessionKey, Settings,
+        Action, Attachment, LinkId, Opening, Protocol, Query, Reception, RequestId, Server, SessionKey,
+        Settings,
     },
 };
 
@@ -171,10 +172,9 @@ impl Object {
         {
             (self.alarm, self.known_alarm, self.uses_storage) = (Some(at), Some(at), true);
         }
-        if server.is_empty() && !zetra_socketio::engine::Protocol::needs_storage(server.protocol()) {
-            if self.uses_storage {
-                self.deletes_all();
-            }
+        let is_over = server.is_empty() && !Protocol::needs_storage(server.protocol());
+        if is_over && self.uses_storage {
+            self.deletes_all();
         }
         let soon = now + Settings::default().timing.ping_interval + 1_000;
         let is_reached_here = self.sockets.iter().any(|(_, kept)| !kept.is_empty());

@@ -198,8 +198,8 @@ impl<P: Protocol> Server<P> {
     pub fn tick(&mut self, now: i64) -> Actions<'static, P> {
         self.deadline_moved = true;
         let (mut pinged, mut timed_out, mut refused) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut moved, mut released, mut actions) = (Vec::new(), Vec::new(), Vec::new());
-        let Settings { timing, .. } = self.settings;
+        let (mut moved, mut released, timing) = (Vec::new(), Vec::new(), self.settings.timing);
+        let (mut actions, mut out) = (Vec::new(), Vec::new());
         self.notice(now, &mut actions);
         for (key, session) in &mut self.sessions {
             if let Transport::Polling(polling) = &mut session.transport {
@@ -233,7 +233,6 @@ impl<P: Protocol> Server<P> {
             self.fail(key, Departure::Lost, None, now, &mut actions);
         }
         pinged.iter().chain(&moved).for_each(|key| self.attach(*key, &mut actions));
-        let mut out = Vec::new();
         if !pinged.is_empty() {
             out.push(Output::Send { to: pinged, message: Message::text(PING.to_owned()), volatile: false });
         }
