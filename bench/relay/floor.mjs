@@ -35,11 +35,20 @@ function accept(ctx, attachment) {
 
 export class Room extends DurableObject {
   sessions = new Map();
+  constructor(ctx, env) {
+    super(ctx, env);
+    for (const [name] of ctx.storage.kv.list()) this.add(name);
+  }
+  add(name) {
+    this.sessions.set(name, new Mailbox(this.env.SESSION.getByName(name), "/deliver"));
+  }
   async fetch(request) {
     const url = new URL(request.url);
     if (url.pathname === "/join") {
       const name = url.searchParams.get("session");
-      this.sessions.set(name, new Mailbox(this.env.SESSION.getByName(name), "/deliver"));
+      // The object sleeps while others take their turns.
+      this.ctx.storage.kv.put(name, true);
+      this.add(name);
       return new Response();
     }
     if (url.pathname === "/tell") {

@@ -1,5 +1,8 @@
 // The load of the relay benchmark: offers and answers of raw WebSocket clients.
 
+const OFFER = '42["offer"';
+const ANSWER = '42["answer"';
+
 /** Offers and answers in rooms that stay open: what it costs to open and to forget one is not the relay's. */
 export class Traffic {
   roundTrips = 0;
@@ -11,9 +14,9 @@ export class Traffic {
     Object.assign(this, { rooms, window });
     for (const room of rooms) {
       const { sockets: [caller, callee], answer } = room;
-      callee.on("message", (data) => { if (isEvent(data)) callee.send(answer); });
+      callee.on("message", (data) => { if (is(data, OFFER)) callee.send(answer); });
       caller.on("message", (data) => {
-        if (!isEvent(data)) return;
+        if (!is(data, ANSWER)) return;
         this.roundTrips += 1;
         this.#underWay -= 1;
         if (this.#running) this.#offer(room);
@@ -39,6 +42,6 @@ export class Traffic {
   }
 }
 
-function isEvent(data) {
-  return data[0] === 0x34 && data[1] === 0x32; // "42"
+function is(data, beginning) {
+  return data.toString("latin1", 0, beginning.length) === beginning;
 }

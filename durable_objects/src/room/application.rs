@@ -326,11 +326,6 @@ impl Application for RoomApplication {
         Handshake::read(handshake).connection
     }
 
-    /// The room requests no acks.
-    fn acknowledged(&mut self, _: SocketId, _: u64, _: &[&str], _now: i64) -> Out<'static> {
-        Vec::new()
-    }
-
     fn disconnected(&mut self, socket: SocketId, departure: Departure, now: i64) -> Out<'static> {
         self.verifying.remove(&Asker::Socket(socket));
         match self.sockets.remove(&socket) {

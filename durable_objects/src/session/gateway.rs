@@ -264,11 +264,6 @@ impl Application for Gateway {
         }
     }
 
-    /// Nothing here requests acks.
-    fn acknowledged(&mut self, _: SocketId, _: u64, _: &[&str], _now: i64) -> Out<'static> {
-        Vec::new()
-    }
-
     fn disconnected(&mut self, socket: SocketId, departure: Departure, _now: i64) -> Out<'static> {
         if self.socket() != Some(socket) {
             return Vec::new();
