@@ -81,8 +81,8 @@ async function measure(subject, traffic, { people }) {
   const elapsed = (performance.now() - time) / 1000;
   const done = traffic.roundTrips - trips;
   const used = cpuSecondsOf(subject.pid()) - cpu;
-  await traffic.end();
   if (done === 0) throw new Error(`${subject.name} relayed nothing`);
+  await traffic.end();
   return { rate: done / elapsed, cpu: (used * 1e6) / (done * 2 * (people - 1)) };
 }
 

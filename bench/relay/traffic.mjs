@@ -1,5 +1,6 @@
 // The load of the relay benchmark: offers and answers of raw WebSocket clients.
 
+const PATIENCE = 20_000;
 const OFFER = '42["offer"';
 const ANSWER = '42["answer"';
 
@@ -31,9 +32,16 @@ export class Traffic {
   }
 
   /** Resolves when the last answer has come. */
-  end() {
+  async end() {
     this.#running = false;
-    return new Promise((resolve) => { this.#ended = resolve; });
+    if (this.#underWay === 0) return;
+    await new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`${this.#underWay} answers are missing after ${PATIENCE / 1000} s`)), PATIENCE);
+      this.#ended = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   #offer({ sockets: [caller], offer }) {

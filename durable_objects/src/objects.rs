@@ -14,17 +14,17 @@ use crate::{
     application::AnyApplication,
     clients::path as paths,
     embedding::{answer, name, path, read},
-    exchange::{ACCEPTED, Batch, DELIVER, Delivery, FromSession, GONE, Incoming, TELL, addressee},
+    exchange::{ACCEPTED, Batch, BatchReceiver, DELIVER, Delivery, FromSession, GONE, TELL, addressee},
     room::{RoomApplication, RoomObject, RoomShell},
     session::{Gateway, SessionObject, SessionShell},
     shell::{Kind, ObjectOf, Shell},
 };
 
 #[wasm_bindgen]
-pub struct Room(Rc<ObjectOf>, Rc<RoomShell>, Incoming<Shell>);
+pub struct Room(Rc<ObjectOf>, Rc<RoomShell>, BatchReceiver<Shell>);
 
 #[wasm_bindgen]
-pub struct Session(Rc<ObjectOf>, Rc<SessionShell>, Incoming<Shell>);
+pub struct Session(Rc<ObjectOf>, Rc<SessionShell>, BatchReceiver<Shell>);
 
 handlers!(Room);
 handlers!(Session);
@@ -35,7 +35,7 @@ impl Room {
     pub fn new(state: ObjectState, env: Env) -> Result<Self, JsError> {
         let shell = RoomShell::new(&env)?;
         let object = Shell::object(state, env, Kind::Room(Rc::clone(&shell)))?;
-        let incoming = Incoming::new(&object, |object, Batch::<FromSession> { from, messages }| {
+        let incoming = BatchReceiver::new(&object, |object, Batch::<FromSession> { from, messages }| {
             for message in messages {
                 RoomObject::act(object, |room| room.from_session(&from, message, now()));
             }
@@ -89,7 +89,7 @@ impl Session {
     pub fn new(state: ObjectState, env: Env) -> Result<Self, JsError> {
         let shell = SessionShell::new(&env)?;
         let object = Shell::object(state, env, Kind::Session(Rc::clone(&shell)))?;
-        let incoming = Incoming::new(&object, |object, Batch::<Delivery> { from, messages }| {
+        let incoming = BatchReceiver::new(&object, |object, Batch::<Delivery> { from, messages }| {
             let connected = object.query(|protocol: &SocketIo<AnyApplication>| {
                 protocol.application().session().is_some_and(Gateway::is_connected)
             });

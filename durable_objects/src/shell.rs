@@ -63,6 +63,11 @@ impl RoomObject for Rc<ObjectOf> {
         Object::wait_until(self, promise);
     }
 
+    fn downgrade(&self) -> impl Fn() -> Option<Self> + use<> + 'static {
+        let object = Rc::downgrade(self);
+        move || object.upgrade()
+    }
+
     fn act(&self, act: impl FnOnce(&mut RoomApplication) -> Effects<'static, RoomCommand>) {
         Object::act(self, |protocol, out| {
             protocol.act(now(), out, |application| application.in_room(act));
@@ -81,6 +86,11 @@ impl SessionObject for Rc<ObjectOf> {
 
     fn wait_until(&self, promise: &Promise) {
         Object::wait_until(self, promise);
+    }
+
+    fn downgrade(&self) -> impl Fn() -> Option<Self> + use<> + 'static {
+        let object = Rc::downgrade(self);
+        move || object.upgrade()
     }
 
     fn act(&self, act: impl FnOnce(&mut Gateway) -> Effects<'static, GatewayCommand>) {

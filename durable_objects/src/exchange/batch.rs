@@ -70,34 +70,74 @@ impl<T: Message + Serialize + DeserializeOwned> Batch<T> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use proptest::{collection::vec, prelude::*};
+    use zetra_signalling::Credential;
 
     use super::*;
-    use crate::exchange::{Delivery, FromSession};
+    use crate::exchange::{Delivery, FromSession, Joining};
+
+    const TEXT: &str = "(?s).*";
+
+    fn texts() -> impl Strategy<Value = Vec<String>> {
+        vec(TEXT, 0..4)
+    }
 
     fn delivery() -> impl Strategy<Value = Delivery> {
-        let frames = proptest::collection::vec(".*", 0..4);
         prop_oneof![
-            (any::<u64>(), ".*").prop_map(|(mark, frame)| Delivery::Frame { mark, frame }),
-            (any::<bool>(), any::<u64>(), frames.clone())
-                .prop_map(|(joined, mark, frames)| Delivery::Joined { joined, mark, frames }),
-            (".*", any::<u64>(), frames).prop_map(|(sid, mark, frames)| Delivery::Recovered {
+            (any::<u64>(), TEXT).prop_map(|(mark, frame)| Delivery::Frame { mark, frame }),
+            (any::<bool>(), any::<u64>(), texts()).prop_map(|(joined, mark, frames)| Delivery::Joined {
+                joined,
+                mark,
+                frames
+            }),
+            (TEXT, any::<u64>(), texts()).prop_map(|(sid, mark, frames)| Delivery::Recovered {
                 sid,
                 mark,
                 frames
             }),
-            proptest::option::of(".*").prop_map(Delivery::Stranger),
+            proptest::option::of(TEXT).prop_map(Delivery::Stranger),
             Just(Delivery::NotRecovered),
             Just(Delivery::Disconnect),
         ]
     }
 
+    /// A message with secrets has no `Debug`, so it is made of something that has.
+    type Said = (String, Vec<String>, Option<u64>, bool);
+
+    fn message((text, arguments, ack, joins): Said) -> FromSession {
+        if !joins {
+            return FromSession::Event { name: text, arguments, ack };
+        }
+        let (credential, connection) = (Credential::None, String::new());
+        FromSession::Join(Joining { sid: text, pid: String::new(), credential, connection, arguments, ack })
+    }
+
+    fn said(message: FromSession) -> Said {
+        match message {
+            FromSession::Event { name, arguments, ack } => (name, arguments, ack, false),
+            FromSession::Join(Joining { sid, arguments, ack, .. }) => (sid, arguments, ack, true),
+            _ => panic!("nothing else was written"),
+        }
+    }
+
     proptest! {
         #[test]
-        fn a_batch_is_read_as_it_was_written(from in ".*", messages in proptest::collection::vec(delivery(), 0..6)) {
+        fn a_rooms_batch_is_read_as_it_was_written(from in TEXT, messages in vec(delivery(), 0..6)) {
             let body = Batch { from: from.clone(), messages: messages.clone() }.into_body();
             let read = Batch::<Delivery>::from_body(&body).unwrap();
             prop_assert_eq!((read.from, read.messages), (from, messages));
+        }
+
+        #[test]
+        fn a_sessions_batch_is_read_as_it_was_written(
+            from in TEXT,
+            all in vec((TEXT, texts(), any::<Option<u64>>(), any::<bool>()), 0..6),
+        ) {
+            let messages = all.iter().cloned().map(message).collect();
+            let body = Batch { from: from.clone(), messages }.into_body();
+            let read = Batch::<FromSession>::from_body(&body).unwrap();
+            let heard: Vec<Said> = read.messages.into_iter().map(said).collect();
+            prop_assert_eq!((read.from, heard), (from, all));
         }
 
         #[test]

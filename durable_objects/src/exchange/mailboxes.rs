@@ -18,7 +18,7 @@ struct Mailbox<T> {
     waiting: Vec<T>,
     bytes: usize,
     /// A message had to be dropped.
-    overflown: bool,
+    overflowed: bool,
 }
 
 /// What to do about an addressee.
@@ -43,7 +43,7 @@ impl<T: Message> Mailboxes<T> {
         let bytes = message.bytes();
         match mailboxes.get_mut(to) {
             Some(mailbox) if mailbox.waiting.len() >= WAITING || mailbox.bytes + bytes > WAITING_BYTES => {
-                mailbox.overflown = true;
+                mailbox.overflowed = true;
                 false
             }
             Some(mailbox) => {
@@ -53,7 +53,7 @@ impl<T: Message> Mailboxes<T> {
             }
             None => {
                 let from = from.to_string();
-                let mailbox = Mailbox { from, waiting: vec![message], bytes, overflown: false };
+                let mailbox = Mailbox { from, waiting: vec![message], bytes, overflowed: false };
                 mailboxes.insert(to.to_owned(), mailbox);
                 true
             }
@@ -69,7 +69,7 @@ impl<T: Message> Mailboxes<T> {
     pub fn next(&self, to: &str, accepted: bool) -> Next<T> {
         let mut mailboxes = self.0.borrow_mut();
         let Some(mailbox) = mailboxes.get_mut(to) else { return Next::Nothing };
-        if !accepted || mailbox.overflown {
+        if !accepted || mailbox.overflowed {
             mailboxes.remove(to);
             return Next::Undelivered;
         }

@@ -1,5 +1,6 @@
-// How batches travel from object to object: as requests whose responses have only a status. All of it is done
-// here, since a promise that WASM awaits costs two closures and a microtask, which in workerd is a costly thing.
+// How batches travel from object to object: as requests whose responses have only a status. The name of the
+// object is in the URL, since a header would cost an object of its own. All of it is done here, since a promise that
+// WASM awaits costs two closures and a microtask, and microtasks from WASM are expensive in workerd.
 
 const ACCEPTED = 200;
 
@@ -8,6 +9,9 @@ const ACCEPTED = 200;
  * each request, whether it was accepted or not, that of the following one; `undefined` ends it.
  */
 export async function send(namespace, name, path, next) {
+  // The turn that posts the first message ends first: it may post more, which go into the same batch, and store what
+  // has to be stored before anything leaves; and `next` may act on the object, whose state the turn has borrowed.
+  await undefined;
   const url = `http://object${path}?${encodeURIComponent(name)}`;
   let object;
   let accepted = true;
@@ -45,7 +49,7 @@ function call(exported, ...parameters) {
   try {
     return exported(...parameters);
   } catch (error) {
-    reportError(error);
+    if (error instanceof WebAssembly.RuntimeError) reportError(error);
     throw error;
   }
 }

@@ -37,7 +37,7 @@ extern "C" {
 }
 
 /// The messages of an object for others of one class.
-pub(crate) struct Outgoing<T> {
+pub(crate) struct BatchSender<T> {
     mailboxes: Mailboxes<T>,
     /// The class, as a `DurableObjectNamespace`.
     namespace: JsValue,
@@ -48,7 +48,7 @@ pub(crate) struct Outgoing<T> {
 
 type NextBody = Closure<dyn FnMut(String, bool) -> Option<String>>;
 
-impl<T: Message + Serialize + DeserializeOwned + 'static> Outgoing<T> {
+impl<T: Message + Serialize + DeserializeOwned + 'static> BatchSender<T> {
     pub fn new(namespace: &ObjectNamespace, path: &'static str) -> Rc<Self> {
         let (mailboxes, namespace) = (Mailboxes::new(), namespace.as_ref().clone());
         Rc::new(Self { mailboxes, namespace, path, sending: RefCell::default() })
@@ -57,8 +57,9 @@ impl<T: Message + Serialize + DeserializeOwned + 'static> Outgoing<T> {
     /// Sends a message after earlier ones. Unless they are being sent already, returns a promise that settles
     /// when that is done.
     ///
-    /// `undelivered` is called later, with the addressee's name, if it did not accept what was sent; whatever
-    /// else was for it is lost too.
+    /// `undelivered` returns what is called later, with the addressee's name, if it did not accept what was sent;
+    /// whatever else was for it is lost too. It must not own the object: if its memory is given up while a request
+    /// is under way, nothing would ever free it.
     pub fn post(
         self: &Rc<Self>,
         from: &dyn Display,
@@ -69,14 +70,14 @@ impl<T: Message + Serialize + DeserializeOwned + 'static> Outgoing<T> {
         if !self.mailboxes.post(from, to, message) {
             return None;
         }
-        let (outgoing, undelivered) = (Rc::downgrade(self), undelivered());
+        let (sender, undelivered) = (Rc::downgrade(self), undelivered());
         let next = Closure::new(move |to: String, accepted: bool| {
-            let outgoing = outgoing.upgrade()?;
-            let next = outgoing.mailboxes.next(&to, accepted);
+            let sender = sender.upgrade()?;
+            let next = sender.mailboxes.next(&to, accepted);
             if let Next::Batch(batch) = next {
                 return Some(batch.into_body());
             }
-            outgoing.sending.borrow_mut().remove(&to);
+            sender.sending.borrow_mut().remove(&to);
             if matches!(next, Next::Undelivered) {
                 undelivered(&to);
             }
@@ -99,13 +100,13 @@ impl<T: Message + Serialize + DeserializeOwned + 'static> Outgoing<T> {
 }
 
 /// Takes the batches that arrive at an object.
-pub(crate) struct Incoming<E: Embedding> {
+pub(crate) struct BatchReceiver<E: Embedding> {
     take: Closure<dyn Fn(Option<String>) -> u16>,
-    /// One for each request whose body is being read.
+    /// One for each request whose body is being read; which of them is dropped first does not matter.
     reading: Rc<RefCell<Vec<Answering<E>>>>,
 }
 
-impl<E: Embedding> Incoming<E> {
+impl<E: Embedding> BatchReceiver<E> {
     /// `take` returns the status of the response.
     pub fn new<T: Message + Serialize + DeserializeOwned>(
         object: &Rc<Object<E>>,

@@ -17,7 +17,7 @@ use zetra_socketio_object::{Storage, Task, new_id, now, random};
 use crate::{
     clients::SESSIONS,
     embedding::{admission, authenticator, room_limits, verification},
-    exchange::{DELIVER, Delivery, Outgoing},
+    exchange::{BatchSender, DELIVER, Delivery},
 };
 
 pub use application::{
@@ -42,6 +42,9 @@ pub(crate) trait RoomObject: Clone + 'static {
 
     fn wait_until(&self, promise: &Promise);
 
+    /// The object, as long as it is in memory.
+    fn downgrade(&self) -> impl Fn() -> Option<Self> + use<Self> + 'static;
+
     fn webhook(&self) -> Option<&Webhook>;
 
     /// Runs `act` on the room for something that came from elsewhere.
@@ -49,14 +52,14 @@ pub(crate) trait RoomObject: Clone + 'static {
 }
 
 pub(crate) struct RoomShell {
-    sessions: Rc<Outgoing<Delivery>>,
+    sessions: Rc<BatchSender<Delivery>>,
     /// Empty until a request contains it.
     id: Cell<Option<RoomId>>,
 }
 
 impl RoomShell {
     pub fn new(env: &Env) -> worker::Result<Rc<Self>> {
-        let sessions = Outgoing::new(&env.durable_object(SESSIONS)?, DELIVER);
+        let sessions = BatchSender::new(&env.durable_object(SESSIONS)?, DELIVER);
         Ok(Rc::new(Self { sessions, id: Cell::new(None) }))
     }
 
@@ -124,10 +127,12 @@ pub(crate) fn perform<O: RoomObject>(
         RoomCommand::Deliver { session, delivery } => {
             let id = room.id();
             let undelivered = || -> Box<dyn Fn(&str)> {
-                let object = object.clone();
+                let object = object.downgrade();
                 Box::new(move |session| {
                     tracing::warn!(room = %id, "a Session object did not take what its client was told");
-                    object.act(|room| room.session_unreachable(session, now()));
+                    if let Some(object) = object() {
+                        object.act(|room| room.session_unreachable(session, now()));
+                    }
                 })
             };
             let sent = shell.sessions.post(&id, &session, delivery, undelivered);

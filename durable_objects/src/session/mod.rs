@@ -14,7 +14,7 @@ use zetra_socketio_object::{Storage, Task, new_id, now};
 use crate::{
     clients::ROOMS,
     embedding::{authenticator, room_limits, verification},
-    exchange::{FromSession, Outgoing, TELL},
+    exchange::{BatchSender, FromSession, TELL},
 };
 
 pub use gateway::{Gateway, GatewayCommand, GatewaySettings, KeptGuest};
@@ -34,19 +34,22 @@ pub(crate) trait SessionObject: Clone + 'static {
 
     fn wait_until(&self, promise: &Promise);
 
+    /// The object, as long as it is in memory.
+    fn downgrade(&self) -> impl Fn() -> Option<Self> + use<Self> + 'static;
+
     /// Runs `act` on the session for something that came from elsewhere.
     fn act(&self, act: impl FnOnce(&mut Gateway) -> Effects<'static, GatewayCommand>);
 }
 
 pub(crate) struct SessionShell {
-    rooms: Rc<Outgoing<FromSession>>,
+    rooms: Rc<BatchSender<FromSession>>,
     /// Empty until a request contains it.
     name: RefCell<Option<String>>,
 }
 
 impl SessionShell {
     pub fn new(env: &Env) -> worker::Result<Rc<Self>> {
-        let rooms = Outgoing::new(&env.durable_object(ROOMS)?, TELL);
+        let rooms = BatchSender::new(&env.durable_object(ROOMS)?, TELL);
         Ok(Rc::new(Self { rooms, name: RefCell::new(None) }))
     }
 
@@ -103,10 +106,12 @@ pub(crate) fn perform<O: SessionObject>(
         })),
         GatewayCommand::Tell { room, message } => {
             let undelivered = || -> Box<dyn Fn(&str)> {
-                let object = object.clone();
+                let object = object.downgrade();
                 Box::new(move |_| {
                     tracing::warn!(%room, "a room did not take what a client said");
-                    object.act(|gateway| gateway.room_unreachable(room));
+                    if let Some(object) = object() {
+                        object.act(|gateway| gateway.room_unreachable(room));
+                    }
                 })
             };
             let sent = shell.rooms.post(&gateway.name(), &room.to_string(), message, undelivered);
