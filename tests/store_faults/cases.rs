@@ -26,6 +26,8 @@ pub struct Case {
     /// What it hears if it says it once more.
     pub again: &'static str,
     pub repeats: Repeats,
+    /// The state is what the request asks for already. After a transient error nobody can tell since when.
+    pub already_done: bool,
 }
 
 /// What a second request of the same kind does.
@@ -40,7 +42,16 @@ pub enum Repeats {
 }
 
 const fn case(operation: &'static str, by: Caller, first: &'static str, again: &'static str) -> Case {
-    Case { operation, by, given: |_| {}, body: None, first, again, repeats: Repeats::Nothing }
+    Case {
+        operation,
+        by,
+        given: |_| {},
+        body: None,
+        first,
+        again,
+        repeats: Repeats::Nothing,
+        already_done: false,
+    }
 }
 
 const fn reads(operation: &'static str) -> Case {
@@ -51,7 +62,7 @@ const fn of_host(operation: &'static str, again: &'static str) -> Case {
     case(operation, Caller::Host, "200", again)
 }
 
-pub const CASES: [Case; 29] = [
+pub const CASES: [Case; 32] = [
     reads("GET /"),
     reads("GET /health"),
     reads("GET /openapi.json"),
@@ -76,14 +87,29 @@ pub const CASES: [Case; 29] = [
     of_host("DELETE /api/room/{roomId}", "404 room_not_found"),
     Case {
         given: |world| heard(world, "DELETE /api/room/{roomId}", "200"),
+        already_done: true,
         ..case("DELETE /api/room/{roomId}", Caller::Host, "404 room_not_found", "404 room_not_found")
     },
     of_host("POST /api/room/{roomId}/kick", "404 user_not_found"),
     Case {
         body: Some(|world| json!({ "userId": world.removed.id })),
+        already_done: true,
         ..case("POST /api/room/{roomId}/kick", Caller::Host, "404 user_not_found", "404 user_not_found")
     },
     of_host("POST /api/room/{roomId}/readmit", "404 user_not_found"),
+    Case {
+        given: |world| heard(world, "DELETE /api/room/{roomId}", "200"),
+        ..case("POST /api/room/{roomId}/kick", Caller::Host, "404 room_not_found", "404 room_not_found")
+    },
+    Case {
+        given: |world| heard(world, "DELETE /api/room/{roomId}", "200"),
+        body: Some(|world| json!({ "userId": world.removed.id })),
+        ..case("POST /api/room/{roomId}/kick", Caller::Host, "404 room_not_found", "404 room_not_found")
+    },
+    Case {
+        given: |world| heard(world, "DELETE /api/room/{roomId}", "200"),
+        ..case("POST /api/room/{roomId}/readmit", Caller::Host, "404 room_not_found", "404 room_not_found")
+    },
     of_host("POST /api/room/{roomId}/lock", "200"),
     Case {
         given: |world| heard(world, "POST /api/room/{roomId}/lock", "200"),

@@ -108,8 +108,9 @@ impl<H: Http> MongoStore<H> {
         let is_so = room.host == host
             && match change {
                 RoomChange::End => !room.active,
-                RoomChange::Remove(user) => !room.admits(*user) && is_removed(&found, *user)?,
-                RoomChange::Readmit(user) => !is_removed(&found, *user)?,
+                // The guard takes no ended room.
+                RoomChange::Remove(user) => room.active && !room.admits(*user) && is_removed(&found, *user)?,
+                RoomChange::Readmit(user) => room.active && !is_removed(&found, *user)?,
                 RoomChange::Rename(_) | RoomChange::Lock | RoomChange::Unlock => false,
             };
         Ok(RoomChanged::new(Some(room), host, reply.value > 0 || (reply.repeated && is_so)))
@@ -220,3 +221,6 @@ impl<H: Http> MongoStore<H> {
 fn is_removed(room: &Document, user: UserId) -> Result<bool> {
     Ok(room.optional_ids("removed")?.unwrap_or_default().contains(&user))
 }
+
+#[cfg(test)]
+mod tests;

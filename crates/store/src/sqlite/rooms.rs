@@ -110,14 +110,17 @@ impl<S: Sql> SqliteStore<S> {
 
     /// Whether the room is as the change makes it. If an earlier attempt was executed, it has nothing to change now.
     async fn is_so(&self, room: &Room, change: &RoomChange) -> Result<bool> {
-        let removed = |user| async move {
-            let admission = self.admission_to(room.id, user).await?;
-            Ok(admission.membership == Membership::Removed)
+        let membership = |user| async move {
+            let admission = self.admission_to(room.id, user).await;
+            admission.map(|admission| admission.membership)
         };
         match change {
             RoomChange::End => Ok(!room.active),
-            RoomChange::Remove(user) => removed(*user).await,
-            RoomChange::Readmit(user) => Ok(!removed(*user).await?),
+            RoomChange::Remove(user) => Ok(membership(*user).await? == Membership::Removed),
+            // Of an ended room it is neither.
+            RoomChange::Readmit(user) => {
+                Ok(!matches!(membership(*user).await?, Membership::Removed | Membership::RoomNotFound))
+            }
             RoomChange::Rename(_) | RoomChange::Lock | RoomChange::Unlock => Ok(false),
         }
     }

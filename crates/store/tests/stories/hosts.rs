@@ -125,8 +125,15 @@ pub async fn an_ended_room_is_over_for_everybody(store: Arc<dyn Store>) {
         assert_eq!(world.membership(room, user).await, Membership::RoomNotFound);
         assert_eq!(world.store.active_rooms_of(user).await, Ok(vec![]));
     }
-    for change in [RoomChange::End, RoomChange::Lock, RoomChange::Remove(bob), RoomChange::Rename(None)] {
-        assert_eq!(world.changes(room, ann, change).await, RoomChanged::NotFound);
+    let changes = [
+        RoomChange::End,
+        RoomChange::Lock,
+        RoomChange::Remove(bob),
+        RoomChange::Readmit(bob),
+        RoomChange::Rename(None),
+    ];
+    for change in changes {
+        assert_eq!(world.changes(room, ann, change.clone()).await, RoomChanged::NotFound, "{change:?}");
     }
 }
 
