@@ -122,15 +122,15 @@ describe("a D1", () => {
 });
 
 describe("a batch of D1 that fails", () => {
-  const LASTING = "D1_ERROR: D1 DB is overloaded. Requests queued for too long.";
-  const PASSING = "D1_ERROR: Network connection lost.";
+  const PERSISTENT = "D1_ERROR: D1 DB is overloaded. Requests queued for too long.";
+  const TRANSIENT = "D1_ERROR: Network connection lost.";
   const KINDS = [
-    { name: "before it is executed", plan: { times: 1, isExecuted: false, text: LASTING } },
-    { name: "after it is executed", plan: { times: 1, isExecuted: true, text: LASTING } },
-    { name: "in passing, before", plan: { times: 1, isExecuted: false, text: PASSING }, passes: true },
-    { name: "in passing, after", plan: { times: 1, isExecuted: true, text: PASSING }, passes: true },
+    { name: "before it is executed", plan: { times: 1, isExecuted: false, text: PERSISTENT } },
+    { name: "after it is executed", plan: { times: 1, isExecuted: true, text: PERSISTENT } },
+    { name: "transiently, before", plan: { times: 1, isExecuted: false, text: TRANSIENT }, isTransient: true },
+    { name: "transiently, after", plan: { times: 1, isExecuted: true, text: TRANSIENT }, isTransient: true },
   ];
-  /** Requests of a host with a room, what they hear, and what they hear once more. */
+  /** Requests of a host with a room, their outcome, and that of the same request made once more. */
   const REQUESTS = {
     register: [201, "email_taken", () => ["POST", "/api/auth/register", { body: newcomer() }]],
     "change-password": [200, "wrong_password", ({ ann: { token, password } }) => [
@@ -156,7 +156,7 @@ describe("a batch of D1 that fails", () => {
 
   for (const [name, [success, done, request]] of Object.entries(REQUESTS)) test(`${name}: any of them, in any way, and the request succeeds when it is repeated`, async (t) => {
     let failed = 0;
-    for (const { name: kind, plan, passes } of KINDS) {
+    for (const { name: kind, plan, isTransient } of KINDS) {
       for (let skip = 0; ; skip += 1) {
         const ann = await person(server);
         const room = await roomOf(server, ann, bob);
@@ -171,7 +171,7 @@ describe("a batch of D1 that fails", () => {
         }
         failed += met;
         if (answer.status === success) continue;
-        assert.ok(!passes, `${story}: ${answer.text}`);
+        assert.ok(!isTransient, `${story}: ${answer.text}`);
         unavailable(answer, story);
         const again = await call(server, method, path, options);
         assert.ok([success, done].includes(again.status) || again.json.code === done, `${story}, repeated: ${again.status} ${again.text}`);

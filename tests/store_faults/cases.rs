@@ -9,7 +9,7 @@ use crate::{
         support::{Answer, TestApp},
     },
     faulty_seam::Faulty,
-    store_faults::state::Names,
+    store_faults::state::Placeholders,
 };
 
 use zetra_store::SqliteStore;
@@ -21,9 +21,9 @@ pub struct Case {
     given: fn(&World),
     /// Instead of the usual body.
     body: Option<fn(&World) -> Value>,
-    /// What the client hears.
+    /// The outcome of the request.
     pub first: &'static str,
-    /// What it hears if it says it once more.
+    /// The outcome of the same request made once more.
     pub again: &'static str,
     pub repeats: Repeats,
     /// The state is what the request asks for already. After a transient error nobody can tell since when.
@@ -86,7 +86,7 @@ pub const CASES: [Case; 32] = [
     of_host("PUT /api/room/{roomId}", "200"),
     of_host("DELETE /api/room/{roomId}", "404 room_not_found"),
     Case {
-        given: |world| heard(world, "DELETE /api/room/{roomId}", "200"),
+        given: |world| assert_call(world, "DELETE /api/room/{roomId}", "200"),
         already_done: true,
         ..case("DELETE /api/room/{roomId}", Caller::Host, "404 room_not_found", "404 room_not_found")
     },
@@ -98,21 +98,21 @@ pub const CASES: [Case; 32] = [
     },
     of_host("POST /api/room/{roomId}/readmit", "404 user_not_found"),
     Case {
-        given: |world| heard(world, "DELETE /api/room/{roomId}", "200"),
+        given: |world| assert_call(world, "DELETE /api/room/{roomId}", "200"),
         ..case("POST /api/room/{roomId}/kick", Caller::Host, "404 room_not_found", "404 room_not_found")
     },
     Case {
-        given: |world| heard(world, "DELETE /api/room/{roomId}", "200"),
+        given: |world| assert_call(world, "DELETE /api/room/{roomId}", "200"),
         body: Some(|world| json!({ "userId": world.removed.id })),
         ..case("POST /api/room/{roomId}/kick", Caller::Host, "404 room_not_found", "404 room_not_found")
     },
     Case {
-        given: |world| heard(world, "DELETE /api/room/{roomId}", "200"),
+        given: |world| assert_call(world, "DELETE /api/room/{roomId}", "200"),
         ..case("POST /api/room/{roomId}/readmit", Caller::Host, "404 room_not_found", "404 room_not_found")
     },
     of_host("POST /api/room/{roomId}/lock", "200"),
     Case {
-        given: |world| heard(world, "POST /api/room/{roomId}/lock", "200"),
+        given: |world| assert_call(world, "POST /api/room/{roomId}/lock", "200"),
         ..of_host("POST /api/room/{roomId}/unlock", "200")
     },
     Case { given: has_call, ..reads("GET /api/call-logs") },
@@ -126,13 +126,13 @@ pub const CASES: [Case; 32] = [
     reads("GET /api/ice-servers"),
 ];
 
-fn heard(world: &World, operation: &str, expected: &str) {
+fn assert_call(world: &World, operation: &str, expected: &str) {
     let answer = world.call(Caller::Host, operation, world.body(operation));
     assert_eq!(crate::api::authorization::outcome(&answer), expected, "{operation}");
 }
 
 fn has_call(world: &World) {
-    heard(world, "POST /api/call-logs", "201");
+    assert_call(world, "POST /api/call-logs", "201");
 }
 
 /// The host's hash is one of the Node backend, of "weak".
@@ -150,7 +150,7 @@ pub struct Scene<'a> {
     case: &'a Case,
     pub world: World,
     pub faulty: Faulty,
-    names: Names,
+    placeholders: Placeholders,
 }
 
 impl<'a> Scene<'a> {
@@ -160,29 +160,30 @@ impl<'a> Scene<'a> {
         let world = World::of(TestApp::over(std::sync::Arc::new(store), &[]));
         (case.given)(&world);
         world.app.rooms.host_acts.lock().unwrap().clear();
-        let names = Names::of(&world);
-        Self { case, world, faulty, names }
+        let placeholders = Placeholders::of(&world);
+        Self { case, world, faulty, placeholders }
     }
 
-    pub fn asks(&self) -> Answer {
+    pub fn send(&self) -> Answer {
         let Case { operation, by, body, .. } = *self.case;
         let body = body.map(|body| body(&self.world)).or_else(|| self.world.body(operation));
         self.world.call(by, operation, body)
     }
 
     pub fn text(&self, answer: &Answer) -> String {
-        self.names.answer(answer)
+        self.placeholders.answer(answer)
     }
 
     pub fn state(&self) -> Vec<String> {
-        self.names.state(&self.faulty.database)
+        self.placeholders.state(&self.faulty.database)
     }
 
     /// What the Room object was told, each once.
-    pub fn told(&self) -> Vec<String> {
+    pub fn host_acts(&self) -> Vec<String> {
         let acts = self.world.app.rooms.host_acts.lock().unwrap();
-        let mut told: Vec<String> = acts.iter().map(|act| self.names.text(&format!("{act:?}"))).collect();
-        told.dedup();
-        told
+        let mut texts: Vec<String> =
+            acts.iter().map(|act| self.placeholders.text(&format!("{act:?}"))).collect();
+        texts.dedup();
+        texts
     }
 }

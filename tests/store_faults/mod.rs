@@ -12,9 +12,9 @@ use crate::api::{
     document::operations,
     support::{Answer, TestApp},
 };
-use crate::faulty_seam::{Fault, Faulty, LASTING, NO_TABLE, PASSING};
+use crate::faulty_seam::{Fault, Faulty, NO_TABLE, PERSISTENT, TRANSIENT};
 use cases::{CASES, Case, Repeats, Scene};
-use state::Names;
+use state::Placeholders;
 
 /// Served without a look at the database.
 const WITHOUT_STORE: [&str; 3] = ["GET /", "GET /openapi.json", "GET /asyncapi.json"];
@@ -27,7 +27,7 @@ enum Expected {
     Unnoticed,
     /// 503, and when to come back.
     Unavailable,
-    /// 500, or as one without, where the part of the answer that is missing says nothing.
+    /// 500, or as one without, where the part of the answer that is missing is not read.
     Internal,
 }
 
@@ -35,27 +35,27 @@ enum Expected {
 type Kind = fn(usize) -> Vec<Fault>;
 
 const UNNOTICED: [Kind; 3] = [
-    |turn| vec![Fault::Refused(passing(turn))],
-    |turn| vec![Fault::AnswerLost(passing(turn))],
+    |turn| vec![Fault::Refused(transient(turn))],
+    |turn| vec![Fault::AnswerLost(transient(turn))],
     |_| vec![Fault::Refused(NO_TABLE)],
 ];
 const UNAVAILABLE: [Kind; 6] = [
-    |turn| vec![Fault::Refused(lasting(turn))],
-    |turn| vec![Fault::AnswerLost(lasting(turn))],
-    |turn| vec![Fault::Refused(passing(turn)), Fault::Refused(passing(turn + 1))],
-    |turn| vec![Fault::AnswerLost(passing(turn)), Fault::Refused(lasting(turn))],
-    |turn| vec![Fault::AnswerLost(passing(turn)), Fault::AnswerLost(passing(turn))],
-    |turn| vec![Fault::Refused(NO_TABLE), Fault::Refused(lasting(turn))],
+    |turn| vec![Fault::Refused(persistent(turn))],
+    |turn| vec![Fault::AnswerLost(persistent(turn))],
+    |turn| vec![Fault::Refused(transient(turn)), Fault::Refused(transient(turn + 1))],
+    |turn| vec![Fault::AnswerLost(transient(turn)), Fault::Refused(persistent(turn))],
+    |turn| vec![Fault::AnswerLost(transient(turn)), Fault::AnswerLost(transient(turn))],
+    |turn| vec![Fault::Refused(NO_TABLE), Fault::Refused(persistent(turn))],
 ];
 const INTERNAL: [Kind; 2] = [|_| vec![Fault::ResultMissing], |_| vec![Fault::ColumnsMissing]];
 const EVERY_KIND: [&[Kind]; 3] = [&UNNOTICED, &UNAVAILABLE, &INTERNAL];
 
-fn passing(turn: usize) -> &'static str {
-    PASSING[turn % PASSING.len()]
+fn transient(turn: usize) -> &'static str {
+    TRANSIENT[turn % TRANSIENT.len()]
 }
 
-fn lasting(turn: usize) -> &'static str {
-    LASTING[turn % LASTING.len()]
+fn persistent(turn: usize) -> &'static str {
+    PERSISTENT[turn % PERSISTENT.len()]
 }
 
 /// What a request does that meets no fault, and the same once more.
@@ -63,7 +63,7 @@ struct Reference {
     before: Vec<String>,
     first: String,
     done: Vec<String>,
-    told: Vec<String>,
+    host_acts: Vec<String>,
     again: String,
     done_twice: Vec<String>,
 }
@@ -72,14 +72,14 @@ impl Reference {
     fn of(case: &Case) -> Self {
         let scene = Scene::of(case);
         let before = scene.state();
-        let first = scene.asks();
+        let first = scene.send();
         assert_eq!(outcome(&first), case.first, "{}", case.operation);
-        let (done, told) = (scene.state(), scene.told());
-        let again = scene.asks();
+        let (done, host_acts) = (scene.state(), scene.host_acts());
+        let again = scene.send();
         assert_eq!(outcome(&again), case.again, "{}, repeated", case.operation);
         let done_twice = scene.state();
         let (first, again) = (scene.text(&first), scene.text(&again));
-        Self { before, first, done, told, again, done_twice }
+        Self { before, first, done, host_acts, again, done_twice }
     }
 }
 
@@ -102,12 +102,12 @@ fn a_request_that_is_repeated_does_nothing_more() {
 }
 
 #[test]
-fn a_fault_that_passes_is_not_noticed() {
+fn a_transient_error_is_not_noticed() {
     for_each_fault(&UNNOTICED, Expected::Unnoticed);
 }
 
 #[test]
-fn a_fault_that_lasts_is_503_leaves_nothing_half_done_and_a_repeated_request_succeeds() {
+fn a_persistent_error_is_503_leaves_nothing_half_done_and_a_repeated_request_succeeds() {
     for_each_fault(&UNAVAILABLE, Expected::Unavailable);
 }
 
@@ -146,7 +146,7 @@ fn for_each_fault(kinds: &[Kind], expected: Expected) {
 fn meets(case: &Case, reference: &Reference, trip: usize, faults: &[Fault], expected: Expected) -> bool {
     let scene = Scene::of(case);
     scene.faulty.plan(trip, faults);
-    let answer = scene.asks();
+    let answer = scene.send();
     if scene.faulty.calm() == 0 {
         return false;
     }
@@ -154,27 +154,27 @@ fn meets(case: &Case, reference: &Reference, trip: usize, faults: &[Fault], expe
     let state = scene.state();
     let (is_done, changes) = (state == reference.done, reference.before != reference.done);
     assert!(is_done || state == reference.before, "{story}: half a write: {state:#?}");
-    let heard = scene.text(&answer);
-    if heard == reference.first {
+    let response = scene.text(&answer);
+    if response == reference.first {
         let may_be_left = case.repeats == Repeats::WhatWasLeft;
         assert!(is_done || may_be_left, "{story}: acknowledged and lost");
         assert!(expected != Expected::Unavailable || may_be_left, "{story}: it cannot have been done");
     } else if expected == Expected::Unnoticed {
-        assert!(case.already_done && answer.status == 200, "{story}: {heard}");
+        assert!(case.already_done && answer.status == 200, "{story}: {response}");
     } else {
         is_clean_refusal(&answer, expected, &story);
     }
     if answer.status.is_server_error() || !is_done {
-        // The client says it again.
+        // The client retries.
         let (again, state) = if is_done && changes {
             (&reference.again, &reference.done_twice)
         } else {
             (&reference.first, &reference.done)
         };
-        assert_eq!(&scene.text(&scene.asks()), again, "{story}: said again");
-        assert_eq!(&scene.state(), state, "{story}: after it was said again");
+        assert_eq!(&scene.text(&scene.send()), again, "{story}, retried");
+        assert_eq!(&scene.state(), state, "{story}, state after the retry");
     }
-    assert_eq!(scene.told(), reference.told, "{story}: what the room was told");
+    assert_eq!(scene.host_acts(), reference.host_acts, "{story}: what the room was told");
     true
 }
 
@@ -214,8 +214,8 @@ fn the_first_request_over_an_empty_database_may_fail_anywhere_and_be_repeated() 
     let app = app_over(&undisturbed);
     registers(&app).succeeded(201);
     needs_every_migration(&app);
-    let names = Names::nobody();
-    let done = names.state(&undisturbed.database);
+    let placeholders = Placeholders::default();
+    let done = placeholders.state(&undisturbed.database);
     for kind in EVERY_KIND.into_iter().flatten() {
         for trip in 1.. {
             let (faulty, faults) = (Faulty::in_memory(), kind(trip));
@@ -229,7 +229,8 @@ fn the_first_request_over_an_empty_database_may_fail_anywhere_and_be_repeated() 
             let story = format!("round trip {trip}: {faults:?}");
             if answer.status != 201 {
                 assert!(matches!(answer.status.as_u16(), 500 | 503), "{story}: {}", answer.body);
-                let is_done = names.state(&faulty.database).iter().any(|row| row.starts_with("users:"));
+                let is_done =
+                    placeholders.state(&faulty.database).iter().any(|row| row.starts_with("users:"));
                 assert_eq!(
                     outcome(&registers(&app)),
                     if is_done { "409 email_taken" } else { "201" },
@@ -237,7 +238,7 @@ fn the_first_request_over_an_empty_database_may_fail_anywhere_and_be_repeated() 
                 );
             }
             needs_every_migration(&app);
-            assert_eq!(names.state(&faulty.database), done, "{story}");
+            assert_eq!(placeholders.state(&faulty.database), done, "{story}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a database holds and what a client hears, as text in which ids, times, tokens and hashes have names.
+//! The rows of a database and the response to a request, as text with placeholders for ids, times, tokens and hashes.
 
 use rusqlite::types::ValueRef;
 use serde_json::Value;
@@ -13,11 +13,11 @@ const FIRST_TIME: i64 = 1_600_000_000_000;
 /// Those whose new ids name what other tables refer to.
 const FIRST_TABLES: [&str; 3] = ["rooms", "users", "call_logs"];
 
-/// The ids that a story knows, by name; others are numbered in the order in which they are met.
-#[derive(Clone)]
-pub struct Names(Vec<(String, String)>);
+/// Known ids and what stands for them; others are numbered in the order in which they are met.
+#[derive(Clone, Default)]
+pub struct Placeholders(Vec<(String, String)>);
 
-impl Names {
+impl Placeholders {
     pub fn of(world: &World) -> Self {
         let World { stranger, participant, other, removed, host, room, .. } = world;
         let people = [
@@ -31,24 +31,20 @@ impl Names {
         Self(people.into_iter().chain([(room.clone(), "(room)".to_owned())]).collect())
     }
 
-    pub fn nobody() -> Self {
-        Self(Vec::new())
-    }
-
-    /// Each id in the text has its name.
-    fn name(&mut self, text: &str) -> String {
+    /// The text with a placeholder for each id.
+    fn replaced(&mut self, text: &str) -> String {
         let is_of_id = |letter: char| matches!(letter, '0'..='9' | 'a'..='f' | '-');
-        let (mut named, mut rest) = (String::new(), text);
+        let (mut replaced, mut rest) = (String::new(), text);
         while !rest.is_empty() {
             let length = rest.find(|letter| !is_of_id(letter)).unwrap_or(rest.len());
             let (id, after) = rest.split_at(length);
-            named.push_str(&if matches!(length, 24 | 36) { self.of_id(id) } else { id.to_owned() });
+            replaced.push_str(&if matches!(length, 24 | 36) { self.of_id(id) } else { id.to_owned() });
             let other = after.find(is_of_id).unwrap_or(after.len());
             let (other, after) = after.split_at(other);
-            named.push_str(other);
+            replaced.push_str(other);
             rest = after;
         }
-        named
+        replaced
     }
 
     fn of_id(&mut self, id: &str) -> String {
@@ -61,7 +57,7 @@ impl Names {
     }
 
     pub fn text(&self, text: &str) -> String {
-        self.clone().name(text)
+        self.clone().replaced(text)
     }
 
     /// Status and body of an answer.
@@ -83,14 +79,14 @@ impl Names {
             }
             Value::Array(values) => values.into_iter().map(|value| self.json(value)).collect(),
             Value::String(text) if text.len() == 24 && text.ends_with('Z') => "(time)".into(),
-            Value::String(text) => self.name(&text).into(),
+            Value::String(text) => self.replaced(&text).into(),
             other => other,
         }
     }
 
     /// The rows of all tables.
     pub fn state(&self, database: &Rusqlite) -> Vec<String> {
-        let mut names = self.clone();
+        let mut placeholders = self.clone();
         let connection = database.0.lock().unwrap();
         let mut tables = FIRST_TABLES.map(str::to_owned).to_vec();
         let mut others = connection
@@ -109,7 +105,7 @@ impl Names {
             while let Some(row) = rows.next().unwrap() {
                 let mut line = format!("{table}:");
                 for (index, column) in columns.iter().enumerate() {
-                    line += &format!(" {column}={}", names.value(column, row.get_ref(index).unwrap()));
+                    line += &format!(" {column}={}", placeholders.value(column, row.get_ref(index).unwrap()));
                 }
                 lines.push(line);
             }
@@ -129,7 +125,7 @@ impl Names {
             }
             (_, ValueRef::Text(text)) => {
                 let text = std::str::from_utf8(text).unwrap();
-                if column == "password_hash" { hash(text) } else { self.name(text) }
+                if column == "password_hash" { hash(text) } else { self.replaced(text) }
             }
             (_, other) => panic!("{column} is neither number nor text: {other:?}"),
         }

@@ -4,11 +4,11 @@
 //! such batch, except writes to call logs ([`calls`]).
 
 mod calls;
-mod passing;
 mod rooms;
 mod row;
 mod schema;
 mod sql;
+mod transient;
 
 use async_trait::async_trait;
 use zetra_domain::{
@@ -19,9 +19,9 @@ use zetra_domain::{
 pub use row::Row;
 pub use sql::{Sql, SqlError, SqlValue, Statement};
 
-use passing::Reply;
 use rooms::{active_rooms, leave_rooms};
 use sql::values;
+use transient::Reply;
 
 use crate::{
     Account, Admission, Ended, Join, NewUser, ProfileUpdate, Recorded, RoomCall, RoomChanged, Store,
@@ -45,7 +45,7 @@ impl<S: Sql> SqliteStore<S> {
 
     async fn run(&self, statements: Vec<Statement>) -> Result<Reply> {
         let expected = statements.len();
-        let reply = passing::batch(&self.0, statements).await;
+        let reply = transient::batch(&self.0, statements).await;
         let reply = reply.map_err(|error| StoreError::Unavailable(error.0))?;
         if reply.results.len() == expected { Ok(reply) } else { Err(missing_result()) }
     }

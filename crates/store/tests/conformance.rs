@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use zetra_store::{MemoryStore, SqliteStore, Store};
 
-use faulty_seam::{Fault, Faulty, PASSING};
+use faulty_seam::{Fault, Faulty, TRANSIENT};
 use rusqlite_seam::Rusqlite;
 
 fn memory() -> Arc<dyn Store> {
@@ -37,16 +37,16 @@ fn faulty(fault: Fault) -> Arc<dyn Store> {
 }
 
 fn refusing() -> Arc<dyn Store> {
-    faulty(Fault::Refused(PASSING[0]))
+    faulty(Fault::Refused(TRANSIENT[0]))
 }
 
 fn losing() -> Arc<dyn Store> {
-    faulty(Fault::AnswerLost(PASSING[0]))
+    faulty(Fault::AnswerLost(TRANSIENT[0]))
 }
 
 macro_rules! over_faulty {
     // If an attempt has failed, nobody can tell whether it is what made the room as it is.
-    (who_is_not_in_the_room_is_not_removed_nor_readmitted_who_was_not_removed, $store:ident) => {};
+    (only_participants_are_removed_and_only_the_removed_are_readmitted, $store:ident) => {};
     ($story:ident, $store:ident) => {
         #[test]
         fn $story() {

@@ -104,7 +104,7 @@ impl<H: Http> CallTable for MongoStore<H> {
         let update = json!({ "$set": { "callsRevision": revision, "pendingCall": pending } });
         let reply = self.api.update_one(ROOMS, filter, update, false).await?;
         let committed =
-            reply.value > 0 || (reply.repeated && self.is_committed(write, log.room, revision).await?);
+            reply.value > 0 || (reply.retried && self.is_committed(write, log.room, revision).await?);
         if committed {
             self.apply(change, revision).await?;
         }

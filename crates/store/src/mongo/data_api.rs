@@ -1,7 +1,7 @@
 //! A client of MongoDB's Data API over the [`Http`] seam: calls, retries, and the meaning of responses.
 //!
 //! Every call is written so that repeating it does no harm (an insert carries its own unique key, an update its
-//! guard), so a call whose response was lost is repeated, a few times and with jitter. [`Reply::repeated`]
+//! guard), so a call whose response was lost is repeated, a few times and with jitter. [`Reply::retried`]
 //! informs callers that an earlier attempt may have succeeded. Errors name the status and the server's error
 //! code, never a key, a filter or a document.
 
@@ -87,7 +87,7 @@ impl From<CallError> for StoreError {
 pub(super) struct Reply<T> {
     pub(super) value: T,
     /// An earlier attempt got no response, and may have succeeded.
-    pub(super) repeated: bool,
+    pub(super) retried: bool,
 }
 
 /// The fields of an action besides the database and collection.
@@ -224,7 +224,7 @@ impl<H: Http> DataApi<H> {
         loop {
             let (problem, retry_after) = match self.http.post(action, body.clone()).await {
                 Ok(answer) => match judge(&answer, &read) {
-                    Judgement::Good(value) => return Ok(Reply { value, repeated: attempt > 1 }),
+                    Judgement::Good(value) => return Ok(Reply { value, retried: attempt > 1 }),
                     Judgement::Duplicate => return Err(CallError::Duplicate),
                     Judgement::Refused(problem) => return Err(unavailable(&problem)),
                     Judgement::TryAgain(problem) => (problem, answer.retry_after.unwrap_or(0)),

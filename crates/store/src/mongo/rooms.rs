@@ -113,7 +113,7 @@ impl<H: Http> MongoStore<H> {
                 RoomChange::Readmit(user) => room.active && !is_removed(&found, *user)?,
                 RoomChange::Rename(_) | RoomChange::Lock | RoomChange::Unlock => false,
             };
-        Ok(RoomChanged::new(Some(room), host, reply.value > 0 || (reply.repeated && is_so)))
+        Ok(RoomChanged::new(Some(room), host, reply.value > 0 || (reply.retried && is_so)))
     }
 
     pub(super) async fn room_with_people(&self, id: RoomId) -> Result<Option<RoomWithPeople>> {

@@ -99,10 +99,10 @@ impl<S: Sql> SqliteStore<S> {
             )],
         };
         let statements = changes.into_iter().chain([room_statement(id)]).collect();
-        let Reply { mut results, repeated } = self.run(statements).await?;
+        let Reply { mut results, retried } = self.run(statements).await?;
         let room = results.pop().and_then(|rows| rows.first().map(record::room)).transpose()?;
         let mut changed = results.pop().is_some_and(|rows| !rows.is_empty());
-        if let (false, true, Some(room)) = (changed, repeated, &room) {
+        if let (false, true, Some(room)) = (changed, retried, &room) {
             changed = room.host == host && self.is_so(room, change).await?;
         }
         Ok(RoomChanged::new(room, host, changed))

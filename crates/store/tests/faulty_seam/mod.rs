@@ -24,16 +24,16 @@ pub enum Fault {
     ColumnsMissing,
 }
 
-/// D1's texts for what passes by itself: Cloudflare advises to send the statements again.
-pub const PASSING: [&str; 4] = [
+/// D1's transient errors: Cloudflare advises to retry the statements.
+pub const TRANSIENT: [&str; 4] = [
     "D1_ERROR: Network connection lost.",
     "D1_ERROR: D1 DB reset because its code was updated.",
     "D1_ERROR: Internal error in D1 DB storage caused object to be reset.",
     "D1_ERROR: Internal error while starting up D1 DB storage caused object to be reset.",
 ];
 
-/// D1's texts for what does not, and one that is none of D1's.
-pub const LASTING: [&str; 8] = [
+/// D1's other errors, and one that is none of D1's.
+pub const PERSISTENT: [&str; 8] = [
     "D1_ERROR: D1 DB is overloaded. Requests queued for too long.",
     "D1_ERROR: D1 DB is overloaded. Too many requests queued.",
     "D1_ERROR: D1 DB storage operation exceeded timeout which caused object to be reset.",

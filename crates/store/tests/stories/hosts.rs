@@ -67,7 +67,7 @@ pub async fn only_the_host_changes_a_room(store: Arc<dyn Store>) {
     assert_eq!(world.store.room(room).await.unwrap(), before);
 }
 
-pub async fn who_is_not_in_the_room_is_not_removed_nor_readmitted_who_was_not_removed(store: Arc<dyn Store>) {
+pub async fn only_participants_are_removed_and_only_the_removed_are_readmitted(store: Arc<dyn Store>) {
     let mut world = World::new(store);
     let (ann, bob, cat) =
         (world.registers("ann").await, world.registers("bob").await, world.registers("cat").await);

@@ -35,7 +35,7 @@ macro_rules! every_story {
             rooms_come_newest_first_and_paging_neither_misses_nor_repeats,
             a_room_has_the_name_that_its_host_gives_it,
             only_the_host_changes_a_room,
-            who_is_not_in_the_room_is_not_removed_nor_readmitted_who_was_not_removed,
+            only_participants_are_removed_and_only_the_removed_are_readmitted,
             who_was_removed_stays_out_until_readmitted,
             a_locked_room_takes_nobody_but_those_already_in_it,
             an_ended_room_is_over_for_everybody,

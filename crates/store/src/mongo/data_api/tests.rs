@@ -108,9 +108,9 @@ fn a_server_that_asks_for_patience_gets_it_if_it_is_short() {
 #[test]
 fn an_update_tells_whether_an_earlier_attempt_may_have_counted() {
     let matched = answers(200, r#"{"matchedCount":{"$numberInt":"0"},"modifiedCount":{"$numberInt":"0"}}"#);
-    for (script, repeated) in [(script([matched.clone()]), false), (script([broken(), matched]), true)] {
+    for (script, retried) in [(script([matched.clone()]), false), (script([broken(), matched]), true)] {
         let update = pollster::block_on(api(&script).update_one("rooms", json!({}), json!({}), false));
-        assert_eq!(update.unwrap().repeated, repeated);
+        assert_eq!(update.unwrap().retried, retried);
     }
 }
 
