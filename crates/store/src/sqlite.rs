@@ -44,10 +44,9 @@ impl<S: Sql> SqliteStore<S> {
     }
 
     async fn run(&self, statements: Vec<Statement>) -> Result<Reply> {
-        let expected = statements.len();
-        let reply = transient::batch(&self.0, statements).await;
+        let reply = transient::batch(&self.0, &statements).await;
         let reply = reply.map_err(|error| StoreError::Unavailable(error.0))?;
-        if reply.results.len() == expected { Ok(reply) } else { Err(missing_result()) }
+        if reply.results.len() == statements.len() { Ok(reply) } else { Err(missing_result()) }
     }
 
     async fn batch<const N: usize>(&self, statements: [Statement; N]) -> Result<[Vec<Row>; N]> {

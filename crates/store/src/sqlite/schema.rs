@@ -43,11 +43,11 @@ const CREATE_JOURNAL: &str = "CREATE TABLE IF NOT EXISTS \"d1_migrations\"(
 const MISSING: [&str; 3] = ["no such table", "no such column", "has no column named"];
 
 /// Runs a batch; if the schema is behind, migrates it and runs the batch once more.
-pub(super) async fn batch(sql: &impl Sql, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, SqlError> {
-    match sql.batch(statements.clone()).await {
+pub(super) async fn batch(sql: &impl Sql, statements: &[Statement]) -> Result<Vec<Vec<Row>>, SqlError> {
+    match sql.batch(statements.to_vec()).await {
         Err(SqlError(text)) if MISSING.iter().any(|missing| text.contains(missing)) => {
             bring_up(sql).await?;
-            sql.batch(statements).await
+            sql.batch(statements.to_vec()).await
         }
         outcome => outcome,
     }

@@ -19,8 +19,8 @@ pub(super) struct Reply {
     pub(super) retried: bool,
 }
 
-pub(super) async fn batch(sql: &impl Sql, statements: Vec<Statement>) -> Result<Reply, SqlError> {
-    match schema::batch(sql, statements.clone()).await {
+pub(super) async fn batch(sql: &impl Sql, statements: &[Statement]) -> Result<Reply, SqlError> {
+    match schema::batch(sql, statements).await {
         Err(SqlError(text)) if TRANSIENT.iter().any(|transient| text.contains(transient)) => {
             let results = schema::batch(sql, statements).await?;
             Ok(Reply { results, retried: true })
