@@ -1,18 +1,25 @@
 // Runs in workerd, in front of the product's Worker: a real D1 of which chosen batches fail, before they are executed or
-// after. A POST to `/(faults)` says which: `{skip, times, isExecuted, text}`; its answer, how many failed since the last.
+// after. A POST to `/(faults)` says which: `{words, skip, times, isExecuted, text}`, of those whose first statement begins
+// with these words; its answer, how many failed since the last, and how every batch since then began: `{met, seen}`.
 
 import Worker, * as exports from "./shim.mjs";
 
 // The Worker and its objects are one isolate here.
-let plan = { skip: 0, times: 0 };
+let plan = { words: "", skip: 0, times: 0 };
 let met = 0;
+let seen = [];
+
+const WORDS_LENGTH = 60;
+const firstWords = ([{ statement }]) => statement.replaceAll(/\s+/g, " ").slice(0, WORDS_LENGTH);
 
 async function batch(real, statements) {
+  const words = firstWords(statements);
+  seen.push(words);
+  if (plan.times === 0 || !words.startsWith(plan.words)) return real.batch(statements);
   if (plan.skip > 0) {
     plan.skip -= 1;
     return real.batch(statements);
   }
-  if (plan.times === 0) return real.batch(statements);
   plan.times -= 1;
   met += 1;
   if (plan.isExecuted) await real.batch(statements);
@@ -45,8 +52,8 @@ export default class extends Worker {
   async fetch(request) {
     if (new URL(request.url).pathname !== "/(faults)") return super.fetch(request);
     plan = await request.json();
-    const before = met;
-    met = 0;
-    return Response.json(before);
+    const since = { met, seen };
+    [met, seen] = [0, []];
+    return Response.json(since);
   }
 }

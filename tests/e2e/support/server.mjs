@@ -88,7 +88,7 @@ export function startOnD1(variables = {}) {
   return start(ROOT, { JWT_SECRET, ...variables });
 }
 
-/** The product on a D1 of which `server.faults(plan)` makes batches fail; it gives how many did since the last plan. */
+/** The product on a D1 of which `server.faults(plan)` makes batches fail; it gives `{met, seen}` since the last plan. */
 export async function startFaulty(variables = {}) {
   const server = await start(ROOT, { JWT_SECRET, ...variables }, { entry: inFront("faulty.mjs") });
   server.faults = async (plan) => (await fetch(`${server.url}/(faults)`, { method: "POST", body: JSON.stringify(plan) })).json();
