@@ -24,8 +24,9 @@ fn a_handshake_that_names_its_room_is_handed_to_the_room() {
     let answer = handshake(&TestApp::new(), &query, Some("http://localhost:3000"));
     assert_eq!(answer.body["room"], UNKNOWN_ROOM);
     let connection = &answer.headers["x-request-id"];
+    let connection = connection.to_str().unwrap();
     let expected =
-        json!({ "bearer": "abc", "address": "unknown", "connection": connection.to_str().unwrap() });
+        json!({ "bearer": "abc", "address": "unknown", "connection": connection, "room": UNKNOWN_ROOM });
     assert_eq!(answer.body["handshake"], expected, "with the id by which the log calls the connection");
     assert_eq!(answer.body["sid"].as_str().unwrap().len(), 20);
 }
