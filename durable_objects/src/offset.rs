@@ -21,7 +21,8 @@ pub(crate) fn tag(room: RoomId, random: &str) -> String {
 }
 
 /// The first number of a log that begins at that time. It is larger than any of an earlier log, as no room
-/// sustains 64 events per millisecond for long. It stays below 2^48 until the year 2109.
+/// sustains 64 events per millisecond for long, unless the clock was set back since: whoever knows the earlier log's
+/// numbers stays above them. It stays below 2^48 until the year 2109.
 pub(crate) fn first_mark(now: i64) -> Mark {
     Mark::try_from(now).map_or(1, |now| now << 6)
 }

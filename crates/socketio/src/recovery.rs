@@ -139,7 +139,7 @@ impl Log {
             State::Burst { last_event, .. } => *last_event = now,
             State::Calm { .. } => {
                 self.state = State::Burst { check_at: now + CALM_MS, last_event: now };
-                self.save(vec![stored::burst(&self.tag)], true);
+                self.save(vec![stored::burst(&self.tag, self.next)], true);
             }
         }
         let entry = Entry { number: self.next, to: to.clone().collect(), frame };

@@ -156,11 +156,34 @@ fn what_cannot_be_read_or_is_of_another_version_is_no_log() {
         restored
     };
     assert_eq!(restore("nonsense"), Restored::Unreadable);
-    assert_eq!(restore(r#"{"v":3,"tag":"a","log":null}"#), Restored::Unreadable);
-    let short = "{\"v\":2,\"tag\":\"a\",\"log\":{\"next\":2,\"floors\":[],\"parts\":1}}\n[[1,[1],9]]\nx";
+    assert_eq!(restore(r#"{"v":4,"tag":"a","log":null}"#), Restored::Unreadable);
+    let short = "{\"v\":3,\"tag\":\"a\",\"log\":{\"next\":2,\"floors\":[],\"parts\":1}}\n[[1,[1],9]]\nx";
     assert_eq!(restore(short), Restored::Unreadable);
     let before = r#"{"tag":"a","reserved":3,"floor":0,"floors":[[1,1]],"entries":[]}"#;
-    assert_eq!(restore(before), Restored::InBurst, "the version before");
+    assert_eq!(restore(before), Restored::InBurst, "version 1");
+    assert_eq!(restore(r#"{"v":2,"tag":"a","log":null}"#), Restored::InBurst, "version 2");
+}
+
+#[test]
+fn what_version_2_stored_is_read() {
+    let text = "{\"v\":2,\"tag\":\"a\",\"log\":{\"next\":7,\"floors\":[[1,4]],\"parts\":1}}\n[[5,[1],1],[6,[1],1]]\nxy";
+    let parts = vec![(0, text.to_owned())];
+    let (log, restored) = Log::restore("new".to_owned(), LIMITS, 9, parts, |_| true);
+    assert_eq!((restored, log.next_offset().as_str()), (Restored::Whole, "a.7"));
+    assert_eq!(texts(log.missed(ANN, "a.5")), ["y"]);
+}
+
+#[test]
+fn after_a_lost_burst_numbers_go_on_above_the_old_ones_wherever_the_clock_is() {
+    let mut story = Story::new();
+    story.log = Log::new("log0".to_owned(), LIMITS, 1 << 40);
+    (0..3).for_each(|_| drop(story.says(&[ANN], "x")));
+    for _ in 0..2 {
+        let before = story.log.mark();
+        assert_eq!(story.restarts(), Restored::InBurst);
+        assert!(story.log.mark() > before, "the first number proposed is smaller");
+        story.says(&[ANN], "y");
+    }
 }
 
 #[test]

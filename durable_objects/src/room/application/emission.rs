@@ -166,7 +166,9 @@ impl RoomApplication {
             let is_storing = |effect: &Effect<'_, RoomCommand>| matches!(effect, Effect::Command(command) if command.is_about_storage());
             out.retain(|effect| !is_storing(effect));
             let tag = offset::tag(self.id, &(self.settings.new_id)());
-            self.log = Log::new(tag, self.settings.log, offset::first_mark(now));
+            // The clock may have been set back.
+            let first = offset::first_mark(now).max(self.log.mark() + 1);
+            self.log = Log::new(tag, self.settings.log, first);
             // This deletes the alarm too.
             out.extend([Effect::Command(RoomCommand::DeleteAll), Effect::Reschedule]);
         }

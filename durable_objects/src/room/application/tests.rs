@@ -1065,6 +1065,40 @@ fn a_new_log_goes_on_above_the_old_one() {
 }
 
 #[test]
+fn the_log_that_replaces_one_nobody_needs_goes_on_above_it_wherever_the_clock_is() {
+    let mut line = Line::new(SocketAuth::Required);
+    let ann = line.enters(0);
+    let before = line.application().log.mark();
+    line.now -= 7_200_000;
+    line.says(ann, &format!(r#"42["leave-room","{}"]"#, room_id()));
+    assert!(line.stored.is_empty() && line.log.is_empty(), "all is deleted");
+    assert!(line.application().log.mark() >= before);
+}
+
+#[test]
+fn what_a_session_reports_of_a_lost_log_acknowledges_nothing_of_the_new_one_wherever_the_clock_is() {
+    let mut line = Line::new(SocketAuth::Required);
+    line.enters(0);
+    line.joins_from("s", 1);
+    let before = line.application().log.mark();
+    line.delivered();
+    line.now -= 7_200_000;
+    line.crashes();
+    let bob = line.enters(2);
+    let seen = line.offset_of("s");
+    line.says(bob, &format!(r#"42["offer","{}",1]"#, room_id()));
+    line.delivered();
+    line.tells("s", FromSession::Arrived(before));
+    line.recovers_through("t", 1, "s.pid", &seen);
+    let told = line.delivered();
+    let [_, (_, Delivery::Recovered { mark, frames, .. })] = &told[..] else { panic!("recovered: {told:?}") };
+    let missed: Vec<String> = frames.iter().map(|frame| split(frame).0).collect();
+    assert_eq!(missed, [r#"42["offer",1]"#], "it has not arrived");
+    line.tells("t", FromSession::Arrived(*mark));
+    assert_eq!(line.application().log.missed(emission::receiver(PeerId(1)), &seen), None, "now it has");
+}
+
+#[test]
 fn a_session_that_does_not_take_a_delivery_is_told_to_begin_anew() {
     let mut line = Line::new(SocketAuth::Required);
     line.joins_from("s", 0);
