@@ -8,7 +8,7 @@
 //! between the objects, queries, reports, posts, and the rows at rest. `comparison` says what only has to correspond.
 //!
 //! In the end, when everybody is gone, nothing is left: no row, no alarm. All of this holds too if the clock is set back by hours
-//! or forward by days between any two inputs; and an object with a WebSocket that looks at the clock wakes up at the next beat.
+//! or forward by days between any two inputs; and an object that has a WebSocket and gets an input after that wakes up at the next beat.
 
 use std::collections::BTreeSet;
 
@@ -17,13 +17,15 @@ use proptest::prelude::*;
 use self::{
     client::Pongs,
     comparison::Names,
-    object::{HOLD, REJOIN, SILENCE},
+    object::{REJOIN, SILENCE},
+    script::{script, script_with_clock},
     world::{CLIENTS, World},
 };
 
 mod client;
 mod comparison;
 mod object;
+mod script;
 mod world;
 
 /// What happens next.
@@ -93,78 +95,6 @@ const SAID: [(&str, &str); 12] = [
     ("offer", r#""$room",{"senderId":"$1"}"#),
 ];
 
-fn client() -> impl Strategy<Value = usize> {
-    0..CLIENTS
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let bools = any::<(bool, bool)>;
-    let rarely = || prop::bool::weighted(0.15);
-    let enters = (client(), any::<bool>(), rarely())
-        .prop_map(|(client, through_session, polls)| Step::Enters { client, through_session, polls });
-    let opens = (client(), any::<bool>(), rarely())
-        .prop_map(|(client, through_session, polls)| Step::Opens { client, through_session, polls });
-    let says = (client(), 0..SAID.len(), any::<bool>()).prop_map(|(client, what, asks)| Step::Says {
-        client,
-        what,
-        asks,
-    });
-    let code = prop_oneof![3 => Just(None), 1 => Just(Some(1001)), 1 => Just(Some(1000))];
-    let pongs = prop_oneof![3 => Just(Pongs::AtOnce), 3 => Just(Pongs::Late), 1 => Just(Pongs::Never)];
-    prop_oneof![
-        8 => enters,
-        2 => opens,
-        2 => client().prop_map(Step::Connects),
-        2 => client().prop_map(Step::Joins),
-        2 => client().prop_map(Step::Upgrades),
-        14 => says,
-        1 => (client(), bools()).prop_map(|(client, (whole, _))| Step::SaysBinary { client, whole }),
-        1 => client().prop_map(Step::Floods),
-        5 => (client(), code).prop_map(|(client, code)| Step::Loses { client, code }),
-        2 => client().prop_map(Step::Deafens),
-        1 => (client(), pongs).prop_map(|(client, pongs)| Step::Pongs(client, pongs)),
-        4 => (0..4_usize, prop::bool::weighted(0.8)).prop_map(|(which, well)| Step::Finishes { which, well }),
-        6 => Just(Step::FinishesAll),
-        1 => client().prop_map(Step::Removes),
-        1 => client().prop_map(Step::Readmits),
-        1 => client().prop_map(Step::Revokes),
-        1 => Just(Step::EndsRoom),
-    ]
-}
-
-const CALM: i64 = 5_000;
-const HOUR: i64 = 3_600_000;
-
-/// Milliseconds before a step.
-fn pause() -> impl Strategy<Value = i64> {
-    prop_oneof![
-        3 => Just(0),
-        2 => 0..2_000_i64,
-        // After five seconds of calm the alarm saves what a burst has left; then it takes ten to fall asleep.
-        6 => CALM + SILENCE + 1..CALM + SILENCE + 4_000,
-        1 => 20_000..70_000_i64,
-        1 => HOLD + 1..REJOIN + HOLD,
-    ]
-}
-
-fn script() -> impl Strategy<Value = Vec<(i64, Step)>> {
-    prop::collection::vec((pause(), step()), 1..60)
-}
-
-/// The same, and the clock is set now and then. Of a debt that outlasts a sleep nobody knows then how large it was.
-fn script_with_clock() -> impl Strategy<Value = Vec<(i64, Step)>> {
-    let clock = prop_oneof![
-        2 => Just(-2 * HOUR),
-        2 => -30_000..0_i64,
-        1 => 0..30_000_i64,
-        1 => Just(2 * HOUR),
-        1 => Just(8 * 24 * HOUR),
-    ];
-    let others = step().prop_filter("a debt", |step| !matches!(step, Step::Floods(_)));
-    let step = prop_oneof![5 => others, 1 => clock.prop_map(Step::Clock)];
-    prop::collection::vec((pause(), step), 1..60)
-}
-
 impl Step {
     fn happens(&self, world: &mut World) {
         match *self {
@@ -221,7 +151,9 @@ impl Worlds {
 
     fn are_the_same(&mut self) {
         let [awake, asleep] = &mut self.worlds;
-        if !std::mem::take(&mut awake.has_changed) & !std::mem::take(&mut asleep.has_changed) {
+        let awake_has_changed = std::mem::take(&mut awake.has_changed);
+        let asleep_has_changed = std::mem::take(&mut asleep.has_changed);
+        if !awake_has_changed && !asleep_has_changed {
             return;
         }
         let [of_awake, of_asleep] = &mut self.names;
@@ -251,9 +183,11 @@ impl Worlds {
             for world in self.worlds.iter_mut().filter(|world| world.objects[object].alarm.is_some()) {
                 let own = world.rings(object);
                 // Of a pong that is overdue whoever looks takes note.
-                let all_pong = world.clients.iter().all(|client| client.pongs != Pongs::Never);
-                let all_hear = world.clients.iter().filter_map(|client| client.connection.as_ref());
-                let all_answer = all_pong && all_hear.into_iter().all(|connection| !connection.is_deaf);
+                let name = &world.objects[object].name;
+                let all_answer = world.clients.iter().all(|client| {
+                    let here = client.connection.as_ref().filter(|connection| connection.object == *name);
+                    here.is_none_or(|connection| !connection.is_deaf && client.pongs != Pongs::Never)
+                });
                 assert!(own || world.sent.is_empty() || !all_answer, "an alarm was lost: {:?}", world.sent);
             }
             self.are_the_same();
