@@ -30,7 +30,7 @@ pub use ended_calls::{EndedCalls, EndedEffect};
 pub use event::{ClientEvent, Media, MediaChange, Signal, SignalKind};
 pub use outgoing::{AckBody, Outgoing};
 pub use peer::{Credential, Joined, Peer, Revocation};
-pub use rate::{EventRate, Rate};
+pub use rate::{EventRate, MAX_EVENT_BYTES, Rate};
 pub use reason::{DisconnectReason, HostAction};
 pub use refusal::Refusal;
 pub use room::{Effect, Limits, PeerId, Room};

@@ -10,8 +10,10 @@ use crate::Limits;
 const BURST_PER_PERSON: i64 = 20;
 /// A larger event counts as several, since it goes to everybody in the room.
 const BYTES_PER_EVENT: usize = 32 * 1024;
-/// What one event counts for at most: it is smaller than a megabyte.
-const MOST_EVENTS: i64 = 32;
+/// No event may be larger.
+pub const MAX_EVENT_BYTES: usize = 1 << 20;
+/// What one event counts for at most.
+const MOST_EVENTS: i64 = 1 + (MAX_EVENT_BYTES / BYTES_PER_EVENT) as i64;
 /// Refusals in a row that end the connection.
 const REFUSALS: u8 = 10;
 /// An object sleeps after about ten seconds of silence: a debt shorter than that is paid by then,
