@@ -138,8 +138,8 @@ impl Application for AnyApplication {
         act!(self, application => application.tick(now))
     }
 
-    fn set_back(&mut self, by: i64, now: i64) -> Out<'static> {
-        act!(self, application => application.set_back(by, now))
+    fn clock_set_back(&mut self, by: Option<i64>, now: i64) -> Out<'static> {
+        act!(self, application => application.clock_set_back(by, now))
     }
 
     fn next_deadline(&self) -> Option<i64> {

@@ -16,7 +16,7 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     /// The clock was set back: the pause is no longer than it was meant to be. True if that changed something.
-    pub fn set_back(&mut self, now: i64) -> bool {
+    pub fn clock_set_back(&mut self, now: i64) -> bool {
         let latest = now + pause(self.failed);
         let changes = self.retry_at > latest;
         self.retry_at = self.retry_at.min(latest);
@@ -47,8 +47,8 @@ mod tests {
     fn no_pause_is_longer_for_a_clock_that_is_set_back() {
         let hours = 7_200_000;
         let mut backoff = Backoff::default().after(false, hours).after(false, hours);
-        assert!(!backoff.set_back(hours));
-        assert!(backoff.set_back(0));
+        assert!(!backoff.clock_set_back(hours));
+        assert!(backoff.clock_set_back(0));
         assert_eq!(backoff.retry_at, 10_000);
     }
 }

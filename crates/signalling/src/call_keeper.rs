@@ -217,15 +217,15 @@ impl CallKeeper {
     }
 
     /// The clock was set back: nothing is awaited longer than from now on, and nothing has happened later.
-    pub fn set_back(&mut self, now: i64) -> Vec<CallEffect> {
+    pub fn clock_set_back(&mut self, now: i64) -> Vec<CallEffect> {
         if let Some(reporting) = &mut self.reporting {
             reporting.until = reporting.until.min(now + ANSWER_MS);
         }
-        self.backoff.set_back(now);
+        self.backoff.clock_set_back(now);
         self.alone_since = self.alone_since.map(|since| since.min(now));
         let mut effects = Vec::new();
         for (id, call) in &mut self.calls {
-            let mut changes = call.backoff.set_back(now);
+            let mut changes = call.backoff.clock_set_back(now);
             if let State::Running { since } = &mut call.state {
                 changes |= *since > now;
                 *since = (*since).min(now);

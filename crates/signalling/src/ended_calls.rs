@@ -76,7 +76,7 @@ impl EndedCalls {
     }
 
     /// The clock was set back: nothing has ended later than now.
-    pub fn set_back(&mut self, now: i64) -> Vec<EndedEffect> {
+    pub fn clock_set_back(&mut self, now: i64) -> Vec<EndedEffect> {
         let mut effects = Vec::new();
         for (id, call) in &mut self.0 {
             effects.extend((call.end > now).then_some(EndedEffect::Store(*id)));

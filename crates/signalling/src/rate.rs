@@ -71,11 +71,11 @@ impl Rate {
 
     /// The clock was set back by so many milliseconds, if that is known: the debt stays the same. One that cannot be, as
     /// nobody owes so much, is from before a sleep; then nothing is saved up. True if that changed something.
-    pub(crate) fn set_back(&mut self, by: i64, now: i64, limits: Limits) -> bool {
+    pub(crate) fn clock_set_back(&mut self, by: Option<i64>, now: i64, limits: Limits) -> bool {
         let before = self.ahead;
         let interval = 1_000_000 / limits.rate.per_second.max(1);
         let now = now * 1_000;
-        self.ahead = (self.ahead - by * 1_000).max(0);
+        self.ahead = (self.ahead - by.unwrap_or(0) * 1_000).max(0);
         let people = i64::try_from(limits.max_present).unwrap_or(i64::from(u16::MAX));
         let most = limits.rate.burst + BURST_PER_PERSON * people + MOST_EVENTS;
         if self.ahead - now > most * interval {
@@ -128,13 +128,13 @@ mod tests {
         let allowed = |rate: &mut Rate, now| rate.count(now, 100, 1, limits.rate) == Verdict::Allowed;
         let (hours, mut rate) = (7_200_000, Rate::default());
         while allowed(&mut rate, hours) {}
-        assert!(rate.set_back(hours - 1_000, 1_000, limits));
+        assert!(rate.clock_set_back(Some(hours - 1_000), 1_000, limits));
         assert!(!allowed(&mut rate, 1_000), "what was used is used");
         assert!(allowed(&mut rate, 1_020), "the next one comes in time");
         let mut kept = Rate { ahead: hours * 1_000, refusals: 0 };
-        assert!(kept.set_back(0, 1_000, limits), "before a sleep");
+        assert!(kept.clock_set_back(None, 1_000, limits), "before a sleep");
         assert_eq!((0..300).filter(|_| allowed(&mut kept, 1_000)).count(), 21, "what people add to a burst");
-        assert!(!kept.set_back(0, 1_000, limits), "a debt that can be stays");
+        assert!(!kept.clock_set_back(None, 1_000, limits), "a debt that can be stays");
     }
 
     #[test]

@@ -196,11 +196,11 @@ impl Room {
 
     /// The clock was set back, by so many milliseconds if that is known: nobody is held longer than from now on, and nobody
     /// owes more.
-    pub fn set_back(&mut self, by: i64, now: i64) -> Vec<Effect<'static>> {
+    pub fn clock_set_back(&mut self, by: Option<i64>, now: i64) -> Vec<Effect<'static>> {
         let (limits, latest) = (self.limits, now + self.limits.hold);
         let mut effects = Vec::new();
         for (id, peer) in &mut self.peers {
-            if peer.rate.set_back(by, now, limits) {
+            if peer.rate.clock_set_back(by, now, limits) {
                 effects.push(Effect::Keep(*id));
             }
             if peer.held_until.is_some_and(|until| until > latest) {

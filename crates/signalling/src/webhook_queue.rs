@@ -126,14 +126,14 @@ impl WebhookQueue {
     }
 
     /// The clock was set back: nothing is awaited longer than from now on, and no message is younger than now.
-    pub fn set_back(&mut self, now: i64) -> Vec<WebhookEffect> {
+    pub fn clock_set_back(&mut self, now: i64) -> Vec<WebhookEffect> {
         if let Some((_, until)) = &mut self.posting {
             *until = (*until).min(now + ANSWER_MS);
         }
-        self.backoff.set_back(now);
+        self.backoff.clock_set_back(now);
         let mut effects = Vec::new();
         for (number, message) in &mut self.waiting {
-            let changes = message.backoff.set_back(now) | (message.made_at > now);
+            let changes = message.backoff.clock_set_back(now) | (message.made_at > now);
             message.made_at = message.made_at.min(now);
             effects.extend(changes.then_some(WebhookEffect::Store(*number)));
         }

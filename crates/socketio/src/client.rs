@@ -231,7 +231,7 @@ impl Client {
     }
 
     /// The clock was set back. True if that changed something that has to survive a sleep.
-    pub fn set_back(&mut self, now: i64, limits: Limits) -> bool {
+    pub fn clock_set_back(&mut self, now: i64, limits: Limits) -> bool {
         let before = self.connect_by;
         self.connect_by = before.map(|by| by.min(now + limits.connect_timeout));
         if let Some((_, by)) = &mut self.attachments {

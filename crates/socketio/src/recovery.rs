@@ -191,7 +191,7 @@ impl Log {
     }
 
     /// The clock was set back: a burst is over no later than if its last event were just now.
-    pub fn set_back(&mut self, now: i64) {
+    pub fn clock_set_back(&mut self, now: i64) {
         if let State::Burst { check_at, last_event } = &mut self.state {
             *last_event = (*last_event).min(now);
             *check_at = (*check_at).min(now + CALM_MS);

@@ -270,11 +270,11 @@ impl<A: Application> Protocol for SocketIo<A> {
         self.perform(effects, now, out);
     }
 
-    fn set_back(&mut self, by: i64, now: i64, out: &mut Out<'_, A>) {
+    fn clock_set_back(&mut self, by: Option<i64>, now: i64, out: &mut Out<'_, A>) {
         for (key, connection) in &mut self.connections {
-            out.extend(connection.client.set_back(now, self.limits).then_some(Output::Keep(*key)));
+            out.extend(connection.client.clock_set_back(now, self.limits).then_some(Output::Keep(*key)));
         }
-        let effects = self.application.set_back(by, now);
+        let effects = self.application.clock_set_back(by, now);
         self.perform(effects, now, out);
     }
 

@@ -35,7 +35,7 @@ impl AccountLedger {
         limits: AuthLimits,
         now: i64,
     ) -> Settlement {
-        self.set_back(now);
+        self.clock_set_back(now);
         self.signed_in.retain(|(_, at)| now - at < KNOWN_FOR_MS);
         let known = self.signed_in.iter().any(|(known, _)| known == address);
         let standing = |failures: Counter| {
@@ -64,7 +64,7 @@ impl AccountLedger {
     /// # Errors
     /// Past `limit`: the seconds until the hour is over. Nothing is counted then.
     pub fn spend(&mut self, what: Hourly, limit: u32, now: i64) -> Result<(), i64> {
-        self.set_back(now);
+        self.clock_set_back(now);
         let counter = match what {
             Hourly::Rooms => &mut self.rooms,
             Hourly::CallLogs => &mut self.call_logs,
@@ -77,9 +77,9 @@ impl AccountLedger {
         Ok(())
     }
 
-    fn set_back(&mut self, now: i64) {
+    fn clock_set_back(&mut self, now: i64) {
         let counters = [&mut self.failures, &mut self.rooms, &mut self.call_logs];
-        counters.into_iter().for_each(|counter| counter.set_back(now));
+        counters.into_iter().for_each(|counter| counter.clock_set_back(now));
         self.signed_in.iter_mut().for_each(|(_, at)| *at = (*at).min(now));
     }
 

@@ -19,7 +19,7 @@ pub struct AddressLedger {
 impl AddressLedger {
     /// Counts an attempt unless the address is past its limits, and returns the accounts that it may not try.
     pub fn attempt(&mut self, limits: AuthLimits, now: i64) -> Attempt {
-        self.set_back(now);
+        self.clock_set_back(now);
         let [_, failures, attempts] = self.standings(None, limits, now);
         let refused = failures.tighter(attempts);
         if refused.remaining == 0 {
@@ -37,7 +37,7 @@ impl AddressLedger {
     /// Counts the outcome of an attempt. Past a limit even the right password is refused, so that
     /// guesses made in parallel learn no more than those made one by one.
     pub fn settle(&mut self, account: &AccountKey, failed: bool, limits: AuthLimits, now: i64) -> Settlement {
-        self.set_back(now);
+        self.clock_set_back(now);
         let [of_account, of_address, _] = self.standings(Some(account), limits, now);
         let refused = of_account.tighter(of_address);
         if refused.remaining == 0 {
@@ -52,9 +52,9 @@ impl AddressLedger {
         Settlement { allowed: true, standing: Some(of_account.tighter(of_address).tighter(attempts)) }
     }
 
-    fn set_back(&mut self, now: i64) {
+    fn clock_set_back(&mut self, now: i64) {
         let counters = self.accounts.values_mut().chain([&mut self.attempts, &mut self.failures]);
-        counters.for_each(|counter| counter.set_back(now));
+        counters.for_each(|counter| counter.clock_set_back(now));
     }
 
     /// When everything counted so far expires; `None` if nothing is counted.

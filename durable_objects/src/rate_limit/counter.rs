@@ -13,7 +13,7 @@ pub(super) struct Counter {
 impl Counter {
     /// The clock may have been set back: no window lasts longer than from now on. One wrong reading moves the window for
     /// good: when the clock is right again, the window is over early, and its count is forgiven.
-    pub(super) fn set_back(&mut self, now: i64) {
+    pub(super) fn clock_set_back(&mut self, now: i64) {
         self.since = self.since.min(now);
     }
 

@@ -354,8 +354,8 @@ impl Application for RoomApplication {
         out
     }
 
-    fn set_back(&mut self, by: i64, now: i64) -> Out<'static> {
-        self.clock_set_back(by, now)
+    fn clock_set_back(&mut self, by: Option<i64>, now: i64) -> Out<'static> {
+        self.limit_deadlines(by, now)
     }
 
     fn next_deadline(&self) -> Option<i64> {

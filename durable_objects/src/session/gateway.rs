@@ -303,9 +303,9 @@ impl Application for Gateway {
     }
 
     /// Another object has no longer to answer than from now on. What is kept of the client has no deadline but its token's.
-    fn set_back(&mut self, by: i64, now: i64) -> Out<'static> {
-        self.arrivals.set_back(now);
-        self.lobby.set_back(by, now);
+    fn clock_set_back(&mut self, by: Option<i64>, now: i64) -> Out<'static> {
+        self.arrivals.clock_set_back(now);
+        self.lobby.clock_set_back(by, now);
         if let State::Verifying { until, .. }
         | State::Recovering(Attempt { until, .. })
         | State::Joining { until, .. } = &mut self.state

@@ -46,7 +46,7 @@ impl Heartbeat {
 
     /// The clock was set back: nothing is further away than when it was set, and the rhythm stays. True if that
     /// changed something.
-    pub fn set_back(&mut self, now: i64, timing: Timing) -> bool {
+    pub fn clock_set_back(&mut self, now: i64, timing: Timing) -> bool {
         let before = *self;
         let interval = timing.ping_interval.max(1);
         if self.next_beat > now + interval + LEAD_MS {
@@ -112,9 +112,9 @@ mod tests {
         let timing = Timing::default();
         let (mut one, mut other) =
             (Heartbeat::begin(7_200_000, None, timing), Heartbeat::begin(7_200_000, Some(7_300_000), timing));
-        assert!(!one.set_back(7_200_000, timing), "it was not");
+        assert!(!one.clock_set_back(7_200_000, timing), "it was not");
         assert!(one.ping_now(7_200_000, timing));
-        assert!(one.set_back(10, timing) && other.set_back(10, timing));
+        assert!(one.clock_set_back(10, timing) && other.clock_set_back(10, timing));
         assert!(one.next_beat() <= 10 + timing.ping_interval && other.next_beat() == one.next_beat());
         assert!(one.is_overdue(10 + timing.ping_timeout));
     }

@@ -67,10 +67,10 @@ pub trait Protocol: Sized {
 
     /// The clock shows less than at the last input, by that many milliseconds: no deadline may be further away than
     /// when it was set. Called before the first input after a start or a sleep too, as it may have been set back
-    /// meanwhile; by how much is not known then, and `by` is 0.
+    /// meanwhile; `by` is `None` then, as nobody knows.
     ///
     /// Does nothing by default.
-    fn set_back(&mut self, by: i64, now: i64, out: &mut Outbox<'_, Self::Command>) {
+    fn clock_set_back(&mut self, by: Option<i64>, now: i64, out: &mut Outbox<'_, Self::Command>) {
         let _ = (by, now, out);
     }
 

@@ -124,8 +124,8 @@ pub struct Server<P: Protocol> {
     /// Requests whose bodies are being read.
     posts: VecMap<RequestId, SessionKey>,
     next_number: u32,
-    /// The time of the last input; the end of time before the first one.
-    now: i64,
+    /// The time of the last input, if there was one.
+    now: Option<i64>,
     /// Something happened that may move the next deadline.
     deadline_moved: bool,
     /// Something was sent to a session that polls.
@@ -162,7 +162,7 @@ impl<P: Protocol> Server<P> {
             links,
             posts: VecMap::new(),
             next_number,
-            now: i64::MAX,
+            now: None,
             deadline_moved: true,
             unflushed: false,
             unasked: Vec::new(),
@@ -186,7 +186,7 @@ impl<P: Protocol> Server<P> {
         act: impl FnOnce(&mut P, &mut Outbox<'a, P::Command>),
     ) -> Actions<'a, P> {
         let (mut out, mut actions) = (Vec::new(), Vec::new());
-        self.notice(now, &mut actions);
+        self.notice_clock(now, &mut actions);
         act(&mut self.protocol, &mut out);
         self.deadline_moved = true;
         self.carry_out(out, now, &mut actions);
@@ -200,7 +200,7 @@ impl<P: Protocol> Server<P> {
         let (mut pinged, mut timed_out, mut refused) = (Vec::new(), Vec::new(), Vec::new());
         let (mut moved, mut released, timing) = (Vec::new(), Vec::new(), self.settings.timing);
         let (mut actions, mut out) = (Vec::new(), Vec::new());
-        self.notice(now, &mut actions);
+        self.notice_clock(now, &mut actions);
         for (key, session) in &mut self.sessions {
             if let Transport::Polling(polling) = &mut session.transport {
                 if let Some(probe) = &mut polling.probe

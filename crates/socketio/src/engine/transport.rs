@@ -26,7 +26,7 @@ pub(super) struct Polling {
 }
 
 impl Polling {
-    pub fn set_back(&mut self, now: i64, timing: Timing) {
+    pub fn clock_set_back(&mut self, now: i64, timing: Timing) {
         if let Some(closing) = &mut self.closing {
             closing.until = closing.until.min(now + timing.close_timeout);
         }

@@ -7,8 +7,8 @@ use super::{Out, RoomApplication, RoomCommand, Row, webhook};
 
 impl RoomApplication {
     /// By so many milliseconds, if that is known.
-    pub(super) fn clock_set_back(&mut self, by: i64, now: i64) -> Out<'static> {
-        self.log.set_back(now);
+    pub(super) fn limit_deadlines(&mut self, by: Option<i64>, now: i64) -> Out<'static> {
+        self.log.clock_set_back(now);
         let mut out = Vec::new();
         let latest = now + self.settings.rejoin;
         for (peer, lost) in &mut self.lost {
@@ -16,12 +16,12 @@ impl RoomApplication {
             lost.back_by = lost.back_by.min(latest);
             out.extend(changes.then_some(Effect::Command(RoomCommand::Store(Row::Peer(*peer)))));
         }
-        let effects = self.ended_calls.set_back(now);
+        let effects = self.ended_calls.clock_set_back(now);
         self.command_ended_calls(effects, now, &mut out);
-        out.extend(self.webhook.set_back(now).into_iter().map(webhook::command));
-        let calls = self.calls.set_back(now);
+        out.extend(self.webhook.clock_set_back(now).into_iter().map(webhook::command));
+        let calls = self.calls.clock_set_back(now);
         self.command_calls(calls, now, &mut out);
-        let effects = self.room.set_back(by, now);
+        let effects = self.room.clock_set_back(by, now);
         if !effects.is_empty() {
             out.extend(self.perform(effects, now));
         }

@@ -47,7 +47,7 @@ impl Arrivals {
     }
 
     /// The clock was set back.
-    pub fn set_back(&mut self, now: i64) {
+    pub fn clock_set_back(&mut self, now: i64) {
         self.told_at = self.told_at.min(now);
     }
 

@@ -204,7 +204,7 @@ impl Scene {
 
     pub(super) fn turns_clock(&mut self, millis: i64) {
         self.now += millis;
-        let effects = self.room.set_back((-millis).max(0), self.now);
+        let effects = self.room.clock_set_back(Some((-millis).max(0)), self.now);
         self.perform(effects, None);
         let held = (0..self.next_peer).filter_map(|id| self.room.peer(PeerId(id))?.held_until());
         assert!(held.into_iter().all(|until| until <= self.now + LIMITS.hold), "somebody is held for hours");

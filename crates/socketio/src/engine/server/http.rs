@@ -29,7 +29,7 @@ impl<P: Protocol> Server<P> {
         now: i64,
     ) -> (Reception, Actions<'static, P>) {
         let mut actions = Vec::new();
-        self.notice(now, &mut actions);
+        self.notice_clock(now, &mut actions);
         let reception = match (query.route(method, |_| true), opening) {
             (Ok(Route::Open(_)), Some(opening)) if !self.may_open(opening.handshake, now) => {
                 actions.push(Action::Respond { request: id, response: Response::Empty(503) });
@@ -58,7 +58,7 @@ impl<P: Protocol> Server<P> {
     /// [`payload`](crate::engine::payload).
     pub fn post<'a>(&mut self, id: RequestId, body: &'a str, now: i64) -> Actions<'a, P> {
         let mut actions = Vec::new();
-        self.notice(now, &mut actions);
+        self.notice_clock(now, &mut actions);
         if let Some(key) = self.end_post(id) {
             for part in payload::split(body) {
                 let packet = match part {
@@ -88,7 +88,7 @@ impl<P: Protocol> Server<P> {
     /// then answered, and the rest of the body is not needed.
     pub fn body_read(&mut self, id: RequestId, bytes: usize, now: i64) -> Actions<'static, P> {
         let mut actions = Vec::new();
-        self.notice(now, &mut actions);
+        self.notice_clock(now, &mut actions);
         if let Some(polling) = self.posts.get(&id).copied().and_then(|key| self.polling(key)) {
             polling.body = bytes;
             self.flush(now, &mut actions);
@@ -107,7 +107,7 @@ impl<P: Protocol> Server<P> {
     /// The client gave up a request: its session is lost, since the client must know what arrived.
     pub fn aborted(&mut self, id: RequestId, now: i64) -> Actions<'static, P> {
         let mut actions = Vec::new();
-        self.notice(now, &mut actions);
+        self.notice_clock(now, &mut actions);
         let parked = self.sessions.iter_mut().find_map(|(key, session)| match &mut session.transport {
             Transport::Polling(polling) => polling.parked.take_if(|parked| *parked == id).map(|_| *key),
             Transport::WebSocket(_) => None,

@@ -45,12 +45,12 @@ impl Session {
     }
 
     /// The clock was set back. True if that changed something that has to survive a sleep.
-    pub fn set_back(&mut self, now: i64, timing: Timing) -> bool {
+    pub fn clock_set_back(&mut self, now: i64, timing: Timing) -> bool {
         self.asked_at = self.asked_at.map(|at| at.min(now));
         if let Transport::Polling(polling) = &mut self.transport {
-            polling.set_back(now, timing);
+            polling.clock_set_back(now, timing);
         }
-        self.heartbeat.set_back(now, timing)
+        self.heartbeat.clock_set_back(now, timing)
     }
 
     pub fn pinged(&mut self, mark: Mark, now: i64) {

@@ -14,7 +14,7 @@ impl<P: Protocol> Server<P> {
     /// A text frame. Pass one whose size exceeds the limit to [`Server::oversize`] instead.
     pub fn receive_text<'a>(&mut self, link: LinkId, frame: &'a str, now: i64) -> Actions<'a, P> {
         let mut actions = Vec::new();
-        self.notice(now, &mut actions);
+        self.notice_clock(now, &mut actions);
         let Some(key) = self.links.get(&link).copied() else { return actions };
         if frame.len() > self.max_message(key) {
             self.fail_link(link, key, Some(TOO_LARGE), now, &mut actions);
@@ -30,7 +30,7 @@ impl<P: Protocol> Server<P> {
     /// A binary frame.
     pub fn receive_binary(&mut self, link: LinkId, frame: Vec<u8>, now: i64) -> Actions<'static, P> {
         let mut actions = Vec::new();
-        self.notice(now, &mut actions);
+        self.notice_clock(now, &mut actions);
         let Some(key) = self.links.get(&link).copied() else { return actions };
         if frame.len() > self.max_message(key) {
             self.fail_link(link, key, Some(TOO_LARGE), now, &mut actions);
@@ -51,7 +51,7 @@ impl<P: Protocol> Server<P> {
     /// A frame that is larger than [`Server::max_frame`] and was not read.
     pub fn oversize(&mut self, link: LinkId, now: i64) -> Actions<'static, P> {
         let mut actions = Vec::new();
-        self.notice(now, &mut actions);
+        self.notice_clock(now, &mut actions);
         if let Some(key) = self.links.get(&link).copied() {
             self.fail_link(link, key, Some(TOO_LARGE), now, &mut actions);
         }
@@ -62,7 +62,7 @@ impl<P: Protocol> Server<P> {
     /// The WebSocket is gone. `code` is from the close frame, if there was one.
     pub fn closed(&mut self, link: LinkId, code: Option<u16>, now: i64) -> Actions<'static, P> {
         let mut actions = Vec::new();
-        self.notice(now, &mut actions);
+        self.notice_clock(now, &mut actions);
         let Some(key) = self.links.remove(&link) else { return actions };
         if self.is_probe(key, link) {
             self.forget_probe(key);
