@@ -8,7 +8,7 @@ import { gzipSync } from "node:zlib";
 import { ROOT } from "./support/server.mjs";
 
 /** Bytes, compressed, as it was when somebody last looked. */
-const KNOWN = 748_000;
+const KNOWN = 763_000;
 
 test("the Worker has not grown unnoticed", (t) => {
   const files = ["index_bg.wasm", "index.js"].map((file) => readFileSync(join(ROOT, "build", file)));

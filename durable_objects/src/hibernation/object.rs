@@ -4,7 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use zetra_domain::{ObjectIds, RoomId};
+use secrecy::SecretString;
+use zetra_domain::{ObjectIds, RoomId, SigningSecret, TokenKey};
 use zetra_runtime::{GuestLimits, SocketAuth};
 use zetra_signalling::EventRate;
 use zetra_socketio::{
@@ -15,7 +16,6 @@ use zetra_socketio::{
     },
 };
 
-use super::world::key;
 use crate::{
     application::{AnyApplication, AnyCommand, AnyKept},
     authenticator::{Authenticator, Handshake},
@@ -59,6 +59,11 @@ pub(super) struct Object {
     /// When it last did something, in milliseconds that no clock jump affects.
     active_at: i64,
     pub sleeps: u32,
+}
+
+pub fn key() -> TokenKey {
+    let secret = SecretString::from("0123456789abcdef0123456789abcdef");
+    TokenKey::new(&SigningSecret::new(secret).unwrap())
 }
 
 pub(super) fn room_id() -> RoomId {

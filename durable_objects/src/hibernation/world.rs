@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use secrecy::SecretString;
-use zetra_domain::{Membership, ObjectIds, SigningSecret, Timestamp, TokenKey, UserId};
+use zetra_domain::{Membership, ObjectIds, Timestamp, UserId};
 use zetra_socketio::engine::{Action, LinkId, Method, Query, Reception, RequestId};
 
 use super::{
     client::{Client, Connection, Reply},
-    object::{Actions, Name, Object, room_id},
+    object::{Actions, Name, Object, key, room_id},
 };
 use crate::{application::AnyCommand, session::Gateway};
 
@@ -60,11 +59,6 @@ pub(super) struct World {
     /// Milliseconds that have really passed, and what the clock says.
     pub elapsed: i64,
     pub now: i64,
-}
-
-pub(super) fn key() -> TokenKey {
-    let secret = SecretString::from("0123456789abcdef0123456789abcdef");
-    TokenKey::new(&SigningSecret::new(secret).unwrap())
 }
 
 impl World {

@@ -97,7 +97,11 @@ export async function startFaulty(variables = {}) {
 
 /** The product, with a database that cannot be reached. */
 export async function startUnreachable(variables = {}) {
-  if (process.env.TEST_STORE !== "mongodb") return start(ROOT, { JWT_SECRET, ...variables }, { entry: inFront("unreachable.mjs") });
+  if (process.env.TEST_STORE !== "mongodb") {
+    const server = await startFaulty(variables);
+    await server.faults({ words: "", skip: 0, times: Number.MAX_SAFE_INTEGER, text: "D1_ERROR: Network connection lost." });
+    return server;
+  }
   const nobody = { MONGO_URI: `http://127.0.0.1:${await freePort()}/data/v1`, MONGO_API_KEY: "key" };
   return start(ROOT, { JWT_SECRET, ...nobody, MONGO_DATA_SOURCE: "Cluster0", MONGO_DATABASE: "zetra", ...variables });
 }
