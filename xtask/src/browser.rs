@@ -15,6 +15,10 @@ use crate::{
     workspace,
 };
 
+/// The oldest Firefox that the tests have been run with. Version 140 lacks a command of WebDriver BiDi that Playwright
+/// sends.
+const OLDEST_FIREFOX: u32 = 153;
+
 #[derive(Clone, Copy)]
 pub enum Browser {
     /// Chromium or Chrome.
@@ -49,6 +53,14 @@ impl Browser {
         }
     }
 
+    fn is_recent_enough(self, program: &Path) -> bool {
+        match self {
+            Self::Chromium => true,
+            // What does not tell its version is tried.
+            Self::Firefox => version(program).is_none_or(|version| version >= OLDEST_FIREFOX),
+        }
+    }
+
     /// Debian's package.
     fn package(self) -> &'static str {
         match self {
@@ -76,14 +88,19 @@ pub fn program(browser: Browser) -> Result<PathBuf> {
     if let Some(program) = found(browser) {
         return Ok(program);
     }
-    let remedy =
-        format!("Install {browser} (Debian: sudo apt-get install {package}), or set {variable} to its path.");
-    if !Uid::effective().is_root() || !Path::new("/usr/bin/apt-get").exists() {
-        return Err(format!("it was not found. {remedy}"));
-    }
-    println!(
-        "  {browser} is not on this machine. As this is root, apt-get installs it, for the whole system."
+    let remedy = format!(
+        "Install {browser} (Debian: sudo apt-get update && sudo apt-get install {package}), or set {variable} to its path."
     );
+    let is_old = existing(browser).next().is_some();
+    let fault = if is_old {
+        format!("it is older than version {OLDEST_FIREFOX}")
+    } else {
+        "it was not found".to_owned()
+    };
+    if !Uid::effective().is_root() || !Path::new("/usr/bin/apt-get").exists() {
+        return Err(format!("{fault}. {remedy}"));
+    }
+    println!("  {browser}: {fault}. As this is root, apt-get installs it, for the whole system.");
     let mut step = Step::begin(&format!("installing {browser} for the tests, once"));
     run_quietly(command("apt-get", &["update"]), &mut step, &remedy)?;
     let mut install = command("apt-get", &["install", "--yes", "--no-install-recommends", package]);
@@ -102,5 +119,33 @@ pub fn screenshots() -> Result<()> {
 }
 
 fn found(browser: Browser) -> Option<PathBuf> {
-    browser.programs().iter().map(PathBuf::from).find(|program| program.exists())
+    existing(browser).find(|program| browser.is_recent_enough(program))
+}
+
+fn existing(browser: Browser) -> impl Iterator<Item = PathBuf> {
+    browser.programs().iter().map(PathBuf::from).filter(|program| program.exists())
+}
+
+fn version(program: &Path) -> Option<u32> {
+    let output = command(program, &["--version"]).output().ok()?;
+    major(&String::from_utf8_lossy(&output.stdout))
+}
+
+/// The first part of the version in `Mozilla Firefox 153.8.0esr`.
+fn major(text: &str) -> Option<u32> {
+    let number =
+        text.split_whitespace().find(|word| word.starts_with(|first: char| first.is_ascii_digit()))?;
+    number.split('.').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::major;
+
+    #[test]
+    fn a_version_is_read_from_what_a_browser_tells() {
+        assert_eq!(major("Mozilla Firefox 140.10.2esr\n"), Some(140));
+        assert_eq!(major("Mozilla Firefox 153.0"), Some(153));
+        assert_eq!(major("no display"), None);
+    }
 }
