@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Visitor, bundled, inBrowser } from "./support/browser.mjs";
-import { PEERS_IN_PAGE, meetAcross, meetAtOnce, meetByOneSide, meetManyAttempts, meetStrangers, shareScreen } from "./support/peers_in_page.mjs";
+import { PEERS_IN_PAGE, meetAcross, meetAtOnce, meetByOneSide, meetManyAttempts, meetNobody, meetStrangers, shareScreen } from "./support/peers_in_page.mjs";
 
 describe("two peers in a browser", () => {
   const suite = inBrowser();
@@ -54,6 +54,18 @@ describe("two peers in a browser", () => {
   test("attempts without end cost ten connections", async () => {
     const { ann, page } = await withPeers();
     assert.deepEqual(await page.evaluate(meetManyAttempts), { made: 10, answers: 10 });
+    await part(ann);
+  });
+
+  test("who is offered one attempt after the other, all in vain, is told so as soon as who was offered one", async () => {
+    const { ann, page } = await withPeers();
+    await page.clock.install();
+    await page.evaluate(meetNobody);
+    assert.equal(await page.evaluate(() => globalThis.answers("first")), false);
+    await page.clock.fastForward(10_000);
+    assert.equal(await page.evaluate(() => globalThis.answers("second")), false, "ten seconds are not too long");
+    await page.clock.fastForward(5_000);
+    assert.equal(await page.evaluate(() => globalThis.unreachable()), true);
     await part(ann);
   });
 

@@ -137,6 +137,29 @@ export async function meetManyAttempts() {
 }
 
 /**
+ * Runs in the page: `answers(attempt)` gives a peer, the same one each time, an offer of somebody who cannot be reached, and
+ * resolves to whether the peer says so once it has answered.
+ */
+export function meetNobody() {
+  let answered;
+  const tracks = { microphone: null, camera: null, screen: null, screenSound: null };
+  const send = (kind) => kind === "answer" && answered();
+  const peer = new globalThis.peers.Peer({ polite: true, configuration: {}, tracks, send, changed() {} });
+  globalThis.unreachable = () => peer.unreachable;
+  globalThis.answers = async (attempt) => {
+    const other = new RTCPeerConnection({ iceTransportPolicy: "relay" });
+    other.addTransceiver("audio");
+    const { type, sdp } = await other.createOffer();
+    other.close();
+    await new Promise((resolve) => {
+      answered = resolve;
+      peer.receive("offer", { type, sdp, attempt });
+    });
+    return peer.unreachable;
+  };
+}
+
+/**
  * Runs in the page: a peer meets another side that describes many lines, then stops them all, while its own tracks
  * change; then a browser that makes no more connections. Tells what came of it, and what nobody caught.
  */

@@ -59,6 +59,7 @@ export class Peer {
   #queue = Promise.resolve();
   #interrupted;
   #overdue;
+  #hopeless;
   /** Whether they were connected once, and whether an attempt to be has failed. */
   #met = false;
   #failed = false;
@@ -87,16 +88,18 @@ export class Peer {
       (isScreen ? this.screen : this.stream).addTrack(track);
       this.changed();
     };
-    this.#overdue = setTimeout(() => {
+    // The offer or its answer is lost, or was for somebody who has come anew since.
+    this.#overdue = setTimeout(() => this.#opener && this.#reopen(), LONGEST);
+    // Counts from the first attempt: the next one may arrive just before this one is overdue here.
+    this.#hopeless ??= setTimeout(() => {
       this.#failed = true;
-      // The offer or its answer is lost, or was for somebody who has come anew since.
-      if (this.#opener) this.#reopen();
       this.changed();
     }, LONGEST);
     connection.onconnectionstatechange = () => {
       clearTimeout(this.#interrupted);
       if (connection.connectionState === "connected") {
         clearTimeout(this.#overdue);
+        clearTimeout(this.#hopeless);
         [this.#met, this.#reopened] = [true, 0];
       }
       if (connection.connectionState === "failed") {
@@ -177,6 +180,7 @@ export class Peer {
 
   close() {
     this.#closed = true;
+    clearTimeout(this.#hopeless);
     this.#abandon();
   }
 
