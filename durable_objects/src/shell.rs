@@ -16,6 +16,7 @@ use crate::{
     application::{AnyApplication, AnyCommand, AnyKept},
     authenticator::Handshake,
     embedding,
+    exchange::SendingObject,
     room::{self, RoomApplication, RoomCommand, RoomObject, RoomShell},
     session::{self, Gateway, GatewayCommand, SessionObject, SessionShell},
 };
@@ -42,6 +43,17 @@ impl Shell {
     }
 }
 
+impl SendingObject for Rc<ObjectOf> {
+    fn wait_until(&self, promise: &Promise) {
+        Object::wait_until(self, promise);
+    }
+
+    fn downgrade(&self) -> impl Fn() -> Option<Self> + use<> + 'static {
+        let object = Rc::downgrade(self);
+        move || object.upgrade()
+    }
+}
+
 impl RoomObject for Rc<ObjectOf> {
     fn webhook(&self) -> Option<&Webhook> {
         self.embedding().config.webhook.as_ref()
@@ -59,15 +71,6 @@ impl RoomObject for Rc<ObjectOf> {
         Object::delete_all(self);
     }
 
-    fn wait_until(&self, promise: &Promise) {
-        Object::wait_until(self, promise);
-    }
-
-    fn downgrade(&self) -> impl Fn() -> Option<Self> + use<> + 'static {
-        let object = Rc::downgrade(self);
-        move || object.upgrade()
-    }
-
     fn act(&self, act: impl FnOnce(&mut RoomApplication) -> Effects<'static, RoomCommand>) {
         Object::act(self, |protocol, out| {
             protocol.act(now(), out, |application| application.in_room(act));
@@ -82,15 +85,6 @@ impl SessionObject for Rc<ObjectOf> {
 
     fn storage(&self) -> &Storage {
         Object::storage(self)
-    }
-
-    fn wait_until(&self, promise: &Promise) {
-        Object::wait_until(self, promise);
-    }
-
-    fn downgrade(&self) -> impl Fn() -> Option<Self> + use<> + 'static {
-        let object = Rc::downgrade(self);
-        move || object.upgrade()
     }
 
     fn act(&self, act: impl FnOnce(&mut Gateway) -> Effects<'static, GatewayCommand>) {
@@ -112,7 +106,10 @@ impl Embedding for Shell {
         object: &ObjectOf,
         kept: Vec<(SessionKey, Kept<AnyKept>)>,
     ) -> SocketIo<AnyApplication> {
-        let room = Handshake::room_of(&kept);
+        let room = match &self.kind {
+            Kind::Room(shell) => shell.id().or_else(|| Handshake::room_of(&kept)),
+            Kind::Session(_) => None,
+        };
         SocketIo::restore(Limits::default(), kept, |connected| match &self.kind {
             Kind::Room(shell) => {
                 let of_room = |(socket, kept)| match kept {

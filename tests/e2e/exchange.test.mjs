@@ -23,8 +23,8 @@ describe("messages between objects", () => {
     await marker(ann, room, bob, eve);
     await server.miniflare.unsafeEvictDurableObject("", "Session", { name: bob.socket.io.engine.id, webSockets: "close" });
     await ann.ask("chat-message", room, "are you there?");
-    const refused = ({ heard }) => heard.some((line) => String(line).includes("a Session object did not take what its client was told"));
-    await server.log.until(() => refused(server.log), "the room to be told that its message was refused");
+    const isRefusal = (line) => line.includes("a Session object did not take what its client was told");
+    await server.log.until(() => server.logged.some(isRefusal), "the room to be told that its message was refused");
     assert.deepEqual(await ann.next("user-disconnected"), [people[1].id, "lost"]);
     const again = await joined(server, room, people[1], { way: WAYS.stock });
     await marker(ann, room, eve, again);

@@ -12,7 +12,9 @@ use crate::authenticator::Recovery;
 
 pub(crate) use batch::Batch;
 pub(crate) use mailboxes::{Mailboxes, Next};
-pub(crate) use transport::{ACCEPTED, BatchReceiver, BatchSender, DELIVER, GONE, TELL, addressee};
+pub(crate) use transport::{
+    ACCEPTED, BatchReceiver, BatchSender, DELIVER, GONE, SendingObject, TELL, addressee,
+};
 
 /// A message from a Session object to a Room about its client. In order, one request at a time.
 #[derive(Serialize, Deserialize)]

@@ -36,6 +36,14 @@ extern "C" {
     fn receive(request: &Request, take: &Closure<dyn Fn(Option<String>) -> u16>) -> Promise;
 }
 
+/// The object that sends.
+pub(crate) trait SendingObject: Clone + 'static {
+    fn wait_until(&self, promise: &Promise);
+
+    /// The object, as long as it is in memory.
+    fn downgrade(&self) -> impl Fn() -> Option<Self> + use<Self> + 'static;
+}
+
 /// The messages of an object for others of one class.
 pub(crate) struct BatchSender<T> {
     mailboxes: Mailboxes<T>,
@@ -54,23 +62,23 @@ impl<T: Message + Serialize + DeserializeOwned + 'static> BatchSender<T> {
         Rc::new(Self { mailboxes, namespace, path, sending: RefCell::default() })
     }
 
-    /// Sends a message after earlier ones. Unless they are being sent already, returns a promise that settles
-    /// when that is done.
+    /// Sends a message after earlier ones.
     ///
-    /// `undelivered` returns what is called later, with the addressee's name, if it did not accept what was sent;
-    /// whatever else was for it is lost too. It must not own the object: if its memory is given up while a request
-    /// is under way, nothing would ever free it.
-    pub fn post(
+    /// `undelivered` is called later, with the addressee's name, if it did not accept what was sent and the object is
+    /// still in memory; whatever else was for that addressee is lost too.
+    pub fn post<O: SendingObject>(
         self: &Rc<Self>,
+        object: &O,
         from: &dyn Display,
         to: &str,
         message: T,
-        undelivered: impl FnOnce() -> Box<dyn Fn(&str)>,
-    ) -> Option<Promise> {
+        undelivered: impl Fn(&O, &str) + 'static,
+    ) {
         if !self.mailboxes.post(from, to, message) {
-            return None;
+            return;
         }
-        let (sender, undelivered) = (Rc::downgrade(self), undelivered());
+        // It must not own the object: if its memory is given up while a request is under way, nothing would ever free it.
+        let (sender, object_in_memory) = (Rc::downgrade(self), object.downgrade());
         let next = Closure::new(move |to: String, accepted: bool| {
             let sender = sender.upgrade()?;
             let next = sender.mailboxes.next(&to, accepted);
@@ -78,14 +86,13 @@ impl<T: Message + Serialize + DeserializeOwned + 'static> BatchSender<T> {
                 return Some(batch.into_body());
             }
             sender.sending.borrow_mut().remove(&to);
-            if matches!(next, Next::Undelivered) {
-                undelivered(&to);
+            if let (Next::Undelivered, Some(object)) = (next, object_in_memory()) {
+                undelivered(&object, &to);
             }
             None
         });
-        let promise = send(&self.namespace, to, self.path, &next);
+        object.wait_until(&send(&self.namespace, to, self.path, &next));
         self.sending.borrow_mut().insert(to.to_owned(), next);
-        Some(promise)
     }
 
     /// Whether anything is being sent.

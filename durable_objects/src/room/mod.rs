@@ -7,7 +7,6 @@
 
 use std::{cell::Cell, rc::Rc};
 
-use js_sys::Promise;
 use worker::Env;
 use zetra_domain::{ObjectIds, RoomId};
 use zetra_runtime::{Config, Webhook};
@@ -17,7 +16,7 @@ use zetra_socketio_object::{Storage, Task, new_id, now, random};
 use crate::{
     clients::SESSIONS,
     embedding::{admission, authenticator, room_limits, verification},
-    exchange::{BatchSender, DELIVER, Delivery},
+    exchange::{BatchSender, DELIVER, Delivery, SendingObject},
 };
 
 pub use application::{
@@ -33,17 +32,12 @@ const ROOM: &str = "room";
 const LOG_LIMITS: LogLimits = LogLimits { max_events: 512, max_bytes: 1_000_000, max_total_bytes: 4_000_000 };
 
 /// The object that performs the room's commands.
-pub(crate) trait RoomObject: Clone + 'static {
+pub(crate) trait RoomObject: SendingObject {
     fn env(&self) -> &Env;
 
     fn storage(&self) -> &Storage;
 
     fn delete_all(&self);
-
-    fn wait_until(&self, promise: &Promise);
-
-    /// The object, as long as it is in memory.
-    fn downgrade(&self) -> impl Fn() -> Option<Self> + use<Self> + 'static;
 
     fn webhook(&self) -> Option<&Webhook>;
 
@@ -68,7 +62,11 @@ impl RoomShell {
         self.id.set(name.parse().ok());
     }
 
-    /// `room` is what its connections say about its id.
+    /// The room's id, if a request contained it.
+    pub fn id(&self) -> Option<RoomId> {
+        self.id.get()
+    }
+
     pub fn application(
         &self,
         config: &Config,
@@ -86,7 +84,7 @@ impl RoomShell {
             object_ids: ObjectIds::new(random()),
             has_webhook: config.webhook.is_some(),
         };
-        RoomApplication::restore(self.id.get().or(room), settings, stored_room(storage), connected, now())
+        RoomApplication::restore(room, settings, stored_room(storage), connected, now())
     }
 
     pub fn held(&self) -> usize {
@@ -126,17 +124,10 @@ pub(crate) fn perform<O: RoomObject>(
         }
         RoomCommand::Deliver { session, delivery } => {
             let id = room.id();
-            let undelivered = || -> Box<dyn Fn(&str)> {
-                let object = object.downgrade();
-                Box::new(move |session| {
-                    tracing::warn!(room = %id, "a Session object did not take what its client was told");
-                    if let Some(object) = object() {
-                        object.act(|room| room.session_unreachable(session, now()));
-                    }
-                })
-            };
-            let sent = shell.sessions.post(&id, &session, delivery, undelivered);
-            sent.into_iter().for_each(|sent| object.wait_until(&sent));
+            shell.sessions.post(&object, &id, &session, delivery, move |object, session| {
+                tracing::warn!(room = %id, "a Session object did not take what its client was told");
+                object.act(|room| room.session_unreachable(session, now()));
+            });
             None
         }
         RoomCommand::ReportCall(report) => Some(Box::pin(async move {

@@ -5,7 +5,6 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use js_sys::Promise;
 use worker::Env;
 use zetra_runtime::Config;
 use zetra_socketio::{Effects, SocketId};
@@ -14,7 +13,7 @@ use zetra_socketio_object::{Storage, Task, new_id, now};
 use crate::{
     clients::ROOMS,
     embedding::{authenticator, room_limits, verification},
-    exchange::{BatchSender, FromSession, TELL},
+    exchange::{BatchSender, FromSession, SendingObject, TELL},
 };
 
 pub use gateway::{Gateway, GatewayCommand, GatewaySettings, KeptGuest};
@@ -27,15 +26,10 @@ pub(crate) const GUEST: &str = "guest";
 const NAME: &str = "name";
 
 /// The object that performs the session's commands.
-pub(crate) trait SessionObject: Clone + 'static {
+pub(crate) trait SessionObject: SendingObject {
     fn env(&self) -> &Env;
 
     fn storage(&self) -> &Storage;
-
-    fn wait_until(&self, promise: &Promise);
-
-    /// The object, as long as it is in memory.
-    fn downgrade(&self) -> impl Fn() -> Option<Self> + use<Self> + 'static;
 
     /// Runs `act` on the session for something that came from elsewhere.
     fn act(&self, act: impl FnOnce(&mut Gateway) -> Effects<'static, GatewayCommand>);
@@ -105,17 +99,10 @@ pub(crate) fn perform<O: SessionObject>(
             object.act(|gateway| gateway.verified(socket, verification, now()));
         })),
         GatewayCommand::Tell { room, message } => {
-            let undelivered = || -> Box<dyn Fn(&str)> {
-                let object = object.downgrade();
-                Box::new(move |_| {
-                    tracing::warn!(%room, "a room did not take what a client said");
-                    if let Some(object) = object() {
-                        object.act(|gateway| gateway.room_unreachable(room));
-                    }
-                })
-            };
-            let sent = shell.rooms.post(&gateway.name(), &room.to_string(), message, undelivered);
-            sent.into_iter().for_each(|sent| object.wait_until(&sent));
+            shell.rooms.post(&object, &gateway.name(), &room.to_string(), message, move |object, _| {
+                tracing::warn!(%room, "a room did not take what a client said");
+                object.act(|gateway| gateway.room_unreachable(room));
+            });
             None
         }
     }

@@ -29,8 +29,7 @@ export const UNLIMITED = {
 
 /** Starts the product; `variables` override those of wrangler.toml. */
 export async function startServer(variables = {}) {
-  if (process.env.TEST_STORE === "mongodb") return startServerOnMongodb(variables);
-  return start(ROOT, { JWT_SECRET, ...variables });
+  return process.env.TEST_STORE === "mongodb" ? startServerOnMongodb(variables) : startOnD1(variables);
 }
 
 /** The product on MongoDB; `server.dataApi` is the server between. */

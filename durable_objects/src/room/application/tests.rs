@@ -751,10 +751,16 @@ fn couple(line: &mut Line) -> (LinkId, LinkId, String, String) {
 }
 
 fn returns(line: &mut Line, user: usize, pid: &str, offset: &str) -> LinkId {
+    let link = asks_to_return(line, user, pid, offset);
+    line.answer_all();
+    link
+}
+
+/// The store has not answered.
+fn asks_to_return(line: &mut Line, user: usize, pid: &str, offset: &str) -> LinkId {
     let link = line.opens(None);
     let token = line.token(user);
     line.says(link, &format!(r#"40{{"pid":"{pid}","offset":"{offset}","token":"{token}"}}"#));
-    line.answer_all();
     link
 }
 

@@ -120,9 +120,7 @@ fn who_comes_back_late_and_cannot_be_joined_meanwhile_is_told_so_and_joins_by_it
     line.closes(ann, None);
     line.lives(&[bob], 11_000);
     line.heard.clear();
-    let late = line.opens(None);
-    let token = line.token(0);
-    line.says(late, &format!(r#"40{{"pid":"{pid}","offset":"{offset}","token":"{token}"}}"#));
+    let late = asks_to_return(&mut line, 0, &pid, &offset);
     // The token is confirmed, and then the store fails.
     line.answers_one();
     line.store_is_down = true;
@@ -145,9 +143,7 @@ fn who_rejoins_while_its_old_connection_counts_as_alive_is_in_the_room_once_when
     line.says(bob, &format!(r#"42["offer","{}",1]"#, room_id()));
     line.crashes();
     let bob = line.enters(1);
-    let late = line.opens(None);
-    let token = line.token(0);
-    line.says(late, &format!(r#"40{{"pid":"{pid}","offset":"{offset}","token":"{token}"}}"#));
+    let late = asks_to_return(&mut line, 0, &pid, &offset);
     line.answers_one();
     line.store_is_down = true;
     line.answer_all();
