@@ -84,9 +84,14 @@ impl Rate {
         self.ahead != before
     }
 
+    /// When the debt is paid, in milliseconds since the epoch.
+    pub fn paid_at(&self) -> i64 {
+        self.ahead / 1_000
+    }
+
     /// Whether sleeping now would forgive a debt.
     pub(crate) fn is_worth_keeping(&self, now: i64) -> bool {
-        self.ahead / 1_000 - now > FORGOTTEN_AFTER_MS
+        self.paid_at() - now > FORGOTTEN_AFTER_MS
     }
 }
 

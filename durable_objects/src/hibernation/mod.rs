@@ -250,6 +250,19 @@ fn a_debt_outlasts_a_sleep() {
     plays(&[(0, enters), (26_000, Step::Floods(0)), (SILENCE + 3_000, Step::Floods(0))]);
 }
 
+/// The room forgets it in its sleep, a known gap, so the room does not sleep here.
+#[test]
+fn a_client_of_a_session_object_may_flood_before_the_room_falls_asleep() {
+    let enters = |client| Step::Enters { client, through_session: true, polls: false };
+    plays(&[
+        (0, enters(1)),
+        (0, Step::Floods(1)),
+        (0, Step::FinishesAll),
+        (0, Step::Floods(1)),
+        (SILENCE + 5_001, enters(0)),
+    ]);
+}
+
 /// So that the property is not true because nobody sleeps.
 #[test]
 fn objects_sleep_between_the_messages_of_a_call() {

@@ -44,6 +44,16 @@ impl RoomApplication {
         out
     }
 
+    /// Whether a sleep until now forgives a client of a Session object what it has sent too fast. Of other clients it is
+    /// kept with their sockets.
+    #[cfg(test)]
+    pub fn forgives_in_sleep(&self, now: i64) -> bool {
+        self.members.iter().any(|(peer, member)| {
+            let owes = || self.room.peer(*peer).is_some_and(|peer| peer.rate().paid_at() >= now);
+            matches!(member.address, Address::Session(_)) && owes()
+        })
+    }
+
     /// The peer that is reached through the Session object of that name.
     fn peer_of(&self, session: &str) -> Option<PeerId> {
         let is_there = |member: &Member| matches!(&member.address, Address::Session(name) if name == session);
