@@ -2,29 +2,29 @@
 
 use std::rc::Rc;
 
-use js_sys::Promise;
+use js_sys::{JsString, Promise};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 use worker::Env;
 use zetra_signalling::{HostAction, Revocation};
 use zetra_socketio::SocketIo;
-use zetra_socketio_object::{bindings::ObjectState, handlers, now};
+use zetra_socketio_object::{bindings::ObjectState, handlers, text};
 
 use crate::{
     application::AnyApplication,
     clients::path as paths,
     embedding::{answer, name, path, read},
-    exchange::{ACCEPTED, Batch, BatchReceiver, DELIVER, Delivery, FromSession, GONE, TELL, addressee},
+    exchange::{Batch, Delivery, FromSession},
     room::{RoomApplication, RoomObject, RoomShell},
     session::{Gateway, SessionObject, SessionShell},
     shell::{Kind, ObjectOf, Shell},
 };
 
 #[wasm_bindgen]
-pub struct Room(Rc<ObjectOf>, Rc<RoomShell>, BatchReceiver<Shell>);
+pub struct Room(Rc<ObjectOf>, Rc<RoomShell>);
 
 #[wasm_bindgen]
-pub struct Session(Rc<ObjectOf>, Rc<SessionShell>, BatchReceiver<Shell>);
+pub struct Session(Rc<ObjectOf>, Rc<SessionShell>);
 
 handlers!(Room);
 handlers!(Session);
@@ -35,21 +35,23 @@ impl Room {
     pub fn new(state: ObjectState, env: Env) -> Result<Self, JsError> {
         let shell = RoomShell::new(&env)?;
         let object = Shell::object(state, env, Kind::Room(Rc::clone(&shell)))?;
-        let incoming = BatchReceiver::new(&object, |object, Batch::<FromSession> { from, messages }| {
-            for message in messages {
-                RoomObject::act(object, |room| room.from_session(&from, message, now()));
-            }
-            ACCEPTED
-        });
-        Ok(Self(object, shell, incoming))
+        Ok(Self(object, shell))
+    }
+
+    /// Takes a batch of a Session object; `name` is the room's id. Returns whether it was accepted.
+    #[wasm_bindgen(js_name = receiveBatch)]
+    pub fn receive_batch(&self, name: &str, batch: &JsString) -> bool {
+        let Self(object, shell) = self;
+        shell.name(name);
+        let Some(Batch::<FromSession> { from, messages }) = text(batch, Batch::read) else { return false };
+        for message in messages {
+            RoomObject::act(object, |room, now| room.from_session(&from, message, now));
+        }
+        true
     }
 
     pub fn fetch(&self, request: web_sys::Request) -> Promise {
-        let Self(object, shell, incoming) = self;
-        if let Some(name) = addressee(&request, TELL) {
-            shell.name(&name);
-            return incoming.receive(object, &request);
-        }
+        let Self(object, shell) = self;
         let (object, shell) = (Rc::clone(object), Rc::clone(shell));
         future_to_promise(async move { serve_room(object, &shell, request).await.map(JsValue::from) })
     }
@@ -71,12 +73,12 @@ async fn serve_room(
         }
         paths::REVOKE => {
             let revocation: Revocation = read(&request).await?;
-            RoomObject::act(&object, |room| room.revoke(&revocation, now()));
+            RoomObject::act(&object, |room, now| room.revoke(&revocation, now));
             answer(&())
         }
         paths::HOST => {
             let action: HostAction = read(&request).await?;
-            RoomObject::act(&object, |room| room.host_acts(action, now()));
+            RoomObject::act(&object, |room, now| room.host_acts(action, now));
             answer(&())
         }
         _ => Rc::clone(&object).serve(request).await,
@@ -89,24 +91,29 @@ impl Session {
     pub fn new(state: ObjectState, env: Env) -> Result<Self, JsError> {
         let shell = SessionShell::new(&env)?;
         let object = Shell::object(state, env, Kind::Session(Rc::clone(&shell)))?;
-        let incoming = BatchReceiver::new(&object, |object, Batch::<Delivery> { from, messages }| {
-            let connected = object.query(|protocol: &SocketIo<AnyApplication>| {
-                protocol.application().session().is_some_and(Gateway::is_connected)
-            });
-            let Some(room) = from.parse().ok().filter(|_| connected) else { return GONE };
-            // All messages of one delivery form one payload for a polling client.
-            SessionObject::act(object, |gateway| gateway.deliver(room, messages));
-            ACCEPTED
+        Ok(Self(object, shell))
+    }
+
+    /// Takes a batch of a room; `name` is the Session's. Returns whether it was accepted.
+    #[wasm_bindgen(js_name = receiveBatch)]
+    pub fn receive_batch(&self, name: String, batch: &JsString) -> bool {
+        let Self(object, shell) = self;
+        shell.name(name);
+        let connected = object.query(|protocol: &SocketIo<AnyApplication>| {
+            protocol.application().session().is_some_and(Gateway::is_connected)
         });
-        Ok(Self(object, shell, incoming))
+        let Some(Batch::<Delivery> { from, messages }) = text(batch, Batch::read).filter(|_| connected)
+        else {
+            return false;
+        };
+        let Ok(room) = from.parse() else { return false };
+        // All messages of one delivery form one payload for a polling client.
+        SessionObject::act(object, |gateway, _| gateway.deliver(room, messages));
+        true
     }
 
     pub fn fetch(&self, request: web_sys::Request) -> Promise {
-        let Self(object, shell, incoming) = self;
-        if let Some(name) = addressee(&request, DELIVER) {
-            shell.name(name);
-            return incoming.receive(object, &request);
-        }
+        let Self(object, shell) = self;
         let (object, shell) = (Rc::clone(object), Rc::clone(shell));
         future_to_promise(async move {
             let _answering = object.answering();

@@ -10,7 +10,7 @@ use zetra_socketio::{
     Effects, Kept, Limits, SocketIo,
     engine::{SessionKey, Settings},
 };
-use zetra_socketio_object::{Embedding, Object, Storage, Task, bindings::ObjectState, now};
+use zetra_socketio_object::{Embedding, Object, Storage, Task, bindings::ObjectState};
 
 use crate::{
     application::{AnyApplication, AnyCommand, AnyKept},
@@ -71,9 +71,9 @@ impl RoomObject for Rc<ObjectOf> {
         Object::delete_all(self);
     }
 
-    fn act(&self, act: impl FnOnce(&mut RoomApplication) -> Effects<'static, RoomCommand>) {
-        Object::act(self, |protocol, out| {
-            protocol.act(now(), out, |application| application.in_room(act));
+    fn act(&self, act: impl FnOnce(&mut RoomApplication, i64) -> Effects<'static, RoomCommand>) {
+        Object::act(self, |protocol, out, now| {
+            protocol.act(now, out, |application| application.in_room(|room| act(room, now)));
         });
     }
 }
@@ -87,9 +87,9 @@ impl SessionObject for Rc<ObjectOf> {
         Object::storage(self)
     }
 
-    fn act(&self, act: impl FnOnce(&mut Gateway) -> Effects<'static, GatewayCommand>) {
-        Object::act(self, |protocol, out| {
-            protocol.act(now(), out, |application| application.in_session(act));
+    fn act(&self, act: impl FnOnce(&mut Gateway, i64) -> Effects<'static, GatewayCommand>) {
+        Object::act(self, |protocol, out, now| {
+            protocol.act(now, out, |application| application.in_session(|gateway| act(gateway, now)));
         });
     }
 }

@@ -135,43 +135,28 @@ impl<'a> Scanner<'a> {
 
     /// After the opening quote.
     fn skip_string(&mut self) -> Option<()> {
+        let bytes = self.text.as_bytes();
+        // In a local variable, which the compiler keeps in a register.
+        let mut at = self.at;
         loop {
-            self.skip_plain();
-            match self.next()? {
-                b'"' => return Some(()),
-                b'\\' => match self.next()? {
-                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {}
+            at += plain(bytes.get(at..)?);
+            match bytes.get(at)? {
+                b'"' => {
+                    self.at = at + 1;
+                    return Some(());
+                }
+                b'\\' => match bytes.get(at + 1)? {
+                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => at += 2,
                     b'u' => {
-                        for _ in 0..4 {
-                            self.next().filter(u8::is_ascii_hexdigit)?;
-                        }
+                        let digits = bytes.get(at + 2..at + 6)?;
+                        digits.iter().all(u8::is_ascii_hexdigit).then_some(())?;
+                        at += 6;
                     }
                     _ => return None,
                 },
                 0..0x20 => return None,
-                _ => {}
+                _ => at += 1,
             }
-        }
-    }
-
-    /// Moves to the next quote, backslash or control character, or near it.
-    fn skip_plain(&mut self) {
-        const ONES: u64 = 0x0101_0101_0101_0101;
-        const HIGHS: u64 = 0x8080_8080_8080_8080;
-        let zero_in = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
-        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        for chunk in rest.as_chunks::<8>().0 {
-            let word = u64::from_le_bytes(*chunk);
-            let quote = zero_in(word ^ (ONES * u64::from(b'"')));
-            let backslash = zero_in(word ^ (ONES * u64::from(b'\\')));
-            let control = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
-            let found = quote | backslash | control;
-            if found != 0 {
-                // The lowest mark is exact; only those above it may come from a borrow.
-                self.at += found.trailing_zeros() as usize / 8;
-                return;
-            }
-            self.at += 8;
         }
     }
 
@@ -222,6 +207,27 @@ impl<'a> Scanner<'a> {
         self.at += 1;
         Some(byte)
     }
+}
+
+/// The number of bytes before the first quote, backslash or control character, or before one of the last seven.
+fn plain(bytes: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    let zero_in = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
+    let mut plain = 0;
+    for chunk in bytes.as_chunks::<8>().0 {
+        let word = u64::from_le_bytes(*chunk);
+        let quote = zero_in(word ^ (ONES * u64::from(b'"')));
+        let backslash = zero_in(word ^ (ONES * u64::from(b'\\')));
+        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
+        let found = quote | backslash | control;
+        if found != 0 {
+            // The lowest mark is exact; only those above it may come from a borrow.
+            return plain + found.trailing_zeros() as usize / 8;
+        }
+        plain += 8;
+    }
+    plain
 }
 
 #[cfg(test)]

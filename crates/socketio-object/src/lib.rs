@@ -29,6 +29,7 @@ pub use web_sys;
 
 pub use forward::forward;
 pub use object::{Answering, Embedding, HANDSHAKE_HEADER, Object, SESSION_HEADER, Task};
+pub use port::text;
 pub use standalone::Standalone;
 pub use storage::Storage;
 

@@ -155,13 +155,14 @@ impl<E: Embedding> Object<E> {
     }
 
     /// Lets the protocol act on input from elsewhere, such as the outcome of a [`Task`], and performs the
-    /// resulting actions.
+    /// resulting actions. `act` also gets the time, in milliseconds since the epoch.
     pub fn act(
         self: &Rc<Self>,
-        act: impl FnOnce(&mut E::Protocol, &mut Outbox<'static, <E::Protocol as Protocol>::Command>),
+        act: impl FnOnce(&mut E::Protocol, &mut Outbox<'static, <E::Protocol as Protocol>::Command>, i64),
     ) {
         self.with_live(|live| {
-            let actions = live.server.act(now(), act);
+            let now = now();
+            let actions = live.server.act(now, |protocol, out| act(protocol, out, now));
             self.perform(live, actions, None);
         });
     }
@@ -253,7 +254,7 @@ impl<E: Embedding> Object<E> {
             }
         }
         if let Some(at) = live.server.next_deadline() {
-            self.storage.set_alarm(at, now());
+            self.storage.set_alarm(at);
         }
         let over = live.server.is_empty() && !live.server.protocol().needs_storage();
         if over && self.storage.is_used() {

@@ -9,7 +9,10 @@ use js_sys::{Array, Function};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
-use crate::bindings::{KeyValues, ObjectStorage, then};
+use crate::{
+    bindings::{KeyValues, ObjectStorage, then},
+    now,
+};
 
 /// The storage of one object, as strings by key. A failure is logged; it does not stop the object. The alarm is
 /// reserved for the object itself.
@@ -77,11 +80,16 @@ impl Storage {
         self.used.get()
     }
 
-    /// `at` is in milliseconds since the epoch; a time in the past becomes `now`, since the runtime does not
+    /// `at` is in milliseconds since the epoch; a time in the past becomes the present, since the runtime does not
     /// accept times long past.
-    pub(crate) fn set_alarm(&self, at: i64, now: i64) {
-        let at = at.max(now);
-        if self.alarm.get().is_none_or(|set| at < set) {
+    pub(crate) fn set_alarm(&self, at: i64) {
+        let is_earlier = |at| self.alarm.get().is_none_or(|set| at < set);
+        // Asked after most turns, which leave the alarm as it is.
+        if !is_earlier(at) {
+            return;
+        }
+        let at = at.max(now());
+        if is_earlier(at) {
             self.used.set(true);
             if done("written", self.storage.set_alarm(at as f64)) {
                 self.alarm.set(Some(at));

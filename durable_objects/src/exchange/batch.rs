@@ -1,5 +1,5 @@
-//! Several messages from one object to another, as the body of one request: a line of JSON, and after it, as they
-//! are, the texts of the messages. As strings in JSON they would be escaped and decoded, on both sides, every byte.
+//! Several messages from one object to another, as one text: a line of JSON, and after it, as they are, the
+//! texts of the messages. As strings in JSON they would be escaped and decoded, on both sides, every byte.
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use thiserror::Error;
@@ -14,7 +14,7 @@ pub struct Batch<T> {
 }
 
 #[derive(Debug, Error)]
-pub enum BatchError {
+enum BatchError {
     #[error(transparent)]
     Json(#[from] serde_json::Error),
     #[error("the texts are not as long as they should be")]
@@ -32,26 +32,27 @@ struct Envelope<T> {
 }
 
 impl<T: Message + Serialize + DeserializeOwned> Batch<T> {
-    /// The body of a request.
-    pub fn into_body(self) -> String {
+    /// The text that [`read`](Self::read) reads.
+    pub fn into_text(self) -> String {
         let Self { from, mut messages } = self;
         let texts: Vec<String> = messages.iter_mut().flat_map(Message::texts).map(std::mem::take).collect();
         let lengths = texts.iter().map(String::len).collect();
         // Neither of these types can fail; nothing would be refused by the addressee.
-        let mut body = serde_json::to_string(&Envelope { from, messages, lengths }).unwrap_or_default();
-        body.reserve(1 + texts.iter().map(String::len).sum::<usize>());
-        body.push('\n');
-        body.extend(texts);
-        body
+        let mut text = serde_json::to_string(&Envelope { from, messages, lengths }).unwrap_or_default();
+        text.reserve(1 + texts.iter().map(String::len).sum::<usize>());
+        text.push('\n');
+        text.extend(texts);
+        text
     }
 
-    /// Reads what [`into_body`](Self::into_body) wrote.
-    ///
-    /// # Errors
-    /// If another version wrote it differently.
-    pub fn from_body(body: &str) -> Result<Self, BatchError> {
+    /// `None` if another version wrote it differently, which is logged.
+    pub fn read(text: &str) -> Option<Self> {
+        Self::parse(text).inspect_err(|error| tracing::error!(%error, "a batch cannot be read")).ok()
+    }
+
+    fn parse(text: &str) -> Result<Self, BatchError> {
         // JSON as it is written here contains no line break.
-        let (line, mut rest) = body.split_once('\n').ok_or(BatchError::Texts)?;
+        let (line, mut rest) = text.split_once('\n').ok_or(BatchError::Texts)?;
         let Envelope { from, mut messages, lengths } = serde_json::from_str(line)?;
         let mut lengths = lengths.into_iter();
         for text in messages.iter_mut().flat_map(Message::texts) {
@@ -123,8 +124,8 @@ mod tests {
     proptest! {
         #[test]
         fn a_rooms_batch_is_read_as_it_was_written(from in TEXT, messages in vec(delivery(), 0..6)) {
-            let body = Batch { from: from.clone(), messages: messages.clone() }.into_body();
-            let read = Batch::<Delivery>::from_body(&body).unwrap();
+            let text = Batch { from: from.clone(), messages: messages.clone() }.into_text();
+            let read = Batch::<Delivery>::read(&text).unwrap();
             prop_assert_eq!((read.from, read.messages), (from, messages));
         }
 
@@ -134,19 +135,19 @@ mod tests {
             all in vec((TEXT, texts(), any::<Option<u64>>(), any::<bool>()), 0..6),
         ) {
             let messages = all.iter().cloned().map(message).collect();
-            let body = Batch { from: from.clone(), messages }.into_body();
-            let read = Batch::<FromSession>::from_body(&body).unwrap();
+            let text = Batch { from: from.clone(), messages }.into_text();
+            let read = Batch::<FromSession>::read(&text).unwrap();
             let heard: Vec<Said> = read.messages.into_iter().map(said).collect();
             prop_assert_eq!((read.from, heard), (from, all));
         }
 
         #[test]
-        fn a_body_that_is_cut_or_longer_is_refused(frame in ".{1,20}", more in ".{1,5}") {
+        fn a_text_that_is_cut_or_longer_is_refused(frame in ".{1,20}", more in ".{1,5}") {
             let messages = vec![Delivery::Frame { mark: 1, frame }];
-            let body = Batch { from: "room".to_owned(), messages }.into_body();
-            let cut = body.char_indices().last().map_or(0, |(end, _)| end);
-            prop_assert!(Batch::<Delivery>::from_body(&body[..cut]).is_err());
-            prop_assert!(Batch::<Delivery>::from_body(&(body + &more)).is_err());
+            let text = Batch { from: "room".to_owned(), messages }.into_text();
+            let cut = text.char_indices().last().map_or(0, |(end, _)| end);
+            prop_assert!(Batch::<Delivery>::read(&text[..cut]).is_none());
+            prop_assert!(Batch::<Delivery>::read(&(text + &more)).is_none());
         }
     }
 
@@ -154,7 +155,7 @@ mod tests {
     fn the_texts_stay_as_they_are() {
         let (name, argument) = (r#""chat-message""#.to_owned(), r#"{"message":"a \"quote\"\n"}"#.to_owned());
         let messages = vec![FromSession::Event { name, arguments: vec![argument], ack: Some(7) }];
-        let body = Batch { from: "a".to_owned(), messages }.into_body();
-        assert!(body.ends_with(r#""chat-message"{"message":"a \"quote\"\n"}"#), "{body}");
+        let text = Batch { from: "a".to_owned(), messages }.into_text();
+        assert!(text.ends_with(r#""chat-message"{"message":"a \"quote\"\n"}"#), "{text}");
     }
 }

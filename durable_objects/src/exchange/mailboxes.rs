@@ -1,11 +1,11 @@
-//! Messages from object to object: in order, one request at a time per addressee. Messages that accumulate
+//! Messages from object to object: in order, one call at a time per addressee. Messages that accumulate
 //! meanwhile are sent together in the next one.
 
 use std::{cell::RefCell, collections::HashMap, fmt::Display};
 
 use super::{Batch, Message};
 
-/// Maximum bytes of one request; the rest waits for the next.
+/// Maximum bytes of one batch; the rest waits for the next.
 const BATCH_BYTES: usize = 1_000_000;
 /// How many messages may wait for one addressee; more mean that it is not working.
 const WAITING: usize = 4_096;
@@ -27,7 +27,7 @@ pub(crate) enum Next<T> {
     Batch(Batch<T>),
     /// Nothing waits for it any more.
     Nothing,
-    /// It did not accept a request, or too many messages waited for it; they are lost.
+    /// It did not accept a batch, or too many messages waited for it; they are lost.
     Undelivered,
 }
 

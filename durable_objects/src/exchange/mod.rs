@@ -12,11 +12,9 @@ use crate::authenticator::Recovery;
 
 pub(crate) use batch::Batch;
 pub(crate) use mailboxes::{Mailboxes, Next};
-pub(crate) use transport::{
-    ACCEPTED, BatchReceiver, BatchSender, DELIVER, GONE, SendingObject, TELL, addressee,
-};
+pub(crate) use transport::{BatchSender, SendingObject};
 
-/// A message from a Session object to a Room about its client. In order, one request at a time.
+/// A message from a Session object to a Room about its client. In order, one call at a time.
 #[derive(Serialize, Deserialize)]
 pub enum FromSession {
     Join(Joining),
@@ -61,7 +59,7 @@ pub struct Recovering {
     pub connection: String,
 }
 
-/// A message from a Room to a Session object. In order, one request at a time. A `mark` is the room's position
+/// A message from a Room to a Session object. In order, one call at a time. A `mark` is the room's position
 /// after what it has sent so far, for [`FromSession::Arrived`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Delivery {

@@ -16,7 +16,7 @@ use zetra_socketio_object::{Storage, Task, new_id, now, random};
 use crate::{
     clients::SESSIONS,
     embedding::{admission, authenticator, room_limits, verification},
-    exchange::{BatchSender, DELIVER, Delivery, SendingObject},
+    exchange::{BatchSender, Delivery, SendingObject},
 };
 
 pub use application::{
@@ -41,8 +41,8 @@ pub(crate) trait RoomObject: SendingObject {
 
     fn webhook(&self) -> Option<&Webhook>;
 
-    /// Runs `act` on the room for something that came from elsewhere.
-    fn act(&self, act: impl FnOnce(&mut RoomApplication) -> Effects<'static, RoomCommand>);
+    /// Runs `act` on the room, with the time, for something that came from elsewhere.
+    fn act(&self, act: impl FnOnce(&mut RoomApplication, i64) -> Effects<'static, RoomCommand>);
 }
 
 pub(crate) struct RoomShell {
@@ -53,7 +53,7 @@ pub(crate) struct RoomShell {
 
 impl RoomShell {
     pub fn new(env: &Env) -> worker::Result<Rc<Self>> {
-        let sessions = BatchSender::new(&env.durable_object(SESSIONS)?, DELIVER);
+        let sessions = BatchSender::new(&env.durable_object(SESSIONS)?);
         Ok(Rc::new(Self { sessions, id: Cell::new(None) }))
     }
 
@@ -107,8 +107,9 @@ pub(crate) fn perform<O: RoomObject>(
         RoomCommand::Store(row) => {
             let done = storage.put(&row.to_string(), &room.stored(row)?);
             let Row::Peer(peer) = row else { return None };
-            (!done)
-                .then(|| -> Task { Box::pin(async move { object.act(|room| room.not_stored(peer, now())) }) })
+            (!done).then(|| -> Task {
+                Box::pin(async move { object.act(|room, now| room.not_stored(peer, now)) })
+            })
         }
         RoomCommand::Forget(row) => {
             storage.delete(&row.to_string());
@@ -126,13 +127,13 @@ pub(crate) fn perform<O: RoomObject>(
             let id = room.id();
             shell.sessions.post(&object, &id, &session, delivery, move |object, session| {
                 tracing::warn!(room = %id, "a Session object did not take what its client was told");
-                object.act(|room| room.session_unreachable(session, now()));
+                object.act(|room, now| room.session_unreachable(session, now));
             });
             None
         }
         RoomCommand::ReportCall(report) => Some(Box::pin(async move {
             let recorded = recording::record(object.env(), &report, now()).await;
-            object.act(|room| room.call_reported(&report, recorded, now()));
+            object.act(|room, now| room.call_reported(&report, recorded, now));
         })),
         RoomCommand::PostMessage { number, attempt } => {
             let message = room.message(number)?.clone();
@@ -141,18 +142,18 @@ pub(crate) fn perform<O: RoomObject>(
                     Some(webhook) => webhook::post(webhook, &message, now()).await,
                     None => false,
                 };
-                object.act(|room| room.message_answered(number, attempt, taken, now()));
+                object.act(|room, now| room.message_answered(number, attempt, taken, now));
             }))
         }
         RoomCommand::Verify { asker, user } => Some(Box::pin(async move {
             let verification = verification(object.env(), user).await;
-            object.act(|room| room.verified(asker, verification, now()));
+            object.act(|room, now| room.verified(asker, verification, now));
         })),
         RoomCommand::Lookup { peer, user, ack } => {
             let id = room.id();
             Some(Box::pin(async move {
                 let admission = admission(object.env(), id, user).await;
-                object.act(|room| room.admitted(peer, user, ack, admission, now()));
+                object.act(|room, now| room.admitted(peer, user, ack, admission, now));
             }))
         }
     }

@@ -8,12 +8,12 @@ use std::{cell::RefCell, rc::Rc};
 use worker::Env;
 use zetra_runtime::Config;
 use zetra_socketio::{Effects, SocketId};
-use zetra_socketio_object::{Storage, Task, new_id, now};
+use zetra_socketio_object::{Storage, Task, new_id};
 
 use crate::{
     clients::ROOMS,
     embedding::{authenticator, room_limits, verification},
-    exchange::{BatchSender, FromSession, SendingObject, TELL},
+    exchange::{BatchSender, FromSession, SendingObject},
 };
 
 pub use gateway::{Gateway, GatewayCommand, GatewaySettings, KeptGuest};
@@ -31,8 +31,8 @@ pub(crate) trait SessionObject: SendingObject {
 
     fn storage(&self) -> &Storage;
 
-    /// Runs `act` on the session for something that came from elsewhere.
-    fn act(&self, act: impl FnOnce(&mut Gateway) -> Effects<'static, GatewayCommand>);
+    /// Runs `act` on the session, with the time, for something that came from elsewhere.
+    fn act(&self, act: impl FnOnce(&mut Gateway, i64) -> Effects<'static, GatewayCommand>);
 }
 
 pub(crate) struct SessionShell {
@@ -43,7 +43,7 @@ pub(crate) struct SessionShell {
 
 impl SessionShell {
     pub fn new(env: &Env) -> worker::Result<Rc<Self>> {
-        let rooms = BatchSender::new(&env.durable_object(ROOMS)?, TELL);
+        let rooms = BatchSender::new(&env.durable_object(ROOMS)?);
         Ok(Rc::new(Self { rooms, name: RefCell::new(None) }))
     }
 
@@ -88,7 +88,8 @@ pub(crate) fn perform<O: SessionObject>(
     match command {
         GatewayCommand::Store => {
             let done = storage.put(GUEST, &gateway.stored()?);
-            (!done).then(|| -> Task { Box::pin(async move { object.act(Gateway::not_stored) }) })
+            (!done)
+                .then(|| -> Task { Box::pin(async move { object.act(|gateway, _| gateway.not_stored()) }) })
         }
         GatewayCommand::Forget => {
             storage.delete(GUEST);
@@ -96,12 +97,12 @@ pub(crate) fn perform<O: SessionObject>(
         }
         GatewayCommand::Verify { socket, user } => Some(Box::pin(async move {
             let verification = verification(object.env(), user).await;
-            object.act(|gateway| gateway.verified(socket, verification, now()));
+            object.act(|gateway, now| gateway.verified(socket, verification, now));
         })),
         GatewayCommand::Tell { room, message } => {
             shell.rooms.post(&object, &gateway.name(), &room.to_string(), message, move |object, _| {
                 tracing::warn!(%room, "a room did not take what a client said");
-                object.act(|gateway| gateway.room_unreachable(room));
+                object.act(|gateway, _| gateway.room_unreachable(room));
             });
             None
         }

@@ -2,7 +2,7 @@
 // has one for its bill. Each count is a line of the log, `{"counted":"…","by":1}`, and so is the size of the database,
 // `{"d1Bytes":1}`; the product does not notice.
 
-import Worker, * as exports from "./shim.mjs";
+import Worker, * as exports from "./entry.mjs";
 
 const count = (counted, by = 1) => by && console.log(JSON.stringify({ counted, by }));
 
@@ -55,7 +55,7 @@ function object(Real) {
       super(except(state, { storage: storage(state.storage) }), environment(env));
     }
   };
-  for (const [handler, counted] of [["fetch", "objectRequests"], ["alarm", "objectAlarms"], ["webSocketMessage", "objectMessages"]]) {
+  for (const [handler, counted] of [["fetch", "objectRequests"], ["receiveBatch", "objectRequests"], ["alarm", "objectAlarms"], ["webSocketMessage", "objectMessages"]]) {
     const real = Real.prototype[handler];
     if (!real) continue;
     Counted.prototype[handler] = function (...args) {

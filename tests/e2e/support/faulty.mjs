@@ -2,7 +2,7 @@
 // after. A POST to `/(faults)` says which: `{words, skip, times, isExecuted, text}`, of those whose first statement begins
 // with these words; its answer, how many failed since the last, and how every batch since then began: `{met, seen}`.
 
-import Worker, * as exports from "./shim.mjs";
+import Worker, * as exports from "./entry.mjs";
 
 // The Worker and its objects are one isolate here.
 let plan = { words: "", skip: 0, times: 0 };

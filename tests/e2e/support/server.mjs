@@ -5,7 +5,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { DataApi } from "./data_api.mjs";
 import { Listener } from "./patience.mjs";
@@ -113,9 +113,10 @@ export async function startWatched(variables = {}) {
   return server;
 }
 
-/** A module beside this one that is the Worker, and has the real one behind it. */
+/** A module beside this one that is the Worker, and has the real one behind it, in the folder that it is given. */
 function inFront(name) {
-  return { type: "ESModule", path: `worker/${name}`, contents: readFileSync(join(import.meta.dirname, name), "utf8") };
+  const contents = readFileSync(join(import.meta.dirname, name), "utf8");
+  return (folder) => ({ type: "ESModule", path: join(folder, name), contents });
 }
 
 async function start(worker, variables, { directPort = 0, disk = tmpdir(), entry } = {}) {
@@ -140,17 +141,19 @@ class Server {
 
   async start() {
     // Instead of .dev.vars: what somebody tries out there is none of the tests' business.
-    const { workerOptions } = workerOptionsOf(join(this.worker, "wrangler.toml"), undefined, { envFiles: ["/dev/null"] });
+    const configuration = join(this.worker, "wrangler.toml");
+    const { workerOptions, main } = workerOptionsOf(configuration, undefined, { envFiles: ["/dev/null"] });
+    const entry = relative(this.worker, main);
     const options = {
       ...workerOptions,
       bindings: { ...workerOptions.bindings, ...this.variables },
-      rootPath: join(this.worker, "build"),
+      rootPath: this.worker,
       modules: [
         // The first one is the Worker.
-        ...[this.entry ?? []].flat(),
-        { type: "ESModule", path: "worker/shim.mjs" },
-        { type: "ESModule", path: "index.js" },
-        { type: "CompiledWasm", path: "index_bg.wasm" },
+        ...[this.entry ?? []].flat().map((module) => module(dirname(entry))),
+        { type: "ESModule", path: entry },
+        { type: "ESModule", path: "build/index.js" },
+        { type: "CompiledWasm", path: "build/index_bg.wasm" },
       ],
       host: "127.0.0.1",
       port: this.port,

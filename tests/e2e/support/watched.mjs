@@ -2,9 +2,9 @@
 // never shrinks, so it is the most that was ever needed at once.
 
 import { instances } from "./instances.mjs";
-import Worker from "./shim.mjs";
+import Worker from "./entry.mjs";
 
-export * from "./shim.mjs";
+export * from "./entry.mjs";
 
 const bytes = () => instances.reduce((sum, { exports }) => sum + exports.memory.buffer.byteLength, 0);
 
