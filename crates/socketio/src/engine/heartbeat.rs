@@ -44,6 +44,13 @@ impl Heartbeat {
         self.next_beat
     }
 
+    /// Skips the beats that have passed, without a ping.
+    pub fn catch_up(&mut self, now: i64, timing: Timing) {
+        if self.next_beat <= now {
+            *self = Self::begin(now, Some(self.next_beat), timing);
+        }
+    }
+
     /// The clock was set back: nothing is further away than when it was set, and the rhythm stays. True if that
     /// changed something.
     pub fn clock_set_back(&mut self, now: i64, timing: Timing) -> bool {

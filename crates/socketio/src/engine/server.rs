@@ -214,6 +214,10 @@ impl<P: Protocol> Server<P> {
                     continue;
                 }
             }
+            if session.unopened().is_some() {
+                timed_out.extend(session.is_overdue(now, timing).then_some(*key));
+                continue;
+            }
             let before = session.heartbeat;
             match session.heartbeat.tick(now, timing) {
                 Due::Ping => {

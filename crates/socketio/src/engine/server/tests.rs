@@ -550,8 +550,22 @@ fn a_handshake_that_nobody_comes_back_to_costs_no_deadline() {
 }
 
 #[test]
+fn a_client_that_has_not_come_back_is_not_pinged_when_others_are() {
+    let mut line = Line::polling();
+    line.ticks_at(25_000);
+    line.now = 44_000;
+    line.parks();
+    assert_eq!(line.server.next_deadline(), Some(50_000), "it is pinged with the others from now on");
+    let mut line = Line::polling();
+    line.ticks_at(25_000);
+    line.ticks_at(45_000);
+    assert!(line.server.is_empty(), "it has no more time because others are pinged");
+}
+
+#[test]
 fn a_ping_waits_for_the_poll_and_its_time_runs() {
     let mut line = Line::polling();
+    line.post("6");
     line.ticks_at(25_000);
     line.now = 44_000;
     assert_eq!(line.poll(), "200 2");
