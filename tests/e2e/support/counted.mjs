@@ -52,7 +52,9 @@ function storage(real) {
 function object(Real) {
   const Counted = class extends Real {
     constructor(state, env) {
-      super(except(state, { storage: storage(state.storage) }), environment(env));
+      // Another object than the runtime's would be refused.
+      Object.defineProperty(state, "storage", { value: storage(state.storage) });
+      super(state, environment(env));
     }
   };
   for (const [handler, counted] of [["fetch", "objectRequests"], ["receiveBatch", "objectRequests"], ["alarm", "objectAlarms"], ["webSocketMessage", "objectMessages"]]) {
