@@ -32,8 +32,7 @@ pub(crate) mod path {
     pub(crate) const REVOKE: &str = "/revoke";
 }
 
-/// An object cannot read its own name, so each request contains it: in this header, or where it exchanges batches
-/// in the URL.
+/// An object cannot read its own name, so each request contains it in this header, and each call passes it.
 pub const NAME_HEADER: &str = "x-object-name";
 
 /// The bindings of the two classes that exchange messages.

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { WAYS, joined, marker, person, roomOf } from "./support/people.mjs";
-import { startServer } from "./support/server.mjs";
+import { startServer, startThrowing } from "./support/server.mjs";
 
 describe("messages between objects", () => {
   let server;
@@ -28,5 +28,34 @@ describe("messages between objects", () => {
     assert.deepEqual(await ann.next("user-disconnected"), [people[1].id, "lost"]);
     const again = await joined(server, room, people[1], { way: WAYS.stock });
     await marker(ann, room, eve, again);
+  });
+});
+
+describe("a call that throws", () => {
+  let server;
+  before(async () => {
+    server = await startThrowing();
+  });
+  after(() => server.stop());
+
+  test("costs the client its connection, and it is back in its room with everything that it has missed", async () => {
+    const people = [await person(server), await person(server)];
+    const room = await roomOf(server, ...people);
+    const ann = await joined(server, room, people[0]);
+    const bob = await joined(server, room, people[1], { way: WAYS.stock, reconnection: true, reconnectionDelay: 50 });
+    await marker(ann, room, bob);
+    await server.throwOnce();
+    bob.emit("chat-message", room, "it throws at this");
+    await bob.next("(disconnect)");
+    ann.emit("chat-message", room, "are you there?");
+    const heard = (name) => bob.heard.find(([event]) => event === name)?.[1];
+    await bob.until(() => heard("(connect)") && heard("chat-message"), "the way back and the message");
+    assert.equal(heard("(connect)"), true, "recovered");
+    assert.equal(heard("chat-message").message, "are you there?");
+    await marker(bob, room, ann);
+    const isReason = (line) => line.includes("a batch was not accepted") && line.includes("thrown by the test");
+    await server.log.until(() => server.logged.some(isReason), "the reason in the log");
+    // It would try to reconnect for ever.
+    bob.close();
   });
 });

@@ -73,8 +73,8 @@ export const PARTS = {
 };
 
 /**
- * The runtime's memory at last is within a fifth of what it was when a fifth was done: by then what it runs is compiled. A
- * little it keeps of each sleep of any object (docs/reliability.md).
+ * The runtime's memory at last is within a fifth of what it was when a fifth was done: by then what it runs is compiled
+ * (docs/reliability.md tells what else it keeps).
  */
 function isBack({ memory }) {
   const [early, last] = [memory[Math.floor(memory.length / 5)], memory.at(-1)];

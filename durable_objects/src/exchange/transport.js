@@ -2,23 +2,23 @@
 // since a promise that WASM awaits costs two closures and a microtask, and microtasks from WASM are expensive in workerd.
 
 /**
- * Calls the object of that name, once at a time. `next` returns the first batch, and after each call, whether it was
- * accepted or not, the following one; `undefined` ends it.
+ * Calls the object of that name, one call at a time. `next` returns the first batch, and after each call the following one;
+ * `undefined` ends it. It gets the reason why the last batch was not accepted, if it was not.
  */
 export async function send(namespace, name, next) {
   // The turn that posts the first message ends first: it may post more, which go into the same batch, and store what
   // has to be stored before anything leaves; and `next` may act on the object, whose state the turn has borrowed.
   await undefined;
   let object;
-  let accepted = true;
+  let failure;
   for (;;) {
-    const batch = call(next, name, accepted);
+    const batch = call(next, name, failure);
     if (batch === undefined) return;
     try {
       object ??= namespace.getByName(name);
-      accepted = await object.receiveBatch(name, batch);
-    } catch {
-      accepted = false;
+      failure = (await object.receiveBatch(name, batch)) ? undefined : "refused";
+    } catch (error) {
+      failure = String(error);
     }
   }
 }

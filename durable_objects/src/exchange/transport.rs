@@ -14,11 +14,7 @@ use super::{Mailboxes, Message, Next};
 
 #[wasm_bindgen(module = "/src/exchange/transport.js")]
 extern "C" {
-    fn send(
-        namespace: &JsValue,
-        name: &str,
-        next: &Closure<dyn FnMut(String, bool) -> Option<String>>,
-    ) -> Promise;
+    fn send(namespace: &JsValue, name: &str, next: &NextBatch) -> Promise;
 }
 
 /// The object that sends.
@@ -38,7 +34,8 @@ pub(crate) struct BatchSender<T> {
     sending: RefCell<HashMap<String, NextBatch>>,
 }
 
-type NextBatch = Closure<dyn FnMut(String, bool) -> Option<String>>;
+/// Gets the addressee's name, and why it did not accept the last batch.
+type NextBatch = Closure<dyn FnMut(String, Option<String>) -> Option<String>>;
 
 impl<T: Message + Serialize + DeserializeOwned + 'static> BatchSender<T> {
     pub fn new(namespace: &ObjectNamespace) -> Rc<Self> {
@@ -63,9 +60,12 @@ impl<T: Message + Serialize + DeserializeOwned + 'static> BatchSender<T> {
         }
         // It must not own the object: if its memory is given up while a call is under way, nothing would ever free it.
         let (sender, object_in_memory) = (Rc::downgrade(self), object.downgrade());
-        let next = Closure::new(move |to: String, accepted: bool| {
+        let next = Closure::new(move |to: String, failure: Option<String>| {
             let sender = sender.upgrade()?;
-            let next = sender.mailboxes.next(&to, accepted);
+            if let Some(failure) = &failure {
+                tracing::warn!(%failure, "a batch was not accepted");
+            }
+            let next = sender.mailboxes.next(&to, failure.is_none());
             if let Next::Batch(batch) = next {
                 return Some(batch.into_text());
             }

@@ -108,7 +108,7 @@ impl Object {
         }
     }
 
-    /// An input from the runtime. `names_it` is whether that is a request, which contains the object's name.
+    /// An input from the runtime. `names_it` is whether that is a request or a call, which contains the object's name.
     pub fn input<T>(
         &mut self,
         now: i64,

@@ -84,10 +84,10 @@ enum State {
         connection: String,
         until: i64,
     },
-    /// A request to the room of its offset is under way.
+    /// The room of its offset has been asked.
     Recovering(Attempt),
     Connected(Guest),
-    /// A request to a room is under way; meanwhile the client may be in another one.
+    /// A room has been asked; meanwhile the client may be in another one.
     Joining {
         guest: Guest,
         room: RoomId,

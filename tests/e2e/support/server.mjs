@@ -113,15 +113,22 @@ export async function startWatched(variables = {}) {
   return server;
 }
 
+/** The product, whose rooms throw at the next call of a Session object after `server.throwOnce()`. */
+export async function startThrowing(variables = {}) {
+  const server = await start(ROOT, { JWT_SECRET, ...variables }, { entry: inFront("throwing.mjs") });
+  server.throwOnce = () => fetch(`${server.url}/(throw)`);
+  return server;
+}
+
 /** A module beside this one that is the Worker, and has the real one behind it, in the folder that it is given. */
 function inFront(name) {
   const contents = readFileSync(join(import.meta.dirname, name), "utf8");
   return (folder) => ({ type: "ESModule", path: join(folder, name), contents });
 }
 
-async function start(worker, variables, { directPort = 0, disk = tmpdir(), entry } = {}) {
+async function start(worker, variables, { directPort = 0, disk = tmpdir(), entry, v8Flags } = {}) {
   const folder = mkdtempSync(join(disk, "zetra-"));
-  const server = new Server({ worker, port: await freePort(), directPort, folder, variables, entry });
+  const server = new Server({ worker, port: await freePort(), directPort, folder, variables, entry, v8Flags });
   await server.start();
   return server;
 }
@@ -130,8 +137,8 @@ class Server {
   /** Hears the lines that the Worker logs; they may come later than the answer that they are about. */
   log = new Listener();
 
-  constructor({ worker, port, directPort, folder, variables, entry }) {
-    Object.assign(this, { worker, port, directPort, folder, variables, entry });
+  constructor({ worker, port, directPort, folder, variables, entry, v8Flags }) {
+    Object.assign(this, { worker, port, directPort, folder, variables, entry, v8Flags });
     this.url = `http://127.0.0.1:${port}`;
   }
 
@@ -164,8 +171,11 @@ class Server {
       d1Persist: join(this.folder, "d1"),
       durableObjectsPersist: join(this.folder, "do"),
     };
+    // Miniflare has no option for it.
+    if (this.v8Flags) process.env.MINIFLARE_WORKERD_V8_FLAGS = this.v8Flags;
     this.miniflare = new Miniflare(convertV4MiniflareOptions(options));
     await this.miniflare.ready;
+    delete process.env.MINIFLARE_WORKERD_V8_FLAGS;
     // The Worker without Miniflare's own entry in front, which costs more than the Worker.
     this.directUrl = (await this.miniflare.unsafeGetDirectURL()).origin;
   }

@@ -1,7 +1,7 @@
 //! The heartbeat of one session: the server pings, the client pongs (Engine.IO v4, "Heartbeat").
 //!
-//! All sessions of a server are pinged at the same *beats*, an interval apart, so that the server wakes up once
-//! for all of them. Whether a pong is overdue is decided at the first beat after its deadline, or at the
+//! All sessions of a server whose clients have come back since the handshake are pinged at the same *beats*, an interval
+//! apart, so that the server wakes up once for all of them. Whether a pong is overdue is decided at the first beat after its deadline, or at the
 //! session's next request. As in the reference implementation (since 6.6.11) the first packet that comes
 //! instead of the pong proves that the client is alive and extends the deadline once.
 
@@ -42,13 +42,6 @@ impl Heartbeat {
 
     pub fn next_beat(self) -> i64 {
         self.next_beat
-    }
-
-    /// Skips the beats that have passed, without a ping.
-    pub fn catch_up(&mut self, now: i64, timing: Timing) {
-        if self.next_beat <= now {
-            *self = Self::begin(now, Some(self.next_beat), timing);
-        }
     }
 
     /// The clock was set back: nothing is further away than when it was set, and the rhythm stays. True if that

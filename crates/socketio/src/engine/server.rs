@@ -214,6 +214,7 @@ impl<P: Protocol> Server<P> {
                     continue;
                 }
             }
+            // Its client may never come back. If it does, the beat that it has missed is due at once.
             if session.unopened().is_some() {
                 timed_out.extend(session.is_overdue(now, timing).then_some(*key));
                 continue;

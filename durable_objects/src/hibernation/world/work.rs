@@ -1,4 +1,4 @@
-//! The store, the webhook and the requests between objects: what an object waits for, and how it ends.
+//! The store, the webhook and the calls between objects: what an object waits for, and how it ends.
 
 use zetra_domain::{Admission, HonouredTokens, Membership, UserId};
 use zetra_signalling::{HostAction, PeerId, Revocation};

@@ -204,9 +204,6 @@ impl<P: Protocol> Server<P> {
         if let Some(handshake) = self.polling(key).and_then(|polling| polling.unopened.take()) {
             self.protocol.open(key, &handshake, now);
             self.deadline_moved = true;
-            if let Some(session) = self.sessions.get_mut(&key) {
-                session.heartbeat.catch_up(now, self.settings.timing);
-            }
         }
         match method {
             Method::Upgrade => return self.probe(key, now),

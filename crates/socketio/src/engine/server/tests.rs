@@ -554,8 +554,11 @@ fn a_client_that_has_not_come_back_is_not_pinged_when_others_are() {
     let mut line = Line::polling();
     line.ticks_at(25_000);
     line.now = 44_000;
-    line.parks();
-    assert_eq!(line.server.next_deadline(), Some(50_000), "it is pinged with the others from now on");
+    let parked = line.parks();
+    assert_eq!(line.server.next_deadline(), Some(25_000), "but at once when it has come back");
+    line.ticks_at(44_000);
+    assert_eq!(line.answer(parked), "200 2");
+    assert_eq!(line.server.next_deadline(), Some(50_000), "and then with the others");
     let mut line = Line::polling();
     line.ticks_at(25_000);
     line.ticks_at(45_000);
