@@ -1,6 +1,5 @@
 // The floor of the runtime: JavaScript Durable Objects that hand each frame on as it came. With `?session=`
-// the WebSocket is in an object of its own, and frames go to the room and back by requests: what a client
-// that names no room at its handshake must cost at least.
+// the WebSocket is in an object of its own, and frames go to the room and back by requests. (Calls would cost less.)
 
 import { Log, LogLevel, Miniflare, convertV4MiniflareOptions } from "miniflare";
 
