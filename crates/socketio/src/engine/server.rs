@@ -332,15 +332,6 @@ impl<P: Protocol> Server<P> {
         outcome.map_err(|_| ())
     }
 
-    /// Everything sent up to the mark has reached the client, since the transport preserves order.
-    fn arrived(&mut self, key: SessionKey, mark: Option<Mark>, now: i64, actions: &mut Actions<'_, P>) {
-        if let Some(mark) = mark {
-            let mut out = Vec::new();
-            self.protocol.arrived(key, mark, now, &mut out);
-            self.carry_out(out, now, actions);
-        }
-    }
-
     fn carry_out<'a>(&mut self, out: Outbox<'a, P::Command>, now: i64, actions: &mut Actions<'a, P>) {
         for output in out {
             match output {

@@ -1,6 +1,6 @@
 //! Sending to clients, and limits on how much may wait for them.
 
-use super::{Action, Actions, PING, Protocol, Response, Server, Session};
+use super::{Action, Actions, Mark, PING, Protocol, Response, Server, Session};
 use crate::engine::{
     Departure, Message, SessionKey,
     transport::{Polling, Transport},
@@ -120,6 +120,21 @@ impl<P: Protocol> Server<P> {
                 actions.push(Action::Send { to: vec![link], message: Message::text(PING.to_owned()) });
                 self.attach(key, actions);
             }
+        }
+    }
+
+    /// Everything sent up to the mark has reached the client, since the transport preserves order.
+    pub(super) fn arrived(
+        &mut self,
+        key: SessionKey,
+        mark: Option<Mark>,
+        now: i64,
+        actions: &mut Actions<'_, P>,
+    ) {
+        if let Some(mark) = mark {
+            let mut out = Vec::new();
+            self.protocol.arrived(key, mark, now, &mut out);
+            self.carry_out(out, now, actions);
         }
     }
 }

@@ -566,6 +566,18 @@ fn a_client_that_has_not_come_back_is_not_pinged_when_others_are() {
 }
 
 #[test]
+fn a_client_that_comes_back_with_an_upgrade_after_its_beat_is_pinged_at_once() {
+    let mut line = Line::polling();
+    line.ticks_at(25_000);
+    line.now = 44_000;
+    let link = line.probe().unwrap();
+    assert_eq!(line.says(link, "2probe"), [format!("{link} < 3probe")]);
+    line.says(link, "5");
+    assert_eq!(line.ticks_at(44_000), [format!("{link} < 2")]);
+    assert_eq!(line.server.next_deadline(), Some(50_000));
+}
+
+#[test]
 fn a_ping_waits_for_the_poll_and_its_time_runs() {
     let mut line = Line::polling();
     line.post("6");
