@@ -1,9 +1,9 @@
 //! The hot path across the boundary between JavaScript and WASM; its other end is `port.js`.
 //!
 //! wasm-bindgen copies a string in with a loop over its code units and out with a decoder, and creates a handle
-//! for each value in between. A relayed frame, or a [`text`], is copied in by the runtime's own encoder, into one buffer that
-//! all objects share. A relayed frame is never copied out: the outgoing frame is a slice of the string that arrived, between
-//! parts that are kept on the JavaScript side.
+//! for each value in between. A relayed frame, or a [`text`], is copied in by the runtime's own encoder, into one
+//! buffer that all objects share. A relayed frame is never copied out: the outgoing frame is a slice of the string that
+//! arrived, between parts that are kept on the JavaScript side.
 
 use std::{cell::RefCell, collections::HashMap};
 

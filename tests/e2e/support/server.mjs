@@ -150,15 +150,15 @@ class Server {
     // Instead of .dev.vars: what somebody tries out there is none of the tests' business.
     const configuration = join(this.worker, "wrangler.toml");
     const { workerOptions, main } = workerOptionsOf(configuration, undefined, { envFiles: ["/dev/null"] });
-    const entry = relative(this.worker, main);
+    const mainModule = relative(this.worker, main);
     const options = {
       ...workerOptions,
       bindings: { ...workerOptions.bindings, ...this.variables },
       rootPath: this.worker,
       modules: [
         // The first one is the Worker.
-        ...[this.entry ?? []].flat().map((module) => module(dirname(entry))),
-        { type: "ESModule", path: entry },
+        ...[this.entry ?? []].flat().map((module) => module(dirname(mainModule))),
+        { type: "ESModule", path: mainModule },
         { type: "ESModule", path: "build/index.js" },
         { type: "CompiledWasm", path: "build/index_bg.wasm" },
       ],
@@ -175,7 +175,7 @@ class Server {
     if (this.v8Flags) process.env.MINIFLARE_WORKERD_V8_FLAGS = this.v8Flags;
     this.miniflare = new Miniflare(convertV4MiniflareOptions(options));
     await this.miniflare.ready;
-    delete process.env.MINIFLARE_WORKERD_V8_FLAGS;
+    if (this.v8Flags) delete process.env.MINIFLARE_WORKERD_V8_FLAGS;
     // The Worker without Miniflare's own entry in front, which costs more than the Worker.
     this.directUrl = (await this.miniflare.unsafeGetDirectURL()).origin;
   }

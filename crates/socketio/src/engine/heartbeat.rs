@@ -1,9 +1,10 @@
 //! The heartbeat of one session: the server pings, the client pongs (Engine.IO v4, "Heartbeat").
 //!
-//! All sessions of a server whose clients have come back since the handshake are pinged at the same *beats*, an interval
-//! apart, so that the server wakes up once for all of them. Whether a pong is overdue is decided at the first beat after its deadline, or at the
-//! session's next request. As in the reference implementation (since 6.6.11) the first packet that comes
-//! instead of the pong proves that the client is alive and extends the deadline once.
+//! All sessions of a server whose clients have come back since the handshake are pinged at the same *beats*, an
+//! interval apart, so that the server wakes up once for all of them. Whether a pong is overdue is decided at the
+//! first beat after its deadline, or at the session's next request. As in the reference implementation (since
+//! 6.6.11) the first packet that comes instead of the pong proves that the client is alive and extends the deadline
+//! once.
 
 use serde::{Deserialize, Serialize};
 
