@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { Client, WAYS, call, joined, marker, person, roomOf } from "./support/people.mjs";
-import { eventually, polled } from "./support/patience.mjs";
+import { eventually, polled, within } from "./support/patience.mjs";
 import { startServer } from "./support/server.mjs";
 import { storedValues } from "./support/storage.mjs";
 
@@ -231,6 +231,48 @@ describe("recovery from one kind of connection to another", () => {
     again.close();
     bob.close();
   });
+
+  for (const way of [WAYS.stock, WAYS.roomPolling]) test(`whose place is taken in the middle of an upgrade hears of it, ${way.name}`, async () => {
+    const people = [await person(server), await person(server)];
+    const room = await roomOf(server, ...people);
+    const ann = await joined(server, room, people[0], { way });
+    const bob = await joined(server, room, people[1]);
+    await marker(bob, room, ann);
+    const auth = { token: people[0].token, pid: ann.socket._pid, offset: ann.offset };
+    const again = new Client(server, room, { auth, way });
+    const upgrade = heldUpgrade(again.socket.io.engine);
+    await again.next("(connect)");
+    await upgrade.untilPaused();
+    const newest = new Client(server, room, { auth, way });
+    await newest.next("(connect)");
+    await marker(bob, room, newest);
+    await upgrade.goOn();
+    // A client that the server forgot just then would wait for the next ping, in vain.
+    assert.deepEqual(await again.next("(disconnect)"), ["transport close"]);
+    assert.deepEqual(await newest.ask("offer", room, "here"), { ok: true });
+    for (const client of [ann, newest, bob]) client.close();
+  });
+
+  /** Holds an upgrade where its client polls no longer, as the answer to its last poll is late, and does not use its WebSocket yet. */
+  function heldUpgrade(engine) {
+    const [offered, answered, probed] = Array.from({ length: 3 }, () => Promise.withResolvers());
+    const { transport } = engine;
+    const [probe, onData] = [engine._probe.bind(engine), transport.onData.bind(transport)];
+    engine._probe = (name) => offered.resolve(name);
+    // The polls after the handshake take it from here.
+    let read = onData;
+    transport.onData = (data) => read(data);
+    engine.once("upgrading", probed.resolve);
+    return {
+      async untilPaused() {
+        const name = await within(offered.promise, "the offer of an upgrade");
+        read = answered.resolve;
+        probe(name);
+        await within(Promise.all([answered.promise, probed.promise]), "the answers to the poll and to the probe");
+      },
+      goOn: async () => onData(await answered.promise),
+    };
+  }
 });
 
 for (const way of [WAYS.room, WAYS.stock]) describe(`who comes back too late to recover, ${way.name}`, () => {

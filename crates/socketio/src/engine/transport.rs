@@ -26,6 +26,11 @@ pub(super) struct Polling {
 }
 
 impl Polling {
+    /// The client may have stopped to poll and not begun to use its WebSocket.
+    pub fn is_between_transports(&self) -> bool {
+        self.parked.is_none() && self.closing.is_none() && self.probe.is_some_and(|probe| probe.answered)
+    }
+
     pub fn clock_set_back(&mut self, now: i64, timing: Timing) {
         if let Some(closing) = &mut self.closing {
             closing.until = closing.until.min(now + timing.close_timeout);

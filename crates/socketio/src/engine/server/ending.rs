@@ -41,7 +41,10 @@ impl<P: Protocol> Server<P> {
         self.tell_closed(key, Departure::Lost, now, actions);
     }
 
-    /// Ends a session that broke the protocol, timed out or holds too much.
+    /// Ends a session that broke the protocol, timed out, holds too much, or whose place another one takes.
+    ///
+    /// In the middle of an upgrade it waits for the client's next word, an upgrade or a poll: engine.io-client, whose poll
+    /// is answered, neither polls nor reads again if the WebSocket is closed just then, and notices only that pings stay away.
     pub(super) fn fail(
         &mut self,
         key: SessionKey,
@@ -50,10 +53,17 @@ impl<P: Protocol> Server<P> {
         now: i64,
         actions: &mut Actions<'_, P>,
     ) {
-        if self.sessions.contains_key(&key) {
-            self.end(key, CLOSE, code, actions);
-            self.tell_closed(key, departure, now, actions);
+        let Some(session) = self.sessions.get_mut(&key) else { return };
+        match &mut session.transport {
+            Transport::Polling(polling) if polling.is_between_transports() => {
+                polling.waiting.take();
+                polling.closing =
+                    Some(Closing { farewell: FAREWELL, until: now + self.settings.timing.close_timeout });
+                self.end_body(key, Response::Empty(400), actions);
+            }
+            _ => self.end(key, CLOSE, code, actions),
         }
+        self.tell_closed(key, departure, now, actions);
     }
 
     /// Forgets the session; a poll that waits gets `farewell`, a WebSocket is closed.
@@ -91,7 +101,10 @@ impl<P: Protocol> Server<P> {
 
     /// Answers the POST that is being read, if there is one: the rest of its body is not needed.
     pub(super) fn end_body(&mut self, key: SessionKey, response: Response, actions: &mut Actions<'_, P>) {
-        let posting = self.polling(key).and_then(|polling| polling.posting.take());
+        let posting = self.polling(key).and_then(|polling| {
+            polling.body = 0;
+            polling.posting.take()
+        });
         if let Some(request) = posting.filter(|request| self.posts.remove(request).is_some()) {
             actions.push(Action::Respond { request, response });
         }

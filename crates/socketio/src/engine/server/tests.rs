@@ -671,6 +671,47 @@ fn a_session_that_ends_takes_its_probe_with_it() {
 }
 
 #[test]
+fn a_session_that_fails_in_an_upgrade_waits_for_its_clients_next_word() {
+    let failing = || {
+        let mut line = Line::polling();
+        let parked = line.parks();
+        let link = line.probe().unwrap();
+        line.says(link, "2probe");
+        assert_eq!(line.answer(parked), "200 6");
+        let (post, _) = line.request("transport=polling&EIO=4&sid=session-1", Method::Post, false);
+        let actions = own(line.server.act(0, |_, out| out.push(Output::Abandon(SessionKey(0)))));
+        line.perform(actions);
+        assert_eq!(line.answer(post), "400");
+        assert_eq!(line.heard(), Vec::<String>::new(), "the WebSocket stays");
+        assert_eq!(line.closed(), [(SessionKey(0), Departure::Lost)], "the protocol is told at once");
+        (line, link)
+    };
+    let (mut line, link) = failing();
+    assert_eq!(line.says(link, "5"), [format!("{link} closed None")]);
+    assert_eq!(line.poll(), UNKNOWN);
+    let (mut line, link) = failing();
+    assert_eq!(line.poll(), "200 6\u{1e}1");
+    assert_eq!(line.heard(), [format!("{link} closed None")]);
+    let (mut line, link) = failing();
+    assert_eq!(line.ticks_at(30_000), [format!("{link} closed None")]);
+    assert_eq!(line.poll(), UNKNOWN);
+    let (mut line, _) = failing();
+    let actions = line.server.closed(link, None, 0);
+    line.perform(actions);
+    assert_eq!(line.poll(), "200 6\u{1e}1", "the client has given the WebSocket up");
+}
+
+#[test]
+fn an_upgrade_of_a_session_that_is_being_closed_brings_what_waited_and_ends_it() {
+    let mut line = Line::polling();
+    let link = line.probe().unwrap();
+    line.says(link, "2probe");
+    line.post("4last words\u{1e}4close");
+    assert_eq!(line.says(link, "5"), [format!("{link} < 4last words"), format!("{link} closed None")]);
+    assert_eq!(line.poll(), UNKNOWN);
+}
+
+#[test]
 fn volatile_messages_are_for_transports_that_are_ready() {
     let mut line = Line::polling();
     line.post("4volatile");

@@ -118,6 +118,11 @@ impl<P: Protocol> Server<P> {
     pub(super) fn upgrade(&mut self, key: SessionKey, link: LinkId, actions: &mut Actions<'_, P>) {
         let refused = Response::Refused(RequestError::BAD_REQUEST, Method::Post);
         self.end_body(key, refused, actions);
+        if let Some(polling) = self.polling(key).filter(|polling| polling.closing.is_some()) {
+            let waiting = polling.waiting.take().into_iter();
+            actions.extend(waiting.map(|message| Action::Send { to: vec![link], message }));
+            return self.forget(key, actions);
+        }
         let Some(session) = self.sessions.get_mut(&key) else { return };
         let before = std::mem::replace(&mut session.transport, Transport::WebSocket(link));
         self.deadline_moved = true;
