@@ -14,47 +14,50 @@ const EXAMPLES = 10;
 /** How long one run may take, in milliseconds. */
 const PATIENCE = 300_000;
 
-describe("schemathesis finds no answer that the document does not describe", () => {
-  let server;
-  before(async () => {
-    server = await startServer(UNLIMITED);
+// Each of the two has a server of its own; on one server each run finds what the one before has left.
+describe("schemathesis finds no answer that the document does not describe", { concurrency: 2 }, () => {
+  describe("where the database answers", { concurrency: 1 }, () => {
+    let server;
+    before(async () => {
+      server = await startServer(UNLIMITED);
+    });
+    after(() => server.stop());
+
+    test("to somebody who is signed in", async () => {
+      // Not with the password of the document's examples, by which it would sign itself out.
+      const body = { username: "signed_in", email: "signed.in@example.com", password: "An0therSecret" };
+      const { status, json } = await call(server, "POST", "/api/auth/register", { body });
+      assert.equal(status, 201);
+      await run(server, { token: json.token });
+      assert.equal((await call(server, "GET", "/api/user/profile", { token: json.token })).status, 200, "it was signed in to the end");
+    });
+
+    test("to nobody in particular", () => run(server, { phases: "examples,fuzzing,stateful" }));
+
+    test("to somebody who changes the password", async () => {
+      const ann = await person(server);
+      await run(server, { token: ann.token, phases: "examples", only: "changePassword" });
+      const login = await call(server, "POST", "/api/auth/login", { body: { email: ann.email, password: "Ev3nBetter" } });
+      assert.equal(login.status, 200, "the example's password");
+    });
+
+    test("to somebody who deletes the account", async () => {
+      const ann = await person(server);
+      await run(server, { token: ann.token, phases: "examples", only: "deleteAccount" });
+      assert.equal((await call(server, "GET", "/api/user/profile", { token: ann.token })).status, 401);
+    });
   });
-  after(() => server.stop());
 
-  test("to somebody who is signed in", async () => {
-    // Not with the password of the document's examples, by which it would sign itself out.
-    const body = { username: "signed_in", email: "signed.in@example.com", password: "An0therSecret" };
-    const { status, json } = await call(server, "POST", "/api/auth/register", { body });
-    assert.equal(status, 201);
-    await run(server, { token: json.token });
-    assert.equal((await call(server, "GET", "/api/user/profile", { token: json.token })).status, 200, "it was signed in to the end");
+  test("where the database cannot be reached", async () => {
+    const server = await startUnreachable(UNLIMITED);
+    try {
+      const now = Math.floor(Date.now() / 1_000);
+      const token = forgeToken({ userId: "6553f1000102030405060708", username: "ann", iss: "zetra-api", iat: now, exp: now + 3_600 });
+      await run(server, { token, phases: "examples,fuzzing,stateful", env: { DATABASE_IS_AWAY: "1" } });
+    } finally {
+      await server.stop();
+    }
   });
-
-  test("to nobody in particular", () => run(server, { phases: "examples,fuzzing,stateful" }));
-
-  test("to somebody who changes the password", async () => {
-    const ann = await person(server);
-    await run(server, { token: ann.token, phases: "examples", only: "changePassword" });
-    const login = await call(server, "POST", "/api/auth/login", { body: { email: ann.email, password: "Ev3nBetter" } });
-    assert.equal(login.status, 200, "the example's password");
-  });
-
-  test("to somebody who deletes the account", async () => {
-    const ann = await person(server);
-    await run(server, { token: ann.token, phases: "examples", only: "deleteAccount" });
-    assert.equal((await call(server, "GET", "/api/user/profile", { token: ann.token })).status, 401);
-  });
-});
-
-test("schemathesis finds no answer that the document does not describe where the database cannot be reached", async () => {
-  const server = await startUnreachable(UNLIMITED);
-  try {
-    const now = Math.floor(Date.now() / 1_000);
-    const token = forgeToken({ userId: "6553f1000102030405060708", username: "ann", iss: "zetra-api", iat: now, exp: now + 3_600 });
-    await run(server, { token, phases: "examples,fuzzing,stateful", env: { DATABASE_IS_AWAY: "1" } });
-  } finally {
-    await server.stop();
-  }
 });
 
 /** One run; every check of every answer has to pass, and no answer may be a 500. */

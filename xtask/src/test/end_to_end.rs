@@ -9,14 +9,13 @@ use crate::{
     schemathesis, workspace,
 };
 
-/// The tests that use a database; they run once for each kind.
-const ON_EVERY_DATABASE: [&str; 10] = [
+/// The tests in which the database has a part; they run once for each kind.
+const ON_EVERY_DATABASE: [&str; 9] = [
     "authorization",
     "calls",
     "clients",
     "hosts",
     "openapi",
-    "recovery",
     "rest",
     "schemathesis",
     "signalling",
@@ -24,9 +23,12 @@ const ON_EVERY_DATABASE: [&str; 10] = [
 ];
 /// The tests that start MongoDB's server and database themselves, whatever the others run on.
 const ON_MONGODB_ONLY: [&str; 3] = ["faults", "soak_database", "takeover"];
-/// The browser tests run alone: several browsers would slow down tests that measure milliseconds.
+/// The browser tests run on their own: browsers would slow down tests that measure milliseconds.
 const BROWSER: &str = "browser";
 const FIREFOX: &str = "browser_firefox";
+/// How many files run at once. On two cores most of them wait most of the time, for heartbeats and time-outs; browsers work.
+const FILES_AT_ONCE: usize = 4;
+const BROWSER_FILES_AT_ONCE: usize = 2;
 
 pub struct EndToEnd<'a> {
     tools: &'a Tools,
@@ -40,7 +42,9 @@ impl<'a> EndToEnd<'a> {
 
     pub fn on_workerd(&mut self) -> Result<()> {
         heading("tests on workerd with the real client");
-        self.run("e2e", 2, "d1", |name| !name.starts_with(BROWSER) && !ON_MONGODB_ONLY.contains(&name))
+        self.run("e2e", FILES_AT_ONCE, "d1", |name| {
+            !name.starts_with(BROWSER) && !ON_MONGODB_ONLY.contains(&name)
+        })
     }
 
     pub fn in_browsers(&mut self) -> Result<()> {
@@ -49,7 +53,9 @@ impl<'a> EndToEnd<'a> {
         }
         heading("the client in a browser");
         let has_firefox = self.tools.firefox.is_some();
-        self.run("e2e-browser", 1, "d1", |name| name.starts_with(BROWSER) && (has_firefox || name != FIREFOX))
+        self.run("e2e-browser", BROWSER_FILES_AT_ONCE, "d1", |name| {
+            name.starts_with(BROWSER) && (has_firefox || name != FIREFOX)
+        })
     }
 
     pub fn on_mongodb(&mut self) -> Result<()> {
@@ -57,7 +63,7 @@ impl<'a> EndToEnd<'a> {
             return Ok(());
         }
         heading("the same on workerd with MongoDB");
-        self.run("e2e-mongodb", 2, "mongodb", |name| {
+        self.run("e2e-mongodb", FILES_AT_ONCE, "mongodb", |name| {
             ON_EVERY_DATABASE.contains(&name) || ON_MONGODB_ONLY.contains(&name)
         })
     }
