@@ -13,6 +13,7 @@ use crate::{
     client::{Client, Fatal, Received},
     encode,
     engine::{Departure, Frame, Mark, Message, Outbox, Output, Protocol, SessionKey, Violation},
+    packet::{Packet, PacketType},
 };
 
 mod performing;
@@ -330,6 +331,17 @@ impl Connection {
 
     fn held(&self) -> usize {
         self.backlog_bytes + self.client.held()
+    }
+
+    /// Whether the client has said, while it waits, that it leaves the socket's namespace.
+    fn says_goodbye(&self, socket: SocketId) -> bool {
+        let Some(namespace) = self.client.namespace(socket) else { return false };
+        let leaves =
+            |packet: Packet<'_>| packet.kind == PacketType::Disconnect && packet.namespace == namespace;
+        self.backlog.iter().any(|postponed| match postponed {
+            Postponed::Text(text) => Packet::decode(text).is_ok_and(leaves),
+            Postponed::Binary(_) => false,
+        })
     }
 
     fn postpone(&mut self, postponed: Postponed) -> Result<(), Violation> {

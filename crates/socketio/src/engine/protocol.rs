@@ -151,7 +151,7 @@ impl<C> Output<'_, C> {
 /// How a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Departure {
-    /// The client said goodbye, with WebSocket close code 1001: a closed tab.
+    /// The client said goodbye, with WebSocket close code 1001 (a closed tab) or a DISCONNECT packet.
     Left,
     /// Anything else: the client may come back.
     Lost,

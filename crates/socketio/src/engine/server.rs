@@ -9,7 +9,7 @@
 //! Invariants: a session is attached to at most one open transport; every request is answered exactly once;
 //! what is sent to a session arrives in order, over whichever transport. A session over WebSocket survives a
 //! sleep through its [`Attachment`]; a polling one has a request open and so does not sleep. An upgrade that is
-//! not completed in time ends at the first beat after that.
+//! not completed in time ends at the first beat after that, unless its client may have stopped polling for it.
 
 use vecmap::VecMap;
 
@@ -198,19 +198,19 @@ impl<P: Protocol> Server<P> {
     pub fn tick(&mut self, now: i64) -> Actions<'static, P> {
         self.deadline_moved = true;
         let (mut pinged, mut timed_out, mut refused) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut moved, mut released, timing) = (Vec::new(), Vec::new(), self.settings.timing);
-        let (mut actions, mut out) = (Vec::new(), Vec::new());
+        let (mut moved, mut released, mut over) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut actions, mut out, timing) = (Vec::new(), Vec::new(), self.settings.timing);
         self.notice_clock(now, &mut actions);
         for (key, session) in &mut self.sessions {
             if let Transport::Polling(polling) = &mut session.transport {
+                refused.extend(polling.take_overdue_probe(now));
                 if let Some(probe) = &mut polling.probe
                     && probe.release_at.take_if(|at| *at <= now).is_some()
                 {
                     released.extend(polling.parked.take());
                 }
-                refused.extend(polling.probe.take_if(|probe| probe.until <= now).map(|probe| probe.link));
                 if let Some(closing) = polling.closing {
-                    timed_out.extend((closing.until <= now).then_some(*key));
+                    over.extend((closing.until <= now).then_some(*key));
                     continue;
                 }
             }
@@ -231,11 +231,10 @@ impl<P: Protocol> Server<P> {
             }
         }
         released.into_iter().for_each(|request| release(Some(request), &mut actions));
-        for link in refused {
-            self.close_link(link, None, &mut actions);
-        }
+        refused.into_iter().for_each(|link| self.close_link(link, None, &mut actions));
+        over.into_iter().for_each(|key| self.forget(key, &mut actions));
         for key in timed_out {
-            self.fail(key, Departure::Lost, None, now, &mut actions);
+            self.abandon(key, Departure::Lost, now, &mut actions);
         }
         pinged.iter().chain(&moved).for_each(|key| self.attach(*key, &mut actions));
         if !pinged.is_empty() {
@@ -271,7 +270,7 @@ impl<P: Protocol> Server<P> {
         Some(Attachment { version: attachment::VERSION, link, key, sid, heartbeat, admitted, kept })
     }
 
-    /// One packet from the session's own transport. `Err` ends the session.
+    /// One packet from the session's own transport, ignored if the session is over. `Err` ends the session.
     fn packet<'a>(
         &mut self,
         key: SessionKey,
@@ -280,7 +279,9 @@ impl<P: Protocol> Server<P> {
         actions: &mut Actions<'a, P>,
     ) -> Result<(), ()> {
         let Settings { timing, .. } = self.settings;
-        let Some(session) = self.sessions.get_mut(&key) else { return Ok(()) };
+        let Some(session) = self.sessions.get_mut(&key).filter(|session| !session.is_closing()) else {
+            return Ok(());
+        };
         let kind = packet.as_bytes().first();
         if kind == Some(&b'3') {
             if session.heartbeat.pong() {
@@ -322,7 +323,9 @@ impl<P: Protocol> Server<P> {
         actions: &mut Actions<'_, P>,
     ) -> Result<(), ()> {
         let timing = self.settings.timing;
-        let Some(session) = self.sessions.get_mut(&key) else { return Ok(()) };
+        let Some(session) = self.sessions.get_mut(&key).filter(|session| !session.is_closing()) else {
+            return Ok(());
+        };
         if session.heartbeat.other_packet(now, timing) {
             self.attach(key, actions);
         }
@@ -343,7 +346,7 @@ impl<P: Protocol> Server<P> {
                     }
                 }
                 Output::Fail(key) => self.fail(key, Departure::Ended, None, now, actions),
-                Output::Abandon(key) => self.fail(key, Departure::Lost, None, now, actions),
+                Output::Abandon(key) => self.abandon(key, Departure::Lost, now, actions),
                 Output::Keep(key) => self.attach(key, actions),
                 Output::Reschedule => self.deadline_moved = true,
                 Output::Command(command) => actions.push(Action::Command(command)),

@@ -26,9 +26,17 @@ pub(super) struct Polling {
 }
 
 impl Polling {
-    /// The client may have stopped to poll and not begun to use its WebSocket.
+    /// Whether the client may have stopped polling for the sake of its WebSocket, which it does not use yet.
+    ///
+    /// If that WebSocket is closed just then, engine.io-client uses neither, and notices only that pings stay away.
     pub fn is_between_transports(&self) -> bool {
-        self.parked.is_none() && self.closing.is_none() && self.probe.is_some_and(|probe| probe.answered)
+        self.parked.is_none() && self.probe.is_some_and(|probe| probe.answered)
+    }
+
+    /// Takes a probe that was not completed in time and that the client does not rely on.
+    pub fn take_overdue_probe(&mut self, now: i64) -> Option<LinkId> {
+        let relied_on = self.is_between_transports();
+        self.probe.take_if(|probe| probe.until <= now && !relied_on).map(|probe| probe.link)
     }
 
     pub fn clock_set_back(&mut self, now: i64, timing: Timing) {
@@ -58,6 +66,9 @@ pub(super) struct Probe {
     /// The client's probe was answered: polls are no longer kept waiting for long.
     pub answered: bool,
     pub until: i64,
+    /// A poll was answered together with the probe. If its answer arrives first, the client polls once more, and waits for
+    /// the answer.
+    pub polls_again: bool,
     /// When to answer the poll that has come since then.
     pub release_at: Option<i64>,
 }

@@ -146,14 +146,14 @@ impl<A: Application> SocketIo<A> {
     }
 
     pub(super) fn forget(&mut self, key: SessionKey, departure: Departure, now: i64, out: &mut Out<'_, A>) {
-        if self.connections.remove(&key).is_none() {
-            return;
-        }
+        let Some(connection) = self.connections.remove(&key) else { return };
         let gone: Vec<SocketId> =
             self.sockets.iter().filter(|(_, session)| **session == key).map(|(socket, _)| *socket).collect();
         for socket in gone {
             self.sockets.remove(&socket);
             self.connecting.remove(&socket);
+            let left = departure == Departure::Lost && connection.says_goodbye(socket);
+            let departure = if left { Departure::Left } else { departure };
             let effects = self.application.disconnected(socket, departure, now);
             self.perform(effects, now, out);
         }

@@ -221,6 +221,17 @@ fn what_is_said_while_a_client_waits_is_handled_later_in_order() {
 }
 
 #[test]
+fn who_says_goodbye_while_it_waits_has_left_and_who_says_something_else_is_lost() {
+    for (message, departure) in [("1", "Left"), ("1/custom,", "Lost"), (r#"2["1"]"#, "Lost")] {
+        let mut story = Story::connected();
+        story.says(r#"2["wait"]"#);
+        story.says(message);
+        story.0.closed(A, Departure::Lost, 0, &mut Vec::new());
+        assert_eq!(story.0.application.log.last().unwrap(), &format!("gone 0 {departure}"), "{message}");
+    }
+}
+
+#[test]
 fn a_client_that_joins_nothing_is_given_up() {
     let mut story = Story::connected();
     let mut out = Vec::new();

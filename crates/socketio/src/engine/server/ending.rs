@@ -29,7 +29,6 @@ impl<P: Protocol> Server<P> {
 
     pub(super) fn closed_by_client(&mut self, key: SessionKey, now: i64, actions: &mut Actions<'_, P>) {
         match self.polling(key) {
-            Some(polling) if polling.closing.is_some() => return,
             Some(polling) if polling.parked.is_none() => {
                 polling.closing = Some(Closing { farewell: NOOP, until: now + OVERTAKEN_MS });
                 polling.waiting.take();
@@ -41,10 +40,7 @@ impl<P: Protocol> Server<P> {
         self.tell_closed(key, Departure::Lost, now, actions);
     }
 
-    /// Ends a session that broke the protocol, timed out, holds too much, or whose place another one takes.
-    ///
-    /// In the middle of an upgrade it waits for the client's next word, an upgrade or a poll: engine.io-client, whose poll
-    /// is answered, neither polls nor reads again if the WebSocket is closed just then, and notices only that pings stay away.
+    /// Ends a session that broke the protocol, or whose client is gone.
     pub(super) fn fail(
         &mut self,
         key: SessionKey,
@@ -53,17 +49,34 @@ impl<P: Protocol> Server<P> {
         now: i64,
         actions: &mut Actions<'_, P>,
     ) {
-        let Some(session) = self.sessions.get_mut(&key) else { return };
-        match &mut session.transport {
-            Transport::Polling(polling) if polling.is_between_transports() => {
-                polling.waiting.take();
-                polling.closing =
-                    Some(Closing { farewell: FAREWELL, until: now + self.settings.timing.close_timeout });
-                self.end_body(key, Response::Empty(400), actions);
-            }
-            _ => self.end(key, CLOSE, code, actions),
+        if self.sessions.contains_key(&key) {
+            self.end(key, CLOSE, code, actions);
+            self.tell_closed(key, departure, now, actions);
         }
+    }
+
+    /// Ends a session whose client may be well: it has timed out, holds too much, or another one takes its place. One
+    /// in the middle of an upgrade is told by its next word, an upgrade or a poll.
+    pub(super) fn abandon(
+        &mut self,
+        key: SessionKey,
+        departure: Departure,
+        now: i64,
+        actions: &mut Actions<'_, P>,
+    ) {
+        let until = now + self.settings.timing.close_timeout;
+        let Some(polling) = self.between_transports(key) else {
+            return self.fail(key, departure, None, now, actions);
+        };
+        polling.waiting.take();
+        polling.closing = Some(Closing { farewell: FAREWELL, until });
+        self.end_body(key, Response::Empty(400), actions);
         self.tell_closed(key, departure, now, actions);
+    }
+
+    /// The session, unless it is over already, whose client may be between its two transports.
+    pub(super) fn between_transports(&mut self, key: SessionKey) -> Option<&mut Polling> {
+        self.polling(key).filter(|polling| polling.is_between_transports() && polling.closing.is_none())
     }
 
     /// Forgets the session; a poll that waits gets `farewell`, a WebSocket is closed.

@@ -1,6 +1,6 @@
 //! Requests: handshakes, polls and posts.
 
-use super::{Action, Actions, Opening, Protocol, Reception, RequestId, Response, Server, Session};
+use super::{Action, Actions, NOOP, Opening, Protocol, Reception, RequestId, Response, Server, Session};
 use crate::engine::{
     Departure, Message, Method, Query, RequestError, Route, SessionKey, Settings, TransportName,
     heartbeat::Heartbeat,
@@ -252,6 +252,8 @@ impl<P: Protocol> Server<P> {
         } else if let Some(closing) = polling.closing {
             self.forget(key, actions);
             closing.farewell.to_owned()
+        } else if polling.probe.as_mut().is_some_and(|probe| std::mem::take(&mut probe.polls_again)) {
+            NOOP.to_owned()
         } else {
             polling.parked = Some(id);
             if let Some(probe) = polling.probe.as_mut().filter(|probe| probe.answered) {

@@ -53,7 +53,7 @@ impl<P: Protocol> Server<P> {
             let Some((&key, _)) = most.filter(|(_, session)| session.is_slow(limits, now)) else { return };
             let connection = self.protocol.label(key);
             tracing::warn!(connection, "too much is on the way to all clients: the slowest connection ends");
-            self.fail(key, Departure::Overloaded, None, now, actions);
+            self.abandon(key, Departure::Overloaded, now, actions);
         }
     }
 
@@ -64,7 +64,7 @@ impl<P: Protocol> Server<P> {
         let Some((bytes, key)) = most.filter(|(bytes, _)| *bytes > MUCH) else { return false };
         let connection = self.protocol.label(key);
         tracing::warn!(connection, bytes, "too much is held for all clients: the greediest connection ends");
-        self.fail(key, Departure::Overloaded, None, now, actions);
+        self.abandon(key, Departure::Overloaded, now, actions);
         true
     }
 
@@ -104,7 +104,7 @@ impl<P: Protocol> Server<P> {
         for key in overflowed {
             let connection = self.protocol.label(key);
             tracing::warn!(connection, "too much waits for a client: its connection ends");
-            self.fail(key, Departure::Overloaded, None, now, actions);
+            self.abandon(key, Departure::Overloaded, now, actions);
         }
     }
 

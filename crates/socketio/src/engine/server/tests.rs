@@ -614,6 +614,7 @@ fn an_upgrade_loses_nothing() {
     let link = line.probe().unwrap();
     assert_eq!(line.says(link, "2probe"), [format!("{link} < 3probe")]);
     assert_eq!(line.answer(parked), "200 6");
+    assert_eq!(line.poll(), "200 6", "its answer was faster than the probe's");
     let parked = line.parks();
     line.ticks_at(100);
     assert_eq!(line.answer(parked), "200 6", "polls no longer wait for long");
@@ -695,10 +696,54 @@ fn a_session_that_fails_in_an_upgrade_waits_for_its_clients_next_word() {
     let (mut line, link) = failing();
     assert_eq!(line.ticks_at(30_000), [format!("{link} closed None")]);
     assert_eq!(line.poll(), UNKNOWN);
-    let (mut line, _) = failing();
+    let (mut line, link) = failing();
     let actions = line.server.closed(link, None, 0);
     line.perform(actions);
     assert_eq!(line.poll(), "200 6\u{1e}1", "the client has given the WebSocket up");
+    let (mut line, link) = failing();
+    assert_eq!(line.ticks_at(29_999), Vec::<String>::new(), "the time of a probe is not its own");
+    assert_eq!(line.post("4x"), "200 ok");
+    assert_eq!(line.says(link, "5"), [format!("{link} closed None")], "it says nothing any more");
+    assert_eq!(line.closed().len(), 1);
+}
+
+#[test]
+fn who_breaks_the_protocol_or_is_gone_in_an_upgrade_is_not_waited_for() {
+    let upgrading = || {
+        let mut line = Line::polling();
+        let link = line.probe().unwrap();
+        line.says(link, "2probe");
+        (line, link)
+    };
+    let (mut line, link) = upgrading();
+    line.post("4violation");
+    assert_eq!(line.heard(), [format!("{link} closed None")]);
+    let (mut line, link) = upgrading();
+    let parked = line.parks();
+    let actions = line.server.aborted(parked, 0);
+    line.perform(actions);
+    assert_eq!(line.heard(), [format!("{link} closed None")]);
+    let (mut line, link) = upgrading();
+    let actions = line.server.closed(link, Some(1001), 0);
+    line.perform(actions);
+    assert_eq!(line.closed(), [(SessionKey(0), Departure::Left)], "a tab that closes just then");
+    assert_eq!(line.poll(), UNKNOWN);
+}
+
+#[test]
+fn a_probe_that_its_client_may_rely_on_has_the_time_of_the_heartbeat() {
+    let mut line = Line::polling();
+    let parked = line.parks();
+    let link = line.probe().unwrap();
+    line.says(link, "2probe");
+    assert_eq!(line.answer(parked), "200 6");
+    assert_eq!(line.ticks_at(25_000), Vec::<String>::new(), "a slow POST, for instance");
+    assert_eq!(line.says(link, "5"), [format!("{link} < 2")]);
+    let mut line = Line::polling();
+    let link = line.probe().unwrap();
+    line.says(link, "2probe");
+    line.parks();
+    assert_eq!(line.ticks_at(25_000), [format!("{link} closed None")], "whoever polls does not rely on it");
 }
 
 #[test]

@@ -65,7 +65,12 @@ impl<P: Protocol> Server<P> {
         self.notice_clock(now, &mut actions);
         let Some(key) = self.links.remove(&link) else { return actions };
         if self.is_probe(key, link) {
+            let leaves = code == Some(GOING_AWAY) && self.between_transports(key).is_some();
             self.forget_probe(key);
+            if leaves {
+                self.fail(key, Departure::Left, None, now, &mut actions);
+                self.flush(now, &mut actions);
+            }
             return actions;
         }
         let departure = if code == Some(GOING_AWAY) { Departure::Left } else { Departure::Lost };
@@ -82,7 +87,8 @@ impl<P: Protocol> Server<P> {
         let until = now + self.settings.timing.upgrade_timeout;
         match self.polling(key).filter(|polling| polling.probe.is_none() && polling.closing.is_none()) {
             Some(polling) => {
-                polling.probe = Some(Probe { link, answered: false, until, release_at: None });
+                polling.probe =
+                    Some(Probe { link, answered: false, until, polls_again: false, release_at: None });
                 self.links.insert(link, key);
                 self.deadline_moved = true;
                 Reception::WebSocket(link)
@@ -101,9 +107,10 @@ impl<P: Protocol> Server<P> {
         let Some(polling) = self.polling(key) else { return };
         match frame {
             "2probe" => {
-                polling.probe =
-                    polling.probe.map(|probe| Probe { answered: true, release_at: None, ..probe });
                 let parked = polling.parked.take();
+                let polls_again = parked.is_some();
+                let answered = |probe| Probe { answered: true, polls_again, release_at: None, ..probe };
+                polling.probe = polling.probe.map(answered);
                 actions.push(Action::Send { to: vec![link], message: Message::text("3probe".to_owned()) });
                 release(parked, actions);
             }
