@@ -45,6 +45,7 @@ impl Polling {
         }
         if let Some(probe) = &mut self.probe {
             probe.until = probe.until.min(now + timing.upgrade_timeout);
+            probe.polls_until = probe.polls_until.min(now);
             // It waits for less than anything else.
             probe.release_at = probe.release_at.map(|at| at.min(now + timing.upgrade_timeout));
         }
@@ -65,10 +66,11 @@ pub(super) struct Probe {
     pub link: LinkId,
     /// The client's probe was answered: polls are no longer kept waiting for long.
     pub answered: bool,
+    pub opened_at: i64,
     pub until: i64,
-    /// A poll was answered together with the probe. If its answer arrives first, the client polls once more, and waits for
-    /// the answer.
-    pub polls_again: bool,
+    /// A poll that comes before this time was sent before the answer to the probe had arrived: the client waits for its
+    /// answer in order to go on.
+    pub polls_until: i64,
     /// When to answer the poll that has come since then.
     pub release_at: Option<i64>,
 }

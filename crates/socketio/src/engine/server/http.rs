@@ -252,7 +252,7 @@ impl<P: Protocol> Server<P> {
         } else if let Some(closing) = polling.closing {
             self.forget(key, actions);
             closing.farewell.to_owned()
-        } else if polling.probe.as_mut().is_some_and(|probe| std::mem::take(&mut probe.polls_again)) {
+        } else if polling.probe.is_some_and(|probe| probe.answered && now < probe.polls_until) {
             NOOP.to_owned()
         } else {
             polling.parked = Some(id);

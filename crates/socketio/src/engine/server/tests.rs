@@ -612,11 +612,14 @@ fn an_upgrade_loses_nothing() {
     let mut line = Line::polling();
     let parked = line.parks();
     let link = line.probe().unwrap();
+    line.now = 40;
     assert_eq!(line.says(link, "2probe"), [format!("{link} < 3probe")]);
     assert_eq!(line.answer(parked), "200 6");
-    assert_eq!(line.poll(), "200 6", "its answer was faster than the probe's");
+    line.now = 79;
+    assert_eq!(line.poll(), "200 6", "the answer to the probe may still be on its way");
+    line.now = 80;
     let parked = line.parks();
-    line.ticks_at(100);
+    line.ticks_at(180);
     assert_eq!(line.answer(parked), "200 6", "polls no longer wait for long");
     line.post("4a");
     assert_eq!(line.says(link, "2probe"), [format!("{link} < 3probe")]);

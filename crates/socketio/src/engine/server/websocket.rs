@@ -9,6 +9,8 @@ use crate::engine::{
 /// WebSocket close codes (RFC 6455, 7.4.1).
 const GOING_AWAY: u16 = 1001;
 const TOO_LARGE: u16 = 1009;
+/// The round trip of a probe is taken for shorter if it takes longer than this.
+const MAX_ROUND_TRIP_MS: i64 = 1_000;
 
 impl<P: Protocol> Server<P> {
     /// A text frame. Pass one whose size exceeds the limit to [`Server::oversize`] instead.
@@ -19,7 +21,7 @@ impl<P: Protocol> Server<P> {
         if frame.len() > self.max_message(key) {
             self.fail_link(link, key, Some(TOO_LARGE), now, &mut actions);
         } else if self.is_probe(key, link) {
-            self.probe_says(key, link, frame, &mut actions);
+            self.probe_says(key, link, frame, now, &mut actions);
         } else if self.packet(key, frame, now, &mut actions).is_err() {
             self.fail(key, Departure::Ended, None, now, &mut actions);
         }
@@ -87,8 +89,14 @@ impl<P: Protocol> Server<P> {
         let until = now + self.settings.timing.upgrade_timeout;
         match self.polling(key).filter(|polling| polling.probe.is_none() && polling.closing.is_none()) {
             Some(polling) => {
-                polling.probe =
-                    Some(Probe { link, answered: false, until, polls_again: false, release_at: None });
+                polling.probe = Some(Probe {
+                    link,
+                    answered: false,
+                    opened_at: now,
+                    until,
+                    polls_until: now,
+                    release_at: None,
+                });
                 self.links.insert(link, key);
                 self.deadline_moved = true;
                 Reception::WebSocket(link)
@@ -102,15 +110,18 @@ impl<P: Protocol> Server<P> {
         key: SessionKey,
         link: LinkId,
         frame: &str,
+        now: i64,
         actions: &mut Actions<'_, P>,
     ) {
         let Some(polling) = self.polling(key) else { return };
         match frame {
             "2probe" => {
                 let parked = polling.parked.take();
-                let polls_again = parked.is_some();
-                let answered = |probe| Probe { answered: true, polls_again, release_at: None, ..probe };
-                polling.probe = polling.probe.map(answered);
+                if let Some(probe) = &mut polling.probe {
+                    // The probe came one round trip after the WebSocket was accepted; its answer takes as long at most.
+                    let round_trip = now.saturating_sub(probe.opened_at).clamp(0, MAX_ROUND_TRIP_MS);
+                    (probe.answered, probe.polls_until, probe.release_at) = (true, now + round_trip, None);
+                }
                 actions.push(Action::Send { to: vec![link], message: Message::text("3probe".to_owned()) });
                 release(parked, actions);
             }
