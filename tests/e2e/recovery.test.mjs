@@ -232,7 +232,7 @@ describe("recovery from one kind of connection to another", () => {
     bob.close();
   });
 
-  for (const way of [WAYS.stock, WAYS.roomPolling]) test(`whose place is taken in the middle of an upgrade hears of it, ${way.name}`, async () => {
+  for (const way of [WAYS.stock, WAYS.roomPolling]) test(`who loses its place in the middle of an upgrade hears of it, ${way.name}`, async () => {
     const people = [await person(server), await person(server)];
     const room = await roomOf(server, ...people);
     const ann = await joined(server, room, people[0], { way });

@@ -14,7 +14,7 @@ const EXAMPLES = 10;
 /** How long one run may take, in milliseconds. */
 const PATIENCE = 300_000;
 
-// Each of the two has a server of its own; on one server each run finds what the one before has left.
+// Each of the two has a server of its own. The runs on one server share its data, so they take turns.
 describe("schemathesis finds no answer that the document does not describe", { concurrency: 2 }, () => {
   describe("where the database answers", { concurrency: 1 }, () => {
     let server;

@@ -246,7 +246,7 @@ pub enum Effect<'a, C> {
     Keep(SocketId),
     /// [`Application::next_deadline`] has moved to an earlier time while an event was handled.
     Reschedule,
-    /// The session ends without notice, as if the connection had been lost.
+    /// The session ends without a packet, as if the connection had been lost.
     Abandon(SocketId),
     /// Something for the embedder.
     Command(C),

@@ -9,7 +9,7 @@ use crate::{
     schemathesis, workspace,
 };
 
-/// The tests in which the database has a part; they run once for each kind.
+/// The tests that say something about a database; they run once for each kind.
 const ON_EVERY_DATABASE: [&str; 9] = [
     "authorization",
     "calls",
@@ -23,7 +23,7 @@ const ON_EVERY_DATABASE: [&str; 9] = [
 ];
 /// The tests that start MongoDB's server and database themselves, whatever the others run on.
 const ON_MONGODB_ONLY: [&str; 3] = ["faults", "soak_database", "takeover"];
-/// The browser tests run on their own: browsers would slow down tests that measure milliseconds.
+/// The browser tests run on their own: browsers need whole cores, which others with time-outs would lack.
 const BROWSER: &str = "browser";
 const FIREFOX: &str = "browser_firefox";
 /// How many files run at once. On two cores most of them wait most of the time, for heartbeats and time-outs; browsers work.

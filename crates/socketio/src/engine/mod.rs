@@ -24,9 +24,10 @@ pub struct Timing {
     pub ping_interval: i64,
     /// From a ping to the pong; checked at beats.
     pub ping_timeout: i64,
-    /// From the probing WebSocket to the packet that completes the upgrade; checked at beats.
+    /// From the probing WebSocket to the probe, and from its answer to the packet that completes the upgrade; checked when
+    /// something else is due.
     pub upgrade_timeout: i64,
-    /// How long a session that the server closed waits for the poll that notifies the client.
+    /// How long a session that the server closed waits for the poll, or the upgrade, that notifies the client.
     pub close_timeout: i64,
 }
 

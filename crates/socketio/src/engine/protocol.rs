@@ -47,7 +47,7 @@ pub trait Protocol: Sized {
         out: &mut Outbox<'_, Self::Command>,
     ) -> Result<(), Violation>;
 
-    /// The session is over.
+    /// The session is over. Called once, and not for a session that the protocol has closed with [`Output::Close`].
     fn closed(
         &mut self,
         session: SessionKey,
@@ -119,7 +119,8 @@ pub enum Output<'a, C> {
     },
     /// The client broke the protocol or ran out of time: the session ends at once.
     Fail(SessionKey),
-    /// The session ends at once, as if its connection had been lost.
+    /// The session ends as if its connection had been lost. A client in the middle of an upgrade is waited for, so that it
+    /// learns of it.
     Abandon(SessionKey),
     /// [`Protocol::kept`] changed.
     Keep(SessionKey),

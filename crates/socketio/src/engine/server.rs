@@ -3,13 +3,13 @@
 //! | transport | over |
 //! |---|---|
 //! | polling | a GET waits (is *parked*) until there is something to send, a POST carries client data |
-//! | polling, probed | a WebSocket checks whether it works; polls are answered at once from then on |
+//! | polling, probed | a WebSocket checks whether it works; from then on polls are answered at once or soon |
 //! | WebSocket | one packet per frame; polls of this session are refused |
 //!
 //! Invariants: a session is attached to at most one open transport; every request is answered exactly once;
 //! what is sent to a session arrives in order, over whichever transport. A session over WebSocket survives a
-//! sleep through its [`Attachment`]; a polling one has a request open and so does not sleep. An upgrade that is
-//! not completed in time ends at the first beat after that, unless its client may have stopped polling for it.
+//! sleep through its [`Attachment`]; a polling one has a request open most of the time and so hardly sleeps. An
+//! upgrade that takes too long ends when something is due, unless its client may have stopped polling for it.
 
 use vecmap::VecMap;
 

@@ -21,7 +21,7 @@ pub(super) struct Polling {
     /// How much had been sent when a poll was last answered; the next one proves that it arrived.
     pub answered_at: Option<Mark>,
     pub probe: Option<Probe>,
-    /// The session is over except for one more poll.
+    /// The session is over except for one more poll, or the end of its upgrade.
     pub closing: Option<Closing>,
 }
 
@@ -68,8 +68,8 @@ pub(super) struct Probe {
     pub answered: bool,
     pub opened_at: i64,
     pub until: i64,
-    /// A poll that comes before this time was sent before the answer to the probe had arrived: the client waits for its
-    /// answer in order to go on.
+    /// A poll that comes before this time was most likely sent before the answer to the probe arrived: a stock client goes
+    /// on when it has the answer to that poll.
     pub polls_until: i64,
     /// When to answer the poll that has come since then.
     pub release_at: Option<i64>,

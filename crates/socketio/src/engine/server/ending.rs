@@ -40,7 +40,7 @@ impl<P: Protocol> Server<P> {
         self.tell_closed(key, Departure::Lost, now, actions);
     }
 
-    /// Ends a session that broke the protocol, or whose client is gone.
+    /// Ends a session at once: it broke the protocol, or its client is gone.
     pub(super) fn fail(
         &mut self,
         key: SessionKey,
@@ -49,14 +49,16 @@ impl<P: Protocol> Server<P> {
         now: i64,
         actions: &mut Actions<'_, P>,
     ) {
-        if self.sessions.contains_key(&key) {
-            self.end(key, CLOSE, code, actions);
+        let Some(session) = self.sessions.get(&key) else { return };
+        let was_closing = session.is_closing();
+        self.end(key, CLOSE, code, actions);
+        if !was_closing {
             self.tell_closed(key, departure, now, actions);
         }
     }
 
-    /// Ends a session whose client may be well: it has timed out, holds too much, or another one takes its place. One
-    /// in the middle of an upgrade is told by its next word, an upgrade or a poll.
+    /// Ends a session whose client may be well: it has timed out, holds too much, or another one takes its place. In the
+    /// middle of an upgrade the client learns of it when it completes the upgrade or polls.
     pub(super) fn abandon(
         &mut self,
         key: SessionKey,

@@ -8,7 +8,7 @@ use crate::engine::{
     transport::{Polling, Transport},
 };
 
-/// A poll during an upgrade is answered after this time; one that is still parked when the upgrade is complete
+/// A late poll during an upgrade is answered after this time; one that is still parked when the upgrade is complete
 /// came too late.
 const RELEASE_MS: i64 = 100;
 

@@ -79,7 +79,8 @@ impl<P: Protocol> Server<P> {
         let (mut links, mut overflowed) = (Vec::with_capacity(to.len()), Vec::new());
         let (limits, bytes) = (self.settings.limits, message.bytes());
         for key in to {
-            let Some(session) = self.sessions.get_mut(&key) else { continue };
+            let of_key = self.sessions.get_mut(&key).filter(|session| !session.is_closing());
+            let Some(session) = of_key else { continue };
             match &mut session.transport {
                 Transport::WebSocket(link) => {
                     links.push(*link);

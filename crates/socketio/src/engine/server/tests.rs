@@ -615,11 +615,11 @@ fn an_upgrade_loses_nothing() {
     line.now = 40;
     assert_eq!(line.says(link, "2probe"), [format!("{link} < 3probe")]);
     assert_eq!(line.answer(parked), "200 6");
-    line.now = 79;
-    assert_eq!(line.poll(), "200 6", "the answer to the probe may still be on its way");
-    line.now = 80;
+    line.now = 119;
+    assert_eq!(line.poll(), "200 6", "the answer to the probe may still have been on its way");
+    line.now = 120;
     let parked = line.parks();
-    line.ticks_at(180);
+    line.ticks_at(220);
     assert_eq!(line.answer(parked), "200 6", "polls no longer wait for long");
     line.post("4a");
     assert_eq!(line.says(link, "2probe"), [format!("{link} < 3probe")]);
@@ -634,7 +634,9 @@ fn an_upgrade_loses_nothing() {
 fn a_poll_that_overtakes_the_upgrade_is_refused_as_one_that_follows_it() {
     let mut line = Line::polling();
     let link = line.probe().unwrap();
+    line.now = 2;
     line.says(link, "2probe");
+    line.now = 6;
     let parked = line.parks();
     line.says(link, "5");
     assert_eq!(line.answer(parked), BAD_REQUEST);
@@ -731,6 +733,54 @@ fn who_breaks_the_protocol_or_is_gone_in_an_upgrade_is_not_waited_for() {
     line.perform(actions);
     assert_eq!(line.closed(), [(SessionKey(0), Departure::Left)], "a tab that closes just then");
     assert_eq!(line.poll(), UNKNOWN);
+}
+
+#[test]
+fn of_a_session_that_is_ended_in_an_upgrade_nothing_more_is_sent() {
+    let mut line = Line::polling();
+    line.post("4admit");
+    let link = line.probe().unwrap();
+    line.says(link, "2probe");
+    let large = "x".repeat(999_000);
+    let frames = (0..6).map(|_| Output::Send {
+        to: vec![SessionKey(0)],
+        message: Message::text(large.clone()),
+        volatile: false,
+    });
+    let actions = own(line.server.act(0, |_, out| out.extend(frames)));
+    line.perform(actions);
+    assert_eq!(line.closed(), [(SessionKey(0), Departure::Overloaded)]);
+    assert_eq!((line.poll().as_str(), line.poll().as_str()), ("200 6\u{1e}1", UNKNOWN));
+}
+
+#[test]
+fn a_missing_pong_in_an_upgrade_is_told_when_it_is_completed() {
+    let mut line = Line::polling();
+    line.post("6");
+    let link = line.probe().unwrap();
+    line.says(link, "2probe");
+    line.ticks_at(25_000);
+    assert_eq!(line.ticks_at(50_000), Vec::<String>::new());
+    assert_eq!(line.closed(), [(SessionKey(0), Departure::Lost)]);
+    assert_eq!(line.says(link, "5"), [format!("{link} closed None")]);
+}
+
+#[test]
+fn a_probe_that_comes_late_has_as_much_time_as_any_other() {
+    let mut line = Line::polling();
+    let parked = line.parks();
+    let link = line.probe().unwrap();
+    line.now = 9_900;
+    line.says(link, "2probe");
+    assert_eq!(line.answer(parked), "200 6");
+    line.now = 11_899;
+    assert_eq!(line.poll(), "200 6", "a round trip counts for a second at most");
+    line.now = 11_900;
+    let parked = line.parks();
+    assert_eq!(line.ticks_at(12_000), Vec::<String>::new());
+    assert_eq!(line.answer(parked), "200 6");
+    line.says(link, "5");
+    assert_eq!(line.says(link, "4x"), [format!("{link} < 4x")]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::engine::{
 /// WebSocket close codes (RFC 6455, 7.4.1).
 const GOING_AWAY: u16 = 1001;
 const TOO_LARGE: u16 = 1009;
-/// The round trip of a probe is taken for shorter if it takes longer than this.
+/// A longer round trip of a probe counts as this long.
 const MAX_ROUND_TRIP_MS: i64 = 1_000;
 
 impl<P: Protocol> Server<P> {
@@ -67,6 +67,7 @@ impl<P: Protocol> Server<P> {
         self.notice_clock(now, &mut actions);
         let Some(key) = self.links.remove(&link) else { return actions };
         if self.is_probe(key, link) {
+            // A proxy that ends the WebSocket of a client between two polls with this code is taken for a closed tab.
             let leaves = code == Some(GOING_AWAY) && self.between_transports(key).is_some();
             self.forget_probe(key);
             if leaves {
@@ -113,14 +114,19 @@ impl<P: Protocol> Server<P> {
         now: i64,
         actions: &mut Actions<'_, P>,
     ) {
+        let upgrade_timeout = self.settings.timing.upgrade_timeout;
         let Some(polling) = self.polling(key) else { return };
         match frame {
             "2probe" => {
                 let parked = polling.parked.take();
                 if let Some(probe) = &mut polling.probe {
-                    // The probe came one round trip after the WebSocket was accepted; its answer takes as long at most.
-                    let round_trip = now.saturating_sub(probe.opened_at).clamp(0, MAX_ROUND_TRIP_MS);
-                    (probe.answered, probe.polls_until, probe.release_at) = (true, now + round_trip, None);
+                    probe.release_at = None;
+                    if !std::mem::replace(&mut probe.answered, true) {
+                        // The probe came one round trip after the WebSocket was accepted. A poll that its client sent
+                        // before it had the answer comes within another one, give or take.
+                        let round_trip = now.saturating_sub(probe.opened_at).clamp(0, MAX_ROUND_TRIP_MS);
+                        (probe.polls_until, probe.until) = (now + 2 * round_trip, now + upgrade_timeout);
+                    }
                 }
                 actions.push(Action::Send { to: vec![link], message: Message::text("3probe".to_owned()) });
                 release(parked, actions);
