@@ -31,7 +31,7 @@ describe("a call in a browser", () => {
     const line = await Line.lay(page);
     await ann.register();
     const zoe = await listens(await ann.makeRoom());
-    // Until then a connection that is lost is not lost, but being made.
+    // Before it has joined, the page says of a lost connection that it connects.
     await page.getByText("2 people").waitFor();
     await opensChat(page);
     return { ann, page, line, zoe };

@@ -23,7 +23,7 @@ const ON_EVERY_DATABASE: [&str; 9] = [
 ];
 /// The tests that start MongoDB's server and database themselves, whatever the others run on.
 const ON_MONGODB_ONLY: [&str; 3] = ["faults", "soak_database", "takeover"];
-/// The browser tests run on their own: browsers need whole cores, which others with time-outs would lack.
+/// The browser tests run on their own: browsers take whole cores, and the tests with time-outs would suffer.
 const BROWSER: &str = "browser";
 const FIREFOX: &str = "browser_firefox";
 /// How many files run at once. On two cores most of them wait most of the time, for heartbeats and time-outs; browsers work.

@@ -279,9 +279,7 @@ impl<P: Protocol> Server<P> {
         actions: &mut Actions<'a, P>,
     ) -> Result<(), ()> {
         let Settings { timing, .. } = self.settings;
-        let Some(session) = self.sessions.get_mut(&key).filter(|session| !session.is_closing()) else {
-            return Ok(());
-        };
+        let Some(session) = self.open_session(key) else { return Ok(()) };
         let kind = packet.as_bytes().first();
         if kind == Some(&b'3') {
             if session.heartbeat.pong() {
@@ -323,9 +321,7 @@ impl<P: Protocol> Server<P> {
         actions: &mut Actions<'_, P>,
     ) -> Result<(), ()> {
         let timing = self.settings.timing;
-        let Some(session) = self.sessions.get_mut(&key).filter(|session| !session.is_closing()) else {
-            return Ok(());
-        };
+        let Some(session) = self.open_session(key) else { return Ok(()) };
         if session.heartbeat.other_packet(now, timing) {
             self.attach(key, actions);
         }
@@ -365,6 +361,11 @@ impl<P: Protocol> Server<P> {
         let Limits { max_payload, max_unadmitted, .. } = self.settings.limits;
         let admitted = self.sessions.get(&key).is_some_and(|session| session.admitted);
         if admitted { max_payload } else { max_payload.min(max_unadmitted) }
+    }
+
+    /// The session, unless it is over and only waits for its client to learn of it.
+    fn open_session(&mut self, key: SessionKey) -> Option<&mut Session> {
+        self.sessions.get_mut(&key).filter(|session| !session.is_closing())
     }
 
     fn polling(&mut self, key: SessionKey) -> Option<&mut Polling> {

@@ -66,7 +66,6 @@ pub(super) struct Probe {
     pub link: LinkId,
     /// The client's probe was answered: polls are no longer kept waiting for long.
     pub answered: bool,
-    pub opened_at: i64,
     pub until: i64,
     /// A poll that comes before this time was most likely sent before the answer to the probe arrived: a stock client goes
     /// on when it has the answer to that poll.

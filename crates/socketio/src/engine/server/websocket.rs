@@ -90,14 +90,8 @@ impl<P: Protocol> Server<P> {
         let until = now + self.settings.timing.upgrade_timeout;
         match self.polling(key).filter(|polling| polling.probe.is_none() && polling.closing.is_none()) {
             Some(polling) => {
-                polling.probe = Some(Probe {
-                    link,
-                    answered: false,
-                    opened_at: now,
-                    until,
-                    polls_until: now,
-                    release_at: None,
-                });
+                polling.probe =
+                    Some(Probe { link, answered: false, until, polls_until: now, release_at: None });
                 self.links.insert(link, key);
                 self.deadline_moved = true;
                 Reception::WebSocket(link)
@@ -124,14 +118,15 @@ impl<P: Protocol> Server<P> {
                     if !std::mem::replace(&mut probe.answered, true) {
                         // The probe came one round trip after the WebSocket was accepted. A poll that its client sent
                         // before it had the answer comes within another one, give or take.
-                        let round_trip = now.saturating_sub(probe.opened_at).clamp(0, MAX_ROUND_TRIP_MS);
+                        let opened_at = probe.until - upgrade_timeout;
+                        let round_trip = (now - opened_at).clamp(0, MAX_ROUND_TRIP_MS);
                         (probe.polls_until, probe.until) = (now + 2 * round_trip, now + upgrade_timeout);
                     }
                 }
                 actions.push(Action::Send { to: vec![link], message: Message::text("3probe".to_owned()) });
                 release(parked, actions);
             }
-            "5" => self.upgrade(key, link, actions),
+            "5" => self.upgrade(key, link, now, actions),
             _ => {
                 self.forget_probe(key);
                 self.close_link(link, None, actions);
@@ -139,14 +134,9 @@ impl<P: Protocol> Server<P> {
         }
     }
 
-    pub(super) fn upgrade(&mut self, key: SessionKey, link: LinkId, actions: &mut Actions<'_, P>) {
+    pub(super) fn upgrade(&mut self, key: SessionKey, link: LinkId, now: i64, actions: &mut Actions<'_, P>) {
         let refused = Response::Refused(RequestError::BAD_REQUEST, Method::Post);
         self.end_body(key, refused, actions);
-        if let Some(polling) = self.polling(key).filter(|polling| polling.closing.is_some()) {
-            let waiting = polling.waiting.take().into_iter();
-            actions.extend(waiting.map(|message| Action::Send { to: vec![link], message }));
-            return self.forget(key, actions);
-        }
         let Some(session) = self.sessions.get_mut(&key) else { return };
         let before = std::mem::replace(&mut session.transport, Transport::WebSocket(link));
         self.deadline_moved = true;
@@ -160,6 +150,9 @@ impl<P: Protocol> Server<P> {
             }
             let waiting = polling.waiting.take().into_iter();
             actions.extend(waiting.map(|message| Action::Send { to: vec![link], message }));
+            if polling.closing.is_some() {
+                return self.close(key, now, actions);
+            }
         }
         self.attach(key, actions);
     }
