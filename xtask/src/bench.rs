@@ -6,7 +6,7 @@ use crate::{
     build,
     error::Result,
     mongodb::TestDatabase,
-    process::{command, run_shown},
+    process::{catch_stop_signals, command, run_shown, run_stoppable},
     workspace,
 };
 
@@ -43,9 +43,10 @@ fn on_workerd(script: &str) -> Result<()> {
 }
 
 fn mongodb() -> Result<()> {
+    catch_stop_signals()?;
     let database = TestDatabase::open()?;
     let mut bench = command("cargo", &["bench", "--profile", "server", "--package", "zetra-data-api"]);
-    run_shown(
+    run_stoppable(
         {
             bench.args(["--bench", "overhead"]).envs(database.variables());
             bench

@@ -114,17 +114,26 @@ fn build(worker: &Worker) -> Result<()> {
         step.done("(unchanged) ");
         return touch(&workspace::path(&output));
     }
-    let mut build = with_environment(command(workspace::tool("worker-build"), &["--release"]));
-    build.arg(workspace::path(folder));
-    run_quietly(build, &mut step, "The output of worker-build:")?;
-    // Function names would be a fifth of what a cold start loads.
     let output = workspace::path(&output);
-    let mut strip = command(workspace::node_bin("wasm-opt"), &["-Os", "--strip-debug", "--strip-producers"]);
-    strip.args(FEATURES).arg(&output).arg("-o").arg(&output);
-    run_quietly(strip, &mut step, "The output of wasm-opt:")?;
+    if let Err(error) = bundle(&workspace::path(folder), &output, &mut step) {
+        // Half of a build would be taken for a whole one: it is newer than its sources.
+        let _ = fs::remove_file(&output);
+        return Err(error);
+    }
     let size = fs::metadata(&output).map_or(0, |file| file.len()) / 1_024;
     step.done(&format!("{size} KiB of WASM "));
     Ok(())
+}
+
+/// Makes what a Worker in that folder is deployed as, with its WASM as `output`.
+fn bundle(folder: &Path, output: &Path, step: &mut Step) -> Result<()> {
+    let mut build = with_environment(command(workspace::tool("worker-build"), &["--release"]));
+    build.arg(folder);
+    run_quietly(build, step, "The output of worker-build:")?;
+    // Function names would be a fifth of what a cold start loads.
+    let mut strip = command(workspace::node_bin("wasm-opt"), &["-Os", "--strip-debug", "--strip-producers"]);
+    strip.args(FEATURES).arg(output).arg("-o").arg(output);
+    run_quietly(strip, step, "The output of wasm-opt:")
 }
 
 fn with_environment(mut build: Command) -> Command {

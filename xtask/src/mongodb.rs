@@ -57,36 +57,41 @@ pub fn install_for_tests() -> Result<()> {
 /// A running database. It is stopped, and its data deleted, on drop.
 pub struct Database {
     process: Child,
-    storage: PathBuf,
     uri: String,
+    _storage: Storage,
 }
+
+/// A folder that is deleted on drop.
+struct Storage(PathBuf);
 
 impl Database {
     pub fn start() -> Result<Self> {
         install()?;
         let mut step = Step::begin("starting the database for tests");
-        let storage = workspace::path(&format!("target/tmp/mongodb-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&storage);
-        fs::create_dir_all(&storage).map_err(|error| format!("{}: {error}", storage.display()))?;
+        let folder = Storage(workspace::path(&format!("target/tmp/mongodb-{}", std::process::id())));
+        let storage = &folder.0;
+        let _ = fs::remove_dir_all(storage);
+        fs::create_dir_all(storage).map_err(|error| format!("{}: {error}", storage.display()))?;
         let port = free_port()?;
         let address = format!("mongodb://127.0.0.1:{port}/");
         let password = setup::random_hex()?;
         // The first user can only be created while authentication is off.
-        let mut open = serve(&storage, port, &[])?;
-        let made = wait(&mut open, port, &storage).and_then(|()| {
+        let mut open = serve(storage, port, &[])?;
+        let made = wait(&mut open, port, storage).and_then(|()| {
             let mut create = command(ENVIRONMENT.program("python"), &["-c", CREATE_USER]);
             create.args([&address, USER, &password]);
             run_quietly(create, &mut step, "The database's output:")
         });
         end(&mut open);
         made?;
-        let mut process = serve(&storage, port, &["--auth"])?;
-        if let Err(error) = wait(&mut process, port, &storage) {
+        let mut process = serve(storage, port, &["--auth"])?;
+        if let Err(error) = wait(&mut process, port, storage) {
             end(&mut process);
             return Err(error);
         }
         step.done("");
-        Ok(Self { process, storage, uri: format!("mongodb://{USER}:{password}@127.0.0.1:{port}/") })
+        let uri = format!("mongodb://{USER}:{password}@127.0.0.1:{port}/");
+        Ok(Self { process, uri, _storage: folder })
     }
 
     pub fn uri(&self) -> &str {
@@ -97,7 +102,12 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         end(&mut self.process);
-        let _ = fs::remove_dir_all(&self.storage);
+    }
+}
+
+impl Drop for Storage {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
     }
 }
 

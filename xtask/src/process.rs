@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     io::{BufRead, BufReader, Read},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::{
         Arc, LazyLock,
         atomic::{AtomicBool, Ordering},
@@ -25,6 +25,8 @@ use signal_hook::{
 
 use crate::{error::Result, progress::Step, workspace};
 
+/// How often a program whose output is shown is asked whether it has ended.
+const POLL: Duration = Duration::from_millis(50);
 /// Lines of output that are kept to be shown when a quiet program fails.
 const KEPT_LINES: usize = 40;
 
@@ -57,11 +59,28 @@ pub fn command(program: impl AsRef<Path>, arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs a command and shows its output.
+/// Runs a command and shows its output. When we are told to stop, it ends first.
 pub fn run_shown(mut command: Command, remedy: &str) -> Result<()> {
     let status = command.status().map_err(|error| cannot_start(&command, &error, remedy))?;
+    judged(status, &command, remedy)
+}
+
+/// The same for a command that may be stopped at any moment: it is asked to when we are.
+pub fn run_stoppable(mut command: Command, remedy: &str) -> Result<()> {
+    let mut child = command.spawn().map_err(|error| cannot_start(&command, &error, remedy))?;
+    let status = loop {
+        match child.try_wait().map_err(|error| format!("{} was lost: {error}", named(&command)))? {
+            Some(status) => break status,
+            None if is_stopping() => terminate(&mut child),
+            None => std::thread::sleep(POLL),
+        }
+    };
+    judged(status, &command, remedy)
+}
+
+fn judged(status: ExitStatus, command: &Command, remedy: &str) -> Result<()> {
     fail_if_stopping()?;
-    if status.success() { Ok(()) } else { Err(format!("{} failed ({status}). {remedy}", named(&command))) }
+    if status.success() { Ok(()) } else { Err(format!("{} failed ({status}). {remedy}", named(command))) }
 }
 
 /// What a program that prints JSON has said.

@@ -1,12 +1,13 @@
 //! `cargo xtask test`: runs every check and every test, as CI does, or some parts of them.
 
 mod end_to_end;
+mod failures;
 mod tools;
 
 use crate::{
     build,
     error::Result,
-    process::{command, run_shown},
+    process::{catch_stop_signals, command, run_stoppable},
     progress,
 };
 
@@ -60,6 +61,7 @@ impl Parts {
 
 pub fn run(arguments: &[&str]) -> Result<()> {
     let parts = Parts::read(arguments)?;
+    catch_stop_signals()?;
     let begun = progress::now();
     let tools = Tools::get(parts)?;
     if parts.native {
@@ -82,7 +84,7 @@ pub fn run(arguments: &[&str]) -> Result<()> {
     if parts.mongodb {
         outcomes.push(tests.on_mongodb());
     }
-    tests.print_totals();
+    tests.print_failures_and_totals();
     outcomes.into_iter().collect::<Result<()>>()?;
     let seconds = begun.elapsed().as_secs();
     match tools.missing.as_slice() {
@@ -97,21 +99,21 @@ pub fn run(arguments: &[&str]) -> Result<()> {
 fn native(tools: &Tools) -> Result<()> {
     let cargo = |arguments: &[&str]| command("cargo", arguments);
     heading("formatting");
-    run_shown(cargo(&["fmt", "--all", "--check"]), "Run `cargo fmt --all`.")?;
+    run_stoppable(cargo(&["fmt", "--all", "--check"]), "Run `cargo fmt --all`.")?;
     heading("clippy");
     let clippy = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
-    run_shown(cargo(&clippy), "Fix the warnings above.")?;
+    run_stoppable(cargo(&clippy), "Fix the warnings above.")?;
     heading("documentation");
     let mut documentation = cargo(&["doc", "--workspace", "--no-deps", "--quiet"]);
     documentation.env("RUSTDOCFLAGS", "-D warnings");
-    run_shown(documentation, "Fix the documentation warnings above.")?;
+    run_stoppable(documentation, "Fix the documentation warnings above.")?;
     heading("native tests");
     let mut tests = cargo(&["test", "--workspace", "--quiet"]);
     match &tools.database {
         Some(database) => tests.envs(database.variables()),
         None => tests.args(["--exclude", "zetra-data-api"]),
     };
-    run_shown(tests, "See the failing tests above.")
+    run_stoppable(tests, "See the failing tests above.")
 }
 
 fn heading(text: &str) {

@@ -1,6 +1,9 @@
 //! Paths in the workspace, and the pinned versions of the tools.
 
-use std::path::{Path, PathBuf};
+use std::{
+    num::NonZeroU16,
+    path::{Path, PathBuf},
+};
 
 pub const WORKER_BUILD: &str = "0.8.7";
 pub const CARGO_FUZZ: &str = "0.13.2";
@@ -36,7 +39,8 @@ pub fn locked_version(package: &str) -> Option<String> {
 pub fn port() -> Result<u16, String> {
     match std::env::var("PORT") {
         Ok(port) if !port.is_empty() => {
-            port.parse().map_err(|_| format!("PORT must be a number from 1 to 65535, not {port:?}"))
+            let number = port.parse().map(NonZeroU16::get);
+            number.map_err(|_| format!("PORT must be a number from 1 to 65535, not {port:?}"))
         }
         _ => Ok(4000),
     }

@@ -1,0 +1,20 @@
+// Runs test files in the order in which they are given (`node --test` sorts them), shows the results as they come, and writes them
+// as TAP: `node tests/e2e/run.mjs <how many files at once> <TAP file> <file>…`
+
+import { createWriteStream } from "node:fs";
+import { run } from "node:test";
+import { spec as Spec, tap } from "node:test/reporters";
+
+const [atOnce, tapFile, ...files] = process.argv.slice(2);
+const stopping = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+  process.once(signal, () => {
+    stopping.abort();
+    // By itself it would wait for the pipes of what the files had started.
+    setTimeout(() => process.exit(1), 2_000);
+  });
+}
+const results = run({ files, concurrency: Number(atOnce), signal: stopping.signal });
+results.on("test:fail", () => (process.exitCode = 1));
+results.compose(new Spec()).pipe(process.stdout);
+results.compose(tap).pipe(createWriteStream(tapFile));
