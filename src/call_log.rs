@@ -12,7 +12,7 @@ use zetra_store::{Ended, Recorded};
 
 use crate::{
     error::ApiError,
-    extract::{Caller, JsonBody, Paging, RoomPath, UnusedBody},
+    extract::{AfterBody, Caller, JsonBody, Paging, RoomRequest, UnusedBody},
     state::App,
     throttle,
 };
@@ -46,8 +46,7 @@ pub struct Listed {
 pub async fn list(
     State(app): State<Arc<App>>,
     caller: Caller,
-    paging: Paging<CallLogId>,
-    _: UnusedBody,
+    AfterBody(paging, _): AfterBody<Paging<CallLogId>>,
 ) -> Result<Json<Listed>, ApiError> {
     let page = app.store().calls_of(caller.id(), paging.limit, paging.after.as_ref(), app.now()).await?;
     let next_cursor = page.next.map(|next| app.config.cursor_key.seal(&next));
@@ -95,9 +94,7 @@ pub async fn create(
 ))]
 pub async fn end(
     State(app): State<Arc<App>>,
-    caller: Caller,
-    RoomPath(room): RoomPath,
-    JsonBody(body): JsonBody,
+    RoomRequest { caller, room, body }: RoomRequest,
 ) -> Result<Json<One>, ApiError> {
     let now = app.now();
     let end = body.date("endTime")?.unwrap_or(now);

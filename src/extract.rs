@@ -1,7 +1,8 @@
 //! Extractors: the caller, the path, the query and the body of a request.
 //!
 //! Authorisation is in these types: a handler that has a [`Caller`] has an authenticated one. Extractors run in
-//! the order of the handler's arguments, which fixes the order of the checks: token, then body, then the rest.
+//! the order of the handler's arguments, which fixes the order of the checks: token, then body, then the rest,
+//! which a handler therefore takes as [`AfterBody`].
 
 use std::sync::Arc;
 
@@ -59,7 +60,7 @@ impl FromRequestParts<Arc<App>> for MaybeCaller {
 }
 
 /// The `roomId` of the path.
-pub struct RoomPath(pub RoomId);
+struct RoomPath(RoomId);
 
 impl<S: Send + Sync> FromRequestParts<S> for RoomPath {
     type Rejection = ApiError;
@@ -74,13 +75,12 @@ impl<S: Send + Sync> FromRequestParts<S> for RoomPath {
 /// The room of the path with its people. The caller must be one of them. Includes ended rooms.
 pub struct RoomAsParticipant(pub RoomWithPeople);
 
-impl FromRequestParts<Arc<App>> for RoomAsParticipant {
+impl FromRequest<Arc<App>> for RoomAsParticipant {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
-        let caller = Caller::from_request_parts(parts, app).await?;
-        let RoomPath(id) = RoomPath::from_request_parts(parts, app).await?;
-        let found = app.store().room(id).await?.ok_or(ApiError::RoomNotFound("Room not found"))?;
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ApiError> {
+        let RoomRequest { caller, room, .. } = RoomRequest::from_request(request, app).await?;
+        let found = app.store().room(room).await?.ok_or(ApiError::RoomNotFound("Room not found"))?;
         if found.room.admits(caller.id()) { Ok(Self(found)) } else { Err(ApiError::NotParticipant) }
     }
 }
@@ -111,6 +111,38 @@ impl<K: CursorId> FromRequestParts<Arc<App>> for Paging<K> {
     }
 }
 
+/// The caller, the body's fields and the room of the path, checked in that order.
+pub struct RoomRequest {
+    pub caller: Caller,
+    pub room: RoomId,
+    pub body: Fields,
+}
+
+impl FromRequest<Arc<App>> for RoomRequest {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ApiError> {
+        let (mut parts, body) = request.into_parts();
+        let caller = Caller::from_request_parts(&mut parts, app).await?;
+        let request = Request::from_parts(parts, body);
+        let AfterBody(RoomPath(room), body) = AfterBody::from_request(request, app).await?;
+        Ok(Self { caller, room, body })
+    }
+}
+
+/// What of the path or the query is checked after the body, and the body's fields.
+pub struct AfterBody<T>(pub T, pub Fields);
+
+impl<T: FromRequestParts<Arc<App>, Rejection = ApiError>> FromRequest<Arc<App>> for AfterBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ApiError> {
+        let (mut parts, body) = request.into_parts();
+        let fields = read_fields(&parts.headers, body).await?;
+        Ok(Self(T::from_request_parts(&mut parts, app).await?, fields))
+    }
+}
+
 /// The fields of a JSON body. No body at all is the same as `{}`.
 pub struct JsonBody(pub Fields);
 
@@ -119,23 +151,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
-        // The declared length is checked before a byte is read, the real one while reading.
-        let announced = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-        if announced
-            .and_then(|length| length.parse().ok())
-            .is_some_and(|length: usize| length > limits::BODY_BYTES)
-        {
-            return Err(ApiError::BodyTooLarge);
-        }
-        let bytes = read(body).await?;
-        if bytes.is_empty() {
-            return Ok(Self(Fields::default()));
-        }
-        if !is_json(&parts.headers) {
-            return Err(ApiError::UnsupportedMediaType);
-        }
-        let value = serde_json::from_slice(&bytes).map_err(|_| ApiError::MalformedJson)?;
-        Ok(Self(Fields::from_json(value)?))
+        read_fields(&parts.headers, body).await.map(Self)
     }
 }
 
@@ -148,6 +164,26 @@ impl<S: Send + Sync> FromRequest<S> for UnusedBody {
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         JsonBody::from_request(request, state).await.map(|_| Self)
     }
+}
+
+async fn read_fields(headers: &HeaderMap, body: Body) -> Result<Fields, ApiError> {
+    // The declared length is checked before a byte is read, the real one while reading.
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    if announced
+        .and_then(|length| length.parse().ok())
+        .is_some_and(|length: usize| length > limits::BODY_BYTES)
+    {
+        return Err(ApiError::BodyTooLarge);
+    }
+    let bytes = read(body).await?;
+    if bytes.is_empty() {
+        return Ok(Fields::default());
+    }
+    if !is_json(headers) {
+        return Err(ApiError::UnsupportedMediaType);
+    }
+    let value = serde_json::from_slice(&bytes).map_err(|_| ApiError::MalformedJson)?;
+    Ok(Fields::from_json(value)?)
 }
 
 async fn read(body: Body) -> Result<axum::body::Bytes, ApiError> {

@@ -26,6 +26,8 @@ use crate::{
 const STUN: [&str; 2] = ["stun:stun.cloudflare.com:3478", "stun:stun.l.google.com:19302"];
 /// Seconds for which credentials are valid: enough for a long call.
 const TTL_SECONDS: i64 = 12 * 3_600;
+/// Seconds after which a client asks again that got no relay because the service did not answer.
+const RETRY_SECONDS: i64 = 120;
 const CANDIDATE_POOL_SIZE: u8 = 4;
 
 #[derive(Serialize)]
@@ -70,6 +72,7 @@ pub async fn ice_servers(
 /// not an error: with STUN alone most calls work, without a response none does.
 async fn relays(app: &App, user: UserId, now: Timestamp) -> Relays {
     let expires_at = now.plus_millis(TTL_SECONDS * 1_000);
+    let own = app.config.turn.server.as_ref().map(|server| of_server(server, user, now));
     if let Some(service) = &app.config.turn.service {
         if let Some(kept) = app.relays.of(user, now) {
             return kept;
@@ -82,9 +85,11 @@ async fn relays(app: &App, user: UserId, now: Timestamp) -> Relays {
             }
             Err(error) => tracing::error!(%error, "the TURN service gave no credentials"),
         }
+        if own.is_none() {
+            return Relays { servers: Vec::new(), expires_at: now.plus_millis(RETRY_SECONDS * 1_000) };
+        }
     }
-    let server = app.config.turn.server.as_ref().map(|server| of_server(server, user, now));
-    Relays { servers: server.into_iter().collect(), expires_at }
+    Relays { servers: own.into_iter().collect(), expires_at }
 }
 
 async fn ask(app: &App, service: &TurnService) -> Result<Vec<Value>, Unavailable> {

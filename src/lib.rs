@@ -29,6 +29,7 @@ use futures_channel::oneshot;
 use http::Method;
 use worker::{Context, Env, HttpRequest, Result, event, send::IntoSendFuture};
 
+use zetra_durable_objects::leave_renewal_to_shim;
 pub use zetra_durable_objects::{RateLimit, RevocationOutbox, Room, Session};
 
 #[event(start)]
@@ -39,6 +40,7 @@ fn start() {
 
 #[event(fetch)]
 async fn fetch(request: HttpRequest, env: Env, context: Context) -> Result<http::Response<Body>> {
+    leave_renewal_to_shim();
     let (router, request) = (workers::router(&env), request.map(Body::new));
     if !outlives_its_client(request.method(), request.uri().path()) {
         return Ok(router::serve(router, request).into_send().await);

@@ -10,7 +10,7 @@ use zetra_store::Join;
 
 use crate::{
     error::ApiError,
-    extract::{Caller, JsonBody, Paging, RoomAsParticipant, RoomPath, UnusedBody},
+    extract::{AfterBody, Caller, JsonBody, Paging, RoomAsParticipant, RoomRequest},
     state::App,
     throttle,
 };
@@ -87,11 +87,9 @@ pub async fn create(
 ))]
 pub async fn join(
     State(app): State<Arc<App>>,
-    caller: Caller,
-    RoomPath(id): RoomPath,
-    _: UnusedBody,
+    RoomRequest { caller, room, .. }: RoomRequest,
 ) -> Result<Json<Joined>, ApiError> {
-    match app.store().join_room(id, caller.id()).await? {
+    match app.store().join_room(room, caller.id()).await? {
         Join::Joined(room) => Ok(Json(Joined { message: "Joined room successfully", room })),
         Join::NotFound => Err(ApiError::RoomNotFound("Room not found or inactive")),
         Join::Removed => Err(ApiError::Removed),
@@ -113,7 +111,6 @@ pub async fn join(
 pub async fn show(
     State(app): State<Arc<App>>,
     RoomAsParticipant(found): RoomAsParticipant,
-    _: UnusedBody,
 ) -> Result<Json<Shown>, ApiError> {
     let room = &found.room;
     let online = if room.active { app.services.rooms.online(room.id).await? } else { Vec::new() };
@@ -130,8 +127,7 @@ pub async fn show(
 pub async fn list(
     State(app): State<Arc<App>>,
     caller: Caller,
-    paging: Paging<RoomId>,
-    _: UnusedBody,
+    AfterBody(paging, _): AfterBody<Paging<RoomId>>,
 ) -> Result<Json<Listed>, ApiError> {
     let page = app.store().rooms_of(caller.id(), paging.limit, paging.after.as_ref()).await?;
     let next_cursor = page.next.map(|next| app.config.cursor_key.seal(&next));

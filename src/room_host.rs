@@ -6,8 +6,10 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::FromRequestParts};
-use http::request::Parts;
+use axum::{
+    Json,
+    extract::{FromRequest, Request},
+};
 use serde::Serialize;
 use zetra_domain::{Fields, Invalid, Room, RoomChange, RoomId, RoomName, UserId};
 use zetra_signalling::HostAction;
@@ -15,7 +17,7 @@ use zetra_store::{Membership, RoomChanged};
 
 use crate::{
     error::ApiError,
-    extract::{Caller, JsonBody, RoomPath, UnusedBody},
+    extract::{Caller, RoomRequest},
     state::App,
 };
 
@@ -28,20 +30,20 @@ pub struct Changed {
 
 type Answer = Result<Json<Changed>, ApiError>;
 
-/// The caller and the room of the path. [`HostRequest::change`] checks that the caller is its host.
+/// The caller, the body and the room of the path. [`HostRequest::change`] checks that the caller is its host.
 pub struct HostRequest {
     app: Arc<App>,
     caller: Caller,
     room: RoomId,
+    body: Fields,
 }
 
-impl FromRequestParts<Arc<App>> for HostRequest {
+impl FromRequest<Arc<App>> for HostRequest {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
-        let caller = Caller::from_request_parts(parts, app).await?;
-        let RoomPath(room) = RoomPath::from_request_parts(parts, app).await?;
-        Ok(Self { app: Arc::clone(app), caller, room })
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ApiError> {
+        let RoomRequest { caller, room, body } = RoomRequest::from_request(request, app).await?;
+        Ok(Self { app: Arc::clone(app), caller, room, body })
     }
 }
 
@@ -53,7 +55,7 @@ impl FromRequestParts<Arc<App>> for HostRequest {
     responses((status = 200, description = "Ended, for everybody in it.", body = Changed)),
     extensions(("x-errors" = json!(["room_not_found", "not_host"]))),
 ))]
-pub async fn end(request: HostRequest, _: UnusedBody) -> Answer {
+pub async fn end(request: HostRequest) -> Answer {
     request.change(RoomChange::End, "Room ended successfully").await
 }
 
@@ -68,8 +70,8 @@ pub async fn end(request: HostRequest, _: UnusedBody) -> Answer {
     responses((status = 200, description = "Renamed.", body = Changed)),
     extensions(("x-errors" = json!(["room_not_found", "not_host"]))),
 ))]
-pub async fn rename(request: HostRequest, JsonBody(body): JsonBody) -> Answer {
-    let name = body.text("name")?.map(RoomName::parse).transpose()?;
+pub async fn rename(request: HostRequest) -> Answer {
+    let name = request.body.text("name")?.map(RoomName::parse).transpose()?;
     request.change(RoomChange::Rename(name), "Room updated successfully").await
 }
 
@@ -82,8 +84,8 @@ pub async fn rename(request: HostRequest, JsonBody(body): JsonBody) -> Answer {
     responses((status = 200, description = "The user is removed, from a running call too, and stays out until readmitted.", body = Changed)),
     extensions(("x-errors" = json!(["room_not_found", "user_not_found", "not_host"]))),
 ))]
-pub async fn kick(request: HostRequest, JsonBody(body): JsonBody) -> Answer {
-    let user = named(&body)?;
+pub async fn kick(request: HostRequest) -> Answer {
+    let user = named(&request.body)?;
     if user == request.caller.id() {
         return Err(Invalid::field("userId", "You cannot remove yourself").into());
     }
@@ -99,8 +101,8 @@ pub async fn kick(request: HostRequest, JsonBody(body): JsonBody) -> Answer {
     responses((status = 200, description = "The user may join again.", body = Changed)),
     extensions(("x-errors" = json!(["room_not_found", "user_not_found", "not_host"]))),
 ))]
-pub async fn readmit(request: HostRequest, JsonBody(body): JsonBody) -> Answer {
-    let user = named(&body)?;
+pub async fn readmit(request: HostRequest) -> Answer {
+    let user = named(&request.body)?;
     request.change(RoomChange::Readmit(user), "User readmitted successfully").await
 }
 
@@ -112,7 +114,7 @@ pub async fn readmit(request: HostRequest, JsonBody(body): JsonBody) -> Answer {
     responses((status = 200, description = "Only participants may join.", body = Changed)),
     extensions(("x-errors" = json!(["room_not_found", "not_host"]))),
 ))]
-pub async fn lock(request: HostRequest, _: UnusedBody) -> Answer {
+pub async fn lock(request: HostRequest) -> Answer {
     request.change(RoomChange::Lock, "Room locked successfully").await
 }
 
@@ -124,7 +126,7 @@ pub async fn lock(request: HostRequest, _: UnusedBody) -> Answer {
     responses((status = 200, description = "Anyone with its link may join.", body = Changed)),
     extensions(("x-errors" = json!(["room_not_found", "not_host"]))),
 ))]
-pub async fn unlock(request: HostRequest, _: UnusedBody) -> Answer {
+pub async fn unlock(request: HostRequest) -> Answer {
     request.change(RoomChange::Unlock, "Room unlocked successfully").await
 }
 
@@ -135,7 +137,7 @@ fn named(body: &Fields) -> Result<UserId, Invalid> {
 
 impl HostRequest {
     async fn change(self, change: RoomChange, message: &'static str) -> Answer {
-        let Self { app, caller, room } = self;
+        let Self { app, caller, room, .. } = self;
         let by = caller.id();
         let changed = app.store().change_room(room, by, &change).await?;
         let action = match (&change, &changed) {

@@ -59,13 +59,13 @@ pub fn router(app: App) -> Router {
 
 /// The router while the configuration is unusable: the reason goes to the log and `/health`; every other route
 /// answers 500.
-pub fn unconfigured(error: &ConfigError, platform: Platform) -> Router {
+pub fn unconfigured(error: &ConfigError, origins: &[String], platform: Platform) -> Router {
     tracing::error!(%error, "the configuration is unusable");
     let reason = error.to_string();
     let health = get(move || health::misconfigured(reason, platform));
     let routes =
         Router::new().route("/health", health).fallback(|| async { Err::<(), _>(ApiError::Misconfigured) });
-    finish(routes, cors::Origins::new(&[]), platform)
+    finish(routes, cors::Origins::new(origins), platform)
 }
 
 /// Answers one request. Infallible: every failure is a response.

@@ -62,15 +62,16 @@ pub async fn update_profile(
     let (username, email) =
         all2(username.map(Username::parse).transpose(), email.map(Email::parse).transpose())?;
     let admitted = attempts.admit(AccountKey::of_user(caller.id()))?;
-    // Conflicts reveal which names are taken, so a conflict counts as a failure.
-    let updated = match app.store().update_profile(caller.id(), username.as_ref(), email.as_ref()).await? {
-        ProfileUpdate::Updated(user) => Ok(user),
-        ProfileUpdate::Taken(Taken::Username) => Err(ApiError::UsernameTaken("Username already taken")),
-        ProfileUpdate::Taken(Taken::Email) => Err(ApiError::EmailTaken("Email already in use")),
+    let conflict = match app.store().update_profile(caller.id(), username.as_ref(), email.as_ref()).await? {
+        ProfileUpdate::Updated(user) => {
+            return Ok(Json(Profile { message: Some("Profile updated successfully"), user }));
+        }
+        ProfileUpdate::Taken(Taken::Username) => ApiError::UsernameTaken("Username already taken"),
+        ProfileUpdate::Taken(Taken::Email) => ApiError::EmailTaken("Email already in use"),
         ProfileUpdate::Gone => return Err(TokenError::Invalid.into()),
     };
-    let user = admitted.settle(updated).await?;
-    Ok(Json(Profile { message: Some("Profile updated successfully"), user }))
+    // It reveals which names are taken, so it counts as a failure.
+    admitted.settle(Err(conflict)).await
 }
 
 /// Delete the account

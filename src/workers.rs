@@ -50,7 +50,7 @@ fn build(env: &Env) -> Router {
     });
     let (config, store) = match opened {
         Ok(both) => both,
-        Err(error) => return router::unconfigured(&error, platform),
+        Err(error) => return router::unconfigured(&error, &Config::origins(variables), platform),
     };
     let objects = Arc::new(Objects(env.clone()));
     let services = Services {

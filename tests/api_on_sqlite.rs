@@ -6,9 +6,13 @@ mod api;
 #[path = "../crates/store/tests/faulty_seam/mod.rs"]
 #[allow(dead_code, reason = "the store's own tests need more of it")]
 mod faulty_seam;
+#[path = "store_faults/sqlite.rs"]
+mod faulty_store;
 #[path = "../crates/store/tests/rusqlite_seam/mod.rs"]
 mod rusqlite_seam;
 mod store_faults;
+#[path = "store_faults/migrations.rs"]
+mod store_faults_of_migrations;
 
 use std::sync::Arc;
 

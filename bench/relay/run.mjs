@@ -12,7 +12,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import WebSocket from "ws";
 import { person, roomOf } from "../../tests/e2e/support/people.mjs";
-import { freePort, startServer } from "../../tests/e2e/support/server.mjs";
+import { UNLIMITED_EVENTS, freePort, startServer } from "../../tests/e2e/support/server.mjs";
 import { descendantsOf, memoryOf } from "../../tests/e2e/support/processes.mjs";
 import { cpuSecondsOf } from "../../tests/e2e/support/usage.mjs";
 import { startFloor } from "./floor.mjs";
@@ -88,8 +88,7 @@ async function measure(subject, traffic, { people }) {
 
 async function ours() {
   const server = await startServer({
-    SOCKET_EVENTS_PER_SECOND: "100000",
-    SOCKET_EVENTS_BURST: "1000000",
+    ...UNLIMITED_EVENTS,
     AUTH_LIMIT_ATTEMPTS: "100000",
     ROOMS_PER_HOUR: "1000000",
     NODE_ENV: "production",

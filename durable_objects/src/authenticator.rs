@@ -58,6 +58,10 @@ pub enum Verification {
     StoreUnavailable,
 }
 
+/// How long, in milliseconds, a client that came back while the store failed stays connected before it is made to reconnect:
+/// Socket.IO does not back off after a transport that worked.
+pub(crate) const TURNED_AWAY_MS: i64 = 2_000;
+
 /// Why a CONNECT is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectError {

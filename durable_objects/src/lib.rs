@@ -33,4 +33,4 @@ pub use rate_limit::{AccountLedger, AddressLedger, RateLimit};
 pub use revocation_outbox::RevocationOutbox;
 pub use room::{Asker, KeptMember, RoomApplication, RoomCommand, RoomSettings, StoredRoom};
 pub use session::{Gateway, GatewayCommand, GatewaySettings, KeptGuest};
-pub use zetra_socketio_object::{HANDSHAKE_HEADER, SESSION_HEADER, now};
+pub use zetra_socketio_object::{HANDSHAKE_HEADER, SESSION_HEADER, leave_renewal_to_shim, now};

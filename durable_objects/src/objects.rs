@@ -99,13 +99,15 @@ impl Session {
     pub fn receive_batch(&self, name: String, batch: &JsString) -> bool {
         let Self(object, shell) = self;
         shell.name(name);
-        let connected = object.query(|protocol: &SocketIo<AnyApplication>| {
+        let is_connected = object.query(|protocol: &SocketIo<AnyApplication>| {
             protocol.application().session().is_some_and(Gateway::is_connected)
         });
-        let Some(Batch::<Delivery> { from, messages }) = text(batch, Batch::read).filter(|_| connected)
-        else {
+        let Some(Batch::<Delivery> { from, messages }) = text(batch, Batch::read) else { return false };
+        // The last words of a client that is gone may still be on their way to the room, its goodbye with them. A
+        // refusal would overtake them: the room would give the client up and hear nothing more of it.
+        if !is_connected && !shell.is_sending_to(&from) {
             return false;
-        };
+        }
         let Ok(room) = from.parse() else { return false };
         // All messages of one delivery form one payload for a polling client.
         SessionObject::act(object, |gateway, _| gateway.deliver(room, messages));

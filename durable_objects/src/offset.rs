@@ -39,7 +39,8 @@ pub(crate) fn emission<'a>(event: &Outgoing<'a>, offset: Option<&str>) -> Emissi
     Emission { name, arguments, ..Emission::default() }
 }
 
-/// The room of an offset.
+/// The room of an offset. `None` for what no room has sent; what is an offset needs no escaping in JSON.
 pub(crate) fn room(offset: &str) -> Option<RoomId> {
-    RoomId::from_compact(offset.split('.').next()?).ok()
+    let is_plain = offset.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
+    RoomId::from_compact(offset.split('.').next().filter(|_| is_plain)?).ok()
 }

@@ -1,13 +1,8 @@
 //! Who may do what: one row for each operation of the API, one column for each kind of caller.
 
-use base64ct::{Base64UrlUnpadded, Encoding};
-use hmac::{Hmac, Mac};
-use serde_json::{Value, json};
-use sha2::{Sha256, Sha512};
-
 use super::{
     document::operations,
-    support::{Answer, SECRET, Someone, TestApp, now},
+    world::{Caller, World, outcome},
 };
 
 /// Callers whose token is good for nothing, and what they hear where one is needed.
@@ -22,22 +17,6 @@ const WITHOUT_A_GOOD_TOKEN: [(Caller, &str); 8] = [
     (Caller::Deleted, "401 token_invalid"),
 ];
 const WITH_A_GOOD_TOKEN: [Caller; 4] = [Caller::Stranger, Caller::Participant, Caller::Removed, Caller::Host];
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Caller {
-    NoToken,
-    BadSignature,
-    AlgorithmNone,
-    OtherAlgorithm,
-    OtherIssuer,
-    Expired,
-    Revoked,
-    Deleted,
-    Stranger,
-    Participant,
-    Removed,
-    Host,
-}
 
 /// Whether an operation needs a token.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -100,149 +79,14 @@ const TABLE: [Row; 25] = [
     Row { operation: "GET /api/ice-servers", needs: Needs::NothingBad, outcomes: ["200"; 4] },
 ];
 
-/// A room with its host, two participants and somebody removed; a stranger.
-pub struct World {
-    pub app: TestApp,
-    pub stranger: Someone,
-    pub participant: Someone,
-    /// Who never calls anything.
-    pub other: Someone,
-    pub removed: Someone,
-    pub host: Someone,
-    pub room: String,
-}
-
-impl World {
-    fn new() -> Self {
-        Self::of(TestApp::new())
+/// The outcome of an operation in a world of its own.
+fn outcome_of(caller: Caller, operation: &str) -> String {
+    let world = World::new();
+    if operation.ends_with("/end") {
+        let begun = world.call(Caller::Host, "POST /api/call-logs", world.body("POST /api/call-logs"));
+        assert!(begun.status.is_success(), "{}", begun.body);
     }
-
-    /// In an app whose store is empty.
-    pub fn of(app: TestApp) -> Self {
-        let [stranger, participant, other, removed, host] =
-            ["stranger", "participant", "other", "removed", "host"].map(|name| app.enrolls(name));
-        let room = app.room_of(&[&host, &participant, &other, &removed]);
-        let world = Self { app, stranger, participant, other, removed, host, room };
-        let kicked = world.call(
-            Caller::Host,
-            "POST /api/room/{roomId}/kick",
-            Some(json!({ "userId": world.removed.id })),
-        );
-        assert_eq!(outcome(&kicked), "200");
-        world
-    }
-
-    fn token(&self, caller: Caller) -> Option<String> {
-        let subject = &self.host;
-        let forge =
-            |header, issuer, seconds| forged(subject, header, issuer, seconds, |text| hs256(SECRET, text));
-        Some(match caller {
-            Caller::NoToken => return None,
-            Caller::BadSignature => {
-                let another = "another secret of more than 32 bytes";
-                forged(subject, HS256, ISSUER, 60, |text| hs256(another, text))
-            }
-            Caller::AlgorithmNone => {
-                let token = forge(r#"{"alg":"none"}"#, ISSUER, 60);
-                token.rsplit_once('.').map(|(signed, _)| format!("{signed}.")).unwrap()
-            }
-            Caller::OtherAlgorithm => {
-                forged(subject, r#"{"alg":"HS512"}"#, ISSUER, 60, |text| hs512(SECRET, text))
-            }
-            Caller::OtherIssuer => forge(HS256, "somebody", 60),
-            Caller::Expired => forge(HS256, ISSUER, -60),
-            Caller::Revoked => {
-                let old = self.app.enrolls("revoked");
-                let body = json!({ "currentPassword": "Sup3rSecret", "newPassword": "Ev3nBetter" });
-                let by = self.app.login("192.0.2.9", &old.email, "Sup3rSecret").body["token"].clone();
-                let changed = self.app.call("POST", "/api/auth/change-password", by.as_str(), Some(body));
-                assert_eq!(outcome(&changed), "200");
-                old.token
-            }
-            Caller::Deleted => {
-                let gone = self.app.enrolls("deleted");
-                let body = Some(json!({ "password": "Sup3rSecret" }));
-                let deleted = self.app.call("DELETE", "/api/user/account", Some(&gone.token), body);
-                assert_eq!(outcome(&deleted), "200");
-                gone.token
-            }
-            Caller::Stranger => self.stranger.token.clone(),
-            Caller::Participant => self.participant.token.clone(),
-            Caller::Removed => self.removed.token.clone(),
-            Caller::Host => self.host.token.clone(),
-        })
-    }
-
-    pub fn call(&self, caller: Caller, operation: &str, body: Option<Value>) -> Answer {
-        let (method, path) = operation.split_once(' ').unwrap();
-        let path = path.replace("{roomId}", &self.room);
-        self.app.call(method, &path, self.token(caller).as_deref(), body)
-    }
-
-    /// A body with which somebody who may do it does it.
-    pub fn body(&self, operation: &str) -> Option<Value> {
-        Some(match operation {
-            "POST /api/auth/register" => {
-                json!({ "username": "new", "email": "new@example.com", "password": "Sup3rSecret" })
-            }
-            "POST /api/auth/login" => json!({ "email": self.host.email, "password": "Sup3rSecret" }),
-            "POST /api/auth/change-password" => {
-                json!({ "currentPassword": "Sup3rSecret", "newPassword": "Ev3nBetter" })
-            }
-            "PUT /api/user/profile" => json!({ "username": "renamed" }),
-            "DELETE /api/user/account" => json!({ "password": "Sup3rSecret" }),
-            "PUT /api/room/{roomId}" => json!({ "name": "Stand-up" }),
-            "POST /api/room/{roomId}/kick" => json!({ "userId": self.other.id }),
-            "POST /api/room/{roomId}/readmit" => json!({ "userId": self.removed.id }),
-            "POST /api/call-logs" => json!({
-                "callerId": self.host.id, "receiverId": self.participant.id, "roomId": self.room,
-            }),
-            _ => return None,
-        })
-    }
-
-    fn outcome_of(&self, caller: Caller, operation: &str) -> String {
-        if operation.ends_with("/end") {
-            let begun = self.call(Caller::Host, "POST /api/call-logs", self.body("POST /api/call-logs"));
-            assert!(begun.status.is_success(), "{}", begun.body);
-        }
-        outcome(&self.call(caller, operation, self.body(operation)))
-    }
-}
-
-const HS256: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
-const ISSUER: &str = "zetra-api";
-
-/// A token as the server would make it, but for what is given.
-fn forged(
-    of: &Someone,
-    header: &str,
-    issuer: &str,
-    seconds: i64,
-    sign: impl FnOnce(&str) -> Vec<u8>,
-) -> String {
-    let payload = json!({
-        "userId": of.id, "username": "host", "iss": issuer, "exp": now().seconds() + seconds, "tokenVersion": 0,
-    });
-    let encode = |text: &str| Base64UrlUnpadded::encode_string(text.as_bytes());
-    let signed = format!("{}.{}", encode(header), encode(&payload.to_string()));
-    format!("{signed}.{}", Base64UrlUnpadded::encode_string(&sign(&signed)))
-}
-
-fn hs256(secret: &str, text: &str) -> Vec<u8> {
-    let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
-    mac.chain_update(text.as_bytes()).finalize().into_bytes().to_vec()
-}
-
-fn hs512(secret: &str, text: &str) -> Vec<u8> {
-    let mac = Hmac::<Sha512>::new_from_slice(secret.as_bytes()).unwrap();
-    mac.chain_update(text.as_bytes()).finalize().into_bytes().to_vec()
-}
-
-/// `200`, or `403 not_host`
-pub fn outcome(answer: &Answer) -> String {
-    let status = answer.status.as_u16();
-    answer.body["code"].as_str().map_or_else(|| status.to_string(), |code| format!("{status} {code}"))
+    outcome(&world.call(caller, operation, world.body(operation)))
 }
 
 #[test]
@@ -264,7 +108,7 @@ fn without_a_good_token_nothing_is_done_that_needs_one() {
                 Needs::Token => true,
             };
             let expected = if is_refused { refusal } else { outcomes[0] };
-            assert_eq!(World::new().outcome_of(caller, operation), expected, "{operation} by {caller:?}");
+            assert_eq!(outcome_of(caller, operation), expected, "{operation} by {caller:?}");
         }
     }
 }
@@ -273,7 +117,7 @@ fn without_a_good_token_nothing_is_done_that_needs_one() {
 fn with_a_good_token_everybody_does_what_is_theirs() {
     for Row { operation, outcomes, .. } in &TABLE {
         for (caller, expected) in WITH_A_GOOD_TOKEN.into_iter().zip(outcomes) {
-            assert_eq!(World::new().outcome_of(caller, operation), *expected, "{operation} by {caller:?}");
+            assert_eq!(outcome_of(caller, operation), *expected, "{operation} by {caller:?}");
         }
     }
 }

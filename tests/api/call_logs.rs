@@ -2,10 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    UNKNOWN_ROOM,
-    support::{Answer, PASSWORD, Someone, TestApp, now, pass},
-};
+use super::support::{Answer, PASSWORD, Someone, TestApp, UNKNOWN_ROOM, now, pass};
 
 struct Call {
     app: TestApp,

@@ -5,7 +5,7 @@ use http::Request;
 use serde_json::{Value, json};
 use zetra_domain::{SigningSecret, TokenKey};
 
-use super::support::{PASSWORD, SECRET, TestApp, now};
+use super::support::{PASSWORD, SECRET, TestApp, UNKNOWN_ROOM, now};
 
 #[test]
 fn an_unknown_path_is_404_with_path_and_method() {
@@ -152,6 +152,32 @@ fn a_body_is_held_to_the_rules_where_nobody_reads_it_too() {
 }
 
 #[test]
+fn a_bad_body_is_told_before_what_is_wrong_with_path_query_or_room() {
+    let app = TestApp::new();
+    let ann = app.registers("ann");
+    for (method, path) in [
+        ("POST", "/api/room/join/nonsense"),
+        ("GET", "/api/room?limit=0"),
+        ("GET", "/api/room/nonsense"),
+        ("GET", &format!("/api/room/{UNKNOWN_ROOM}")),
+        ("PUT", "/api/room/nonsense"),
+        ("DELETE", "/api/room/nonsense"),
+        ("POST", "/api/room/nonsense/kick"),
+        ("GET", "/api/call-logs?limit=0"),
+        ("PUT", "/api/call-logs/nonsense/end"),
+    ] {
+        let send = |token: &str, body: &'static str| {
+            let request = Request::builder().method(method).uri(path).header("content-type", "text/plain");
+            let request = request.header("authorization", format!("Bearer {token}"));
+            app.send(request.body(Body::from(body)).unwrap())
+        };
+        assert_eq!(send(&ann.token, "{}").status, 415, "{method} {path}: the body");
+        assert!([400, 404].contains(&send(&ann.token, "").status.as_u16()), "{method} {path}: the rest");
+        assert_eq!(send("nonsense", "{}").status, 401, "{method} {path}: the token");
+    }
+}
+
+#[test]
 fn wrong_types_nulls_and_control_characters_are_told_by_field() {
     let app = TestApp::new();
     let login = |body| app.call("POST", "/api/auth/login", None, Some(body));
@@ -231,6 +257,9 @@ fn without_a_secret_only_health_speaks() {
     let health = app.call("GET", "/health", None, None).succeeded(503);
     assert_eq!((&health["status"], &health["database"]), (&json!("error"), &json!("disconnected")));
     assert!(health["message"].as_str().unwrap().contains("JWT_SECRET"), "it says what to do");
+    let request = Request::get("/api/user/profile").header("origin", "https://a.example");
+    let answer = app.send(request.body(Body::empty()).unwrap());
+    assert_eq!(answer.header("access-control-allow-origin"), "https://a.example", "front ends can read it");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::support::TestApp;
+use super::support::{TestApp, UNKNOWN_ROOM};
 
 /// Not REST: Engine.IO's, whose events `asyncapi.json` describes.
 const UNDESCRIBED: &str = "/socket.io/";
@@ -41,7 +41,7 @@ fn every_route_of_the_router_is_described_and_no_other() {
 fn every_method_of_a_route_is_described_and_no_other() {
     let app = TestApp::new();
     for (path, operations) in document()["paths"].as_object().unwrap() {
-        let path = path.replace("{roomId}", super::UNKNOWN_ROOM);
+        let path = path.replace("{roomId}", UNKNOWN_ROOM);
         let refused = app.call("PATCH", &path, None, None);
         let allowed: BTreeSet<String> =
             refused.header("allow").split(',').map(|method| method.trim().to_lowercase()).collect();

@@ -3,10 +3,7 @@
 use serde_json::{Value, json};
 use zetra_signalling::HostAction;
 
-use super::{
-    UNKNOWN_ROOM,
-    support::{Answer, Someone, TestApp},
-};
+use super::support::{Answer, Someone, TestApp, UNKNOWN_ROOM};
 
 /// Ann's room, in which Bob is too; Cat only knows of it.
 struct Hosted {

@@ -53,8 +53,9 @@ fn cloudflares_service_is_asked_and_its_failure_leaves_what_else_there_is() {
     assert!(url.ends_with("/keys/abc/credentials/generate-ice-servers"), "{url}");
     let degraded = servers(&key("broken"), true);
     assert_eq!(degraded["iceServers"].as_array().unwrap().len(), 1, "{degraded}");
+    assert_eq!((&degraded["ttl"], &body["ttl"]), (&json!(120), &json!(43_200)), "clients soon ask again");
     let own = servers(&[key("broken").as_slice(), &STATIC].concat(), true);
-    assert_eq!(own["iceServers"][1]["username"], json!("me"), "{own}");
+    assert_eq!((&own["iceServers"][1]["username"], &own["ttl"]), (&json!("me"), &json!(43_200)), "{own}");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The strict limits.
 
+use std::sync::atomic::Ordering;
+
 use serde_json::json;
 
 use super::support::{PASSWORD, TestApp, register_body};
@@ -137,6 +139,7 @@ fn profile_changes_are_counted_and_a_taken_name_is_a_failure() {
         app.call("PUT", "/api/user/profile", Some(&ann.token), Some(body))
     };
     assert!(take("anna").header("ratelimit").starts_with('"'));
+    assert_eq!(app.limiter.settled.load(Ordering::SeqCst), 0, "what is done is not refused afterwards");
     for _ in 0..5 {
         take("bob").refused(409, "Username already taken", "username_taken");
     }

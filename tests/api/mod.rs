@@ -2,7 +2,7 @@
 //! runs. Each store has a run of its own.
 
 mod auth;
-pub mod authorization;
+mod authorization;
 mod call_logs;
 mod conventions;
 pub mod document;
@@ -13,5 +13,4 @@ mod rooms;
 mod sockets;
 pub mod support;
 mod user;
-
-pub const UNKNOWN_ROOM: &str = "a987fbc9-4bed-4078-8f07-9141ba07c9f3";
+pub mod world;

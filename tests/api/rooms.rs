@@ -5,10 +5,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use http::Request;
 use serde_json::json;
 
-use super::{
-    UNKNOWN_ROOM,
-    support::{PASSWORD, TestApp},
-};
+use super::support::{PASSWORD, TestApp, UNKNOWN_ROOM};
 
 #[test]
 fn a_room_is_made_and_joined() {

@@ -4,10 +4,7 @@ use axum::body::Body;
 use http::Request;
 use serde_json::json;
 
-use super::{
-    UNKNOWN_ROOM,
-    support::{Answer, TestApp},
-};
+use super::support::{Answer, TestApp, UNKNOWN_ROOM};
 
 fn handshake(app: &TestApp, query: &str, origin: Option<&str>) -> Answer {
     let mut request = Request::get(format!("/socket.io/?{query}")).header("upgrade", "websocket");

@@ -3,6 +3,7 @@
 use std::{
     cell::Cell,
     collections::BTreeMap,
+    path::Path,
     sync::{
         Arc, LazyLock, Mutex,
         atomic::{AtomicI64, Ordering},
@@ -32,8 +33,13 @@ use zetra_runtime::{Config, Variables};
 use zetra_signalling::HostAction;
 use zetra_store::{NewUser, Row, Sql, SqlError, SqliteStore, Statement, Store};
 
+pub const UNKNOWN_ROOM: &str = "a987fbc9-4bed-4078-8f07-9141ba07c9f3";
 pub const PASSWORD: &str = "Sup3rSecret";
 pub const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+/// Of everybody who was enrolled.
+pub static ENROLLED_HASH: LazyLock<PasswordHash> =
+    LazyLock::new(|| PasswordHash::new(&Password::parse("password", PASSWORD).unwrap(), [7; 16]));
 
 thread_local! {
     /// The clock of a story, which has a thread of its own; stories only ever move it forwards.
@@ -45,6 +51,7 @@ pub struct TestApp {
     pub store: Arc<dyn Store>,
     pub rooms: Arc<FakeRooms>,
     pub turn: Arc<FakeTurn>,
+    pub limiter: Arc<MemoryLimiter>,
 }
 
 /// Rooms without objects: who is online is set, what they would learn of tokens is written down.
@@ -57,7 +64,9 @@ pub struct FakeRooms {
 }
 
 #[derive(Default)]
-struct MemoryLimiter {
+pub struct MemoryLimiter {
+    /// How often the outcome of an attempt was judged.
+    pub settled: AtomicI64,
     addresses: Mutex<BTreeMap<String, AddressLedger>>,
     accounts: Mutex<BTreeMap<String, AccountLedger>>,
 }
@@ -119,22 +128,25 @@ impl TestApp {
         };
         let config = Config::read(Variables::new(&variable)).unwrap();
         let (rooms, turn) = (Arc::new(FakeRooms::default()), Arc::new(FakeTurn::default()));
+        let limiter = Arc::new(MemoryLimiter::default());
         let services = Services {
             store: store.clone(),
             rooms: rooms.clone(),
             revocations: rooms.clone(),
-            limiter: Arc::new(MemoryLimiter::default()),
+            limiter: limiter.clone(),
             turn: turn.clone(),
             assets: Arc::new(Files),
             platform: platform(),
         };
-        Self { router: router::router(App::new(config, services)), store, rooms, turn }
+        Self { router: router::router(App::new(config, services)), store, rooms, turn, limiter }
     }
 
+    /// An app that has no secret, and one front end.
     pub fn unconfigured() -> Self {
         let error = Config::read(Variables::new(&|_| None)).err().unwrap();
-        let router = router::unconfigured(&error, platform());
-        Self { router, store: crate::store(), rooms: Arc::default(), turn: Arc::default() }
+        let router = router::unconfigured(&error, &["https://a.example".to_owned()], platform());
+        let (rooms, turn, limiter) = Default::default();
+        Self { router, store: crate::store(), rooms, turn, limiter }
     }
 
     pub fn send(&self, request: Request<Body>) -> Answer {
@@ -184,8 +196,6 @@ impl TestApp {
 
     /// The same without the work of a password's hash, which is made once: for stories of very many people.
     pub fn enrolls(&self, name: &str) -> Someone {
-        static HASH: LazyLock<PasswordHash> =
-            LazyLock::new(|| PasswordHash::new(&Password::parse("password", PASSWORD).unwrap(), [7; 16]));
         let id = ObjectIds::new(random()).user(now());
         let email = format!("{name}@example.com");
         let user = User {
@@ -194,7 +204,7 @@ impl TestApp {
             email: Email::parse(&email).unwrap(),
             created_at: now(),
         };
-        let new = NewUser { user, password_hash: HASH.clone() };
+        let new = NewUser { user, password_hash: ENROLLED_HASH.clone() };
         pollster::block_on(self.store.insert_user(&new)).unwrap().unwrap();
         let key = TokenKey::new(&SigningSecret::new(SECRET.into()).unwrap());
         let token = key.issue(id, name, 0, random(), now());
@@ -332,6 +342,7 @@ impl Limiter for MemoryLimiter {
         failed: bool,
         limits: AuthLimits,
     ) -> Result<Settlement, Unavailable> {
+        self.settled.fetch_add(1, Ordering::SeqCst);
         Ok(self.of_address(address, |ledger, now| ledger.settle(account, failed, limits, now)))
     }
 
@@ -364,8 +375,15 @@ impl Limiter for MemoryLimiter {
 #[async_trait]
 impl Assets for Files {
     async fn file(&self, path: &str) -> Result<Response, Unavailable> {
-        let file = format!("{}/web/static{path}", env!("CARGO_MANIFEST_DIR"));
-        let text = std::fs::read_to_string(&file).map_err(|error| Unavailable(format!("{file}: {error}")))?;
+        // A package's tests run in its own folder.
+        let roots = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+        let file = roots
+            .map(|root| root.join("web/static"))
+            .find(|folder| folder.is_dir())
+            .unwrap()
+            .join(&path[1..]);
+        let text = std::fs::read_to_string(&file)
+            .map_err(|error| Unavailable(format!("{}: {error}", file.display())))?;
         Ok(([(http::header::CONTENT_TYPE, "application/json")], text).into_response())
     }
 }

@@ -6,7 +6,7 @@ import { gzipSync } from "node:zlib";
 import { Visitor, importsOf, inBrowser } from "./support/browser.mjs";
 
 describe("the client in a browser", () => {
-  const suite = inBrowser();
+  const suite = inBrowser({ RECONNECT_GRACE_SECONDS: "20" });
   const { arrives, pair } = suite;
   const part = (...people) => Visitor.part(people);
 
@@ -62,7 +62,7 @@ describe("the client in a browser", () => {
     const made = () => Promise.all([ann, bob].map(({ page }) => page.evaluate(() => globalThis.connectionsMade)));
     const before = await made();
     await ann.context.setOffline(true);
-    await ann.page.getByText("Connection lost. Reconnecting…").waitFor({ timeout: 60_000 });
+    await ann.page.getByText("Connection lost. Reconnecting…").waitFor();
     await ann.context.setOffline(false);
     await ann.page.locator(".banner").waitFor({ state: "hidden" });
     await Promise.all([ann.sees(bob.name), bob.sees(ann.name)]);
@@ -70,7 +70,7 @@ describe("the client in a browser", () => {
     // A page that crashes says no goodbye.
     const session = await bob.context.newCDPSession(bob.page);
     session.send("Page.crash").catch(() => {});
-    await ann.tile(bob.name).waitFor({ state: "detached", timeout: 25_000 });
+    await ann.tile(bob.name).waitFor({ state: "detached" });
     bob.page = await bob.newTab();
     await bob.page.goto(link);
     await bob.enter();

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Visitor, inBrowser } from "./support/browser.mjs";
+import { CONNECTION, Visitor, inBrowser } from "./support/browser.mjs";
 
 describe("the call's screen in a browser", () => {
   const suite = inBrowser();
@@ -68,7 +68,7 @@ describe("the call's screen in a browser", () => {
     const tile = ann.tile(bob.name);
     // The fake microphone beeps once a second.
     await ann.page.locator("figure.speaking").waitFor();
-    await tile.getByRole("img", { name: "Good connection" }).waitFor();
+    await tile.getByRole("img", { name: CONNECTION }).waitFor();
     await control(bob.page, "Mute").click();
     await tile.getByText("muted", { exact: true }).waitFor();
     await ann.page.locator("figure.speaking").waitFor({ state: "detached" });
@@ -78,10 +78,11 @@ describe("the call's screen in a browser", () => {
   test("in a room of four each picture is sent smaller than to one, by whoever offered and whoever answered", async () => {
     const { ann, bob } = await pair();
     const sends = (visitor, condition) => visitor.page.waitForFunction(condition);
-    const large = async () => (await globalThis.heightsSent()).some((height) => height > 480);
+    // A busy machine sends less than it may, so of what is large only the limit is looked at.
+    const large = () => globalThis.scalesSent().length > 0 && globalThis.scalesSent().every((scale) => scale === 1);
     const small = async () => {
-      const heights = await globalThis.heightsSent();
-      return heights.length > 1 && heights.every((height) => height <= 480);
+      const [scales, heights] = [globalThis.scalesSent(), await globalThis.heightsSent()];
+      return heights.length > 1 && heights.every((height) => height <= 480) && scales.every((scale) => scale > 1);
     };
     for (const visitor of [ann, bob]) await sends(visitor, large);
     const link = ann.page.url();
@@ -102,7 +103,7 @@ describe("the call's screen in a browser", () => {
     const { page } = ann;
     await ann.register();
     const link = await ann.makeRoom();
-    const invitation = page.getByText("You're the first one here");
+    const invitation = page.getByText("You're the only one here");
     await invitation.waitFor();
     await page.getByText(link.replace("http://", "")).waitFor();
     assert.deepEqual(await ann.inaccessible(), []);
@@ -256,7 +257,7 @@ describe("the call's screen in a browser", () => {
     await bob.register(link);
     await bob.enter();
     for (const [visitor, other] of [[ann, bob], [bob, ann]]) {
-      await visitor.tile(other.name).getByText("this server has no relay (TURN)").waitFor({ timeout: 60_000 });
+      await visitor.tile(other.name).getByText("there is no relay (TURN)").waitFor();
     }
     await part(ann, bob);
   });

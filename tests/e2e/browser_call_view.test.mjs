@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Visitor, inBrowser } from "./support/browser.mjs";
 import { Line } from "./support/line.mjs";
+import { polled, within } from "./support/patience.mjs";
+import { startFaulty } from "./support/server.mjs";
 
 const WINDOWS = {
   desktop: { width: 1280, height: 800 },
@@ -28,7 +30,7 @@ describe("a call in a browser", () => {
   const chatting = async () => {
     const ann = await arrives();
     const { page } = ann;
-    const line = await Line.lay(page);
+    const line = await Line.lay(ann);
     await ann.register();
     const zoe = await listens(await ann.makeRoom());
     // Before it has joined, the page says of a lost connection that it connects.
@@ -106,7 +108,7 @@ describe("a call in a browser", () => {
 
   test("a lost message is marked as not sent, can be retried, and arrives once", async () => {
     const { ann, page, line, zoe } = await chatting();
-    await line.upgraded;
+    await within(line.upgraded, "the upgrade");
     line.loses = true;
     await writes(page, "into the void");
     await page.locator(".messages li", { hasText: "Not sent." }).getByText("into the void").waitFor();
@@ -123,7 +125,7 @@ describe("a call in a browser", () => {
 
   test("messages written while the connection is lost are sent after the reconnection, and no error stays", async () => {
     const { ann, page, line, zoe } = await chatting();
-    await line.upgraded;
+    await within(line.upgraded, "the upgrade");
     await line.cut();
     await page.getByText("Connection lost. Reconnecting…").waitFor();
     for (const text of ["one", "two"]) await writes(page, text);
@@ -271,5 +273,47 @@ describe("a call in a browser", () => {
     await second.getByRole("button", { name: "Save" }).click();
     await ann.tile(renamed).waitFor();
     await part(ann, bob);
+  });
+});
+
+describe("a call in a browser while the database does not answer", () => {
+  const suite = inBrowser({}, startFaulty);
+  /** How the query begins with which the room admits somebody. */
+  const ADMISSION = "SELECT r.room_id";
+
+  test("is not over: whoever was refused comes in once it does", async () => {
+    const { server } = suite;
+    const fails = (words) => server.faults({ words, skip: 0, times: Number.MAX_SAFE_INTEGER, text: "D1_ERROR: Network connection lost." });
+    const works = () => server.faults({ words: "", skip: 0, times: 0 });
+    const isLogged = (words) => server.log.until(() => server.logged.some((line) => line.includes(words)), words);
+    const ann = await suite.arrives();
+    const { page } = ann;
+    const line = await Line.lay(ann);
+    const isIn = () => page.locator(".banner").waitFor({ state: "hidden" });
+    await ann.register();
+    await page.getByRole("button", { name: "New room" }).click();
+    await page.getByRole("heading", { name: "Ready to join?" }).waitFor();
+
+    await line.cut();
+    await ann.enter();
+    await fails("");
+    line.restore();
+    await isLogged("StoreUnavailable");
+    await page.getByText("Connecting…", { exact: true }).waitFor();
+    // It may connect now, but not join.
+    await fails(ADMISSION);
+    await polled(async () => (await fails(ADMISSION)).met > 0, "a refused join");
+    await works();
+    await isIn();
+
+    await line.cut();
+    await page.getByText("Connection lost. Reconnecting…").waitFor();
+    await fails("");
+    line.restore();
+    await isLogged("cannot be recovered while the store fails");
+    await works();
+    await isIn();
+    ann.forgive(/status of 503/);
+    await Visitor.part([ann]);
   });
 });

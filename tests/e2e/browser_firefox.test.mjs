@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { Visitor, inBrowser, startBrowser } from "./support/browser.mjs";
+import { CONNECTION, Visitor, inBrowser, startBrowser } from "./support/browser.mjs";
 
 describe("the client in Firefox", () => {
   const suite = inBrowser();
@@ -29,7 +29,7 @@ describe("the client in Firefox", () => {
     }
     await meet([ann, bob, cat]);
     await ann.page.locator("figure.speaking").first().waitFor();
-    await ann.tile(cat.name).getByRole("img", { name: "Good connection" }).waitFor();
+    await ann.tile(cat.name).getByRole("img", { name: CONNECTION }).waitFor();
 
     await ann.page.keyboard.press("c");
     await ann.page.keyboard.type("hello from Firefox");

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Visitor, inBrowser } from "./support/browser.mjs";
+import { polled } from "./support/patience.mjs";
 import { call } from "./support/people.mjs";
 
 describe("a host in a browser", () => {
@@ -47,6 +48,9 @@ describe("a host in a browser", () => {
     await dialog.getByRole("button", { name: `Remove ${bob.name}` }).click();
     await dialog.getByText(`Remove ${bob.name}?`).waitFor();
     assert.deepEqual(await host.inaccessible(), [], "the question");
+    // The focus is on an answer: who does not see the question hears it with it.
+    const described = await host.page.evaluate(() => document.getElementById(document.activeElement.getAttribute("aria-describedby")).textContent);
+    assert.match(described, new RegExp(`^Remove ${bob.name}\\?`));
     await dialog.getByRole("button", { name: "Cancel" }).click();
     assert.ok(await host.tile(bob.name).isVisible(), "nothing has happened");
     await dialog.getByRole("button", { name: `Remove ${bob.name}` }).click();
@@ -79,8 +83,9 @@ describe("a host in a browser", () => {
     await cat.page.getByRole("link", { name: "History" }).click();
     await cat.page.getByText(`${host.name} and ${bob.name}`).or(cat.page.getByText(`${bob.name} and ${host.name}`)).first().waitFor();
     const token = await cat.page.evaluate(() => JSON.parse(localStorage.getItem("zetra.session")).token);
-    const { json } = await call(suite.server, "GET", "/api/call-logs", { token });
-    assert.deepEqual(json.callLogs.map(({ roomId, participants, endTime }) => [roomId, participants.length, endTime !== null]), [[link.split("/room/")[1], 3, true]]);
+    const logs = async () => (await call(suite.server, "GET", "/api/call-logs", { token })).json.callLogs;
+    await polled(async () => (await logs()).every(({ endTime }) => endTime), "the end of the call in the log");
+    assert.deepEqual((await logs()).map(({ roomId, participants, endTime }) => [roomId, participants.length, endTime !== null]), [[link.split("/room/")[1], 3, true]]);
     await part(host, bob, cat);
   });
 });

@@ -3,9 +3,11 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { sendable } from "../../web/src/call/chat_text.js";
 import { read } from "../../web/src/call/incoming.js";
 import { arrange, gapOf, tiles } from "../../web/src/call/layout.js";
 import { Names } from "../../web/src/call/names.js";
+import { Outbox } from "../../web/src/call/outbox.js";
 import { QualityMeter } from "../../web/src/call/quality.js";
 import { cameraEncoding } from "../../web/src/call/send_limits.js";
 import { withLinks } from "../../web/src/links.js";
@@ -146,6 +148,51 @@ test("addresses in a message become links, with nothing of the sentence around t
     assert.deepEqual(links(text), expected, text);
     assert.equal(withLinks(text).map((piece) => piece.text).join(""), text, "nothing is lost");
   }
+});
+
+test("pasted text is sent without the control characters that the server refuses", () => {
+  assert.equal(sendable("one\vtwo\fthree\u0085four"), "one\ntwo\nthree\nfour");
+  assert.equal(sendable("\0a\u0007b\u007fc\u009fd\te\nf\u00a0g\u200dh😀"), "abcd\te\nf\u00a0g\u200dh😀");
+});
+
+describe("messages that are on their way", () => {
+  const echo = (id, message) => ({ id, message, timestamp: "2026-11-30T10:00:00.000Z" });
+  /** An outbox, and for each message said what answers it. */
+  const outbox = () => {
+    const answers = [];
+    const say = () => new Promise((resolve, reject) => answers.push({ resolve, reject }));
+    return { box: new Outbox({ say, ready: () => true, changed() {} }), answers };
+  };
+  const settled = () => new Promise(setImmediate);
+
+  test("the same words, written again, are not taken for those that were lost", async () => {
+    const { box, answers } = outbox();
+    const lost = box.add("ok");
+    answers[0].reject(new Error("no acknowledgement in time"));
+    await settled();
+    const again = box.add("ok");
+    assert.equal(box.heard(echo("1", "ok")), again);
+    answers[1].resolve(echo("1"));
+    await settled();
+    assert.deepEqual([lost.state, again.state], ["failed", "sent"]);
+    // The first one has arrived after all.
+    assert.equal(box.heard(echo("2", "ok")), lost);
+    assert.equal(lost.state, "sent");
+  });
+
+  test("a refused message has not arrived, whatever is heard", async () => {
+    const { box, answers } = outbox();
+    const refused = box.add("ok");
+    answers[0].reject(Object.assign(new Error("Too many events"), { code: "rate_limited" }));
+    await settled();
+    // From another tab.
+    assert.equal(box.heard(echo("1", "ok")), undefined);
+    assert.equal(refused.state, "failed");
+    box.retry(refused);
+    answers[1].resolve(echo("2"));
+    await settled();
+    assert.equal(refused.state, "sent");
+  });
 });
 
 test("of what comes from the room only what is well-formed is read, and only what is needed", () => {

@@ -46,10 +46,12 @@ async function counts(t, counted, stated, { together = 0, besides = [] } = {}) {
   const names = Object.keys(stated);
   const isStated = (name) => {
     const more = (counted()[name] ?? 0) - stated[name];
-    return together ? more <= Math.max(2, stated[name] * MORE) && -more <= Math.max(together, stated[name] * LESS) : more === 0;
+    // How often a client polls while it upgrades is its own affair.
+    const least = name.endsWith("Requests") ? 2 * together : 2;
+    return together ? more <= Math.max(least, stated[name] * MORE) && -more <= Math.max(together, stated[name] * LESS) : more === 0;
   };
   const told = () => `stated ${JSON.stringify(stated)}, counted ${JSON.stringify(counted())}`;
-  await polled(() => names.every(isStated), "the counts", 5_000).catch(() => assert.fail(told()));
+  await polled(() => names.every(isStated), "the counts", 15_000).catch(() => assert.fail(told()));
   await quiet(counted);
   assert.ok(names.every(isStated), `and nothing more: ${told()}`);
   const others = Object.keys(counted()).filter((name) => !names.includes(name) && !besides.includes(name));
@@ -58,10 +60,11 @@ async function counts(t, counted, stated, { together = 0, besides = [] } = {}) {
 }
 
 test("a registration and a sign-in, each until its limits have forgotten it", async (t) => {
-  const server = await startCounted({ AUTH_LIMIT_WINDOW_SECONDS: "1" });
+  const server = await startCounted({ AUTH_LIMIT_WINDOW_SECONDS: "5" });
   t.after(() => server.stop());
   // The first one makes the tables, too.
   await person(server);
+  await polled(() => server.counts().objectAlarms, "the first one's limits to be forgotten");
   await quiet(server.counts);
   const registered = counter(server);
   const ann = await person(server);

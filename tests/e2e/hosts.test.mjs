@@ -59,7 +59,7 @@ for (const way of Object.values(WAYS)) describe(`a host, ${way.name}`, () => {
     close();
   });
 
-  test("removes somebody whose connection is lost, who then has nothing to come back to", async () => {
+  test("removes somebody whose connection is lost, who is told so on return and has nothing to come back to", async () => {
     const { people, room, clients, close } = await gathering(2);
     const [ann, bob] = people;
     clients[1].cut();
@@ -68,6 +68,7 @@ for (const way of Object.values(WAYS)) describe(`a host, ${way.name}`, () => {
     assert.deepEqual(await clients[0].next("user-disconnected"), [bob.id, "removed"]);
     clients[1].socket.connect();
     assert.deepEqual(await clients[1].next("(connect)"), [], "not recovered");
+    assert.deepEqual(await clients[1].next("removed"), [{ roomId: room, by: ann.id, reason: "removed_by_host" }]);
     assert.equal((await clients[1].ask("join-room", room)).error.code, "removed");
     assert.deepEqual(await online(server, room, ann), [ann.id]);
     close();
@@ -110,6 +111,7 @@ for (const way of Object.values(WAYS)) describe(`a host, ${way.name}`, () => {
     assert.deepEqual(await online(server, room, ann), []);
     clients[2].socket.connect();
     assert.deepEqual(await clients[2].next("(connect)"), [], "not recovered");
+    assert.deepEqual(await clients[2].next("room-ended"), [{ roomId: room, by: ann.id, reason: "ended_by_host" }]);
     assert.equal((await clients[2].ask("join-room", room)).error.code, "room_not_found");
     close();
   });

@@ -44,7 +44,7 @@ async function visit(colorScheme, size, viewport) {
   await take("lobby");
   const link = page.url();
   await anna.enter();
-  await page.getByText("You're the first one here").waitFor();
+  await page.getByText("You're the only one here").waitFor();
   await settled();
   await take("alone");
   const others = [];

@@ -2,8 +2,9 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { call, joined, person, roomOf } from "./support/people.mjs";
-import { startServer } from "./support/server.mjs";
+import { polled } from "./support/patience.mjs";
+import { Client, WAYS, call, joined, person, roomOf } from "./support/people.mjs";
+import { startCounted, startServer } from "./support/server.mjs";
 
 /** Longer than the ten seconds after which the runtime lets go of an idle object's memory; five after an event it saves it. */
 const SLEEP = 19_000;
@@ -20,19 +21,41 @@ describe("survival", () => {
     const awake = await first.ask("chat-message", room, "still awake");
     assert.match(before.id, /-1$/);
     assert.match(awake.id, /-2$/, "the object counts its messages in memory");
-    // The one thing here that cannot be awaited: that nothing happens for long enough.
-    await new Promise((resolve) => setTimeout(resolve, SLEEP));
-    first.taken();
-    second.taken();
-    first.emit("offer", room, { sdp: "after the sleep" });
-    assert.deepEqual(await second.next("offer"), [{ sdp: "after the sleep" }]);
-    const after = await first.ask("chat-message", room, "after");
+    let after;
+    // On a busy machine it may take longer to fall asleep.
+    for (let attempt = 0; attempt < 3 && !after?.id.endsWith("-1"); attempt += 1) {
+      // The one thing here that cannot be awaited: that nothing happens for long enough.
+      await new Promise((resolve) => setTimeout(resolve, SLEEP));
+      first.taken();
+      second.taken();
+      first.emit("offer", room, { sdp: "after the sleep" });
+      assert.deepEqual(await second.next("offer"), [{ sdp: "after the sleep" }]);
+      after = await first.ask("chat-message", room, "after");
+    }
     assert.match(after.id, /-1$/, "it counts from one again: the memory was gone");
     const late = await joined(server, room, ann);
     assert.equal((await first.next("error"))[0].code, "replaced", "it knew who was there");
     assert.deepEqual(await second.next("user-disconnected"), [ann.id, "replaced"]);
     for (const client of [first, second, late]) client.close();
     await server.stop();
+  });
+
+  test("a room whose guest was lost with the runtime, and that an alarm has woken since, is joined as before", async (t) => {
+    const server = await startCounted({ PING_INTERVAL_MS: "2000" });
+    t.after(() => server.stop());
+    const [ann, bob] = [await person(server), await person(server)];
+    const room = await roomOf(server, ann, bob);
+    const guest = new Client(server, room, { token: ann.token });
+    await guest.next("(connect)");
+    await server.kill();
+    const before = server.counts().objectAlarms ?? 0;
+    await server.start();
+    // Of a guest nothing is stored but the alarm, so the object does not know its room then.
+    await polled(() => server.counts().objectAlarms > before, "the alarm");
+    const first = await joined(server, room, bob);
+    const second = await joined(server, room, ann, { way: WAYS.stock });
+    assert.deepEqual(await first.next("user-connected"), [ann.id]);
+    for (const client of [guest, first, second]) client.close();
   });
 
   test("after kill -9 of workerd the data is there and clients come back", async () => {

@@ -26,6 +26,8 @@ describe("a webhook", { concurrency: 3 }, () => {
     const second = await joined(server, room, bob, { way });
     await marker(first, room, second);
     second.close();
+    // The goodbye goes another way than the request that ends the room.
+    await first.next("user-disconnected");
     assert.equal((await call(server, "DELETE", `/api/room/${room}`, { token: ann.token })).status, 200);
     const ended = await receiver.message("room.ended", room);
     assert.deepEqual(ended.data, { roomId: room, by: ann.id, reason: "ended_by_host" });
@@ -71,11 +73,11 @@ describe("a webhook", { concurrency: 3 }, () => {
       (response) => response.writeHead(200).write("x".repeat(1_000)),
     ];
     receiver.behave = (response) => (misdeeds.shift() ?? ((good) => good.writeHead(204).end()))(response);
+    const before = performance.now();
     const first = await joined(server, room, ann);
     const second = await joined(server, room, bob);
-    const before = performance.now();
     await marker(first, room, second);
-    assert.ok(performance.now() - before < 5_000, "the room does not wait");
+    assert.ok(performance.now() - before < 10_000, "the room does not wait");
     second.close();
     await waitFor(receiver, "participant.left", 90_000);
     assert.deepEqual(receiver.told(room), [
@@ -93,7 +95,7 @@ describe("a webhook", { concurrency: 3 }, () => {
 
   test("that takes its time gets each message once", { timeout: 120_000 }, async () => {
     const { receiver, server, stop } = await start();
-    receiver.behave = (response) => setTimeout(() => response.writeHead(204).end(), 7_000);
+    receiver.behave = (response) => setTimeout(() => response.writeHead(204).end(), 4_000);
     const ann = await person(server);
     const room = await roomOf(server, ann);
     (await joined(server, room, ann)).close();

@@ -5,14 +5,12 @@ use zetra_domain::PasswordHash;
 
 use crate::{
     api::{
-        authorization::{Caller, World},
         support::{Answer, TestApp},
+        world::{Caller, World, outcome},
     },
-    faulty_seam::Faulty,
+    faulty_store::{FaultyStore, Snapshot},
     store_faults::state::Placeholders,
 };
-
-use zetra_store::SqliteStore;
 
 pub struct Case {
     pub operation: &'static str,
@@ -128,7 +126,7 @@ pub const CASES: [Case; 32] = [
 
 fn assert_call(world: &World, operation: &str, expected: &str) {
     let answer = world.call(Caller::Host, operation, world.body(operation));
-    assert_eq!(crate::api::authorization::outcome(&answer), expected, "{operation}");
+    assert_eq!(outcome(&answer), expected, "{operation}");
 }
 
 fn has_call(world: &World) {
@@ -145,44 +143,71 @@ fn has_old_hash(world: &World) {
     });
 }
 
-/// A world of its own for one request.
-pub struct Scene<'a> {
-    case: &'a Case,
+/// A world for one case after the other.
+pub struct Stage {
     pub world: World,
-    pub faulty: Faulty,
+    pub faulty: FaultyStore,
     placeholders: Placeholders,
+    at_first: Snapshot,
 }
 
-impl<'a> Scene<'a> {
-    pub fn of(case: &'a Case) -> Self {
-        let faulty = Faulty::in_memory();
-        let store = SqliteStore::new(faulty.clone());
-        let world = World::of(TestApp::over(std::sync::Arc::new(store), &[]));
-        (case.given)(&world);
-        world.app.rooms.host_acts.lock().unwrap().clear();
-        let placeholders = Placeholders::of(&world);
-        Self { case, world, faulty, placeholders }
+impl Stage {
+    pub fn new() -> Self {
+        let faulty = FaultyStore::empty();
+        let world = World::of(TestApp::over(faulty.store(), &[]));
+        let (placeholders, at_first) = (Placeholders::of(&world), faulty.snapshot());
+        Self { world, faulty, placeholders, at_first }
+    }
+
+    pub fn scene<'a>(&'a mut self, case: &'a Case) -> Scene<'a> {
+        self.faulty.restore(&self.at_first);
+        (case.given)(&self.world);
+        let at_first = self.faulty.snapshot();
+        let mut scene = Scene { case, stage: self, at_first };
+        scene.reset();
+        scene
+    }
+}
+
+/// A request, to be made again and again.
+pub struct Scene<'a> {
+    pub case: &'a Case,
+    pub stage: &'a mut Stage,
+    at_first: Snapshot,
+}
+
+impl Scene<'_> {
+    /// Everything is as it was at first, and nothing is remembered.
+    pub fn reset(&mut self) {
+        let Stage { world, faulty, .. } = &mut *self.stage;
+        faulty.restore(&self.at_first);
+        world.app = TestApp::over(faulty.store(), &[]);
     }
 
     pub fn send(&self) -> Answer {
         let Case { operation, by, body, .. } = *self.case;
-        let body = body.map(|body| body(&self.world)).or_else(|| self.world.body(operation));
-        self.world.call(by, operation, body)
+        let body = body.map(|body| body(&self.stage.world)).or_else(|| self.stage.world.body(operation));
+        self.stage.world.call(by, operation, body)
     }
 
     pub fn text(&self, answer: &Answer) -> String {
-        self.placeholders.answer(answer)
+        self.stage.placeholders.answer(answer)
     }
 
     pub fn state(&self) -> Vec<String> {
-        self.placeholders.state(&self.faulty.database)
+        self.stage.placeholders.state(self.stage.faulty.rows())
+    }
+
+    /// The same, as if what is committed were applied.
+    pub fn committed_state(&self) -> Vec<String> {
+        self.stage.placeholders.state(self.stage.faulty.committed_rows())
     }
 
     /// What the Room object was told, each once.
     pub fn host_acts(&self) -> Vec<String> {
-        let acts = self.world.app.rooms.host_acts.lock().unwrap();
+        let acts = self.stage.world.app.rooms.host_acts.lock().unwrap();
         let mut texts: Vec<String> =
-            acts.iter().map(|act| self.placeholders.text(&format!("{act:?}"))).collect();
+            acts.iter().map(|act| self.stage.placeholders.text(&format!("{act:?}"))).collect();
         texts.dedup();
         texts
     }

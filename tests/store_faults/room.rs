@@ -1,16 +1,23 @@
 //! What a Room object asks of a database whose answers are bad: it repeats its report until it is taken.
 
 use zetra_domain::{Call, CallLog, CallState, ObjectIds, Timestamp};
-use zetra_store::{RoomCall, SqliteStore, StoreError};
+use zetra_store::{RoomCall, StoreError};
 
-use super::{EVERY_KIND, Kind, cases::CASES, cases::Scene};
-use crate::{api::support::now, faulty_seam::Faulty};
+use super::{
+    Kind,
+    cases::{CASES, Scene, Stage},
+};
+use crate::{
+    api::support::now,
+    faulty_store::{FaultyStore, INTERNAL, TRIPS_OF_A_REPORT, UNAVAILABLE, UNNOTICED},
+};
 
 /// Open, and over.
 fn reports(scene: &Scene<'_>, ids: &mut ObjectIds) -> [CallLog; 2] {
-    let people = [&scene.world.host, &scene.world.participant].map(|person| person.id.parse().unwrap());
+    let people =
+        [&scene.stage.world.host, &scene.stage.world.participant].map(|person| person.id.parse().unwrap());
     let [caller, receiver] = people;
-    let (room, start) = (scene.world.room.parse().unwrap(), now());
+    let (room, start) = (scene.stage.world.room.parse().unwrap(), now());
     let call = Call { room, caller, receiver, participants: people.to_vec(), start, end: None };
     let open = CallLog { kept_by_room: true, ..CallLog::new(ids.call_log(start), call) };
     let over = CallLog { state: CallState::Over { at: start.plus_millis(90_000) }, ..open.clone() };
@@ -18,30 +25,30 @@ fn reports(scene: &Scene<'_>, ids: &mut ObjectIds) -> [CallLog; 2] {
 }
 
 /// As the room does: each attempt under an id of its own.
-fn report(faulty: &Faulty, log: &CallLog, ids: &mut ObjectIds) -> Result<Option<RoomCall>, StoreError> {
+fn report(faulty: &FaultyStore, log: &CallLog, ids: &mut ObjectIds) -> Result<Option<RoomCall>, StoreError> {
     let now = log.start.plus_millis(100_000);
-    let store = SqliteStore::new(faulty.clone());
-    pollster::block_on(zetra_store::Store::record_room_call(&store, ids.call_log(now), log, now))
+    pollster::block_on(faulty.store().record_room_call(ids.call_log(now), log, now))
 }
 
 #[test]
 fn a_call_that_a_room_reports_until_it_is_taken_is_recorded_once() {
     let mut ids = ObjectIds::new([9; 8]);
-    let undisturbed = Scene::of(&CASES[0]);
-    let logs = reports(&undisturbed, &mut ids);
-    logs.iter().for_each(|log| drop(report(&undisturbed.faulty, log, &mut ids).unwrap().unwrap()));
-    let done = undisturbed.state();
-    assert_eq!(done.iter().filter(|row| row.starts_with("call_logs:")).count(), 1);
+    let mut stage = Stage::new();
+    let mut scene = stage.scene(&CASES[0]);
+    let logs = reports(&scene, &mut ids);
+    logs.iter().for_each(|log| drop(report(&scene.stage.faulty, log, &mut ids).unwrap().unwrap()));
+    let done = scene.state();
+    assert_eq!(done.iter().filter(|row| row.contains("logs:")).count(), 1);
     let mut requests = 0;
-    for kind in EVERY_KIND.into_iter().flatten() {
+    for kind in UNNOTICED.iter().chain(&UNAVAILABLE).chain(&INTERNAL) {
         for failing in 0..logs.len() {
             for trip in 1.. {
-                let scene = Scene::of(&CASES[0]);
+                scene.reset();
                 let logs = reports(&scene, &mut ids);
                 let met = with_fault(&scene, &logs, failing, *kind, trip, &mut ids);
                 assert_eq!(scene.state(), done, "report {failing}, round trip {trip}: {:?}", kind(trip));
                 if !met {
-                    assert_eq!(trip, 3, "a report reads and writes");
+                    assert_eq!(trip, TRIPS_OF_A_REPORT + 1);
                     break;
                 }
                 requests += 1;
@@ -63,13 +70,13 @@ fn with_fault(
     let mut met = false;
     for (index, log) in logs.iter().enumerate() {
         if index == failing {
-            scene.faulty.plan(trip, &kind(trip));
+            scene.stage.faulty.plan(trip, &kind(trip));
         }
-        let taken = report(&scene.faulty, log, ids);
-        met |= scene.faulty.calm() > 0;
+        let taken = report(&scene.stage.faulty, log, ids);
+        met |= scene.stage.faulty.calm() > 0;
         let call = match taken {
             Ok(call) => call,
-            Err(_) => report(&scene.faulty, log, ids).unwrap(),
+            Err(_) => report(&scene.stage.faulty, log, ids).unwrap(),
         };
         let RoomCall { log: recorded, joined } = call.unwrap();
         let end = |log: &CallLog| log.end().map(Timestamp::millis);

@@ -1,17 +1,22 @@
 //! The rows of a database and the response to a request, as text with placeholders for ids, times, tokens and hashes.
 
-use rusqlite::types::ValueRef;
 use serde_json::Value;
 
-use crate::{
-    api::{authorization::World, support::Answer},
-    rusqlite_seam::Rusqlite,
+use crate::api::{
+    support::{Answer, ENROLLED_HASH},
+    world::World,
 };
 
 /// Milliseconds: numbers above this are times.
 const FIRST_TIME: i64 = 1_600_000_000_000;
 /// Those whose new ids name what other tables refer to.
-const FIRST_TABLES: [&str; 3] = ["rooms", "users", "call_logs"];
+const FIRST_TABLES: [&str; 4] = ["rooms", "users", "call_logs", "calllogs"];
+
+/// A row, or a document: what it is in, and its fields in order.
+pub struct Row {
+    pub table: String,
+    pub fields: Vec<(String, Value)>,
+}
 
 /// Known ids and what stands for them; others are numbered in the order in which they are met.
 #[derive(Clone, Default)]
@@ -84,56 +89,51 @@ impl Placeholders {
         }
     }
 
-    /// The rows of all tables.
-    pub fn state(&self, database: &Rusqlite) -> Vec<String> {
+    /// The rows of all tables, sorted.
+    pub fn state(&self, rows: Vec<Row>) -> Vec<String> {
         let mut placeholders = self.clone();
-        let connection = database.0.lock().unwrap();
-        let mut tables = FIRST_TABLES.map(str::to_owned).to_vec();
-        let mut others = connection
-            .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name")
-            .unwrap();
-        let others = others.query_map([], |row| row.get(0)).unwrap().map(Result::<String, _>::unwrap);
-        tables.extend(others.filter(|name| !FIRST_TABLES.contains(&name.as_str())));
-        let mut lines = Vec::new();
-        for table in tables {
-            // None before the schema is there.
-            let Ok(mut select) = connection.prepare(&format!("SELECT * FROM {table} ORDER BY 1")) else {
-                continue;
-            };
-            let columns: Vec<String> = select.column_names().map(str::to_owned).collect();
-            let mut rows = select.query([]).unwrap();
-            while let Some(row) = rows.next().unwrap() {
-                let mut line = format!("{table}:");
-                for (index, column) in columns.iter().enumerate() {
-                    line += &format!(" {column}={}", placeholders.value(column, row.get_ref(index).unwrap()));
-                }
-                lines.push(line);
-            }
-        }
+        let (first, others): (Vec<Row>, Vec<Row>) =
+            rows.into_iter().partition(|row| FIRST_TABLES.contains(&row.table.as_str()));
+        let line = |Row { table, fields }| {
+            let fields = fields.into_iter().map(|(name, value)| {
+                let value = placeholders.value(&name, value);
+                format!(" {name}={value}")
+            });
+            format!("{table}:{}", fields.collect::<String>())
+        };
+        let mut lines: Vec<String> = first.into_iter().chain(others).map(line).collect();
         lines.sort();
         lines
     }
 
-    fn value(&mut self, column: &str, value: ValueRef<'_>) -> String {
-        match (column, value) {
-            (_, ValueRef::Null) => "NULL".to_owned(),
-            (_, ValueRef::Integer(time)) if time > FIRST_TIME => "(time)".to_owned(),
-            (_, ValueRef::Integer(integer)) => integer.to_string(),
-            ("kept_token" | "applied_at", _) => format!("({column})"),
-            ("calls_revision", ValueRef::Text(text)) => {
-                if text.is_empty() { "(none)" } else { "(some)" }.to_owned()
+    fn value(&mut self, name: &str, value: Value) -> Value {
+        match (name, value) {
+            // What tells attempts apart.
+            ("callsRevision", Value::Number(_)) | ("write", _) => format!("({name})").into(),
+            (_, Value::Number(time)) if time.as_i64() > Some(FIRST_TIME) => "(time)".into(),
+            ("kept_token" | "keptToken" | "applied_at", Value::String(_)) => format!("({name})").into(),
+            ("calls_revision", Value::String(text)) => {
+                if text.is_empty() { "(none)" } else { "(some)" }.into()
             }
-            (_, ValueRef::Text(text)) => {
-                let text = std::str::from_utf8(text).unwrap();
-                if column == "password_hash" { hash(text) } else { self.replaced(text) }
-            }
-            (_, other) => panic!("{column} is neither number nor text: {other:?}"),
+            ("password_hash" | "passwordHash", Value::String(text)) => hash(&text).into(),
+            (_, Value::String(text)) => self.replaced(&text).into(),
+            (_, Value::Array(values)) => values.into_iter().map(|value| self.value("", value)).collect(),
+            (_, Value::Object(fields)) => fields
+                .into_iter()
+                .map(|(name, value)| {
+                    let value = self.value(&name, value);
+                    (name, value)
+                })
+                .collect(),
+            (_, other) => other,
         }
     }
 }
 
-/// A hash by the password that it is of.
+/// The algorithm, or that it is the hash that everybody has at first.
 fn hash(stored: &str) -> String {
-    let kind = stored.split('$').nth(1).unwrap_or_default();
-    format!("({kind})")
+    if stored == ENROLLED_HASH.expose() {
+        return "(enrolled)".to_owned();
+    }
+    format!("({})", stored.split('$').nth(1).unwrap_or_default())
 }

@@ -92,7 +92,8 @@ Every client event may have an acknowledgement. A refused event answers it with 
 server sends `error`. A refusal does not close the connection, except the tenth `rate_limited` in a row.\n\n\
 Every event from a room carries one more argument, an offset, with which Socket.IO's connection state recovery asks for \
 what was missed.\n\n\
-A refused connection is a `connect_error` whose `data.code` is one of `ConnectErrorCode`.";
+A refused connection is a `connect_error` whose `data.code` is one of `ConnectErrorCode`. Socket.IO does not retry it by \
+itself (`socket.active` is false): after `store_unavailable` or `rate_limited`, call `socket.connect()` a few seconds later.";
 
 fn message(event: &Event) -> Value {
     let mut payloads: Vec<Value> = event.forms.iter().map(arguments).collect();

@@ -98,6 +98,14 @@ impl Config {
         variables.text("NODE_ENV").is_some_and(|environment| environment == "production")
     }
 
+    /// The allowed front-end origins; available even if the rest is unusable.
+    pub fn origins(variables: Variables<'_>) -> Vec<String> {
+        let list = variables.text("NEXT_PUBLIC_API_BASE_URL");
+        let list = list.unwrap_or_else(|| DEFAULT_ORIGINS.to_owned());
+        let origins = list.split(',').map(|origin| origin.trim().trim_end_matches('/').to_owned());
+        origins.filter(|origin| !origin.is_empty()).collect()
+    }
+
     pub fn read(variables: Variables<'_>) -> Result<Self, ConfigError> {
         let secret = signing_secret(variables)?;
         Ok(Self {
@@ -106,7 +114,7 @@ impl Config {
             cursor_key: CursorKey::new(&secret),
             database: Database::read(variables)?,
             production: Self::is_production(variables),
-            origins: origins(variables.text("NEXT_PUBLIC_API_BASE_URL")),
+            origins: Self::origins(variables),
             socket_url: variables.text("SOCKET_URL"),
             socket_auth: match variables.text("SOCKET_AUTH").as_deref() {
                 None | Some("required") => SocketAuth::Required,
@@ -175,12 +183,6 @@ fn auth_limits(variables: Variables<'_>) -> Result<AuthLimits, ConfigError> {
         account_total: variables.number("AUTH_LIMIT_ACCOUNT_TOTAL", account_total, 1..=100_000)?,
         window_ms: variables.number("AUTH_LIMIT_WINDOW_SECONDS", window_ms / 1_000, 1..=86_400)? * 1_000,
     })
-}
-
-fn origins(list: Option<String>) -> Vec<String> {
-    let list = list.unwrap_or_else(|| DEFAULT_ORIGINS.to_owned());
-    let origins = list.split(',').map(|origin| origin.trim().trim_end_matches('/').to_owned());
-    origins.filter(|origin| !origin.is_empty()).collect()
 }
 
 fn turn(variables: Variables<'_>) -> Result<Turn, ConfigError> {

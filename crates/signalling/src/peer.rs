@@ -1,4 +1,4 @@
-//! A peer: one connection, who it is, and what must survive a hibernation.
+//! A peer: a person as the room sees them, over one connection after another, and what must survive a hibernation.
 
 use serde::{Deserialize, Serialize};
 use zetra_domain::{Claims, HonouredTokens, UserId};

@@ -8,12 +8,14 @@
 //! message, and a relayed message needs neither.
 //!
 //! The object sleeps between events: what it must remember is in its WebSockets' attachments and in its
-//! storage. It sets no timer, which would keep it awake; a single alarm covers everything that is due.
+//! storage. A single alarm covers everything that is due; a timer would keep it awake. `js/` is what the runtime loads in
+//! front of the class: it also gathers frames in a rush, for which it does set one, due at the next millisecond.
 //!
 //! [`engine::Server`]: zetra_socketio::engine::Server
 
 #![warn(missing_docs)]
 
+mod abort;
 pub mod bindings;
 mod body;
 mod budget;
@@ -27,6 +29,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 /// The version whose `Request` and `Response` an [`Object`] takes and returns.
 pub use web_sys;
 
+pub use abort::leave_renewal_to_shim;
 pub use forward::forward;
 pub use object::{Answering, Embedding, HANDSHAKE_HEADER, Object, SESSION_HEADER, Task};
 pub use port::text;

@@ -19,7 +19,7 @@ use crate::{
     Storage,
     bindings::{ObjectState, Socket},
     budget::Budget,
-    now,
+    leave_renewal_to_shim, now,
     port::{Port, Source},
 };
 
@@ -117,6 +117,7 @@ impl<E: Embedding> Object<E> {
     /// For the class's constructor, with the state that the runtime passes. Nothing is read before the first
     /// event.
     pub fn new(state: ObjectState, embedding: E) -> Rc<Self> {
+        leave_renewal_to_shim();
         let storage = Storage::new(state.storage());
         let (live, under_way, budget) = (RefCell::new(None), Cell::new(0), Budget::default());
         Rc::new(Self { state, embedding, live, storage, under_way, budget })
@@ -169,7 +170,7 @@ impl<E: Embedding> Object<E> {
 
     /// The alarm that the object has set is due.
     pub fn alarm(self: &Rc<Self>) {
-        self.with_live(|live| {
+        self.with_live_unnamed(|live| {
             self.storage.alarm_fired();
             let actions = live.server.tick(now());
             self.perform(live, actions, None);
@@ -202,9 +203,8 @@ impl<E: Embedding> Object<E> {
         let is_busy = self.under_way.get() > 0 || self.embedding.is_busy();
         !is_busy
             && self.live.borrow().as_ref().is_some_and(|live| {
-                let nobody = live.server.is_empty() && live.links.is_empty() && live.requests.is_empty();
                 // In a room whose clients all come through Session objects there is something to lose.
-                live.dangling && nobody && !live.server.protocol().needs_storage()
+                live.dangling && live.is_idle()
             })
     }
 
@@ -263,7 +263,7 @@ impl<E: Embedding> Object<E> {
     }
 
     fn with_link(self: &Rc<Self>, socket: &Socket, act: impl FnOnce(&mut Live<E::Protocol>, LinkId)) {
-        self.with_live(|live| {
+        self.with_live_unnamed(|live| {
             if let Some(id) = live.port.link(socket) {
                 if let Some(link) = live.links.get_mut(&id) {
                     link.spoken = true;
@@ -271,6 +271,16 @@ impl<E: Embedding> Object<E> {
                 act(live, id);
             }
         });
+    }
+
+    /// For what contains no name of the object, unlike a request. If that has woken an object that holds nothing, and sends
+    /// nothing, what was restored is forgotten: the next request must find it asleep, and wake it up with its name.
+    fn with_live_unnamed(self: &Rc<Self>, act: impl FnOnce(&mut Live<E::Protocol>)) {
+        let was_asleep = self.live.borrow().is_none();
+        self.with_live(act);
+        if was_asleep && !self.embedding.is_busy() {
+            self.live.borrow_mut().take_if(|live| live.is_idle());
+        }
     }
 
     fn with_live<T>(self: &Rc<Self>, act: impl FnOnce(&mut Live<E::Protocol>) -> T) -> T {
@@ -308,6 +318,12 @@ impl<E: Embedding> Object<E> {
 }
 
 impl<P: Protocol> Live<P> {
+    /// Whether nobody is here, and nothing is stored or waits.
+    fn is_idle(&self) -> bool {
+        let nobody = self.server.is_empty() && self.links.is_empty() && self.requests.is_empty();
+        nobody && !self.server.protocol().needs_storage()
+    }
+
     fn send(&mut self, to: Vec<LinkId>, message: &Message<'_>, source: Option<Source<'_>>) {
         match message {
             Message::Text(frame) => self.port.send(frame, source, to),

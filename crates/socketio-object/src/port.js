@@ -34,9 +34,10 @@ export class Port {
     this.#sockets.delete(link);
   }
 
-  /** The link of a WebSocket that was added, or -1. */
+  /** The link of a WebSocket that was added here, or -1: one that is closing may have the mark of an earlier port. */
   link(socket) {
-    return socket[LINK] ?? -1;
+    const link = socket[LINK];
+    return this.#sockets.get(link) === socket ? link : -1;
   }
 
   /** Keeps a part of frames for reuse. */

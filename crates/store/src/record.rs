@@ -3,8 +3,9 @@
 //!
 //! Fields have the documents' names, `createdAt`; a row has a column for each, `created_at`. Fields added after
 //! the Node backend may be absent from its documents: a user's `tokenVersion` and `keptToken`, a room's `name`,
-//! `host` (then the first participant), `active`, `locked` and `removed`, a log's `participants` (then caller
-//! and receiver), `openSince` (then its start) and `keptByRoom`.
+//! `host` (then the first participant), `locked` and `removed`, a log's `participants` (then caller and
+//! receiver), `openSince` (then its start) and `keptByRoom`. A room without `active` has ended, as for the Node
+//! backend, which looked for rooms with `active: true`.
 
 use std::str::FromStr;
 
@@ -45,6 +46,11 @@ pub(crate) trait Record: Sized {
     /// A value stored as text, such as a UUID.
     fn parsed<T: FromStr>(&self, field: &str) -> Result<T> {
         self.text(field)?.parse().map_err(|_| corrupt(field))
+    }
+
+    /// A result of the database itself, which is never absent.
+    fn required_integer(&self, field: &str) -> Result<i64> {
+        required(self.optional_integer(field)?, field)
     }
 
     /// 0 if there is none.
@@ -99,7 +105,7 @@ pub(crate) fn room(record: &impl Record) -> Result<Room> {
         name: record.optional_text("name")?.map(RoomName::stored),
         host,
         participants,
-        active: record.optional_bool("active")?.unwrap_or(true),
+        active: record.optional_bool("active")?.unwrap_or(false),
         locked: record.optional_bool("locked")?.unwrap_or(false),
         created_at: record.time("createdAt")?,
     })

@@ -80,8 +80,16 @@ impl Fixture {
     }
 
     pub fn store(&self) -> MongoStore<DataApiClient> {
-        let source = DataSource { name: "Cluster0".to_owned(), database: self.database.clone() };
-        MongoStore::new(client(&format!("http://{}/data/v1", self.address), &format!("Bearer {KEY}")), source)
+        MongoStore::new(self.client(), self.source())
+    }
+
+    /// The Worker's own client of the server.
+    pub fn client(&self) -> DataApiClient {
+        client(&format!("http://{}/data/v1", self.address), &format!("Bearer {KEY}"))
+    }
+
+    pub fn source(&self) -> DataSource {
+        DataSource { name: "Cluster0".to_owned(), database: self.database.clone() }
     }
 
     /// The same database, through the driver.

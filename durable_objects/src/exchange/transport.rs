@@ -1,7 +1,7 @@
 //! How a batch travels from one object to another: as the argument of a call (RPC) of its method `receiveBatch`.
 //!
-//! The calls are made in `transport.js`. No future is involved: what is awaited is awaited there. `src/entry.mjs` passes
-//! a call on to the class that is exported from WASM.
+//! The calls are made in `transport.js`. No future is involved: what is awaited is awaited there. The class
+//! that the runtime sees (`socketio-object/js`) passes a call on to the one that is exported from WASM.
 
 use std::{cell::RefCell, collections::HashMap, fmt::Display, rc::Rc};
 
@@ -82,6 +82,11 @@ impl<T: Message + Serialize + DeserializeOwned + 'static> BatchSender<T> {
     /// Whether anything is being sent.
     pub fn is_sending(&self) -> bool {
         !self.sending.borrow().is_empty()
+    }
+
+    /// Whether anything is being sent to that object.
+    pub fn is_sending_to(&self, name: &str) -> bool {
+        self.sending.borrow().contains_key(name)
     }
 
     /// Bytes of all waiting messages.

@@ -72,7 +72,8 @@ pub(super) fn room_id() -> RoomId {
 
 /// `id-<number>`, different each time within a test thread.
 fn new_id() -> String {
-    format!("id-{:05}", next_number())
+    // A log takes eight characters of it.
+    format!("id-{:05x}", next_number())
 }
 
 fn next_number() -> u32 {

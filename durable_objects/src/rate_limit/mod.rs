@@ -15,7 +15,7 @@ use worker::{DurableObject, Env, Request, Response, State, durable_object};
 use zetra_domain::{AccountKey, AddressKey, AuthLimits, Hourly, PasswordOutcome};
 use zetra_socketio_object::{
     bindings::{ObjectState, ObjectStorage},
-    now,
+    leave_renewal_to_shim, now,
 };
 
 use crate::format_version::FormatVersion;
@@ -66,6 +66,7 @@ pub struct RateLimit {
 
 impl DurableObject for RateLimit {
     fn new(state: State, _env: Env) -> Self {
+        leave_renewal_to_shim();
         let state: ObjectState = wasm_bindgen::JsValue::from(state._inner()).unchecked_into();
         Self { storage: state.storage(), address: RefCell::new(None), account: RefCell::new(None) }
     }

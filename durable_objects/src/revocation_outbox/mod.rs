@@ -17,7 +17,7 @@ use zetra_runtime::Database;
 use zetra_signalling::Revocation;
 use zetra_socketio_object::{
     bindings::{ObjectState, ObjectStorage},
-    now,
+    leave_renewal_to_shim, now,
 };
 
 use crate::clients::RoomClient;
@@ -36,6 +36,7 @@ pub struct RevocationOutbox {
 
 impl DurableObject for RevocationOutbox {
     fn new(state: State, env: Env) -> Self {
+        leave_renewal_to_shim();
         let state: ObjectState = wasm_bindgen::JsValue::from(state._inner()).unchecked_into();
         let storage = state.storage();
         let stored = storage.kv().get(OUTBOX).ok().and_then(|stored| stored.as_string());
@@ -47,7 +48,12 @@ impl DurableObject for RevocationOutbox {
         let (user, ask) = serde_json::from_str(&request.text().await?)?;
         match ask {
             AskOutbox::Announce(rooms) => self.announce(user, rooms).await?,
-            AskOutbox::Deliver => self.deliver().await?,
+            AskOutbox::Deliver => {
+                if let Some(outbox) = &mut *self.outbox.borrow_mut() {
+                    outbox.made();
+                }
+                self.deliver().await?;
+            }
         }
         Response::from_json(&())
     }
@@ -71,20 +77,19 @@ impl RevocationOutbox {
 
     /// Notifies one batch and schedules the next.
     async fn deliver(&self) -> worker::Result<()> {
-        let Some(Outbox { user, .. }) = *self.outbox.borrow() else { return Ok(()) };
-        let honoured = self.honoured(user).await;
+        let Some(begun) = self.outbox.borrow().clone() else { return Ok(()) };
+        let user = begun.user;
+        let told = match self.honoured(user).await {
+            Ok(revocation) => Ok(self.tell(begun.batch(), &revocation).await?),
+            Err(error) => Err(error),
+        };
+        // Another announcement may have arrived meanwhile, or another run ended.
         let Some(mut outbox) = self.outbox.borrow().clone() else { return Ok(()) };
-        match honoured {
-            Ok(revocation) => {
-                let batch = outbox.batch().to_vec();
-                let told = self.tell(&batch, &revocation).await?;
-                // Another announcement may have arrived meanwhile.
-                outbox = self.outbox.borrow().clone().unwrap_or(outbox);
-                outbox.told(&batch, &told, now());
-            }
+        match told {
+            Ok(told) => outbox.told(&begun, &told, now()),
             Err(error) => {
                 tracing::warn!(%error, %user, "which tokens live is not known yet");
-                outbox.postpone(now());
+                outbox.postpone(&begun, now());
             }
         }
         self.keep(outbox).await

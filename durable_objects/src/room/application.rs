@@ -10,23 +10,26 @@
 //! one way at a time; every event of the room goes through one place, which assigns its offset and keeps it.
 
 use vecmap::VecMap;
-use zetra_domain::{Admission, Claims, ObjectIds, RoomId, UserId};
+use zetra_domain::{ObjectIds, RoomId, UserId};
 use zetra_runtime::GuestLimits;
 use zetra_signalling::{
-    CallKeeper, Credential, DisconnectReason, EndedCalls, HostAction, Peer, PeerId, Revocation, Room,
-    WebhookQueue,
+    CallKeeper, Credential, DisconnectReason, EndedCalls, HostAction, PeerId, Room, WebhookQueue,
 };
 use zetra_socketio::{
     Application, Connect, Effect, Effects, Event, Log, LogLimits, Saving, SocketId,
     engine::{Departure, Mark},
 };
 
-use self::member::{Address, Guest, LostMember, Member};
+use self::{
+    admission::Claim,
+    member::{Address, Guest, LostMember, Member},
+};
 use crate::{
-    authenticator::{Authenticator, ConnectError, Handshake, Introduction, Recovery, Verification},
+    authenticator::{Authenticator, Handshake, Introduction},
     exchange::Delivery,
 };
 
+mod admission;
 mod calls;
 mod clock;
 mod emission;
@@ -103,24 +106,17 @@ pub enum Asker {
     Session(String),
 }
 
-/// What was presented together with a token that the store has not confirmed yet.
-struct Claim {
-    claims: Claims,
-    recovery: Option<Recovery>,
-    /// The `sid` and the `pid` that a Session object proposes.
-    proposed: Option<(String, String)>,
-    connection: String,
-}
-
 pub struct RoomApplication {
     id: RoomId,
     settings: RoomSettings,
     room: Room,
     members: VecMap<PeerId, Member>,
-    /// Members that were in the room and may return to it.
+    /// Members that were in the room and may return to it, or are still to be told why not.
     lost: VecMap<PeerId, LostMember>,
     sockets: VecMap<SocketId, PeerId>,
     verifying: VecMap<Asker, Claim>,
+    /// How many clients have come.
+    arrivals: u64,
     log: Log,
     calls: CallKeeper,
     ended_calls: EndedCalls,
@@ -138,11 +134,14 @@ impl RoomApplication {
     }
 
     /// Ends the connection of a peer whose state could not be stored, because that could not be corrected
-    /// later.
+    /// later. It may come back.
     pub fn not_stored(&mut self, peer: PeerId, now: i64) -> Out<'static> {
         let mut out = self.detach(peer);
-        let effects = self.room.depart(peer, DisconnectReason::Lost);
-        // Delete what was stored of it before, if possible.
+        if self.lost.contains_key(&peer) {
+            // Its place to come back to could not be stored either. What was stored before must not bring it back.
+            self.forget_one_lost(peer, &mut out);
+        }
+        let effects = self.room.expire(peer);
         out.extend(self.perform(effects, now));
         out
     }
@@ -151,97 +150,23 @@ impl RoomApplication {
         self.room.online()
     }
 
-    /// Handles the store's result for the user of [`RoomCommand::Verify`].
-    pub fn verified(&mut self, asker: Asker, verification: Verification, now: i64) -> Out<'static> {
-        let Some(Claim { claims, recovery, proposed, connection }) = self.verifying.remove(&asker) else {
-            return Vec::new();
-        };
-        match (asker, verification.admits(&claims)) {
-            (Asker::Socket(socket), Ok(())) => {
-                self.enter(socket, Credential::Token(claims), recovery, connection, now)
-            }
-            (Asker::Socket(socket), Err(error)) => {
-                tracing::info!(connection, room = %self.id, ?error, "refused");
-                vec![Effect::Refuse { socket, error: error.json() }]
-            }
-            // As a new client it would be in no room without knowing it. So it reconnects, and tries again.
-            (Asker::Session(session), Err(ConnectError::StoreUnavailable)) => {
-                tracing::info!(connection, room = %self.id, "cannot be recovered while the store fails");
-                vec![deliver(&session, Delivery::Abandon)]
-            }
-            (Asker::Session(session), verdict) => match recovery.zip(proposed).filter(|_| verdict.is_ok()) {
-                Some((recovery, proposed)) => {
-                    let credential = Credential::Token(claims);
-                    self.recover_for(&session, &recovery, credential, proposed, connection, now)
-                }
-                None => vec![deliver(&session, Delivery::NotRecovered)],
-            },
-        }
-    }
-
-    /// Handles the store's result for [`RoomCommand::Lookup`].
-    pub fn admitted(
-        &mut self,
-        peer: PeerId,
-        user: UserId,
-        ack: Option<u64>,
-        admission: Option<Admission>,
-        now: i64,
-    ) -> Out<'static> {
-        let Some(member) = self.members.get_mut(&peer) else { return Vec::new() };
-        let (address, was, connection) =
-            (member.address.clone(), member.was.take(), member.connection.clone());
-        let effects = self.room.admit(peer, user, ack, admission, was);
-        // If the same member has returned meanwhile, this one replaces it.
-        let replaced = was.filter(|was| self.room.peer(*was).is_none());
-        let detached = replaced.map(|was| self.detach(was)).unwrap_or_default();
-        let joined = self.room.peer(peer).is_some_and(Peer::is_joined);
-        tracing::info!(connection, room = %self.id, peer = peer.0, %user, joined, "asked to join");
-        let mut out = detached;
-        out.extend(self.perform(effects, now));
-        if joined {
-            // A user in the room needs no other way to return to it.
-            self.forget_lost_that(|lost| lost.user == user, &mut out);
-        }
-        match address {
-            Address::Here(socket) => out.push(Effect::Resume(socket)),
-            Address::Session(session) => out = self.outcome_for(&session, peer, out, now),
-            Address::Nowhere => {}
-        }
-        out
-    }
-
-    /// Ends the connections whose tokens are no longer valid.
-    pub fn revoke(&mut self, revocation: &Revocation, now: i64) -> Out<'static> {
-        let revoked = self.verifying.iter().filter(|(_, claim)| revocation.revokes(&claim.claims));
-        let revoked: Vec<Asker> = revoked.map(|(asker, _)| asker.clone()).collect();
-        let mut out = Vec::new();
-        for asker in revoked {
-            self.verifying.remove(&asker);
-            out.push(match asker {
-                Asker::Socket(socket) => Effect::Abandon(socket),
-                Asker::Session(session) => deliver(&session, Delivery::NotRecovered),
-            });
-        }
-        if revocation.honoured.is_none() {
-            self.forget_lost_that(|lost| lost.user == revocation.user, &mut out);
-        }
-        let effects = self.room.revoke(revocation);
-        out.extend(self.perform(effects, now));
-        out
-    }
-
     /// The host has ended the room, or removed somebody from it.
     pub fn host_acts(&mut self, action: HostAction, now: i64) -> Out<'static> {
         tracing::info!(room = %self.id, ?action, "the host acts");
-        let mut out = Vec::new();
         let effects = self.room.host_acts(action);
-        let without_a_way_back = |lost: &LostMember| match action {
+        let mut out = self.perform(effects, now);
+        let is_concerned = |lost: &LostMember| match action {
             HostAction::End { .. } => true,
             HostAction::Remove { user, .. } => lost.user == user,
         };
-        self.forget_lost_that(without_a_way_back, &mut out);
-        out.extend(self.perform(effects, now));
+        for (peer, lost) in self.lost.iter_mut().filter(|(_, lost)| is_concerned(lost)) {
+            lost.put_out = Some(action);
+            let store = Effect::Command(RoomCommand::Store(Row::Peer(*peer)));
+            // Who was held until now is stored already.
+            if !out.contains(&store) {
+                out.push(store);
+            }
+        }
         out
     }
 
@@ -298,20 +223,24 @@ impl Application for RoomApplication {
     fn connect(&mut self, connect: Connect<'_>, now: i64) -> Out<'static> {
         let Connect { socket, auth, handshake, .. } = connect;
         match self.settings.authenticator.authenticate(auth, handshake, now) {
-            Ok(Introduction { credential: Credential::Token(claims), recovery, connection }) => {
-                let (asker, user) = (Asker::Socket(socket), claims.user);
-                self.verifying.insert(asker.clone(), Claim { claims, recovery, proposed: None, connection });
-                vec![Effect::Wait(socket), Effect::Command(RoomCommand::Verify { asker, user })]
-            }
             Ok(Introduction { credential, recovery, connection }) => {
-                self.enter(socket, credential, recovery, connection, now)
+                let presented = self.present(recovery, connection);
+                match credential {
+                    Credential::Token(claims) => {
+                        let mut out = vec![Effect::Wait(socket)];
+                        out.extend(self.verify(Asker::Socket(socket), claims, presented, None));
+                        out
+                    }
+                    Credential::None => self.enter(socket, credential, presented, now),
+                }
             }
             Err(error) => vec![Effect::Refuse { socket, error: error.json() }],
         }
     }
 
     fn event<'a>(&mut self, socket: SocketId, event: Event<'a>, now: i64) -> Out<'a> {
-        let Some(peer) = self.sockets.get(&socket).copied() else { return Vec::new() };
+        // What follows from a restore may be that the room has given up this very client.
+        let Some(peer) = self.sockets.get(&socket).copied() else { return self.perform(Vec::new(), now) };
         let Event { name, mut arguments, ack, attachments } = event;
         if !attachments.is_empty() {
             // Signalling is JSON only: replace the placeholders with an argument that no event accepts.
@@ -346,9 +275,11 @@ impl Application for RoomApplication {
     }
 
     fn tick(&mut self, now: i64) -> Out<'static> {
+        self.hold_those_that_return(now);
         let effects = self.room.tick(now);
         self.log.tick(now);
         let mut out = self.perform(effects, now);
+        out.extend(self.end_turned_away(now));
         out.extend(self.tick_calls(now));
         out.extend(self.tick_webhook(now));
         out
@@ -365,7 +296,8 @@ impl Application for RoomApplication {
         let of_room = self.room.next_deadline().filter(|_| self.has_storage || !self.sockets.is_empty());
         let ended_calls = self.ended_calls.next_deadline(|before| self.calls.goes_on(before));
         let kept = [self.calls.next_deadline(), ended_calls, self.webhook.next_deadline()];
-        let deadlines = [unsettled, of_room, self.log.next_deadline(), back_by];
+        let turned_away = self.verifying.values().filter_map(|claim| claim.turned_away).min();
+        let deadlines = [unsettled, of_room, self.log.next_deadline(), back_by, turned_away];
         deadlines.into_iter().chain(kept).flatten().min()
     }
 

@@ -1,9 +1,10 @@
 //! One room: the shell around its [`RoomApplication`].
 //!
 //! Its object hibernates between events. Its state is in its WebSockets' attachments and in
-//! its storage: a [`Row`] for each member, for each call that is not fully recorded in the database, and for
-//! each waiting webhook message; `log:<number>`, the parts of the recovery log. Nothing is stored
-//! while nobody is in the room or may return to it.
+//! its storage: a [`Row`] for each member, for each call that is not fully recorded in the database, for each
+//! ended call that a redial may continue, and for each waiting webhook message; `log:<number>`, the parts of the
+//! recovery log. Nothing is stored once nobody is in the room or may return to it, every call is recorded and every
+//! message is delivered.
 
 use std::{cell::Cell, rc::Rc};
 

@@ -23,7 +23,7 @@ use self::{
     stored::{Guest, StoredSession},
 };
 use crate::{
-    authenticator::{Authenticator, Handshake, Introduction, Recovery},
+    authenticator::{Authenticator, Handshake, Introduction, Recovery, TURNED_AWAY_MS},
     exchange::FromSession,
 };
 
@@ -71,6 +71,8 @@ pub struct Gateway {
     arrivals: Arrivals,
     /// The room of a client whose connection was lost with the object.
     orphaned: Option<RoomId>,
+    /// Rooms that were told once more that the client is gone.
+    retold: Vec<RoomId>,
 }
 
 enum State {
@@ -82,6 +84,11 @@ enum State {
         claims: Claims,
         recovery: Option<Recovery>,
         connection: String,
+        until: i64,
+    },
+    /// It came back while the store failed, and will be disconnected.
+    TurnedAway {
+        socket: SocketId,
         until: i64,
     },
     /// The room of its offset has been asked.
@@ -128,6 +135,7 @@ impl Gateway {
             state: State::Empty,
             arrivals: Arrivals::default(),
             orphaned: None,
+            retold: Vec::new(),
         };
         let mut kept_name = None;
         for (socket, kept) in connected {
@@ -164,10 +172,18 @@ impl Gateway {
         self.patient_until().is_some()
     }
 
-    /// A room did not accept a message: the client has to reconnect, which corrects its state.
+    /// A room did not accept a message: the client has to reconnect, which corrects its state. If it is no longer in that room,
+    /// this may be what the room does not know, and it is told once more.
     pub fn room_unreachable(&mut self, room: RoomId) -> Out<'static> {
-        let socket = self.socket().filter(|_| self.listens_to(room));
-        socket.map(Effect::Abandon).into_iter().collect()
+        if !self.listens_to(room) {
+            if self.retold.contains(&room) {
+                return Vec::new();
+            }
+            self.retold.push(room);
+            let departure = if self.is_connected() { Departure::Left } else { Departure::Lost };
+            return vec![tell(room, FromSession::Gone(departure))];
+        }
+        self.socket().map(Effect::Abandon).into_iter().collect()
     }
 
     /// Storing failed: the client has to reconnect, which corrects its state.
@@ -178,25 +194,26 @@ impl Gateway {
     fn guest(&self) -> Option<&Guest> {
         match &self.state {
             State::Connected(guest) | State::Joining { guest, .. } => Some(guest),
-            State::Empty | State::Verifying { .. } | State::Recovering(_) => None,
+            State::Empty | State::Verifying { .. } | State::TurnedAway { .. } | State::Recovering(_) => None,
         }
     }
 
     fn socket(&self) -> Option<SocketId> {
         match &self.state {
             State::Empty => None,
-            State::Verifying { socket, .. } => Some(*socket),
+            State::Verifying { socket, .. } | State::TurnedAway { socket, .. } => Some(*socket),
             State::Recovering(Attempt { guest, .. })
             | State::Connected(guest)
             | State::Joining { guest, .. } => Some(guest.socket),
         }
     }
 
-    /// The deadline for another object's response.
+    /// The deadline for another object's response, or for the end of a client that was turned away.
     fn patient_until(&self) -> Option<i64> {
         match &self.state {
             State::Empty | State::Connected(_) => None,
             State::Verifying { until, .. }
+            | State::TurnedAway { until, .. }
             | State::Recovering(Attempt { until, .. })
             | State::Joining { until, .. } => Some(*until),
         }
@@ -205,7 +222,7 @@ impl Gateway {
     fn listens_to(&self, room: RoomId) -> bool {
         let asked = match &self.state {
             State::Recovering(Attempt { room, .. }) | State::Joining { room, .. } => Some(*room),
-            State::Empty | State::Verifying { .. } | State::Connected(_) => None,
+            State::Empty | State::Verifying { .. } | State::TurnedAway { .. } | State::Connected(_) => None,
         };
         asked == Some(room) || self.guest().and_then(|guest| guest.room) == Some(room)
     }
@@ -291,8 +308,10 @@ impl Application for Gateway {
         let mut out = Vec::new();
         out.extend(self.orphaned.take().map(|room| tell(room, FromSession::Gone(Departure::Lost))));
         if self.patient_until().is_some_and(|until| until <= now) {
-            let connection = self.guest().map(|guest| guest.connection.as_str());
-            tracing::warn!(connection, "another object did not answer");
+            if !matches!(self.state, State::TurnedAway { .. }) {
+                let connection = self.guest().map(|guest| guest.connection.as_str());
+                tracing::warn!(connection, "another object did not answer");
+            }
             out.extend(self.socket().map(Effect::Abandon));
         }
         // In a room, the room does this.
@@ -306,11 +325,12 @@ impl Application for Gateway {
     fn clock_set_back(&mut self, by: Option<i64>, now: i64) -> Out<'static> {
         self.arrivals.clock_set_back(now);
         self.lobby.clock_set_back(by, now);
-        if let State::Verifying { until, .. }
-        | State::Recovering(Attempt { until, .. })
-        | State::Joining { until, .. } = &mut self.state
-        {
-            *until = (*until).min(now + PATIENCE_MS);
+        match &mut self.state {
+            State::Verifying { until, .. }
+            | State::Recovering(Attempt { until, .. })
+            | State::Joining { until, .. } => *until = (*until).min(now + PATIENCE_MS),
+            State::TurnedAway { until, .. } => *until = (*until).min(now + TURNED_AWAY_MS),
+            State::Empty | State::Connected(_) => {}
         }
         Vec::new()
     }
@@ -319,7 +339,8 @@ impl Application for Gateway {
         let orphaned = self.orphaned.map(|_| 0);
         let in_lobby = matches!(self.state, State::Connected(Guest { room: None, .. }));
         let lobby = self.lobby.next_deadline().filter(|_| in_lobby);
-        [orphaned, lobby].into_iter().flatten().min()
+        let turned_away = self.patient_until().filter(|_| matches!(self.state, State::TurnedAway { .. }));
+        [orphaned, lobby, turned_away].into_iter().flatten().min()
     }
 
     fn kept(&self, _: SocketId) -> Option<KeptGuest> {

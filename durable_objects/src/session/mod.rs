@@ -76,6 +76,10 @@ impl SessionShell {
     pub fn is_sending(&self) -> bool {
         self.rooms.is_sending()
     }
+
+    pub fn is_sending_to(&self, room: &str) -> bool {
+        self.rooms.is_sending_to(room)
+    }
 }
 
 pub(crate) fn perform<O: SessionObject>(

@@ -10,10 +10,16 @@ import { build } from "esbuild";
 import { chromium } from "playwright-core";
 import { firefox } from "playwright-core-firefox";
 import { call, joined, person } from "./people.mjs";
+import { PATIENCE } from "./patience.mjs";
 import { ROOT, startServer } from "./server.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const PASSWORD = "Sup3rSecret";
+/** Everybody's. */
+export const PASSWORD = "Sup3rSecret";
+/** Milliseconds that a page may take for what it promises: several browsers on a busy machine are slow. */
+const BROWSER_PATIENCE = 2 * PATIENCE;
+/** How the picture of a connection is named. Which of them it is depends on how busy the machine is. */
+export const CONNECTION = /^(Good|Fair|Poor) connection$/;
 const PROGRAMS = { chromium: "/usr/bin/chromium", firefox: "/usr/bin/firefox-esr" };
 
 /** Starts Chromium, or Firefox; both have fake devices. */
@@ -25,7 +31,8 @@ export async function startBrowser(name = "chromium") {
 
 function startChromium(executablePath) {
   const quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic", "--no-first-run"];
-  const devices = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--auto-select-desktop-capture-source=Entire screen"];
+  // Encoding pictures takes most of a core; a few a second show what is tested.
+  const devices = ["--use-fake-device-for-media-stream=fps=8", "--use-fake-ui-for-media-stream", "--auto-select-desktop-capture-source=Entire screen"];
   // Without it addresses are hidden behind names that only multicast DNS resolves.
   const direct = ["--disable-features=WebRtcHideLocalIpsWithMdns", "--autoplay-policy=no-user-gesture-required"];
   return chromium.launch({ executablePath, args: ["--disable-gpu", ...quiet, ...devices, ...direct] });
@@ -41,9 +48,9 @@ function startFirefox(executablePath) {
 /**
  * A server and a browser from before the first test of the suite around this call until after its last one, and people who
  * arrive there: `{server, browser, arrives(options), pair(), listens(link, name)}`; a pair are two people in one call, who
- * listens is in it without a browser.
+ * listens is in it without a browser. `start` starts another server than the usual one.
  */
-export function inBrowser(variables) {
+export function inBrowser(variables, start = startServer) {
   const arrives = (options) => Visitor.arrive(suite.browser, suite.server, options);
   const pair = async () => {
     const [ann, bob] = [await arrives(), await arrives()];
@@ -66,7 +73,7 @@ export function inBrowser(variables) {
   const listeners = [];
   const suite = { arrives, pair, listens };
   before(async () => {
-    suite.server = await startServer(variables);
+    suite.server = await start(variables);
     suite.browser = await startBrowser();
   });
   after(async () => {
@@ -80,6 +87,14 @@ export function inBrowser(variables) {
 /** Somebody with a browser profile of their own. What goes wrong on their pages is kept. */
 export class Visitor {
   faults = [];
+  /**
+   * What a browser says of refusals and of connections that break is no fault. Chromium says it of each connection, Firefox of
+   * a WebSocket that could not be opened, and of one that was reset because the server died with something unread.
+   */
+  expected = [
+    /status of (400|401|403|404|409)|net::ERR_(CONNECTION|NETWORK|INTERNET|EMPTY)|WebSocket connection/,
+    /^Firefox can.t establish a connection to the server at ws:|^The connection to ws:\S+ was interrupted/,
+  ];
   name = `v_${randomBytes(5).toString("hex")}`;
 
   static async arrive(browser, server, { permissions = ["camera", "microphone", "clipboard-write"], ...options } = {}) {
@@ -94,11 +109,10 @@ export class Visitor {
 
   async newTab() {
     const page = await this.context.newPage();
-    page.setDefaultTimeout(15_000);
-    const expected = /status of (400|401|403|404|409)|net::ERR_(CONNECTION|NETWORK|INTERNET|EMPTY)|WebSocket connection/;
+    page.setDefaultTimeout(BROWSER_PATIENCE);
     page.on("console", (message) => {
       const text = message.text();
-      if (["error", "warning"].includes(message.type()) && !expected.test(text)) this.faults.push(text);
+      if (["error", "warning"].includes(message.type()) && !this.expected.some((pattern) => pattern.test(text))) this.faults.push(text);
     });
     page.on("pageerror", (error) => this.faults.push(error.stack));
     return page;
@@ -236,6 +250,11 @@ export const COUNT_CONNECTIONS = () => {
     const reports = await Promise.all([...connections].map((connection) => connection.getStats()));
     const sent = reports.flatMap((report) => [...report.values()].filter(({ type, kind }) => type === "outbound-rtp" && kind === "video"));
     return sent.map(({ frameHeight }) => frameHeight).filter(Boolean);
+  };
+  /** By what the pictures that leave this page are scaled down, at least. */
+  globalThis.scalesSent = () => {
+    const senders = [...connections].flatMap((connection) => connection.getSenders()).filter(({ track }) => track?.kind === "video");
+    return senders.map((sender) => sender.getParameters().encodings[0].scaleResolutionDownBy ?? 1);
   };
   globalThis.restartIce = () => connections.forEach((connection) => connection.restartIce());
   globalThis.audioPacketsOfPeers = async () => {

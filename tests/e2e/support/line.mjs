@@ -1,8 +1,8 @@
 // Injects network faults between a page and the real server: latency, lost messages, a cut connection.
 
-/** Set it up before the page connects. */
+/** Set it up before the visitor's page connects. */
 export class Line {
-  /** Milliseconds in each direction. */
+  /** Milliseconds in each direction. A cut loses what is on its way. */
   latency = 0;
   /** Whether events from the page are dropped silently. */
   loses = false;
@@ -11,8 +11,10 @@ export class Line {
   #isCut = false;
   #sockets = new Set();
 
-  static async lay(page) {
+  static async lay({ page, expected }) {
     const line = new Line();
+    // A frame may be on its way through the line when the connection behind it ends.
+    expected.push(/WebSocket is already in CLOSING/);
     let upgrade;
     line.upgraded = new Promise((resolve) => (upgrade = resolve));
     await page.route("**/socket.io/**", async (route) => {
@@ -23,6 +25,7 @@ export class Line {
     await page.routeWebSocket(/\/socket\.io\//, (socket) => {
       if (line.#isCut) return socket.close();
       const server = socket.connectToServer();
+      const isOpen = () => line.#sockets.has(server);
       line.#sockets.add(socket).add(server);
       // Delayed frames keep their order.
       let [up, down] = [Promise.resolve(), Promise.resolve()];
@@ -30,11 +33,11 @@ export class Line {
         if (frame === "5") upgrade();
         if (line.loses && String(frame).startsWith("42")) return;
         const sent = line.#passes();
-        up = up.then(() => sent).then(() => server.send(frame));
+        up = up.then(() => sent).then(() => isOpen() && server.send(frame));
       });
       server.onMessage((frame) => {
         const sent = line.#passes();
-        down = down.then(() => sent).then(() => socket.send(frame));
+        down = down.then(() => sent).then(() => isOpen() && socket.send(frame));
       });
     });
     return line;
@@ -42,8 +45,9 @@ export class Line {
 
   async cut() {
     this.#isCut = true;
-    for (const socket of this.#sockets) await socket.close();
+    const sockets = [...this.#sockets];
     this.#sockets.clear();
+    for (const socket of sockets) await socket.close();
   }
 
   restore() {

@@ -1,6 +1,7 @@
 // The processes of this machine, by `ps`, which Linux and macOS have.
 
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { createInterface } from "node:readline";
 
 /** Every process: `{pid, parent, memory, ended, command}`, the memory in bytes. `ended`: it is over, but nobody asked how. */
 function processes() {
@@ -27,4 +28,16 @@ export function memoryOf(pid) {
   const found = processes().find((process) => process.pid === pid);
   if (!found) throw new Error(`there is no process ${pid}`);
   return found.memory;
+}
+
+/** Watches a process; the function that it gives ends that, and tells the most memory in bytes that the process had. */
+export function watchMemory(pid) {
+  // By a shell of its own: starting a program ten times a second would hold up whoever watches.
+  const shell = spawn("sh", ["-c", `while ps -o rss= -p ${pid}; do sleep 0.1; done`], { stdio: ["ignore", "pipe", "inherit"] });
+  let most = memoryOf(pid);
+  createInterface(shell.stdout).on("line", (kilobytes) => (most = Math.max(most, Number(kilobytes) * 1024)));
+  return () => {
+    shell.kill();
+    return Math.max(most, memoryOf(pid));
+  };
 }

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { polled } from "./patience.mjs";
 import { descendantsOf, runningOf } from "./processes.mjs";
 
 /** A start may compile what `cargo` has to run first. */
@@ -43,7 +44,7 @@ export class Program {
     const exited = once(this.child, "exit");
     process.kill(group ? -this.child.pid : this.child.pid, signal);
     const [code] = await exited;
-    assert.deepEqual(runningOf(descendants), [], "it leaves no process");
+    await polled(() => runningOf(descendants).length === 0, "it to leave no process", 5_000);
     return code;
   }
 

@@ -5,7 +5,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { dirname, join, relative } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { DataApi } from "./data_api.mjs";
 import { Listener } from "./patience.mjs";
@@ -15,6 +15,8 @@ import { Log, LogLevel, Miniflare, convertV4MiniflareOptions } from "miniflare";
 import { unstable_getMiniflareWorkerOptions as workerOptionsOf } from "wrangler";
 
 export const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+/** What each Worker's objects are wrapped in. */
+export const OBJECTS = ["durable_object.mjs", "inbox.mjs"].map((name) => join(ROOT, "crates/socketio-object/js", name));
 export const JWT_SECRET = "a-secret-for-tests-of-more-than-32-bytes";
 
 /** For what is wrong behind the limits: they are as high as they may be. */
@@ -26,6 +28,9 @@ export const UNLIMITED = {
   ROOMS_PER_HOUR: "1000000",
   CALL_LOGS_PER_HOUR: "1000000",
 };
+
+/** For what is wrong behind the limit of events: nobody reaches it. */
+export const UNLIMITED_EVENTS = { SOCKET_EVENTS_PER_SECOND: "100000", SOCKET_EVENTS_BURST: "1000000" };
 
 /** Starts the product; `variables` override those of wrangler.toml. */
 export async function startServer(variables = {}) {
@@ -120,6 +125,25 @@ export async function startThrowing(variables = {}) {
   return server;
 }
 
+/** The product, whose WASM panics after `server.panics("Room.alarm")` in that method of that class. */
+export async function startPanicking(variables = {}) {
+  const server = await start(ROOT, { JWT_SECRET, ...variables }, { entry: inFront("panicking.mjs") });
+  server.panics = (planned, times = 1) => fetch(`${server.url}/(panic)`, { method: "POST", body: JSON.stringify({ planned, times }) });
+  return server;
+}
+
+/**
+ * The product, of which `server.frames()` gives how many `came`, and how many of them `waited` for others
+ * (crates/socketio-object/js/inbox.mjs). After `server.hold()` they wait until something other than time lets them go.
+ */
+export async function startGathering(variables = {}) {
+  const server = await start(ROOT, { JWT_SECRET, ...variables }, { entry: inFront("gathering.mjs") });
+  const ask = async (path) => (await fetch(server.url + path)).json();
+  server.frames = () => ask("/(frames)");
+  server.hold = () => ask("/(hold)");
+  return server;
+}
+
 /** A module beside this one that is the Worker, and has the real one behind it, in the folder that it is given. */
 function inFront(name) {
   const contents = readFileSync(join(import.meta.dirname, name), "utf8");
@@ -150,17 +174,16 @@ class Server {
     // Instead of .dev.vars: what somebody tries out there is none of the tests' business.
     const configuration = join(this.worker, "wrangler.toml");
     const { workerOptions, main } = workerOptionsOf(configuration, undefined, { envFiles: ["/dev/null"] });
-    const mainModule = relative(this.worker, main);
     const options = {
       ...workerOptions,
       bindings: { ...workerOptions.bindings, ...this.variables },
       rootPath: this.worker,
+      modulesRoot: ROOT,
       modules: [
         // The first one is the Worker.
-        ...[this.entry ?? []].flat().map((module) => module(dirname(mainModule))),
-        { type: "ESModule", path: mainModule },
-        { type: "ESModule", path: "build/index.js" },
-        { type: "CompiledWasm", path: "build/index_bg.wasm" },
+        ...[this.entry ?? []].flat().map((module) => module(dirname(main))),
+        ...[main, ...OBJECTS, join(this.worker, "build/index.js")].map((path) => ({ type: "ESModule", path })),
+        { type: "CompiledWasm", path: join(this.worker, "build/index_bg.wasm") },
       ],
       host: "127.0.0.1",
       port: this.port,

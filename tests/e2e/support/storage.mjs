@@ -41,7 +41,7 @@ function read(file, query) {
       const [table] = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE '_cf_KV'").all();
       return table && query(database, table.name);
     } catch (error) {
-      if (!TRANSIENT.includes(error.errcode) || attempt === 50) throw error;
+      if (!TRANSIENT.includes(error.errcode) || attempt === 500) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
     } finally {
       database?.close();

@@ -8,7 +8,7 @@ import { IceServers } from "./ice_servers.js";
 import { listen } from "./incoming.js";
 import { Names } from "./names.js";
 import { Peer } from "./peer.js";
-import { FINAL, REASONS } from "./words.js";
+import { FINAL, PASSING, REASONS } from "./words.js";
 
 /** @import { Socket } from "socket.io-client" */
 /** @import { ClientToServerEvents, JoinedAck, RefusedAck, SaidAck, ServerToClientEvents, components } from "@zetra/client-types" */
@@ -16,6 +16,8 @@ import { FINAL, REASONS } from "./words.js";
 const FIELD = { offer: "offer", answer: "answer", "ice-candidate": "candidate" };
 /** Milliseconds between two measurements of the connections. */
 const MEASURE = 2_000;
+/** Milliseconds, on average, until a refused connection is tried again. */
+const RETRY = 3_000;
 /** Messages by which a repeated one is recognised: more than the server keeps for those who come back. */
 const MOST_HEARD = 1_000;
 
@@ -93,7 +95,7 @@ export class Call extends EventTarget {
   async say(text) {
     /** @type {SaidAck | RefusedAck} */
     const answer = await this.socket.timeout(10_000).emitWithAck("chat-message", this.roomId, text);
-    if (!answer.ok) throw new Error(answer.error.message);
+    if (!answer.ok) throw Object.assign(new Error(answer.error.message), { code: answer.error.code });
     return answer;
   }
 
@@ -150,11 +152,12 @@ export class Call extends EventTarget {
     // Recovered: the server restored our place in the room, and the media never stopped.
     if (this.socket.recovered && this.#admitted) return this.#set("joined");
     this.#admitted = false;
-    for (const id of [...this.people.keys()]) this.#gone(id);
     try {
       /** @type {JoinedAck | RefusedAck} */
       const answer = await this.socket.timeout(10_000).emitWithAck("join-room", this.roomId, this.me);
-      if (!answer.ok) this.#end(answer.error.code, errorWords(answer.error));
+      if (answer.ok) return;
+      if (PASSING.has(answer.error.code)) this.#tryAgain();
+      else this.#end(answer.error.code, errorWords(answer.error));
     } catch {
       if (this.#over) return;
       // No acknowledgement in time: the connection is lost, so a new one joins.
@@ -166,8 +169,11 @@ export class Call extends EventTarget {
   /** Runs once after each join, before any newcomer is announced. */
   #meet(ids) {
     this.#admitted = true;
+    clearTimeout(this.retrying);
     this.#set("joined");
     this.names.ask();
+    // Who is still here keeps their tile, and with it pin and full screen.
+    for (const id of [...this.people.keys()].filter((id) => !ids.includes(id))) this.#gone(id);
     for (const id of ids.filter((id) => id !== this.me)) this.#newcomer(id).peer.open();
     this.#tellMedia();
   }
@@ -187,8 +193,9 @@ export class Call extends EventTarget {
     this.#changed();
   }
 
+  /** Somebody who has just come, perhaps back: without a moment in which they are gone. */
   #newcomer(id) {
-    this.#gone(id);
+    this.people.get(id)?.peer.close();
     const person = { id, media: { audio: true, video: true, screen: false }, told: false };
     person.peer = new Peer({
       polite: this.me < id,
@@ -228,8 +235,17 @@ export class Call extends EventTarget {
   #refused(error) {
     const code = error.data?.code;
     if (FINAL.has(code)) this.#end(code);
-    else if (code?.startsWith("token_") || code === "auth_required") this.#end(code, error.message);
-    else this.#set(this.#admitted ? "reconnecting" : "connecting");
+    else if (!this.socket.active && !PASSING.has(code)) this.#end(code, error.message);
+    else {
+      this.#set(this.#admitted ? "reconnecting" : "connecting");
+      if (!this.socket.active) this.#tryAgain();
+    }
+  }
+
+  /** Connects again a little later, as Socket.IO does not by itself after the server has refused something. */
+  #tryAgain() {
+    clearTimeout(this.retrying);
+    this.retrying = setTimeout(() => this.socket.disconnect().connect(), RETRY * (0.5 + Math.random()));
   }
 
   // ── the others
@@ -294,6 +310,7 @@ export class Call extends EventTarget {
     this.#admitted = false;
     this.ice.stop();
     clearInterval(this.measuring);
+    clearTimeout(this.retrying);
     this.names.stop();
     this.media.removeEventListener("change", this.#mediaChanged);
     this.socket?.disconnect();

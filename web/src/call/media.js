@@ -50,6 +50,11 @@ export class LocalMedia extends EventTarget {
     // Chosen anew or stopped meanwhile, perhaps while the browser asked for permission.
     if (own !== this.#requests[device]) return track?.stop();
     if (deviceId && problem === "OverconstrainedError") return this.open(device, null);
+    // Many phones open one camera at a time.
+    if (problem === "NotReadableError" && this.#tracks[device]) {
+      this.#set(device, undefined);
+      return this.open(device, deviceId);
+    }
     this.#opening.delete(device);
     if (problem) this.problems[device] = problem;
     else delete this.problems[device];
@@ -105,8 +110,8 @@ export class LocalMedia extends EventTarget {
       this.#set("screenSound", stream.getAudioTracks()[0]);
       this.#set("screen", picture);
     } catch (error) {
-      // Dismissing the browser's picker is not an error.
-      if (error.name !== "NotAllowedError") this.problems.screen = error.name;
+      // Dismissing the browser's picker is not an error; that the system forbids it has the same name.
+      if (error.name !== "NotAllowedError" || error.message.includes("by system")) this.problems.screen = error.name;
       this.#tell();
     } finally {
       this.#isPicking = false;

@@ -10,7 +10,7 @@
 export class Outbox {
   /** @type {Message[]} */
   #waiting = [];
-  /** Messages in flight or failed: the room may still echo them.
+  /** Messages in flight, or without an acknowledgement in time: the room may still echo them.
    * @type {Set<Message>} */
   #unsure = new Set();
   /** By id.
@@ -18,8 +18,8 @@ export class Outbox {
   #sent = new Map();
 
   /**
-   * `say(text)` sends a message and resolves to `{id, timestamp}`; `ready()` returns whether messages can be sent now;
-   * `changed(message)` is called when a message's state changes.
+   * `say(text)` sends a message and resolves to `{id, timestamp}`; an error with a `code` is a refusal. `ready()` returns whether
+   * messages can be sent now; `changed(message)` is called when a message's state changes.
    */
   constructor({ say, ready, changed }) {
     this.say = say;
@@ -59,20 +59,20 @@ export class Outbox {
   heard({ id, message: text, timestamp }) {
     const known = this.#sent.get(id);
     if (known) return known;
-    for (const message of this.#unsure) {
-      if (message.text !== text) continue;
-      this.#arrived(message, { id, timestamp });
-      return message;
-    }
-    return undefined;
+    // The same words may have been written again instead of tried again.
+    const same = [...this.#unsure].filter((message) => message.text === text);
+    const message = same.find(({ state }) => state === "sending") ?? same[0];
+    if (message) this.#arrived(message, { id, timestamp });
+    return message;
   }
 
   async #send(message) {
     this.#unsure.add(message);
     try {
       this.#arrived(message, await this.say(message.text));
-    } catch {
+    } catch (error) {
       if (message.state === "sent") return;
+      if (/** @type {{ code?: string }} */ (error).code) this.#unsure.delete(message);
       message.state = "failed";
       this.changed(message);
     }

@@ -6,12 +6,17 @@
 /** Error codes that end the call, and the message for each. */
 export const FINAL = new Map([
   ["replaced", "The call continues there."],
+  ["auth_required", "You were signed out. Sign in again."],
+  ["token_invalid", "You were signed out. Sign in again."],
   ["token_expired", "Your session has expired. Sign in again."],
   ["token_revoked", "You were signed out: your password was changed."],
   ["account_deleted", "Your account was deleted."],
   ["removed", "The host removed you from this room."],
   ["room_ended", "The host has ended this room."],
 ]);
+
+/** Error codes of refusals that pass by themselves. */
+export const PASSING = new Set(["store_unavailable", "rate_limited", "internal"]);
 
 /** Why somebody left, as the predicate of a sentence that begins with their name. When the room ends, one message
  * about the room is enough.
@@ -34,5 +39,5 @@ export const STATES = {
   connecting: "Connecting…",
   disconnected: "Interrupted…",
   failed: "Reconnecting…",
-  unreachable: "No connection: both networks block direct calls, and this server has no relay (TURN).",
+  unreachable: "No connection: both networks block direct calls, and there is no relay (TURN).",
 };

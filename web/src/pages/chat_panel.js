@@ -2,6 +2,7 @@
 
 import { announce, h, icon } from "../dom.js";
 import { Outbox } from "../call/outbox.js";
+import { sendable } from "../call/chat_text.js";
 import { bubble, date, group } from "./chat_message.js";
 
 /** Distance in pixels from the end of the list within which it follows new messages. */
@@ -44,7 +45,7 @@ export function chatPanel(call, close) {
 
   write.addEventListener("submit", (event) => {
     event.preventDefault();
-    const text = entry.value;
+    const text = sendable(entry.value);
     entry.focus();
     if (!text.trim()) return;
     entry.value = "";

@@ -45,9 +45,10 @@ export function hostPanel(call) {
       close.focus();
       then();
     };
-    const no = h("button", { class: "button", onclick: answer(() => {}) }, "Cancel");
-    const sure = h("button", { class: "button danger", onclick: answer(() => act(change, done)) }, yes);
-    question.replaceChildren(h("p", {}, words), h("div", { class: "row" }, no, sure));
+    const described = { "aria-describedby": "host-question" };
+    const no = h("button", { class: "button", onclick: answer(() => {}), ...described }, "Cancel");
+    const sure = h("button", { class: "button danger", onclick: answer(() => act(change, done)), ...described }, yes);
+    question.replaceChildren(h("p", { id: "host-question" }, words), h("div", { class: "row" }, no, sure));
     [question.hidden, controls.hidden, close.hidden] = [false, true, true];
     no.focus();
   };

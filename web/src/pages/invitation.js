@@ -5,5 +5,5 @@ import { copyButton } from "./copy_button.js";
 
 export function invitation(roomId) {
   const link = h("p", { class: "address" }, `${location.host}${location.pathname}#/room/${roomId}`);
-  return h("div", { class: "invitation" }, h("h2", {}, "You're the first one here"), h("p", { class: "hint" }, "Send the link to invite others."), link, h("div", { class: "row" }, copyButton(roomId)));
+  return h("div", { class: "invitation" }, h("h2", {}, "You're the only one here"), h("p", { class: "hint" }, "Send the link to invite others."), link, h("div", { class: "row" }, copyButton(roomId)));
 }

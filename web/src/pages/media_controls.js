@@ -25,7 +25,7 @@ export function deviceProblems(media, hint) {
     shown = sentences.join();
     const hadFocus = element.contains(document.activeElement);
     element.replaceChildren(...sentences.map((text) => h("p", { class: "problem" }, text)));
-    const again = h("button", { class: "button", onclick: () => media.start() }, "Try again");
+    const again = h("button", { class: "button", onclick: () => retry(media) }, "Try again");
     if (sentences.length > 0) element.append(h("div", { class: "row" }, again, hint && h("span", { class: "hint" }, hint)));
     if (!hadFocus) return;
     if (again.isConnected) again.focus();
@@ -35,8 +35,20 @@ export function deviceProblems(media, hint) {
   return { element, update };
 }
 
+function retry(media) {
+  if (media.problems.screen) media.toggleScreen();
+  media.start();
+}
+
 /** One sentence per problem; a single one if both microphone and camera are blocked. */
-function explain(problems) {
+function explain({ screen, ...problems }) {
+  const sentences = explainDevices(problems);
+  if (!screen) return sentences;
+  const reason = screen === "NotAllowedError" ? "Allow it to this browser in your system's settings." : `Your system refused it (${screen}).`;
+  return [...sentences, `Your screen could not be shared. ${reason}`];
+}
+
+function explainDevices(problems) {
   const blocked = Object.keys(problems).filter((device) => problems[device] === "NotAllowedError");
   const others = Object.keys(problems).filter((device) => problems[device] !== "NotAllowedError");
   const sentences = others.map((device) => sentence(device, problems[device]));

@@ -5,6 +5,7 @@ import { Call } from "../call/call.js";
 import { markInCall } from "../call/in_this_browser.js";
 import { LocalMedia } from "../call/media.js";
 import { focusHeading, h } from "../dom.js";
+import { whileBusy } from "../forms.js";
 import { session } from "../session.js";
 import { callView } from "./call_view.js";
 import { lobbyView } from "./lobby_view.js";
@@ -97,6 +98,6 @@ const TITLES = { left: "You left the call", replaced: "You joined from another t
 
 function ending({ code, reason, again }) {
   const lead = reason && h("p", { class: "lead", id: "reason" }, reason);
-  const rejoin = h("button", { class: "button primary", onclick: again }, "Join again");
+  const rejoin = h("button", { class: "button primary", onclick: () => whileBusy(rejoin, again) }, "Join again");
   return { element: h("section", { class: "card narrow" }, h("h1", { "aria-describedby": reason && "reason" }, TITLES[code] ?? "The call is over"), lead, rejoin, back("button")) };
 }

@@ -49,7 +49,6 @@ export function stage(call, media) {
       tiles.delete(key);
       if (hadFocus) focusHeading(element.closest("section"));
     }
-    if (!pictures.has(pinned)) pinned = undefined;
     for (const [key, { own, screen, ...picture }] of pictures) {
       if (!tiles.has(key)) {
         tiles.set(key, tile({ own, screen, pin: () => pin(key), turned: () => update() }));
@@ -58,7 +57,8 @@ export function stage(call, media) {
       tiles.get(key).show({ ...picture, pinned: key === pinned });
       tiles.get(key).speaker = media.speaker;
     }
-    place([...pictures.keys()], pinned ?? [...pictures.keys()].findLast((key) => key.endsWith(" screen") && key !== "own screen"));
+    // Who is pinned may be away for a moment, and stays pinned.
+    place([...pictures.keys()], pictures.has(pinned) ? pinned : [...pictures.keys()].findLast((key) => key.endsWith(" screen") && key !== "own screen"));
   };
 
   let scene = "";

@@ -51,17 +51,17 @@ impl Room {
         effects
     }
 
-    /// A connected peer stays connected, outside the room; a held one has nothing to come back to.
+    /// A connected peer stays connected, outside the room; a held one can no longer come back to its place.
     fn put_out(&mut self, id: PeerId, reason: DisconnectReason, effects: &mut Vec<Effect<'static>>) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
-        let left = peer.joined.take().map(|joined| RoomEvent::Left { user: joined.user, reason });
-        effects.extend(left.map(Effect::Happened));
-        if peer.held_until.is_some() {
-            self.peers.remove(&id);
-            effects.push(Effect::Forget(id));
-        } else {
-            effects.push(Effect::Store(id));
-        }
+        let user = peer.joined.take().map(|joined| joined.user);
+        effects.extend(user.map(|user| Effect::Happened(RoomEvent::Left { user, reason })));
+        let held = peer.held_until.is_some().then(|| self.peers.remove(&id)).flatten();
+        effects.push(match (held, user) {
+            (Some(Peer { credential, .. }), Some(user)) => Effect::Expire { peer: id, user, credential },
+            (Some(_), None) => Effect::Forget(id),
+            (None, _) => Effect::Store(id),
+        });
     }
 
     pub(super) fn overrule(&mut self, concerns: impl Fn(UserId) -> bool, refusal: Refusal) {

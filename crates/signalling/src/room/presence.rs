@@ -76,6 +76,13 @@ impl Room {
         Effect::Store(id)
     }
 
+    /// A peer that is held, and would be dropped before then, is held until then.
+    pub fn hold_on(&mut self, id: PeerId, until: i64) {
+        if let Some(held_until) = self.peers.get_mut(&id).and_then(|peer| peer.held_until.as_mut()) {
+            *held_until = (*held_until).max(until);
+        }
+    }
+
     /// Drops a peer that was lost and may still come back.
     pub fn expire(&mut self, id: PeerId) -> Vec<Effect<'static>> {
         self.remove(id, DisconnectReason::Lost, |peer, joined| match joined {

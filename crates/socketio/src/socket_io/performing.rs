@@ -100,6 +100,7 @@ impl<A: Application> SocketIo<A> {
 
     pub(super) fn disconnect(&mut self, socket: SocketId, close: bool, now: i64, out: &mut Out<'_, A>) {
         let Some(key) = self.sockets.remove(&socket) else { return };
+        self.connecting.remove(&socket);
         let Some(connection) = self.connections.get_mut(&key) else { return };
         if let Some(namespace) = connection.client.leave(socket, now, self.limits) {
             out.push(send(key, encode::disconnect(&namespace)));

@@ -68,9 +68,9 @@ impl<H: Http> MongoStore<H> {
         let found = self.api.aggregate(CALLS, pipeline).await?;
         let Some(totals) = found.first() else { return Ok(CallStats::default()) };
         Ok(CallStats::new(
-            totals.integer("total")?,
-            totals.integer("completed")?,
-            totals.integer("duration")?,
+            totals.required_integer("total")?,
+            totals.required_integer("completed")?,
+            totals.required_integer("duration")?,
         ))
     }
 }

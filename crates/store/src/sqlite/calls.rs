@@ -185,7 +185,11 @@ impl<S: Sql> SqliteStore<S> {
             ))
             .await?;
         let row = rows.first().ok_or_else(|| StoreError::Corrupt("no statistics".to_owned()))?;
-        Ok(CallStats::new(row.integer("total")?, row.integer("completed")?, row.integer("duration")?))
+        Ok(CallStats::new(
+            row.required_integer("total")?,
+            row.required_integer("completed")?,
+            row.required_integer("duration")?,
+        ))
     }
 }
 

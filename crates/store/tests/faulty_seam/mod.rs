@@ -10,10 +10,14 @@ use serde_json::Map;
 use zetra_store::{Row, Sql, SqlError, Statement};
 
 use crate::rusqlite_seam::Rusqlite;
+use plan::Plan;
+
+mod plan;
 
 /// What becomes of one batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
+    Nothing,
     /// Fails with this text before anything is executed.
     Refused(&'static str),
     /// Is executed, and then fails with this text.
@@ -46,15 +50,9 @@ pub const PERSISTENT: [&str; 8] = [
 
 pub const NO_TABLE: &str = "D1_ERROR: no such table: users: SQLITE_ERROR";
 
-#[derive(Default)]
-struct Plan {
-    /// Since the faults were planned.
-    round_trips: usize,
-    first: usize,
-    faults: Vec<Fault>,
-    met: usize,
-    /// Becomes of every batch that was not sent before.
-    always: Option<Fault>,
+/// What becomes of every batch when it is sent for the first time.
+struct Always {
+    fault: Fault,
     sent: HashSet<String>,
 }
 
@@ -62,39 +60,35 @@ struct Plan {
 #[derive(Clone)]
 pub struct Faulty {
     pub database: Rusqlite,
-    plan: Arc<Mutex<Plan>>,
+    plan: Arc<Mutex<Plan<Fault>>>,
+    always: Arc<Mutex<Option<Always>>>,
 }
 
 impl Faulty {
     pub fn in_memory() -> Self {
-        Self { database: Rusqlite::in_memory(), plan: Arc::default() }
+        Self { database: Rusqlite::in_memory(), plan: Arc::default(), always: Arc::default() }
     }
 
     /// The `first` round trip from now on meets the first fault, the one after it the second.
     pub fn plan(&self, first: usize, faults: &[Fault]) {
-        *self.plan.lock().unwrap() = Plan { first, faults: faults.to_vec(), ..Plan::default() };
+        *self.plan.lock().unwrap() = Plan::new(first, faults);
     }
 
     /// From now on every batch meets this fault when it is sent for the first time.
     pub fn plan_always(&self, fault: Fault) {
-        *self.plan.lock().unwrap() = Plan { always: Some(fault), ..Plan::default() };
+        *self.always.lock().unwrap() = Some(Always { fault, sent: HashSet::new() });
     }
 
     /// No more faults; tells how many were met.
     pub fn calm(&self) -> usize {
-        std::mem::take(&mut *self.plan.lock().unwrap()).met
+        self.plan.lock().unwrap().calm()
     }
 
     fn next(&self, statements: &[Statement]) -> Option<Fault> {
-        let mut plan = self.plan.lock().unwrap();
-        if plan.always.is_some() {
-            return if plan.sent.insert(format!("{statements:?}")) { plan.always } else { None };
+        if let Some(Always { fault, sent }) = &mut *self.always.lock().unwrap() {
+            return sent.insert(format!("{statements:?}")).then_some(*fault);
         }
-        plan.round_trips += 1;
-        let fault =
-            plan.round_trips.checked_sub(plan.first).and_then(|index| plan.faults.get(index)).copied();
-        plan.met += usize::from(fault.is_some());
-        fault
+        self.plan.lock().unwrap().next()
     }
 }
 
@@ -112,7 +106,7 @@ impl Sql for Faulty {
             Some(Fault::ColumnsMissing) => {
                 results.iter_mut().flatten().for_each(|row| *row = Row::new(Map::new()));
             }
-            Some(Fault::Refused(_)) | None => {}
+            Some(Fault::Refused(_) | Fault::Nothing) | None => {}
         }
         Ok(results)
     }

@@ -91,7 +91,7 @@ fn bound(statement: &Statement) -> Vec<rusqlite::types::Value> {
     statement.values.iter().map(value).collect()
 }
 
-fn json(value: ValueRef<'_>) -> Value {
+pub fn json(value: ValueRef<'_>) -> Value {
     match value {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(integer) => Value::from(integer),

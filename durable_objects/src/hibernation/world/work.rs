@@ -74,7 +74,8 @@ impl World {
                 let (now_, elapsed) = (self.now, self.elapsed);
                 self.objects[number].input(now_, elapsed, true, |_| ());
                 let is_connected = self.objects[number].gateway().is_some_and(Gateway::is_connected);
-                if well && is_connected {
+                let speaks = |task: &Task| matches!(task, Task::ToRoom(from, _) if *from == name);
+                if well && (is_connected || self.tasks.iter().any(speaks)) {
                     self.acts_in_session(&name, |gateway| gateway.deliver(room_id(), deliveries));
                 } else {
                     self.acts_in_room(|room| room.session_unreachable(&name, now));

@@ -4,6 +4,7 @@
 use zetra_socketio::Effect;
 
 use super::{Out, RoomApplication, RoomCommand, Row, webhook};
+use crate::authenticator::TURNED_AWAY_MS;
 
 impl RoomApplication {
     /// By so many milliseconds, if that is known.
@@ -15,6 +16,9 @@ impl RoomApplication {
             let changes = lost.back_by > latest;
             lost.back_by = lost.back_by.min(latest);
             out.extend(changes.then_some(Effect::Command(RoomCommand::Store(Row::Peer(*peer)))));
+        }
+        for due in self.verifying.values_mut().filter_map(|claim| claim.turned_away.as_mut()) {
+            *due = (*due).min(now + TURNED_AWAY_MS);
         }
         let effects = self.ended_calls.clock_set_back(now);
         self.command_ended_calls(effects, now, &mut out);

@@ -59,7 +59,8 @@ impl RoomApplication {
                     let pid = self.members.get(&peer).map(|member| member.pid.clone());
                     let (has_token, back_by) = (credential.user().is_some(), now + self.settings.rejoin);
                     if let Some(pid) = pid {
-                        self.lost.insert(peer, LostMember { pid, user, has_token, back_by });
+                        let lost = LostMember { pid, user, has_token, back_by, put_out: None };
+                        self.lost.insert(peer, lost);
                         out.push(Effect::Command(RoomCommand::Store(Row::Peer(peer))));
                     }
                     forgotten.push(peer);
@@ -146,7 +147,7 @@ impl RoomApplication {
         }
     }
 
-    fn forget_one_lost(&mut self, peer: PeerId, out: &mut Out<'_>) {
+    pub(super) fn forget_one_lost(&mut self, peer: PeerId, out: &mut Out<'_>) {
         self.lost.remove(&peer);
         let row = Row::Peer(peer);
         out.retain(|effect| !matches!(effect, Effect::Command(RoomCommand::Store(of)) if *of == row));

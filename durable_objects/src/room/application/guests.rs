@@ -2,7 +2,7 @@
 
 use zetra_domain::UserId;
 use zetra_runtime::GuestLimits;
-use zetra_signalling::Peer;
+use zetra_signalling::{Peer, PeerId};
 
 use super::RoomApplication;
 use crate::authenticator::Handshake;
@@ -15,17 +15,20 @@ impl RoomApplication {
         let address_of = |handshake: &str| Handshake::read(handshake).address;
         let address = address_of(handshake);
         let of_address = unadmitted.iter().filter(|other| address_of(other) == address).count();
-        of_address < per_address && unadmitted.len() + self.guests().count() < total
+        // Who is to be joined again is accepted after that, and until then unadmitted.
+        let is_accepted = |peer| self.members.get(&peer).is_some_and(|member| member.was.is_none());
+        let guests = self.guests().filter(|(peer, _)| is_accepted(*peer)).count();
+        of_address < per_address && unadmitted.len() + guests < total
     }
 
     /// Whether one more connection of that user is allowed.
     pub(super) fn has_room_for_user(&self, user: UserId) -> bool {
-        let of_user = self.guests().filter(|peer| peer.credential().user() == Some(user));
+        let of_user = self.guests().filter(|(_, peer)| peer.credential().user() == Some(user));
         of_user.count() < self.settings.guests.per_user
     }
 
-    fn guests(&self) -> impl Iterator<Item = &Peer> {
-        let peers = self.sockets.values().filter_map(|peer| self.room.peer(*peer));
-        peers.filter(|peer| !peer.is_joined())
+    fn guests(&self) -> impl Iterator<Item = (PeerId, &Peer)> {
+        let peers = self.sockets.values().filter_map(|id| Some((*id, self.room.peer(*id)?)));
+        peers.filter(|(_, peer)| !peer.is_joined())
     }
 }

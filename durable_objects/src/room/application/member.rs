@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use zetra_domain::{RoomId, UserId};
-use zetra_signalling::{Credential, Peer, PeerId, Rate};
+use zetra_signalling::{Credential, HostAction, Peer, PeerId, Rate};
 use zetra_socketio::SocketId;
 
 const VERSION: u32 = 2;
@@ -29,6 +29,10 @@ pub(super) struct Member {
     /// Its former peer, if it was lost and returns too late to recover. Only until it has joined.
     #[serde(skip)]
     pub was: Option<PeerId>,
+    /// The ordinal of the arrival of its connection: a later one has a higher number. No query of an earlier one survives
+    /// a sleep.
+    #[serde(skip)]
+    pub arrival: u64,
 }
 
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,7 +46,7 @@ pub(super) enum Address {
     Nowhere,
 }
 
-/// A member that was in the room, was lost and is no longer held, but may return.
+/// A member that was in the room, was lost and is no longer held, but may return, or is still to be told why not.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct LostMember {
     #[serde(rename = "r")]
@@ -55,6 +59,9 @@ pub(super) struct LostMember {
     /// Milliseconds since the epoch.
     #[serde(rename = "b")]
     pub back_by: i64,
+    /// What the host did meanwhile, and it will be told when it returns.
+    #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
+    pub put_out: Option<HostAction>,
 }
 
 /// What is stored of a peer that is in the room or may return to it.
@@ -112,7 +119,7 @@ struct Version1 {
 
 impl Member {
     pub fn new(sid: String, pid: String, address: Address, connection: String) -> Self {
-        Self { sid, pid, address, connection, stored: false, was: None }
+        Self { sid, pid, address, connection, stored: false, was: None, arrival: 0 }
     }
 }
 

@@ -2,19 +2,28 @@
 
 use subtle::ConstantTimeEq;
 use zetra_domain::UserId;
-use zetra_signalling::{Credential, PeerId};
+use zetra_signalling::{Credential, HostAction, Outgoing, PeerId};
 use zetra_socketio::{Effect, SocketId, engine::Mark};
 
 use super::{
     Out, RoomApplication, deliver,
     emission::receiver,
-    member::{Address, Member},
+    member::{Address, LostMember, Member},
 };
 use crate::{
     authenticator::{ConnectError, Recovery},
     exchange::Delivery,
     offset,
 };
+
+/// What a client presents besides its credential.
+pub(super) struct Presented {
+    pub recovery: Option<Recovery>,
+    /// Its connection's name in the log.
+    pub connection: String,
+    /// The ordinal of its arrival: the newest one holds a `pid`, whenever the store answers.
+    pub arrival: u64,
+}
 
 /// The status of a client that presents a `pid`.
 enum Returning {
@@ -25,6 +34,13 @@ enum Returning {
         pid: String,
         frames: Vec<String>,
     },
+    /// A newer connection holds it.
+    Superseded,
+    /// It was lost, and the host has removed it or ended the room since.
+    PutOut {
+        was: PeerId,
+        farewell: String,
+    },
     /// It was lost, and it is unknown what it missed.
     Lost {
         was: PeerId,
@@ -34,41 +50,59 @@ enum Returning {
 }
 
 impl RoomApplication {
+    /// A client presents itself.
+    pub(super) fn present(&mut self, recovery: Option<Recovery>, connection: String) -> Presented {
+        self.arrivals += 1;
+        Presented { recovery, connection, arrival: self.arrivals }
+    }
+
     /// Lets in a socket whose credential is valid.
     pub(super) fn enter(
         &mut self,
         socket: SocketId,
         credential: Credential,
-        recovery: Option<Recovery>,
-        connection: String,
+        presented: Presented,
         now: i64,
     ) -> Out<'static> {
         let address = Address::Here(socket);
-        match recovery.map_or(Returning::New, |recovery| self.returning(&recovery, &credential)) {
+        match self.returning(&presented, &credential) {
             Returning::Recovered { peer, sid, pid, frames } => {
-                let mut out = self.recover(peer, credential, address, connection, now);
+                let mut out = self.recover(peer, credential, address, presented, now);
                 // Missed frames come before the reply, after which the client has everything.
                 out.push(Effect::Replay { socket, frames });
                 out.push(Effect::Accept { socket, sid, pid: Some(pid) });
                 out.push(Effect::Resume(socket));
                 out
             }
-            Returning::New | Returning::Lost { .. }
+            Returning::Superseded => vec![Effect::Abandon(socket)],
+            Returning::New | Returning::Lost { .. } | Returning::PutOut { .. }
                 if credential.user().is_some_and(|user| !self.has_room_for_user(user)) =>
             {
                 let error = ConnectError::TooManyConnections;
-                tracing::info!(connection, room = %self.id, ?error, "refused");
+                tracing::info!(connection = presented.connection, room = %self.id, ?error, "refused");
                 vec![Effect::Refuse { socket, error: error.json() }]
             }
+            // It is accepted once the store has answered: it must not take itself for connected, and be in no room.
             Returning::Lost { was, user } => {
                 let mut out = self.let_go(was, now);
-                let peer = self.welcome(socket, credential, connection, now, &mut out);
+                let ids = ((self.settings.new_id)(), (self.settings.new_id)());
+                let peer = self.add(ids, address, credential, presented, now, &mut out);
                 out.extend(self.rejoin(peer, was, user, now));
+                out
+            }
+            Returning::PutOut { was, farewell } => {
+                let mut out = Vec::new();
+                self.forget_one_lost(was, &mut out);
+                out.extend(self.enter(socket, credential, Presented { recovery: None, ..presented }, now));
+                out.push(Effect::Replay { socket, frames: vec![farewell] });
                 out
             }
             Returning::New => {
                 let mut out = Vec::new();
-                self.welcome(socket, credential, connection, now, &mut out);
+                let (sid, pid) = ((self.settings.new_id)(), (self.settings.new_id)());
+                tracing::info!(connection = presented.connection, room = %self.id, "connected");
+                self.add((sid.clone(), pid.clone()), address, credential, presented, now, &mut out);
+                out.push(Effect::Accept { socket, sid, pid: Some(pid) });
                 out.push(Effect::Resume(socket));
                 out
             }
@@ -79,30 +113,46 @@ impl RoomApplication {
     pub(super) fn recover_for(
         &mut self,
         session: &str,
-        recovery: &Recovery,
         credential: Credential,
-        (sid, pid): (String, String),
-        connection: String,
+        presented: Presented,
+        proposed: (String, String),
         now: i64,
     ) -> Out<'static> {
         let address = Address::Session(session.to_owned());
-        match self.returning(recovery, &credential) {
+        match self.returning(&presented, &credential) {
             Returning::Recovered { peer, sid, frames, .. } => {
-                let mut out = self.recover(peer, credential, address, connection, now);
+                let mut out = self.recover(peer, credential, address, presented, now);
                 let mark = self.log.mark();
                 out.push(deliver(session, Delivery::Recovered { sid, mark, frames }));
                 out
             }
+            Returning::Superseded => vec![deliver(session, Delivery::Abandon)],
             Returning::Lost { was, user } => {
                 let mut out = self.let_go(was, now);
-                let peer = self.new_peer(Member::new(sid, pid, address, connection));
-                let effect = self.room.connect(peer, credential);
-                out.extend(self.perform(vec![effect], now));
+                let peer = self.add(proposed, address, credential, presented, now, &mut out);
                 out.extend(self.rejoin(peer, was, user, now));
+                out
+            }
+            Returning::PutOut { was, farewell } => {
+                let mut out = Vec::new();
+                self.forget_one_lost(was, &mut out);
+                out.extend(self.perform(Vec::new(), now));
+                let farewell = Delivery::Stranger(Some(farewell));
+                out.extend([deliver(session, Delivery::NotRecovered), deliver(session, farewell)]);
                 out
             }
             Returning::New => vec![deliver(session, Delivery::NotRecovered)],
         }
+    }
+
+    /// What everybody in the room was told. It leaves the client's position as it is, so its offset is the client's own.
+    fn farewell(&self, action: HostAction, offset: &str) -> String {
+        let room = self.id;
+        let event = match action {
+            HostAction::End { by } => Outgoing::RoomEnded { room, by },
+            HostAction::Remove { by, .. } => Outgoing::Removed { room, by },
+        };
+        offset::emission(&event, Some(offset)).frame("/").text()
     }
 
     /// Queries the store as if the client had sent `join-room`.
@@ -114,15 +164,20 @@ impl RoomApplication {
         self.perform(effect.into_iter().collect(), now)
     }
 
-    fn returning(&self, recovery: &Recovery, credential: &Credential) -> Returning {
+    fn returning(&self, presented: &Presented, credential: &Credential) -> Returning {
         // With another room's offset the pid is ignored.
-        if offset::room(&recovery.offset) != Some(self.id) {
+        let Some(recovery) =
+            presented.recovery.as_ref().filter(|recovery| offset::room(&recovery.offset) == Some(self.id))
+        else {
             return Returning::New;
-        }
-        let is_known = |pid: &str| bool::from(pid.as_bytes().ct_eq(recovery.pid.as_bytes()));
-        if let Some((&peer, member)) = self.members.iter().find(|(_, member)| is_known(&member.pid)) {
+        };
+        if let Some(peer) = self.member_of(&recovery.pid) {
             let known = self.room.peer(peer).filter(|known| known.credential().user() == credential.user());
-            let Some(user) = known.and_then(|known| known.user()) else { return Returning::New };
+            let user = known.and_then(|known| known.user());
+            let (Some(user), Some(member)) = (user, self.members.get(&peer)) else { return Returning::New };
+            if member.arrival > presented.arrival {
+                return Returning::Superseded;
+            }
             return match self.log.missed(receiver(peer), &recovery.offset) {
                 Some(frames) => {
                     let (sid, pid) = (member.sid.clone(), member.pid.clone());
@@ -131,9 +186,17 @@ impl RoomApplication {
                 None => Returning::Lost { was: peer, user },
             };
         }
-        let lost = self.lost.iter().find(|(_, lost)| is_known(&lost.pid));
+        let lost = self.lost.iter().find(|(_, lost)| is_same(&lost.pid, &recovery.pid));
         let same = lost.filter(|(_, lost)| credential.user() == lost.has_token.then_some(lost.user));
-        same.map_or(Returning::New, |(was, lost)| Returning::Lost { was: *was, user: lost.user })
+        same.map_or(Returning::New, |(&was, &LostMember { user, put_out, .. })| match put_out {
+            Some(action) => Returning::PutOut { was, farewell: self.farewell(action, &recovery.offset) },
+            None => Returning::Lost { was, user },
+        })
+    }
+
+    /// The member with that recovery secret.
+    pub(super) fn member_of(&self, pid: &str) -> Option<PeerId> {
+        self.members.iter().find(|(_, member)| is_same(&member.pid, pid)).map(|(peer, _)| *peer)
     }
 
     /// Gives a peer a new address. Its previous connection is gone.
@@ -142,7 +205,7 @@ impl RoomApplication {
         peer: PeerId,
         credential: Credential,
         address: Address,
-        connection: String,
+        Presented { connection, arrival, .. }: Presented,
         now: i64,
     ) -> Out<'static> {
         let mut out = self.detach(peer);
@@ -151,21 +214,20 @@ impl RoomApplication {
             if let Address::Here(socket) = address {
                 self.sockets.insert(socket, peer);
             }
-            (member.address, member.connection) = (address, connection);
+            (member.address, member.connection, member.arrival) = (address, connection, arrival);
         }
         let effect = self.room.recover(peer, credential);
         out.extend(self.perform(vec![effect], now));
         out
     }
 
-    /// A member that returned elsewhere but cannot recover there becomes lost here.
-    fn let_go(&mut self, peer: PeerId, now: i64) -> Out<'static> {
-        let mut out = self.detach(peer);
-        if self.room.peer(peer).is_some_and(|peer| peer.held_until().is_none()) {
-            let effects = self.room.lose(peer, now);
-            out.extend(self.perform(effects, now));
-        }
-        out
+    /// A member that may have missed something, or that returned elsewhere but cannot recover there, becomes lost here.
+    pub(super) fn let_go(&mut self, peer: PeerId, now: i64) -> Out<'static> {
+        let detached = self.detach(peer);
+        self.unsettled.extend(detached);
+        let is_present = self.room.peer(peer).is_some_and(|peer| peer.held_until().is_none());
+        let effects = if is_present { self.room.lose(peer, now) } else { Vec::new() };
+        self.perform(effects, now)
     }
 
     /// Ends the connection by which the peer is reached.
@@ -181,23 +243,21 @@ impl RoomApplication {
         }
     }
 
-    /// Adds a new client.
-    fn welcome(
+    /// Adds a new client, with its `sid` and `pid`.
+    pub(super) fn add(
         &mut self,
-        socket: SocketId,
+        (sid, pid): (String, String),
+        address: Address,
         credential: Credential,
-        connection: String,
+        Presented { connection, arrival, .. }: Presented,
         now: i64,
         out: &mut Out<'static>,
     ) -> PeerId {
-        let (sid, pid) = ((self.settings.new_id)(), (self.settings.new_id)());
-        tracing::info!(connection, room = %self.id, "connected");
-        let member = Member::new(sid.clone(), pid.clone(), Address::Here(socket), connection);
-        let peer = self.new_peer(member);
-        self.sockets.insert(socket, peer);
+        let here = if let Address::Here(socket) = address { Some(socket) } else { None };
+        let peer = self.new_peer(Member { arrival, ..Member::new(sid, pid, address, connection) });
+        here.map(|socket| self.sockets.insert(socket, peer));
         let effect = self.room.connect(peer, credential);
         out.extend(self.perform(vec![effect], now));
-        out.push(Effect::Accept { socket, sid, pid: Some(pid) });
         peer
     }
 
@@ -206,4 +266,9 @@ impl RoomApplication {
         self.log.acknowledge(receiver(peer), mark);
         self.perform(Vec::new(), now)
     }
+}
+
+/// In constant time: a `pid` is a secret.
+fn is_same(one: &str, other: &str) -> bool {
+    bool::from(one.as_bytes().ct_eq(other.as_bytes()))
 }

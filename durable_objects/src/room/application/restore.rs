@@ -135,6 +135,7 @@ impl RoomApplication {
             lost,
             sockets,
             verifying: VecMap::new(),
+            arrivals: 0,
             log,
             calls,
             ended_calls,
@@ -144,9 +145,25 @@ impl RoomApplication {
             has_storage,
         };
         application.unsettled = application.perform(effects, now);
+        if matches!(restored, Restored::InBurst | Restored::Unreadable) {
+            application.lose_everybody(now);
+        }
         let out = application.restored_calls((unreadable, unreadable_ended), now);
         application.unsettled.extend(out);
         application
+    }
+
+    /// Whoever is still connected, after a panic or through a Session object, may have missed what was on its way when
+    /// the object was lost. It has to reconnect, and is then joined again.
+    fn lose_everybody(&mut self, now: i64) {
+        let is_reached = |(peer, member): &(&PeerId, &Member)| {
+            let is_joined = self.room.peer(**peer).is_some_and(Peer::is_joined);
+            is_joined && !matches!(member.address, Address::Nowhere)
+        };
+        let reached: Vec<PeerId> = self.members.iter().filter(is_reached).map(|(peer, _)| *peer).collect();
+        for peer in reached {
+            self.unsettled = self.let_go(peer, now);
+        }
     }
 }
 

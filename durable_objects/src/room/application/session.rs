@@ -4,7 +4,7 @@ use zetra_signalling::{AckBody, Credential, DisconnectReason, Outgoing, Peer, Pe
 use zetra_socketio::{Effect, ack};
 
 use super::{
-    Asker, Claim, Out, RoomApplication, RoomCommand, deliver,
+    Asker, Out, RoomApplication, RoomCommand, deliver,
     member::{Address, Member},
 };
 use crate::{
@@ -24,9 +24,9 @@ impl RoomApplication {
             (FromSession::Recover(recovering), _) => self.verify_or_recover(session, recovering, now),
             (FromSession::Gone(departure), Some(peer)) => self.disconnect(peer, departure, now),
             (FromSession::Event { name, ack, .. }, None) => {
-                vec![deliver(session, Delivery::Stranger(Some(not_in_room(&name, ack))))]
+                self.answer_stranger(session, Some(not_in_room(&name, ack)), now)
             }
-            (FromSession::Arrived(_), None) => vec![deliver(session, Delivery::Stranger(None))],
+            (FromSession::Arrived(_), None) => self.answer_stranger(session, None, now),
             (FromSession::Gone(_), None) => {
                 self.verifying.remove(&Asker::Session(session.to_owned()));
                 Vec::new()
@@ -34,14 +34,17 @@ impl RoomApplication {
         }
     }
 
+    /// After what follows from a restore: that the room has given up this very client, perhaps.
+    fn answer_stranger(&mut self, session: &str, reply: Option<String>, now: i64) -> Out<'static> {
+        let mut out = self.perform(Vec::new(), now);
+        out.push(deliver(session, Delivery::Stranger(reply)));
+        out
+    }
+
     /// The Session object of that name did not accept a delivery. If it exists after all, its client has to
     /// reconnect, because the delivery is lost.
     pub fn session_unreachable(&mut self, session: &str, now: i64) -> Out<'static> {
-        let Some(peer) = self.peer_of(session) else { return Vec::new() };
-        let mut out = self.detach(peer);
-        let effects = self.room.lose(peer, now);
-        out.extend(self.perform(effects, now));
-        out
+        self.peer_of(session).map_or_else(Vec::new, |peer| self.let_go(peer, now))
     }
 
     /// Whether a sleep until now forgives a client of a Session object what it has sent too fast. Of other clients it is
@@ -63,15 +66,12 @@ impl RoomApplication {
     /// Verifies again: the Session has queried the store, but the token may have been revoked since.
     fn verify_or_recover(&mut self, session: &str, recovering: Recovering, now: i64) -> Out<'static> {
         let Recovering { recovery, credential, sid, pid, connection } = recovering;
-        let proposed = (sid, pid);
+        let (presented, proposed) = (self.present(Some(recovery), connection), (sid, pid));
         match credential {
             Credential::Token(claims) => {
-                let (asker, user) = (Asker::Session(session.to_owned()), claims.user);
-                let (recovery, proposed) = (Some(recovery), Some(proposed));
-                self.verifying.insert(asker.clone(), Claim { claims, recovery, proposed, connection });
-                vec![Effect::Command(RoomCommand::Verify { asker, user })]
+                self.verify(Asker::Session(session.to_owned()), claims, presented, Some(proposed))
             }
-            Credential::None => self.recover_for(session, &recovery, credential, proposed, connection, now),
+            Credential::None => self.recover_for(session, credential, presented, proposed, now),
         }
     }
 
@@ -79,11 +79,8 @@ impl RoomApplication {
         let Joining { sid, pid, credential, connection, arguments, ack } = joining;
         let mut out = Vec::new();
         let peer = known.unwrap_or_else(|| {
-            let address = Address::Session(session.to_owned());
-            let peer = self.new_peer(Member::new(sid, pid, address, connection));
-            let effect = self.room.connect(peer, credential);
-            out.extend(self.perform(vec![effect], now));
-            peer
+            let (address, presented) = (Address::Session(session.to_owned()), self.present(None, connection));
+            self.add((sid, pid), address, credential, presented, now, &mut out)
         });
         let answer = self.event_of(peer, "\"join-room\"", &arguments, ack, now);
         // Refused or joined at once; otherwise the store is queried first.

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use secrecy::SecretString;
-use zetra_domain::{CallLogId, HonouredTokens, Membership, ObjectIds, SigningSecret, Timestamp, TokenKey};
+use zetra_domain::{
+    Admission, CallLogId, HonouredTokens, Membership, ObjectIds, SigningSecret, Timestamp, TokenKey,
+};
 use zetra_runtime::SocketAuth;
+use zetra_signalling::Revocation;
 use zetra_socketio::{
     Limits, SocketIo,
     engine::{
@@ -15,7 +18,7 @@ use zetra_store::RoomCall;
 
 use super::*;
 use crate::{
-    authenticator::Handshake,
+    authenticator::{Handshake, Recovery, TURNED_AWAY_MS, Verification},
     exchange::{FromSession, Joining, Recovering},
 };
 
@@ -1082,26 +1085,25 @@ fn the_log_that_replaces_one_nobody_needs_goes_on_above_it_wherever_the_clock_is
 }
 
 #[test]
-fn what_a_session_reports_of_a_lost_log_acknowledges_nothing_of_the_new_one_wherever_the_clock_is() {
+fn who_may_have_missed_something_when_the_object_was_lost_in_a_burst_is_told_to_come_back_and_joined_again() {
     let mut line = Line::new(SocketAuth::Required);
-    line.enters(0);
+    let ann = line.enters(0);
     line.joins_from("s", 1);
-    let before = line.application().log.mark();
+    let (before, seen) = (line.application().log.mark(), line.offset_of("s"));
+    line.says(ann, &format!(r#"42["offer","{}",1]"#, room_id()));
+    // It never leaves the object.
     line.delivered();
     line.now -= 7_200_000;
     line.crashes();
     let bob = line.enters(2);
-    let seen = line.offset_of("s");
-    line.says(bob, &format!(r#"42["offer","{}",1]"#, room_id()));
-    line.delivered();
+    assert_eq!(line.delivered(), [("s".to_owned(), Delivery::Abandon)]);
+    line.says(bob, &format!(r#"42["offer","{}",2]"#, room_id()));
     line.tells("s", FromSession::Arrived(before));
+    assert_eq!(line.delivered(), [("s".to_owned(), Delivery::Stranger(None))]);
     line.recovers_through("t", 1, "s.pid", &seen);
+    line.answer_all();
     let told = line.delivered();
-    let [_, (_, Delivery::Recovered { mark, frames, .. })] = &told[..] else { panic!("recovered: {told:?}") };
-    let missed: Vec<String> = frames.iter().map(|frame| split(frame).0).collect();
-    assert_eq!(missed, [r#"42["offer",1]"#], "it has not arrived");
-    line.tells("t", FromSession::Arrived(*mark));
-    assert_eq!(line.application().log.missed(emission::receiver(PeerId(1)), &seen), None, "now it has");
+    assert!(matches!(&told[..], [(to, Delivery::Joined { joined: true, .. })] if to == "t"), "{told:?}");
 }
 
 #[test]
@@ -1150,13 +1152,32 @@ fn a_deleted_user_does_not_come_back() {
 }
 
 #[test]
-fn a_member_that_could_not_be_stored_is_gone() {
+fn a_member_that_could_not_be_stored_is_gone_and_may_come_back() {
     let mut line = Line::new(SocketAuth::Required);
-    let (ann, bob, ..) = couple(&mut line);
+    let (ann, bob, pid, offset) = couple(&mut line);
     line.heard.clear();
     line.act(|room| room.not_stored(PeerId(0), NOW));
     assert_eq!(line.closed, [(ann, None)]);
     assert_eq!(line.events(bob), [format!(r#"42["user-disconnected","{}","lost"]"#, line.users[0])]);
+    let again = returns(&mut line, 0, &pid, &offset);
+    let others = [line.users[1]];
+    rejoined(&mut line, again, &pid, &others);
+}
+
+#[test]
+fn of_a_member_whose_place_to_come_back_to_could_not_be_stored_either_nothing_is_left() {
+    let mut line = Line::new(SocketAuth::Required);
+    let (_, bob, pid, offset) = couple(&mut line);
+    for _ in 0..2 {
+        line.act(|room| room.not_stored(PeerId(0), NOW));
+    }
+    assert_eq!(line.stored.keys().copied().collect::<Vec<_>>(), [PeerId(1)]);
+    line.sleeps();
+    let again = returns(&mut line, 0, &pid, &offset);
+    assert_eq!(line.heard(again).len(), 1, "a new client");
+    line.heard.clear();
+    line.lives(&[bob, again], 30_000);
+    assert_eq!(line.events(bob), Vec::<String>::new());
 }
 
 #[test]

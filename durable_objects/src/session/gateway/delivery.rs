@@ -148,11 +148,15 @@ impl Gateway {
         departure: Departure,
         ending: Effect<'static, GatewayCommand>,
     ) -> Out<'static> {
-        let other = self.guest().and_then(|guest| guest.room).filter(|other| *other != room);
+        let mut others: Vec<_> = self.guest().and_then(|guest| guest.room).into_iter().collect();
+        if let State::Joining { room: asked, .. } = self.state {
+            others.push(asked);
+        }
+        others.retain(|other| *other != room);
         self.lobby.depart(super::GUEST, DisconnectReason::Left);
         self.state = State::Empty;
-        let leaving = other.map(|other| tell(other, FromSession::Gone(departure)));
-        leaving.into_iter().chain([ending, Effect::Command(GatewayCommand::Forget)]).collect()
+        let leaving = others.into_iter().map(|other| tell(other, FromSession::Gone(departure)));
+        leaving.chain([ending, Effect::Command(GatewayCommand::Forget)]).collect()
     }
 }
 

@@ -6,7 +6,7 @@ use zetra_socketio::{Effect, SocketId, engine::Departure};
 
 use super::{Attempt, GUEST, Gateway, Out, PATIENCE_MS, State, stored::Guest, tell};
 use crate::{
-    authenticator::{Recovery, Verification},
+    authenticator::{ConnectError, Recovery, TURNED_AWAY_MS, Verification},
     exchange::{FromSession, Joining, Recovering},
     offset,
 };
@@ -18,6 +18,12 @@ impl Gateway {
             State::Verifying { socket: asker, claims, recovery, connection, .. } if asker == socket => {
                 match verification.admits(&claims) {
                     Ok(()) => self.enter(socket, Credential::Token(claims), recovery, connection, now),
+                    // Refused, it would not try again by itself, though it may still be recovered.
+                    Err(ConnectError::StoreUnavailable) if recovery.is_some() => {
+                        tracing::info!(connection, "cannot be recovered while the store fails");
+                        self.state = State::TurnedAway { socket, until: now + TURNED_AWAY_MS };
+                        vec![Effect::Reschedule]
+                    }
                     Err(error) => {
                         tracing::info!(connection, ?error, "refused");
                         vec![Effect::Refuse { socket, error: error.json() }]
@@ -79,7 +85,7 @@ impl Gateway {
     pub(super) fn part(&mut self, departure: Departure) -> Out<'static> {
         self.lobby.depart(GUEST, DisconnectReason::Left);
         let rooms = match std::mem::replace(&mut self.state, State::Empty) {
-            State::Empty | State::Verifying { .. } => [None, None],
+            State::Empty | State::Verifying { .. } | State::TurnedAway { .. } => [None, None],
             State::Recovering(Attempt { room, .. }) => [Some(room), None],
             State::Connected(guest) => [guest.room, None],
             State::Joining { guest, room, .. } => {

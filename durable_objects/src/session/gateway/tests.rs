@@ -242,6 +242,40 @@ fn an_object_that_slept_since_the_handshake_learns_its_name_from_it() {
 }
 
 #[test]
+fn a_room_that_did_not_accept_the_last_words_of_a_client_is_told_once_more_that_it_is_gone() {
+    let mut story = Story::joined();
+    story.gone(Departure::Left);
+    let mut failed = || {
+        let effects = story.gateway.room_unreachable(room());
+        story.told(effects)
+    };
+    assert_eq!(failed(), ["room < gone, left: false"]);
+    assert_eq!(failed(), Vec::<String>::new());
+}
+
+#[test]
+fn a_room_that_did_not_accept_that_the_client_has_moved_on_is_told_once_more() {
+    let mut story = Story::joined();
+    story.joins(other_room());
+    story.delivered(other_room(), joined(true, 2));
+    for told in [vec!["room < gone, left: true".to_owned()], vec![]] {
+        let effects = story.gateway.room_unreachable(room());
+        assert_eq!(story.told(effects), told);
+    }
+    assert!(story.gateway.is_connected());
+    let effects = story.gateway.room_unreachable(other_room());
+    assert_eq!(story.told(effects), ["abandon"]);
+}
+
+#[test]
+fn a_client_that_is_gone_is_not_left_in_a_room_that_admits_it_late() {
+    let mut story = Story::connected();
+    story.joins(room());
+    story.gone(Departure::Left);
+    assert_eq!(story.delivered(room(), joined(true, 1)), ["room < gone, left: true"]);
+}
+
+#[test]
 fn whom_a_second_room_ends_has_left_the_first() {
     for (ending, left) in [(Delivery::Disconnect, true), (Delivery::Abandon, false)] {
         let mut story = Story::joined();
@@ -254,6 +288,14 @@ fn whom_a_second_room_ends_has_left_the_first() {
         );
         assert!(story.stored.is_none() && !story.gateway.is_connected());
     }
+}
+
+#[test]
+fn whom_the_first_room_ends_does_not_join_the_second() {
+    let mut story = Story::joined();
+    story.joins(other_room());
+    let told = story.delivered(room(), Delivery::Abandon);
+    assert_eq!(told, ["other < gone, left: false", "abandon", "forget"]);
 }
 
 #[test]
@@ -342,8 +384,12 @@ fn while_the_store_fails_nobody_is_a_new_client_instead_of_the_one_it_was() {
     let mut story = Story::new();
     story.connects(&returning());
     let effects = story.gateway.verified(SOCKET, Verification::StoreUnavailable, NOW);
-    assert!(story.told(effects)[0].contains("store_unavailable"));
-    assert_eq!(story.connects(&returning()), ["wait", "verify"], "it may try again over the same connection");
+    assert_eq!(story.told(effects), ["reschedule"], "at once it would come at once");
+    assert_eq!(story.gateway.next_deadline(), Some(NOW + TURNED_AWAY_MS));
+    let effects = story.gateway.tick(NOW + TURNED_AWAY_MS);
+    assert_eq!(story.told(effects), ["abandon"], "it reconnects, still with its pid");
+    let mut story = Story::new();
+    story.connects(&returning());
     story.verified(0);
     // Here the store answered, and then it failed the room.
     assert_eq!(story.delivered(room(), Delivery::Abandon), ["abandon", "forget"]);

@@ -55,7 +55,7 @@ fn who_is_removed_through_a_session_object_is_its_own_again() {
 }
 
 #[test]
-fn who_was_lost_and_is_removed_neither_recovers_nor_joins_again_by_itself() {
+fn who_was_lost_and_is_removed_is_told_so_on_return_and_does_not_join_again_by_itself() {
     for hold_is_over in [false, true] {
         let mut line = Line::new(SocketAuth::Required);
         let (ann, bob, pid, offset) = couple(&mut line);
@@ -67,18 +67,46 @@ fn who_was_lost_and_is_removed_neither_recovers_nor_joins_again_by_itself() {
         line.host_removes(0);
         let left = format!(r#"42["user-disconnected","{}","removed"]"#, line.users[0]);
         assert_eq!(line.events(bob), if hold_is_over { vec![] } else { vec![left] });
-        assert_eq!(line.stored.len(), 1, "{hold_is_over}");
         line.sleeps();
         let again = returns(&mut line, 0, &pid, &offset);
-        line.answer_all();
-        let heard = line.heard(again);
-        assert!(heard.len() == 1 && !heard[0].contains(&pid), "a new client: {heard:?}");
+        let heard = line.events(again);
+        assert!(!heard[0].contains(&pid), "a new client: {heard:?}");
+        assert_eq!(heard[1..], [told(&line, "removed", "removed_by_host")]);
         assert_eq!(line.application().online(), [line.users[1]]);
+        assert_eq!(line.stored.len(), 1, "once");
+        let again = returns(&mut line, 0, &pid, &offset);
+        assert_eq!(line.heard(again).len(), 1);
     }
 }
 
 #[test]
-fn an_ended_room_leaves_nothing_behind() {
+fn who_was_lost_when_the_room_ended_is_told_so_on_return_through_a_session_object_too() {
+    for session in [false, true] {
+        let mut line = Line::new(SocketAuth::Required);
+        let (ann, bob, pid, offset) = couple(&mut line);
+        line.closes(ann, None);
+        line.host_ends();
+        line.closes(bob, Some(1001));
+        line.attached.clear();
+        line.sleeps();
+        let ended = told(&line, "room-ended", "ended_by_host");
+        if session {
+            line.recovers_through("s", 0, &pid, &offset);
+            let delivered = line.delivered();
+            let [(_, Delivery::NotRecovered), (_, Delivery::Stranger(Some(frame)))] = &delivered[..] else {
+                panic!("{delivered:?}")
+            };
+            assert_eq!(split(frame).0, ended);
+        } else {
+            let again = returns(&mut line, 0, &pid, &offset);
+            assert_eq!(line.events(again)[1..], [ended]);
+        }
+        assert!(line.stored.is_empty() && line.log.is_empty(), "and then everything is deleted");
+    }
+}
+
+#[test]
+fn an_ended_room_leaves_nothing_behind_once_nobody_can_return() {
     let mut line = Line::new(SocketAuth::Required);
     let (ann, bob) = (line.enters(0), line.enters(1));
     line.joins_from("s", 2);
@@ -96,10 +124,13 @@ fn an_ended_room_leaves_nothing_behind() {
     let Some((_, Delivery::Frame { frame, .. })) = delivered.first() else { panic!("{delivered:?}") };
     assert_eq!(split(frame).0, ended);
     assert!(matches!(delivered.last(), Some((_, Delivery::Left))));
-    assert!(line.stored.is_empty() && line.log.is_empty(), "everything is deleted");
+    assert_eq!(line.stored.len(), 1, "who was lost will be told, if it returns in time");
     assert_eq!(line.closed, [], "the connections go on");
+    line.heard.clear();
     line.host_ends();
     assert_eq!((line.heard(ann), line.delivered()), (vec![], vec![]), "twice is once");
+    line.lives(&[ann, bob], REJOIN_MS);
+    assert!(line.stored.is_empty() && line.log.is_empty(), "everything is deleted");
 }
 
 #[test]

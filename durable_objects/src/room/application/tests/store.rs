@@ -99,10 +99,12 @@ fn who_comes_back_meanwhile_keeps_its_place_and_recovers_what_it_missed() {
     line.heard.clear();
     line.store_is_down = true;
     let again = returns(&mut line, 0, &pid, &offset);
-    assert!(line.heard(again)[0].contains(UNAVAILABLE));
+    assert_eq!(line.closed, [], "at once it would come at once");
+    line.lives(&[bob], TURNED_AWAY_MS);
+    // Refused, it would not try again by itself; as a new client it would be in no room, and would not know.
+    assert_eq!((line.heard(again), line.closed.clone()), (vec![], vec![(again, None)]), "it reconnects");
     line.recovers_through("s", 0, &pid, &offset);
-    // As a new client it would be in no room, and would not know.
-    assert_eq!(line.delivered(), [("s".to_owned(), Delivery::Abandon)], "it reconnects, still with its pid");
+    assert_eq!(line.delivered(), [("s".to_owned(), Delivery::Abandon)], "the same");
     assert_eq!(line.events(bob), Vec::<String>::new(), "nobody is told that it was gone");
     line.store_is_down = false;
     let again = returns(&mut line, 0, &pid, &offset);
@@ -114,7 +116,7 @@ fn who_comes_back_meanwhile_keeps_its_place_and_recovers_what_it_missed() {
 }
 
 #[test]
-fn who_comes_back_late_and_cannot_be_joined_meanwhile_is_told_so_and_joins_by_itself() {
+fn who_comes_back_late_meanwhile_reconnects_and_is_joined_when_the_store_is_back() {
     let mut line = Line::new(SocketAuth::Required);
     let (ann, bob, pid, offset) = couple(&mut line);
     line.closes(ann, None);
@@ -125,12 +127,15 @@ fn who_comes_back_late_and_cannot_be_joined_meanwhile_is_told_so_and_joins_by_it
     line.answers_one();
     line.store_is_down = true;
     line.answer_all();
-    let heard = line.heard(late);
-    assert!(heard.len() == 2 && heard[1].contains(UNAVAILABLE), "{heard:?}");
-    assert!(split(&heard[1]).1.is_empty(), "an error keeps no position");
-    assert_eq!(line.closed, []);
+    assert_eq!(
+        (line.heard(late), line.closed.clone()),
+        (vec![], vec![(late, None)]),
+        "it was never connected"
+    );
     line.store_is_down = false;
-    assert!(joins(&mut line, late, "7").last().unwrap().starts_with(r#"437[{"ok":true"#));
+    let again = returns(&mut line, 0, &pid, &offset);
+    let others = [line.users[1]];
+    rejoined(&mut line, again, &pid, &others);
     assert_eq!(line.events(bob), [format!(r#"42["user-connected","{}"]"#, line.users[0])]);
     assert_eq!((line.stored.len(), line.application().online().len()), (2, 2), "its old place is given up");
 }
@@ -147,9 +152,9 @@ fn who_rejoins_while_its_old_connection_counts_as_alive_is_in_the_room_once_when
     line.answers_one();
     line.store_is_down = true;
     line.answer_all();
-    assert!(line.heard(late)[1].contains(UNAVAILABLE));
+    assert_eq!(line.heard(late), Vec::<String>::new());
     line.store_is_down = false;
-    assert!(joins(&mut line, late, "7").last().unwrap().starts_with(r#"437[{"ok":true"#));
+    let late = returns(&mut line, 0, &pid, &offset);
     let mut online = line.application().online();
     online.dedup();
     assert_eq!(online.len(), 2);
@@ -158,6 +163,56 @@ fn who_rejoins_while_its_old_connection_counts_as_alive_is_in_the_room_once_when
     assert_eq!(line.events(late), [r#"42["offer",2]"#]);
     line.lives(&[bob, late], 30_000);
     assert_eq!(line.stored.len(), 2, "nothing is left of its old place");
+}
+
+#[test]
+fn who_comes_back_in_time_is_held_until_the_store_has_confirmed_the_token() {
+    let mut line = Line::new(SocketAuth::Required);
+    let (ann, bob, pid, offset) = couple(&mut line);
+    line.closes(ann, None);
+    line.lives(&[bob], 9_000);
+    line.heard.clear();
+    let again = asks_to_return(&mut line, 0, &pid, &offset);
+    line.lives(&[bob], 5_000);
+    line.answer_all();
+    let heard = line.events(again);
+    assert!(heard.last().unwrap().contains(&pid), "recovered: {heard:?} {:?}", line.events(bob));
+    assert_eq!(line.events(bob), Vec::<String>::new(), "nobody is told that it was gone");
+    // A client that gives up meanwhile is held no longer.
+    line.closes(again, None);
+    line.lives(&[bob], 9_000);
+    let given_up = asks_to_return(&mut line, 0, &pid, &offset);
+    line.lives(&[bob], 5_000);
+    line.closes(given_up, None);
+    line.lives(&[bob], 1_000);
+    assert_eq!(line.events(bob), [format!(r#"42["user-disconnected","{}","lost"]"#, line.users[0])]);
+}
+
+#[test]
+fn of_two_that_bring_one_pid_the_newest_has_it_whenever_the_store_answers() {
+    let mut line = Line::new(SocketAuth::Required);
+    let (ann, bob, pid, offset) = couple(&mut line);
+    let older = asks_to_return(&mut line, 0, &pid, &offset);
+    let newer = asks_to_return(&mut line, 0, &pid, &offset);
+    // It answers the newest query first.
+    line.answer_all();
+    assert_eq!(line.closed, [(ann, None), (older, None)]);
+    assert!(line.events(newer).last().unwrap().contains(&pid));
+
+    // The same for those who come too late to be recovered.
+    line.closes(newer, None);
+    line.lives(&[bob], 11_000);
+    let older = asks_to_return(&mut line, 0, &pid, &offset);
+    line.answers_one();
+    let newer = asks_to_return(&mut line, 0, &pid, &offset);
+    line.answers_one();
+    line.closed.clear();
+    line.heard.clear();
+    line.answer_all();
+    assert_eq!((line.heard(older), line.closed.clone()), (vec![], vec![(older, None)]));
+    let others = [line.users[1]];
+    rejoined(&mut line, newer, &pid, &others);
+    assert_eq!(line.events(bob), [format!(r#"42["user-connected","{}"]"#, line.users[0])], "once");
 }
 
 #[test]
