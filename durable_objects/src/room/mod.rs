@@ -125,10 +125,10 @@ pub(crate) fn perform<O: RoomObject>(
             None
         }
         RoomCommand::Deliver { session, delivery } => {
-            let id = room.id();
+            let (id, is_told) = (room.id(), matches!(delivery, Delivery::Abandon));
             shell.sessions.post(&object, &id, &session, delivery, move |object, session| {
                 tracing::warn!(room = %id, "a Session object did not take what its client was told");
-                object.act(|room, now| room.session_unreachable(session, now));
+                object.act(|room, now| room.session_unreachable(session, is_told, now));
             });
             None
         }

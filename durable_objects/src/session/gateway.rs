@@ -172,6 +172,13 @@ impl Gateway {
         self.patient_until().is_some()
     }
 
+    /// Whether a sleep until now forgives what the client has sent too fast before it was in a room. With the rates that
+    /// are used nobody owes so much there that it outlasts ten seconds.
+    #[cfg(test)]
+    pub fn forgives_in_sleep(&self, now: i64) -> bool {
+        self.lobby.peer(GUEST).is_some_and(|guest| guest.rate().paid_at() >= now)
+    }
+
     /// A room did not accept a message: the client has to reconnect, which corrects its state. If it is no longer in that room,
     /// this may be what the room does not know, and it is told once more.
     pub fn room_unreachable(&mut self, room: RoomId) -> Out<'static> {

@@ -75,10 +75,12 @@ impl World {
                 self.objects[number].input(now_, elapsed, true, |_| ());
                 let is_connected = self.objects[number].gateway().is_some_and(Gateway::is_connected);
                 let speaks = |task: &Task| matches!(task, Task::ToRoom(from, _) if *from == name);
-                if well && (is_connected || self.tasks.iter().any(speaks)) {
+                let is_told = deliveries.first() == Some(&Delivery::Abandon);
+                // That one which loses its client's end twice in a row learns of it later if it has slept is a known gap.
+                if (well || is_told) && (is_connected || self.tasks.iter().any(speaks)) {
                     self.acts_in_session(&name, |gateway| gateway.deliver(room_id(), deliveries));
                 } else {
-                    self.acts_in_room(|room| room.session_unreachable(&name, now));
+                    self.acts_in_room(|room| room.session_unreachable(&name, is_told, now));
                 }
             }
             // That a room which does not hear of an end keeps the member for days is a known gap.

@@ -42,9 +42,14 @@ impl RoomApplication {
     }
 
     /// The Session object of that name did not accept a delivery. If it exists after all, its client has to
-    /// reconnect, because the delivery is lost.
-    pub fn session_unreachable(&mut self, session: &str, now: i64) -> Out<'static> {
-        self.peer_of(session).map_or_else(Vec::new, |peer| self.let_go(peer, now))
+    /// reconnect, because the delivery is lost; it is told so once: `is_told` is whether the delivery was just that.
+    pub fn session_unreachable(&mut self, session: &str, is_told: bool, now: i64) -> Out<'static> {
+        match self.peer_of(session) {
+            Some(peer) => self.let_go(peer, now),
+            // What was lost may be that the client is no longer in the room.
+            None if !is_told => vec![deliver(session, Delivery::Abandon)],
+            None => Vec::new(),
+        }
     }
 
     /// Whether a sleep until now forgives a client of a Session object what it has sent too fast. Of other clients it is

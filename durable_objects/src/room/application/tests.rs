@@ -1111,9 +1111,23 @@ fn a_session_that_does_not_take_a_delivery_is_told_to_begin_anew() {
     let mut line = Line::new(SocketAuth::Required);
     line.joins_from("s", 0);
     line.delivered();
-    line.act(|room| room.session_unreachable("s", NOW));
+    line.act(|room| room.session_unreachable("s", false, NOW));
     assert_eq!(line.delivered(), [("s".to_owned(), Delivery::Abandon)]);
-    line.act(|room| room.session_unreachable("s", NOW));
+    line.act(|room| room.session_unreachable("s", true, NOW));
+    assert_eq!(line.delivered(), [], "once");
+}
+
+#[test]
+fn a_session_that_does_not_take_its_clients_end_is_told_to_begin_anew() {
+    let mut line = Line::new(SocketAuth::Required);
+    line.joins_from("s", 0);
+    line.delivered();
+    let revocation = Revocation { user: line.users[0], honoured: None };
+    line.act(|room| room.revoke(&revocation, NOW));
+    assert!(line.delivered().contains(&("s".to_owned(), Delivery::Disconnect)));
+    line.act(|room| room.session_unreachable("s", false, NOW));
+    assert_eq!(line.delivered(), [("s".to_owned(), Delivery::Abandon)]);
+    line.act(|room| room.session_unreachable("s", true, NOW));
     assert_eq!(line.delivered(), [], "once");
 }
 
@@ -1312,7 +1326,7 @@ fn a_peer_recovers_from_one_session_object_to_another() {
     assert_eq!((gone.as_str(), session.as_str(), sid.as_str()), ("s", "t", "s-sid"));
     let missed: Vec<String> = frames.iter().map(|frame| split(frame).0).collect();
     assert!(missed.ends_with(&[r#"42["offer",1]"#.to_owned()]), "{missed:?}");
-    line.act(|room| room.session_unreachable("t", NOW));
+    line.act(|room| room.session_unreachable("t", false, NOW));
     line.lives(&[bob], 10_000);
     assert!(line.events(bob).last().unwrap().contains("user-disconnected"));
 }
