@@ -5,6 +5,8 @@ import { createWriteStream } from "node:fs";
 import { run } from "node:test";
 import { spec as Spec, tap } from "node:test/reporters";
 
+/** Milliseconds after which a test or hook fails that is still waiting. The longest take a minute and a half on a slow machine. */
+const TIME_LIMIT = 300_000;
 const [atOnce, tapFile, ...files] = process.argv.slice(2);
 const stopping = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
@@ -14,7 +16,9 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
     setTimeout(() => process.exit(1), 2_000);
   });
 }
-const results = run({ files, concurrency: Number(atOnce), signal: stopping.signal });
+// What has failed by the limit may still hold its browser or server: the file's process ends all the same.
+const execArgv = [`--test-timeout=${TIME_LIMIT}`, "--test-force-exit"];
+const results = run({ files, concurrency: Number(atOnce), signal: stopping.signal, execArgv });
 results.on("test:fail", () => (process.exitCode = 1));
 results.compose(new Spec()).pipe(process.stdout);
 results.compose(tap).pipe(createWriteStream(tapFile));

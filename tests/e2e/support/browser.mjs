@@ -232,22 +232,27 @@ export class Visitor {
 /** Put into a page before its own scripts: counts its media connections and what comes over them, and can disturb them. */
 export const COUNT_CONNECTIONS = () => {
   const connections = new Set();
+  const closed = new WeakMap();
+  /** Firefox never settles what was asked of a connection that is closed meanwhile. */
+  const statsOf = (connection) => Promise.race([connection.getStats(), closed.get(connection).promise]);
   globalThis.connectionsMade = 0;
   const Original = globalThis.RTCPeerConnection;
   globalThis.RTCPeerConnection = class extends Original {
     constructor(...parameters) {
       super(...parameters);
       connections.add(this);
+      closed.set(this, Promise.withResolvers());
       globalThis.connectionsMade += 1;
     }
     close() {
       connections.delete(this);
+      closed.get(this).resolve(new Map());
       super.close();
     }
   };
   /** The heights of the pictures that leave this page, in pixels. */
   globalThis.heightsSent = async () => {
-    const reports = await Promise.all([...connections].map((connection) => connection.getStats()));
+    const reports = await Promise.all([...connections].map(statsOf));
     const sent = reports.flatMap((report) => [...report.values()].filter(({ type, kind }) => type === "outbound-rtp" && kind === "video"));
     return sent.map(({ frameHeight }) => frameHeight).filter(Boolean);
   };
@@ -261,7 +266,7 @@ export const COUNT_CONNECTIONS = () => {
     const counts = [];
     for (const connection of connections) {
       let packets = 0;
-      for (const stat of (await connection.getStats()).values()) {
+      for (const stat of (await statsOf(connection)).values()) {
         if (stat.type === "inbound-rtp" && stat.kind === "audio") packets += stat.packetsReceived;
       }
       counts.push(packets);
