@@ -11,6 +11,7 @@ import { startServerOnMongodb } from "./support/server.mjs";
 const PASSWORD = "correct horse";
 const BCRYPT = "$2b$10$0J.gLHJVfhUWpklKqsbIwe8Cj48Ux4hD8dtLzzxyyNacSjx1FGPbe";
 const ROOM = "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed";
+const ENDED = "9c5b94b1-35ad-49bb-b118-8e8fc24abf80";
 const DAY = 86_400_000;
 const START = new Date(Date.now() - DAY);
 
@@ -25,7 +26,8 @@ describe("a database of the Node backend", () => {
       const user = (id, username, email) => ({ _id: id, username, email, passwordHash: BCRYPT, createdAt: START, __v: 0 });
       // A name that today's rules would refuse stays as it is.
       await database.collection("users").insertMany([user(ann.id, "ann-o'hara", "ann@example.com"), user(bob.id, "bob", "bob@example.com")]);
-      await database.collection("rooms").insertOne({ roomId: ROOM, participants: [ann.id, bob.id], active: true, createdAt: START, __v: 0 });
+      const room = { participants: [ann.id, bob.id], createdAt: START, __v: 0 };
+      await database.collection("rooms").insertMany([{ ...room, roomId: ROOM, active: true }, { ...room, roomId: ENDED }]);
       const log = { callerId: ann.id, receiverId: bob.id, roomId: ROOM, __v: 0 };
       await database.collection("calllogs").insertMany([
         { ...log, _id: over, startTime: START, endTime: new Date(START.getTime() + 90_000), duration: 90 },
@@ -105,6 +107,18 @@ describe("a database of the Node backend", () => {
     assert.equal((await call(server, "POST", `/api/room/join/${ROOM}`, { token: bob.token })).json.code, "removed");
     assert.equal((await change(ann, "POST", "/readmit", { userId: bob.id.toHexString() })).status, 200);
     assert.equal((await call(server, "POST", `/api/room/join/${ROOM}`, { token: bob.token })).status, 200);
+  });
+
+  test("a room without \"active\" has ended, as the Node backend looked for rooms with it", async () => {
+    const ask = (method, path, body) => call(server, method, path, { token: ann.token, body });
+    const shown = await ask("GET", `/api/room/${ENDED}`);
+    assert.deepEqual([shown.status, shown.json.room.active], [200, false]);
+    const { json } = await ask("GET", "/api/room");
+    assert.deepEqual(json.rooms.map(({ roomId, active }) => [roomId, active]).sort(), [[ROOM, true], [ENDED, false]]);
+    for (const [method, path, body] of [["POST", `join/${ENDED}`], ["PUT", ENDED, { name: "mine" }], ["DELETE", ENDED], ["POST", `${ENDED}/kick`, { userId: bob.id.toHexString() }]]) {
+      const refused = await ask(method, `/api/room/${path}`, body);
+      assert.deepEqual([refused.status, refused.json.code], [404, "room_not_found"], `${method} ${path}`);
+    }
   });
 
   test("what is written is what the Node backend would have written", async () => {
