@@ -3,7 +3,7 @@
 // missing, the upload with secrets, and the report of it. Imitated only are `whoami`, `d1 create` and `d1 migrations apply`.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -20,6 +20,9 @@ const WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const WELL = { status: 200, body: { status: "ok" } };
 /** A start may compile the command first. */
 const PATIENCE = 300_000;
+
+/** For tests that need a terminal, which this program of util-linux gives; that of macOS has other options. */
+const AT_TERMINAL = { skip: spawnSync("script", ["--version"]).status !== 0 && "the `script` of util-linux is not there" };
 
 describe("deploy with a stand-in for wrangler", () => {
   let folder, server, health;
@@ -62,7 +65,7 @@ describe("deploy with a stand-in for wrangler", () => {
     return { code, output: stdout + stderr };
   }
 
-  /** The same at a terminal (util-linux's `script`), where somebody types one answer to each question. */
+  /** The same at a terminal (by util-linux's `script`), where somebody types one answer to each question. */
   async function deployAtTerminal(t, answers, ...options) {
     const [words, { cwd, env }] = command(...options);
     // `exec`: Ctrl-C ends a shell between, whose exit code would be seen instead of the command's.
@@ -92,7 +95,7 @@ describe("deploy with a stand-in for wrangler", () => {
     assert.deepEqual(readdirSync(join(ROOT, "target")).filter((file) => /^(secrets|deploy)-/.test(file)), [], "and in no file");
   }
 
-  test("the first one makes database and secret, and waits until the Worker is well", async (t) => {
+  test("the first one makes database and secret, and waits until the Worker is well", AT_TERMINAL, async (t) => {
     given();
     const { code, output } = await deployAtTerminal(t, ["\n"]);
     assert.equal(code, 0, output);
@@ -137,7 +140,7 @@ describe("deploy with a stand-in for wrangler", () => {
   const onMongodb = { MONGO_URI: "https://data.example.com/data/v1", MONGO_DATABASE: "zetra", MONGO_DATA_SOURCE: "c" };
   const withoutDatabases = (text) => text.replaceAll(/\[\[(env\.staging\.)?d1_databases\]\]\n(.+\n)+/g, "");
 
-  test("with MongoDB no D1 command is run, and the key is asked for", async (t) => {
+  test("with MongoDB no D1 command is run, and the key is asked for", AT_TERMINAL, async (t) => {
     given({ variables: onMongodb, edit: withoutDatabases });
     const secrets = ["0123456789abcdef0123456789abcdef", "Bearer $ecret key"];
     const { code, output } = await deployAtTerminal(t, secrets.map((secret) => `${secret}\n`));
@@ -155,7 +158,7 @@ describe("deploy with a stand-in for wrangler", () => {
     assert.deepEqual(calls(), ["whoami --json"]);
   });
 
-  test("secrets of TURN and webhooks are asked for, again where they cannot be right", async (t) => {
+  test("secrets of TURN and webhooks are asked for, again where they cannot be right", AT_TERMINAL, async (t) => {
     const turn = { TURN_SERVER_URL: "turn:turn.example.com", TURN_SERVER_USERNAME: "zetra", TURN_KEY_ID: "key" };
     given({ variables: { ...turn, WEBHOOK_URL: "https://hooks.example.com" }, secrets: { JWT_SECRET: "" } });
     const answers = ["the-credential", "the-token", "no-webhook-secret", WEBHOOK_SECRET];
@@ -177,7 +180,7 @@ describe("deploy with a stand-in for wrangler", () => {
     assert.deepEqual(calls(), ["whoami --json", "secret list --format json"]);
   });
 
-  test("staging is named in every command, and has its own database", async (t) => {
+  test("staging is named in every command, and has its own database", AT_TERMINAL, async (t) => {
     given({ worker: "zetra-staging" });
     const { code, output } = await deployAtTerminal(t, ["\n"], "--env", "staging");
     assert.equal(code, 0, output);
@@ -251,7 +254,7 @@ describe("deploy with a stand-in for wrangler", () => {
     assert.doesNotMatch(output, /nobody is signed in/);
   });
 
-  test("Ctrl-C at a question ends it, and nothing was done", async (t) => {
+  test("Ctrl-C at a question ends it, and nothing was done", AT_TERMINAL, async (t) => {
     given();
     const { code, output, asked } = await deployAtTerminal(t, ["\x03"]);
     assert.deepEqual([code, asked], [1, 1], output);

@@ -42,6 +42,15 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
   });
 }
 
+test("dev leaves no process when its terminal is closed", async (t) => {
+  const state = mkdtempSync(join(tmpdir(), "zetra-dev-"));
+  t.after(() => rmSync(state, { recursive: true, force: true }));
+  const program = await dev(t, await freePort(), state);
+  // Nobody reads any more what it prints.
+  for (const stream of [program.child.stdout, program.child.stderr]) stream.destroy();
+  assert.equal(await program.end("SIGHUP"), 0);
+});
+
 test("dev says what to do when its port is taken", async (t) => {
   const port = await freePort();
   const holder = createServer().listen(port, "127.0.0.1");

@@ -1,7 +1,12 @@
 //! Builds the Worker with worker-build, which runs cargo for wasm32, wasm-bindgen, wasm-opt and esbuild.
 //! All four are pinned and local, so that a build downloads nothing.
 
-use std::{fs, path::Path, process::Command, time::SystemTime};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use crate::{
     error::Result,
@@ -20,7 +25,9 @@ struct Worker {
     sources: &'static [&'static str],
 }
 
-const SHARED: [&str; 4] = ["crates", "Cargo.toml", "Cargo.lock", "package-lock.json"];
+const SHARED: [&str; 4] = ["crates", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml"];
+/// What a change makes the bundle anew, even if the compiled code is the same: the tools, and how they are called.
+const TOOLS: [&str; 3] = ["package-lock.json", "xtask/src/build.rs", "xtask/src/workspace.rs"];
 const PRODUCT: Worker =
     Worker { name: "the Worker", package: "zetra", folder: ".", sources: &["src", "durable_objects"] };
 /// The fixture of the official protocol suites.
@@ -56,8 +63,9 @@ pub fn run() -> Result<()> {
 fn site() -> Result<()> {
     const OUTPUT: &str = "target/site";
     // The viewer of the documentation is an npm package.
-    let sources = newest_change(&workspace::path("web")).max(modified("package-lock.json"));
-    if modified(&format!("{OUTPUT}/docs/docs.js")) >= sources {
+    let begun = now();
+    let bundled = workspace::path(&format!("{OUTPUT}/docs/docs.js"));
+    if modified(&bundled) >= newest_of(&["web", "package-lock.json", "xtask/src/build.rs"]) {
         return Ok(());
     }
     let mut step = Step::begin("building the client");
@@ -84,6 +92,8 @@ fn site() -> Result<()> {
     bundle.args(["--bundle", "--minify", "--format=esm", "--target=es2022", "--external:./icon.svg"]);
     bundle.args(["--log-level=warning", &format!("--outdir={OUTPUT}")]);
     run_quietly(bundle, &mut step, "The output of esbuild:")?;
+    // What was edited meanwhile is newer.
+    set_modified(&bundled, begun)?;
     step.done("");
     Ok(())
 }
@@ -99,30 +109,59 @@ pub fn chat() -> Result<()> {
 fn build(worker: &Worker) -> Result<()> {
     setup::run()?;
     let Worker { name, package, folder, sources } = worker;
-    let output = format!("{folder}/build/index_bg.wasm");
-    let compiled = format!("target/wasm32-unknown-unknown/release/{}.wasm", package.replace('-', "_"));
-    let newest =
-        sources.iter().chain(&SHARED).filter_map(|source| newest_change(&workspace::path(source))).max();
-    if modified(&output) >= newest {
+    let begun = now();
+    let output = workspace::path(folder).join("build/index_bg.wasm");
+    let stamp = Stamp(workspace::path(&format!("target/{package}.built")));
+    let is_there = output.exists();
+    let newest = [*sources, &SHARED, &TOOLS].into_iter().map(newest_of).max().flatten();
+    if is_there && stamp.time() >= newest {
         return Ok(());
     }
     let mut step = Step::begin(&format!("building {name}"));
     // Cargo decides whether a change affects the Worker; a changed test, for example, does not.
     let compile = ["build", "--release", "--lib", "--target", "wasm32-unknown-unknown", "--package", package];
     run_quietly(with_environment(command("cargo", &compile)), &mut step, "The compiler's output:")?;
-    if modified(&output) > modified(&compiled) && modified(&output) > modified("package-lock.json") {
+    let compiled = format!("target/wasm32-unknown-unknown/release/{}.wasm", package.replace('-', "_"));
+    let compiled =
+        modified(&workspace::path(&compiled)).ok_or_else(|| format!("cargo has not made {compiled}"))?;
+    if is_there && stamp.is_of(compiled) && stamp.time() >= newest_of(&TOOLS) {
         step.done("(unchanged) ");
-        return touch(&workspace::path(&output));
+        return stamp.write(compiled, begun);
     }
-    let output = workspace::path(&output);
-    if let Err(error) = bundle(&workspace::path(folder), &output, &mut step) {
-        // Half of a build would be taken for a whole one: it is newer than its sources.
-        let _ = fs::remove_file(&output);
-        return Err(error);
-    }
+    stamp.remove();
+    bundle(&workspace::path(folder), &output, &mut step)?;
+    stamp.write(compiled, begun)?;
     let size = fs::metadata(&output).map_or(0, |file| file.len()) / 1_024;
     step.done(&format!("{size} KiB of WASM "));
     Ok(())
+}
+
+/// A file that is written after the last step of a build, so that half of one is not taken for a whole. Its time is that of the build's
+/// begin: what was edited meanwhile is newer. It contains the time of the compiled code that was bundled.
+struct Stamp(PathBuf);
+
+impl Stamp {
+    fn time(&self) -> Option<SystemTime> {
+        modified(&self.0)
+    }
+
+    fn is_of(&self, compiled: SystemTime) -> bool {
+        fs::read_to_string(&self.0).is_ok_and(|text| text == Self::text(compiled))
+    }
+
+    fn write(&self, compiled: SystemTime, begun: SystemTime) -> Result<()> {
+        fs::write(&self.0, Self::text(compiled)).map_err(|error| format!("{}: {error}", self.0.display()))?;
+        set_modified(&self.0, begun)
+    }
+
+    fn remove(&self) {
+        // An error means that there is none.
+        let _ = fs::remove_file(&self.0);
+    }
+
+    fn text(compiled: SystemTime) -> String {
+        compiled.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos().to_string()
+    }
 }
 
 /// Makes what a Worker in that folder is deployed as, with its WASM as `output`.
@@ -140,13 +179,11 @@ fn with_environment(mut build: Command) -> Command {
     let root = workspace::root();
     let home = std::env::var("CARGO_HOME").or_else(|_| std::env::var("HOME").map(|home| home + "/.cargo"));
     // Panic messages contain file names; keep this machine's absolute paths out of them.
-    let flags = format!(
-        "--remap-path-prefix={}=. --remap-path-prefix={}/registry/src=crates",
-        root.display(),
-        home.unwrap_or_default()
-    );
+    let paths = [(root.display().to_string(), "."), (home.unwrap_or_default() + "/registry/src", "crates")];
+    let flags = paths.map(|(from, to)| format!("--remap-path-prefix={from}={to}"));
     build
-        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", flags)
+        // Before all other settings of this kind; a path may contain spaces.
+        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"))
         .env("WASM_BINDGEN_BIN", workspace::tool("wasm-bindgen"))
         .env("WASM_OPT_BIN", workspace::node_bin("wasm-opt"))
         .env("ESBUILD_BIN", workspace::node_bin("esbuild"))
@@ -154,13 +191,20 @@ fn with_environment(mut build: Command) -> Command {
     build
 }
 
-fn modified(relative: &str) -> Option<SystemTime> {
-    fs::metadata(workspace::path(relative)).and_then(|file| file.modified()).ok()
+fn modified(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).and_then(|file| file.modified()).ok()
 }
 
-fn touch(path: &Path) -> Result<()> {
+fn newest_of(sources: &[&str]) -> Option<SystemTime> {
+    sources.iter().filter_map(|source| newest_change(&workspace::path(source))).max()
+}
+
+fn set_modified(path: &Path, time: SystemTime) -> Result<()> {
     let file = fs::File::options().append(true).open(path);
-    #[allow(clippy::disallowed_methods, reason = "nothing here runs on wasm32")]
-    let now = SystemTime::now();
-    file.and_then(|file| file.set_modified(now)).map_err(|error| format!("{}: {error}", path.display()))
+    file.and_then(|file| file.set_modified(time)).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+#[allow(clippy::disallowed_methods, reason = "nothing here runs on wasm32")]
+fn now() -> SystemTime {
+    SystemTime::now()
 }

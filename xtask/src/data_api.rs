@@ -2,7 +2,7 @@
 //! installing one.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
     os::unix::process::CommandExt,
     process::{Child, Stdio},
     time::Duration,
@@ -28,12 +28,22 @@ pub fn run() -> Result<()> {
     let database = Database::start()?;
     let key = setup::random_hex()?;
     let listen = std::env::var("DATA_API_LISTEN").unwrap_or_else(|_| LISTEN.to_owned());
-    let mut server = start(&database, &key, &listen)?;
+    let mut server = Server(start(&database, &key, &listen)?);
     announce(&key, &listen);
-    let outcome = wait(&mut server);
-    terminate(&mut server);
-    println!("stopped; this database's data was deleted");
+    let outcome = wait(&mut server.0);
+    drop(server);
+    // The terminal may be gone.
+    let _ = writeln!(std::io::stdout(), "stopped; this database's data was deleted");
     outcome
+}
+
+/// The Data API server, which is stopped on drop: also if there is no terminal to print to any more.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        terminate(&mut self.0);
+    }
 }
 
 pub fn build() -> Result<()> {

@@ -57,10 +57,18 @@ pub fn serve(served: &Served, announce: impl FnOnce(u16, &str)) -> Result<()> {
         format!("port {port} cannot be used ({error}). Stop the program that uses it, or choose another: PORT=4001 cargo xtask {}", served.command)
     })?;
     (served.build)()?;
-    let mut server = start(served, port)?;
-    let outcome = watch(&mut server, port, served.probe, announce);
-    stop(&mut server);
-    outcome
+    let mut server = Server(start(served, port)?);
+    watch(&mut server.0, port, served.probe, announce)
+}
+
+/// wrangler, in a process group of its own, which is stopped on drop: also if the terminal is closed, and
+/// printing to it panics.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        stop(&mut self.0);
+    }
 }
 
 fn start(served: &Served, port: u16) -> Result<Child> {
@@ -90,7 +98,8 @@ fn watch(server: &mut Child, port: u16, probe: &str, announce: impl FnOnce(u16, 
         }
     }
     while goes_on(server)? {}
-    println!("\nstopping …");
+    // The terminal may be gone.
+    let _ = writeln!(std::io::stdout(), "\nstopping …");
     Ok(())
 }
 

@@ -56,6 +56,8 @@ pub fn fail_if_stopping() -> Result<()> {
 pub fn command(program: impl AsRef<Path>, arguments: &[&str]) -> Command {
     let mut command = Command::new(program.as_ref());
     command.args(arguments).current_dir(workspace::root());
+    // What cargo builds is looked for there, wherever this machine's other projects build.
+    command.env("CARGO_TARGET_DIR", workspace::path("target"));
     command
 }
 

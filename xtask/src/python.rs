@@ -30,10 +30,13 @@ impl Environment {
         self.folder().join("bin").join(name)
     }
 
-    /// Installs it, unless it is there with the same requirements.
+    /// Installs it, unless it is there with the same requirements, at the same place, and runs.
     pub fn install(&self) -> Result<()> {
         let stamp = self.folder().join("installed");
-        if fs::read_to_string(&stamp).is_ok_and(|installed| installed == self.requirements) {
+        // Its programs contain its path, and its Python is the system's.
+        let whole = format!("{}\n{}", self.folder().display(), self.requirements);
+        let runs = || output_of(command(self.program("python"), &["-c", ""])).is_some();
+        if fs::read_to_string(&stamp).is_ok_and(|installed| installed == whole) && runs() {
             return Ok(());
         }
         let Self { name, purpose, requirements, fallback, remedy, .. } = self;
@@ -46,7 +49,7 @@ impl Environment {
             println!("  {name} cannot be installed, another version is tried:\n{error}");
             self.pip(fallback, &mut step)?;
         }
-        fs::write(&stamp, requirements).map_err(|error| format!("{}: {error}", stamp.display()))?;
+        fs::write(&stamp, whole).map_err(|error| format!("{}: {error}", stamp.display()))?;
         step.done("");
         Ok(())
     }

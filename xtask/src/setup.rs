@@ -61,6 +61,12 @@ fn cargo_install(package: &str, version: &str, programs: &[&str]) -> Result<()> 
     if stamp.exists() && programs.iter().all(|program| workspace::tool(program).exists()) {
         return Ok(());
     }
+    // Of other versions, whose programs are replaced.
+    for other in fs::read_dir(workspace::path("target/tools")).into_iter().flatten().flatten() {
+        if other.file_name().to_string_lossy().starts_with(&format!("{package}-")) && other.path().is_file() {
+            let _ = fs::remove_file(other.path());
+        }
+    }
     let mut step = Step::begin(&format!("building {package} {version}, once"));
     let target_dir = workspace::path("target/tools-build").join(package);
     let install = |locked: bool| {

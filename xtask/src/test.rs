@@ -5,7 +5,7 @@ mod failures;
 mod tools;
 
 use crate::{
-    build,
+    build, data_api,
     error::Result,
     process::{catch_stop_signals, command, run_stoppable},
     progress,
@@ -72,6 +72,9 @@ pub fn run(arguments: &[&str]) -> Result<()> {
     if parts.has_end_to_end() {
         heading("the Workers");
         build::run()?;
+    }
+    if parts.has_end_to_end() && tools.database.is_some() {
+        data_api::build()?;
     }
     if parts.workerd {
         build::conformance()?;
