@@ -174,6 +174,16 @@ impl From<DriverError> for ApiError {
     }
 }
 
+/// The beginning of a text that may quote what a client has sent, which may be megabytes.
+pub fn brief(error: &impl std::fmt::Display) -> String {
+    const LONGEST: usize = 300;
+    let text = error.to_string();
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}
+
 /// A server that steps down, starts, stops or does not recognise the user: nothing that the request could
 /// change. `https://github.com/mongodb/specifications`, retryable writes and server discovery.
 pub fn is_transient(code: i32) -> bool {
@@ -185,6 +195,13 @@ pub fn is_transient(code: i32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_that_quotes_megabytes_is_cut() {
+        assert_eq!(brief(&"missing"), "missing");
+        let long = brief(&"ä".repeat(1_000_000));
+        assert_eq!((long.chars().count(), long.ends_with("ä…")), (301, true));
+    }
 
     #[test]
     fn a_write_to_an_answer_that_is_refused_keeps_its_reason() {

@@ -17,8 +17,8 @@ pub struct Memory {
     taken: AtomicUsize,
 }
 
-/// The first capacity of a buffer.
-const SMALLEST: usize = 1024;
+/// The first capacity of a buffer, so the least that a request holds.
+pub const SMALLEST: usize = 1024;
 
 /// Why memory is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

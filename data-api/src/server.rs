@@ -4,7 +4,7 @@
 use std::{
     io,
     net::{SocketAddr, TcpListener},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -13,9 +13,13 @@ use axum_server::{
     tls_rustls::{RustlsAcceptor, RustlsConfig},
 };
 use mongodb::{Client, options::ClientOptions};
+use rustls::ServerConfig;
 use secrecy::ExposeSecret;
 use thiserror::Error;
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout, timeout_at},
+};
 
 use crate::{
     action::{Limits, Policy},
@@ -67,11 +71,15 @@ pub enum StartError {
 }
 
 /// How long to wait for a database that does not answer, unless the URI sets it.
-const SERVER_SELECTION: Duration = Duration::from_secs(5);
+///
+/// Shorter than the five seconds that Zetra's Worker waits: it learns the reason, and tries again.
+const SERVER_SELECTION: Duration = Duration::from_secs(3);
 /// How many attempts are made to create the indexes while the database cannot be reached.
 const INDEX_ATTEMPTS: u32 = 12;
 /// How long a client may stay connected before its first request.
 const FIRST_REQUEST: Duration = Duration::from_secs(15);
+/// How long the connections to the database may take to close.
+const CLOSING: Duration = Duration::from_secs(2);
 /// How long a connection may stay open between requests.
 const NEXT_REQUEST: Duration = Duration::from_secs(75);
 
@@ -138,7 +146,7 @@ impl Server {
         self.listener.local_addr()
     }
 
-    /// Serves until `stop`, then refuses new connections, finishes the requests in progress within
+    /// Serves HTTP/1.1 until `stop`, then refuses new connections, finishes the requests in progress within
     /// `Options::shutdown_grace` seconds and closes the connections to the database.
     ///
     /// # Errors
@@ -147,13 +155,18 @@ impl Server {
         let Self { app, listener, tls, max_concurrent, grace } = self;
         let handle = Handle::new();
         let stopper = handle.clone();
+        let last_moment = Arc::new(OnceLock::new());
+        let stopped = Arc::clone(&last_moment);
         tokio::spawn(async move {
             stop.await;
             tracing::info!(connections = stopper.connection_count(), "stopping");
+            stopped.get_or_init(|| Instant::now() + grace);
             stopper.graceful_shutdown(Some(grace));
         });
         let service = router(Arc::clone(&app)).into_make_service();
-        let mut server = axum_server::from_tcp(listener)?.first_request_timeout(FIRST_REQUEST).handle(handle);
+        // HTTP/2 has no limits of time for the next request, nor for a client that takes nothing.
+        let server = axum_server::from_tcp(listener)?.http1_only();
+        let mut server = server.first_request_timeout(FIRST_REQUEST).handle(handle);
         server.http_builder().http1().header_read_timeout(NEXT_REQUEST);
         let patience = WriteTimeout(app.time);
         match tls {
@@ -162,10 +175,13 @@ impl Server {
         }
         // Clients that went away may have left work behind; when it is done every permit is free.
         let idle = app.permits.acquire_many(max_concurrent);
-        if timeout(grace, idle).await.is_err() {
+        let last_moment = *last_moment.get_or_init(|| Instant::now() + grace);
+        if timeout_at(last_moment, idle).await.is_err() {
             tracing::error!("work was still under way when the time of grace was over");
         }
-        app.database.client().clone().shutdown().await;
+        // It waits for that work too.
+        let closing = app.database.client().clone().shutdown().immediate(true);
+        let _ = timeout(CLOSING, closing.into_future()).await;
         tracing::info!("stopped");
         Ok(())
     }
@@ -216,5 +232,9 @@ async fn tls(options: &Options) -> Result<Option<RustlsConfig>, StartError> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let file = format!("{} and {}", cert.display(), key.display());
     let config = RustlsConfig::from_pem_file(cert, key).await;
-    config.map(Some).map_err(|error| StartError::File { file, error })
+    let config = config.map_err(|error| StartError::File { file, error })?;
+    // It offers HTTP/2 too.
+    let mut http1 = ServerConfig::clone(&config.get_inner());
+    http1.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Some(RustlsConfig::from_config(Arc::new(http1))))
 }

@@ -173,7 +173,8 @@ impl Store for MemoryStore {
     async fn join_room(&self, room: RoomId, user: UserId) -> Result<Join> {
         let mut tables = self.tables();
         let is_removed = tables.removed.contains(&(room, user));
-        let Some(room) = tables.rooms.get_mut(&room).filter(|room| room.active) else {
+        let has_account = tables.users.contains_key(&user);
+        let Some(room) = tables.rooms.get_mut(&room).filter(|room| room.active && has_account) else {
             return Ok(Join::NotFound);
         };
         if !room.admits(user) {

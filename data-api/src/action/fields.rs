@@ -7,8 +7,11 @@ use bson::{Bson, Document, RawDocumentBuf, oid::ObjectId};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
-use super::{Update, cost::Cost};
-use crate::{error::ApiError, memory::Held};
+use super::{Update, cost::Cost, policy::not_of_the_system};
+use crate::{
+    error::{ApiError, brief},
+    memory::{Held, SMALLEST},
+};
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -45,8 +48,8 @@ pub struct Fields<'a> {
 impl<'a> Fields<'a> {
     pub fn of(body: &'a [u8], held: &'a mut Held) -> Result<Self, ApiError> {
         // The text of serde's error names fields and positions, and may quote a scalar that the client sent.
-        let texts =
-            serde_json::from_slice(body).map_err(|error| ApiError::Invalid(format!("the body: {error}")))?;
+        let texts = serde_json::from_slice(body)
+            .map_err(|error| ApiError::Invalid(format!("the body: {}", brief(&error))))?;
         Ok(Self { texts, held, body: body.len(), parsed: 0, bson: 0 })
     }
 
@@ -63,9 +66,7 @@ impl<'a> Fields<'a> {
     pub fn collection(&mut self) -> Result<String, ApiError> {
         let text = self.texts.collection.take();
         let name = name_of(self.required(text, "collection")?, "collection", 200, "$")?;
-        if name.starts_with("system.") {
-            return Err(ApiError::Invalid("collections of the system are not for requests".to_owned()));
-        }
+        not_of_the_system(&name)?;
         Ok(name)
     }
 
@@ -170,9 +171,11 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Reserves what a command with all of this takes while it is built, copied by the driver and sent.
+    /// Reserves what a command with all of this takes while it is built, copied by the driver and sent; and, so that
+    /// what it does can be told, what the answer to a write takes.
     pub fn hold_command(&mut self) -> Result<(), ApiError> {
-        Ok(self.held.at_least((self.parsed + 3 * self.bson).max(self.body + self.parsed))?)
+        let command = (self.parsed + 3 * self.bson).max(self.body + self.parsed);
+        Ok(self.held.at_least(command.max(SMALLEST))?)
     }
 
     fn required<T: DeserializeOwned>(&mut self, text: Option<&RawValue>, field: &str) -> Result<T, ApiError> {
@@ -205,7 +208,7 @@ impl<'a> Fields<'a> {
                 .collect();
         }
         let stored = RawDocumentBuf::try_from(document)
-            .map_err(|error| ApiError::Invalid(format!("{field}: {error}")))?;
+            .map_err(|error| ApiError::Invalid(format!("{field}: {}", brief(&error))))?;
         self.bson += stored.as_bytes().len();
         // More than half of the capacity it grew to may be empty.
         self.parsed += 2 * stored.as_bytes().len() + size_of::<RawDocumentBuf>();
@@ -223,7 +226,7 @@ fn missing(field: &str) -> ApiError {
 }
 
 fn unreadable(field: &str, error: &serde_json::Error) -> ApiError {
-    ApiError::Invalid(format!("{field}: {error}"))
+    ApiError::Invalid(format!("{field}: {}", brief(error)))
 }
 
 /// `https://www.mongodb.com/docs/manual/reference/limits/#naming-restrictions`

@@ -81,7 +81,9 @@ impl Judgement<'_> {
             },
             // With `coll` it is a collection of this database, with `db` one of another database.
             "$unionWith" => match operand {
-                Bson::Document(union) if !union.contains_key("db") => Ok(()),
+                Bson::Document(union) if !union.contains_key("db") => {
+                    union.get_str("coll").map_or(Ok(()), not_of_the_system)
+                }
                 union => self.reaches(name, union, false),
             },
             _ => Ok(()),
@@ -98,17 +100,29 @@ impl Judgement<'_> {
     }
 
     fn reaches(&mut self, name: &str, target: &Bson, writes: bool) -> Result<(), ApiError> {
-        let database = match target {
-            Bson::String(_) => self.database,
-            Bson::Document(target) => target.get_str("db").map_err(|_| unknown_form(name))?,
+        let unknown = |_| unknown_form(name);
+        let (database, collection) = match target {
+            Bson::String(collection) => (self.database, collection.as_str()),
+            Bson::Document(target) => {
+                (target.get_str("db").map_err(unknown)?, target.get_str("coll").map_err(unknown)?)
+            }
             _ => return Err(unknown_form(name)),
         };
+        not_of_the_system(collection)?;
         let reach = Reach { database: database.to_owned(), writes };
         if !self.reached.contains(&reach) {
             self.reached.push(reach);
         }
         Ok(())
     }
+}
+
+/// Refuses a collection that MongoDB keeps for itself.
+pub fn not_of_the_system(collection: &str) -> Result<(), ApiError> {
+    if collection.starts_with("system.") {
+        return Err(ApiError::Invalid("collections of the system are not for requests".to_owned()));
+    }
+    Ok(())
 }
 
 fn allowed(allowed: bool, name: &str, flag: &str) -> Result<(), ApiError> {
@@ -216,6 +230,23 @@ mod tests {
             doc! { "$unionWith": 1 },
         ] {
             assert!(refusal(WRITES, &stage).contains("must name a collection"), "{stage}");
+        }
+    }
+
+    #[test]
+    fn collections_of_the_system_are_refused_wherever_a_stage_names_one() {
+        let profile = doc! { "db": "other", "coll": "system.profile" };
+        for stage in [
+            doc! { "$lookup": { "from": "system.profile", "as": "b" } },
+            doc! { "$lookup": { "from": profile.clone(), "as": "b" } },
+            doc! { "$graphLookup": { "from": "system.profile" } },
+            doc! { "$unionWith": "system.profile" },
+            doc! { "$unionWith": { "coll": "system.profile" } },
+            doc! { "$facet": { "a": [{ "$unionWith": profile.clone() }] } },
+            doc! { "$out": "system.js" },
+            doc! { "$merge": { "into": profile } },
+        ] {
+            assert!(refusal(WRITES, &stage).contains("collections of the system"), "{stage}");
         }
     }
 

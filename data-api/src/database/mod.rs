@@ -9,7 +9,7 @@ mod write;
 
 use std::{io::Write, time::Duration};
 
-use bson::{RawBsonRef, RawDocumentBuf};
+use bson::{Document, RawBsonRef, RawDocumentBuf};
 use mongodb::Client;
 use tokio::time::Instant;
 
@@ -22,6 +22,9 @@ use crate::{
 use read::{BATCH, Reading};
 use sizes::Sizes;
 use write::{Updated, Writer};
+
+/// How many stages tell one pipeline from another.
+const STAGES: usize = 16;
 
 pub struct Database {
     client: Client,
@@ -54,12 +57,16 @@ impl Database {
         answer: Answer,
     ) -> Result<Answer, ApiError> {
         let Request { database, collection, action, .. } = request;
-        let name = format!("{} {database}.{collection}", action.name());
+        let mut name = format!("{} {database}.{collection}", action.name());
+        if let Action::Aggregate { pipeline } = &action {
+            pipeline.iter().flat_map(Document::keys).take(STAGES).for_each(|stage| name.extend([" ", stage]));
+        }
+        let whole = matches!(action, Action::Aggregate { .. });
         let database = self.client.database(&database);
         let readable = database.collection::<RawDocumentBuf>(&collection);
         let reading = |answer: Answer| {
             let answer = answer.bounded(self.bounds.bytes);
-            Reading { sizes: &self.sizes, name, answer, format }
+            Reading { sizes: &self.sizes, name, whole, answer, format }
         };
         let writer = Writer { database: &database, collection: &collection, deadline };
         match action {

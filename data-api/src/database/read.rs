@@ -24,6 +24,8 @@ pub struct Reading<'a> {
     pub sizes: &'a Sizes,
     /// The name for `sizes`, from the action and the collection.
     pub name: String,
+    /// A pipeline's replies are compared whole: whether it gives one document or a thousand, the next time it does so too.
+    pub whole: bool,
     pub answer: Answer,
     pub format: Format,
 }
@@ -66,8 +68,7 @@ impl Reading<'_> {
         ask: impl Future<Output = DriverResult<RawBatchCursor>>,
         documents: usize,
     ) -> Result<RawBatchCursor, ApiError> {
-        let batch = usize::try_from(BATCH).unwrap_or(usize::MAX);
-        self.answer.expect_reply(self.sizes.expected(&self.name, documents.min(batch)))?;
+        self.answer.expect_reply(self.sizes.expected(&self.name, documents.min(batch())))?;
         Ok(ask.await?)
     }
 
@@ -88,9 +89,18 @@ impl Reading<'_> {
             write_document(&mut self.answer, document, self.format)?;
             count += 1;
         }
-        self.sizes.learn(&self.name, bytes, count - before);
+        match self.whole {
+            // Of the others there is no need to know in advance.
+            true if before == 0 => self.sizes.learn(&self.name, bytes, batch()),
+            true => {}
+            false => self.sizes.learn(&self.name, bytes, count - before),
+        }
         Ok(count)
     }
+}
+
+fn batch() -> usize {
+    usize::try_from(BATCH).unwrap_or(usize::MAX)
 }
 
 fn malformed() -> ApiError {

@@ -1,12 +1,17 @@
 //! What one request, and all of them together, may take.
 
 use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::{
     asker::{
         Asker, announced, finished, is_under_way, metrics, metrics_say, read, request, send, unfinished,
     },
-    support::{Fixture, eventually},
+    support::{Fixture, eventually, fresh_name},
+    wire::Wire,
 };
 
 #[tokio::test]
@@ -74,6 +79,27 @@ async fn what_all_requests_take_together_is_bounded() {
 }
 
 #[tokio::test]
+async fn a_pipeline_that_gives_one_document_reserves_memory_for_one() {
+    let wire = Wire::start().await;
+    let fixture = Fixture::start_at(&wire.uri, fresh_name(), &[]).await;
+    let asker = Asker::new(&fixture);
+    let large = json!({ "document": { "_id": 1, "text": "x".repeat(40_000) } });
+    assert_eq!(asker.asks("insertOne", large).await.0, 201);
+    let one = || json!({ "pipeline": [{ "$match": { "_id": 1 } }, { "$limit": 1 }] });
+    assert_eq!(asker.asks("aggregate", one()).await.0, 200);
+    wire.hold("aggregate");
+    let waiting = send(&fixture, "aggregate", "waiting", &request(&fixture, one())).await;
+    eventually("the second query", || async { wire.seen("aggregate").len() == 2 }).await;
+    let told = metrics(fixture.address).await;
+    let bytes = told.lines().find_map(|line| line.strip_prefix("data_api_memory_bytes ")).unwrap();
+    let bytes: usize = bytes.parse().unwrap();
+    assert!((40_000..100_000).contains(&bytes), "the last reply had 40 kB: {bytes}");
+    wire.release();
+    drop(waiting);
+    fixture.end().await;
+}
+
+#[tokio::test]
 async fn an_answer_that_nobody_takes_gives_its_memory_back() {
     let fixture = Fixture::start_with(&["--timeout", "3"]).await;
     let documents = fixture.driver().await.collection::<bson::Document>("things");
@@ -85,5 +111,19 @@ async fn an_answer_that_nobody_takes_gives_its_memory_back() {
     eventually("an answer", held).await;
     metrics_say(&fixture, "data_api_memory_bytes 0").await;
     drop(idle);
+    fixture.end().await;
+}
+
+/// Its connections would have none of the limits of time.
+#[tokio::test]
+async fn http_2_is_not_spoken() {
+    let fixture = Fixture::start().await;
+    let mut stream = TcpStream::connect(fixture.address).await.unwrap();
+    let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    stream.write_all(&[b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".as_slice(), &settings].concat()).await.unwrap();
+    let mut answer = Vec::new();
+    // It may be cut off with what it has sent still unread.
+    let _ = stream.read_to_end(&mut answer).await;
+    assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 400"), "{}", String::from_utf8_lossy(&answer));
     fixture.end().await;
 }

@@ -1,6 +1,7 @@
 //! The address of and access to the Data API: `MONGO_URI`, `MONGO_API_KEY`, `MONGO_DATA_SOURCE`,
 //! `MONGO_DATABASE`.
 
+use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use zetra_store::DataSource;
 
@@ -87,7 +88,11 @@ fn base_url(uri: &str) -> Result<String, ConfigError> {
             "must begin with https:// unless it is on this machine: the key would cross the network",
         );
     }
-    Ok(uri.trim_end_matches('/').to_owned())
+    // As requests will have it: redirects are recognised by that.
+    match Url::parse(uri) {
+        Ok(url) => Ok(url.as_str().trim_end_matches('/').to_owned()),
+        Err(_) => problem("must be the base URL of a Data API, https://…/data/v1"),
+    }
 }
 
 #[cfg(test)]
@@ -115,7 +120,20 @@ mod tests {
             let access = read(uri, &REST).unwrap_or_else(|error| panic!("{uri} was refused: {error}"));
             assert_eq!(access.base_url, uri.trim_end_matches('/'));
         }
+        for (uri, same) in [
+            ("https://Data.Example.com/data/v1", "https://data.example.com/data/v1"),
+            ("https://data.example.com:443/data/v1//", "https://data.example.com/data/v1"),
+            ("http://localhost:80/a/../data/v1", "http://localhost/data/v1"),
+        ] {
+            assert_eq!(
+                read(uri, &REST).map(|access| access.base_url).as_deref(),
+                Ok(same),
+                "as requests have it"
+            );
+        }
         for uri in [
+            "https://data example.com/",
+            "https://data.example.com:70000/",
             "mongodb://localhost",
             "mongodb+srv://a.example",
             "http://data.example.com/data/v1",

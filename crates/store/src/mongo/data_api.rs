@@ -238,9 +238,10 @@ impl<H: Http> DataApi<H> {
             if attempt == ATTEMPTS || retry_after > LONGEST_RETRY_AFTER {
                 return Err(unavailable(&format!("{action}: {problem} (attempt {attempt})")));
             }
-            let longest = PAUSE_MS << (attempt - 1);
+            // Those that were refused together do not come back together.
+            let longest = (PAUSE_MS << (attempt - 1)).max(retry_after * 500);
             let pause = longest / 2 + self.http.random() % (longest / 2);
-            self.http.pause(pause.max(retry_after * 1_000)).await;
+            self.http.pause(retry_after * 1_000 + pause).await;
             attempt += 1;
         }
     }

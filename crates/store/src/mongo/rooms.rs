@@ -19,6 +19,8 @@ use crate::{
 
 /// How often a join is retried because the obstacle was gone when we looked.
 const JOIN_ATTEMPTS: usize = 3;
+/// What [`room`] reads: neither who was removed nor a call that is being written.
+const ROOM_FIELDS: [&str; 7] = ["roomId", "name", "host", "participants", "active", "locked", "createdAt"];
 
 impl<H: Http> MongoStore<H> {
     pub(super) async fn create_room(&self, room: &Room) -> Result<()> {
@@ -119,10 +121,8 @@ impl<H: Http> MongoStore<H> {
     pub(super) async fn room_with_people(&self, id: RoomId) -> Result<Option<RoomWithPeople>> {
         let users = Stage::by_id(USERS, "participants", "people");
         // Leaves password hashes in the database.
-        let shown = json!({ "$project": {
-            "roomId": 1, "name": 1, "host": 1, "participants": 1, "active": 1, "locked": 1, "createdAt": 1,
-            "people._id": 1, "people.username": 1,
-        } });
+        let fields = ROOM_FIELDS.into_iter().chain(["people._id", "people.username"]);
+        let shown = json!({ "$project": projection(fields) });
         let Some(found) = self.room_with(id, [users, shown.into()]).await? else { return Ok(None) };
         let room = room(&found)?;
         Ok(Some(RoomWithPeople { people: people(&found, &room.participants)?, room }))
@@ -142,7 +142,8 @@ impl<H: Http> MongoStore<H> {
             ] });
         }
         let sort = Sort(&[("createdAt", -1), ("roomId", -1)]);
-        let found = self.api.find(ROOMS, filter, None, Some(sort), limit.get() + 1).await?;
+        let found =
+            self.api.find(ROOMS, filter, Some(projection(ROOM_FIELDS)), Some(sort), limit.get() + 1).await?;
         Ok(Page::cut(found.iter().map(room).collect::<Result<_>>()?, limit))
     }
 
@@ -216,6 +217,10 @@ impl<H: Http> MongoStore<H> {
         let update = json!([leave, pass_on]);
         self.api.update_many(ROOMS, json!({ "participants": user }), update).await
     }
+}
+
+fn projection<'a>(fields: impl IntoIterator<Item = &'a str>) -> Value {
+    fields.into_iter().map(|field| (field.to_owned(), Value::from(1))).collect()
 }
 
 fn is_removed(room: &Document, user: UserId) -> Result<bool> {

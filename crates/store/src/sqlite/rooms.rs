@@ -56,8 +56,9 @@ impl<S: Sql> SqliteStore<S> {
             Some(room) if room.admits(user) => Join::Joined(room),
             Some(_) if !removed.is_empty() => Join::Removed,
             Some(room) if room.locked => Join::Locked,
-            Some(_) => Join::Full,
-            None => Join::NotFound,
+            Some(room) if room.participants.len() >= limits::ROOM_PARTICIPANTS => Join::Full,
+            // The account was deleted in the meantime.
+            Some(_) | None => Join::NotFound,
         })
     }
 

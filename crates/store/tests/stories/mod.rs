@@ -31,6 +31,7 @@ macro_rules! every_story {
             an_admission_tells_membership_and_living_tokens_apart,
             a_room_tells_its_people_by_name_in_their_order,
             ended_and_unknown_rooms_cannot_be_joined,
+            whoever_has_deleted_their_account_meanwhile_joins_no_room,
             a_room_is_full_at_a_thousand,
             rooms_come_newest_first_and_paging_neither_misses_nor_repeats,
             a_room_has_the_name_that_its_host_gives_it,

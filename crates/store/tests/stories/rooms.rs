@@ -80,6 +80,16 @@ pub async fn ended_and_unknown_rooms_cannot_be_joined(store: Arc<dyn Store>) {
     assert!(!ended.room.active && ended.people.is_empty(), "an ended room can still be looked at");
 }
 
+pub async fn whoever_has_deleted_their_account_meanwhile_joins_no_room(store: Arc<dyn Store>) {
+    let mut world = World::new(store);
+    let (ann, bob) = (world.registers("ann").await, world.registers("bob").await);
+    let room = world.makes_room(ann, 0).await;
+    world.store.delete_user(bob).await.unwrap();
+    assert_eq!(world.store.join_room(room, bob).await, Ok(Join::NotFound));
+    let told = world.store.room(room).await.unwrap().unwrap();
+    assert_eq!(told.room.participants, [ann]);
+}
+
 pub async fn a_room_is_full_at_a_thousand(store: Arc<dyn Store>) {
     let mut world = World::new(store);
     let [ann, last, late] =
