@@ -56,10 +56,10 @@ impl RoomApplication {
                 RoomEffect::Expire { peer, user, credential } => {
                     presence_changed = true;
                     self.log_end(peer, "lost, may join again");
-                    let pid = self.members.get(&peer).map(|member| member.pid.clone());
+                    let pids = self.members.get(&peer).map(|member| member.pids.clone());
                     let (has_token, back_by) = (credential.user().is_some(), now + self.settings.rejoin);
-                    if let Some(pid) = pid {
-                        let lost = LostMember { pid, user, has_token, back_by, put_out: None };
+                    if let Some(pids) = pids {
+                        let lost = LostMember { pids, user, has_token, back_by, put_out: None };
                         self.lost.insert(peer, lost);
                         out.push(Effect::Command(RoomCommand::Store(Row::Peer(peer))));
                     }

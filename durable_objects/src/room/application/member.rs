@@ -4,6 +4,7 @@
 //! Stored forms have a version. The previous version is still read; a row that cannot be read is not a member.
 
 use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
 use zetra_domain::{RoomId, UserId};
 use zetra_signalling::{Credential, HostAction, Peer, PeerId, Rate};
 use zetra_socketio::SocketId;
@@ -15,9 +16,8 @@ pub(super) struct Member {
     /// The public id of its socket.
     #[serde(rename = "s")]
     pub sid: String,
-    /// Its recovery secret.
     #[serde(rename = "r")]
-    pub pid: String,
+    pub pids: Pids,
     #[serde(rename = "a")]
     pub address: Address,
     /// Its connection's name in the log.
@@ -26,13 +26,22 @@ pub(super) struct Member {
     /// Whether it is in the object's storage.
     #[serde(skip)]
     pub stored: bool,
-    /// Its former peer, if it was lost and returns too late to recover. Only until it has joined.
+    /// Its former peer, if it was lost and returns too late to recover, and the secret that it presented. Only until it has joined.
     #[serde(skip)]
-    pub was: Option<PeerId>,
+    pub was: Option<(PeerId, String)>,
     /// The ordinal of the arrival of its connection: a later one has a higher number. No query of an earlier one survives
     /// a sleep.
     #[serde(skip)]
     pub arrival: u64,
+}
+
+/// A member's recovery secrets. Stored as one text, with a space between.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub(super) struct Pids {
+    current: String,
+    /// What it presented when it was last joined again. It presents that once more if the answer did not reach it.
+    former: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +59,7 @@ pub(super) enum Address {
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct LostMember {
     #[serde(rename = "r")]
-    pub pid: String,
+    pub pids: Pids,
     #[serde(rename = "u")]
     pub user: UserId,
     /// It had a token, so it needs one to return.
@@ -119,8 +128,52 @@ struct Version1 {
 
 impl Member {
     pub fn new(sid: String, pid: String, address: Address, connection: String) -> Self {
-        Self { sid, pid, address, connection, stored: false, was: None, arrival: 0 }
+        Self { sid, pids: Pids::new(pid), address, connection, stored: false, was: None, arrival: 0 }
     }
+}
+
+impl Pids {
+    fn new(current: String) -> Self {
+        Self { current, former: None }
+    }
+
+    pub fn current(&self) -> &str {
+        &self.current
+    }
+
+    /// The client was joined again by what it presented.
+    pub fn follow(&mut self, presented: String) {
+        self.former = Some(presented);
+    }
+
+    pub fn contains(&self, pid: &str) -> bool {
+        self.is_current(pid) || self.former.as_ref().is_some_and(|former| is_same(former, pid))
+    }
+
+    /// Of who presents the former one it is unknown what it has missed.
+    pub fn is_current(&self, pid: &str) -> bool {
+        is_same(&self.current, pid)
+    }
+}
+
+impl From<String> for Pids {
+    fn from(stored: String) -> Self {
+        match stored.split_once(' ') {
+            Some((current, former)) => Self { current: current.to_owned(), former: Some(former.to_owned()) },
+            None => Self::new(stored),
+        }
+    }
+}
+
+impl From<Pids> for String {
+    fn from(Pids { current, former }: Pids) -> Self {
+        former.iter().fold(current, |current, former| current + " " + former)
+    }
+}
+
+/// In constant time: a `pid` is a secret.
+fn is_same(one: &str, other: &str) -> bool {
+    bool::from(one.as_bytes().ct_eq(other.as_bytes()))
 }
 
 impl KeptMember {

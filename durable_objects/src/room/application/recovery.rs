@@ -1,6 +1,5 @@
 //! Entering clients: as the peer they were, as one that is joined again, or as a new one.
 
-use subtle::ConstantTimeEq;
 use zetra_domain::UserId;
 use zetra_signalling::{Credential, HostAction, Outgoing, PeerId};
 use zetra_socketio::{Effect, SocketId, engine::Mark};
@@ -45,6 +44,8 @@ enum Returning {
     Lost {
         was: PeerId,
         user: UserId,
+        /// What it presented.
+        pid: String,
     },
     New,
 }
@@ -83,11 +84,11 @@ impl RoomApplication {
                 vec![Effect::Refuse { socket, error: error.json() }]
             }
             // It is accepted once the store has answered: it must not take itself for connected, and be in no room.
-            Returning::Lost { was, user } => {
+            Returning::Lost { was, user, pid } => {
                 let mut out = self.let_go(was, now);
                 let ids = ((self.settings.new_id)(), (self.settings.new_id)());
                 let peer = self.add(ids, address, credential, presented, now, &mut out);
-                out.extend(self.rejoin(peer, was, user, now));
+                out.extend(self.rejoin(peer, was, user, pid, now));
                 out
             }
             Returning::PutOut { was, farewell } => {
@@ -127,10 +128,10 @@ impl RoomApplication {
                 out
             }
             Returning::Superseded => vec![deliver(session, Delivery::Abandon)],
-            Returning::Lost { was, user } => {
+            Returning::Lost { was, user, pid } => {
                 let mut out = self.let_go(was, now);
                 let peer = self.add(proposed, address, credential, presented, now, &mut out);
-                out.extend(self.rejoin(peer, was, user, now));
+                out.extend(self.rejoin(peer, was, user, pid, now));
                 out
             }
             Returning::PutOut { was, farewell } => {
@@ -156,9 +157,9 @@ impl RoomApplication {
     }
 
     /// Queries the store as if the client had sent `join-room`.
-    fn rejoin(&mut self, peer: PeerId, was: PeerId, user: UserId, now: i64) -> Out<'static> {
+    fn rejoin(&mut self, peer: PeerId, was: PeerId, user: UserId, pid: String, now: i64) -> Out<'static> {
         let Some(member) = self.members.get_mut(&peer) else { return Vec::new() };
-        member.was = Some(was);
+        member.was = Some((was, pid));
         tracing::info!(connection = member.connection, room = %self.id, peer = peer.0, was = was.0, "not recovered, joins again");
         let effect = self.room.look_up(peer, user, None);
         self.perform(effect.into_iter().collect(), now)
@@ -178,25 +179,25 @@ impl RoomApplication {
             if member.arrival > presented.arrival {
                 return Returning::Superseded;
             }
-            return match self.log.missed(receiver(peer), &recovery.offset) {
-                Some(frames) => {
-                    let (sid, pid) = (member.sid.clone(), member.pid.clone());
-                    Returning::Recovered { peer, sid, pid, frames }
-                }
-                None => Returning::Lost { was: peer, user },
+            let is_current = member.pids.is_current(&recovery.pid);
+            let missed = is_current.then(|| self.log.missed(receiver(peer), &recovery.offset)).flatten();
+            let (sid, pid) = (member.sid.clone(), recovery.pid.clone());
+            return match missed {
+                Some(frames) => Returning::Recovered { peer, sid, pid, frames },
+                None => Returning::Lost { was: peer, user, pid },
             };
         }
-        let lost = self.lost.iter().find(|(_, lost)| is_same(&lost.pid, &recovery.pid));
+        let lost = self.lost.iter().find(|(_, lost)| lost.pids.contains(&recovery.pid));
         let same = lost.filter(|(_, lost)| credential.user() == lost.has_token.then_some(lost.user));
         same.map_or(Returning::New, |(&was, &LostMember { user, put_out, .. })| match put_out {
             Some(action) => Returning::PutOut { was, farewell: self.farewell(action, &recovery.offset) },
-            None => Returning::Lost { was, user },
+            None => Returning::Lost { was, user, pid: recovery.pid.clone() },
         })
     }
 
     /// The member with that recovery secret.
     pub(super) fn member_of(&self, pid: &str) -> Option<PeerId> {
-        self.members.iter().find(|(_, member)| is_same(&member.pid, pid)).map(|(peer, _)| *peer)
+        self.members.iter().find(|(_, member)| member.pids.contains(pid)).map(|(peer, _)| *peer)
     }
 
     /// Gives a peer a new address. Its previous connection is gone.
@@ -266,9 +267,4 @@ impl RoomApplication {
         self.log.acknowledge(receiver(peer), mark);
         self.perform(Vec::new(), now)
     }
-}
-
-/// In constant time: a `pid` is a secret.
-fn is_same(one: &str, other: &str) -> bool {
-    bool::from(one.as_bytes().ct_eq(other.as_bytes()))
 }

@@ -847,8 +847,41 @@ fn who_comes_back_after_the_hold_is_joined_again() {
     assert_eq!(line.events(bob), [format!(r#"42["user-connected","{}"]"#, line.users[0])]);
     line.says(late, &format!(r#"421["join-room","{}"]"#, room_id()));
     assert!(line.heard(late)[0].starts_with(r#"431[{"ok":true"#), "who does say it gets the ack");
-    let again = returns(&mut line, 0, &pid, &offset);
-    assert_eq!(line.heard(again).len(), 1, "once is enough");
+}
+
+/// The connection, or the object, was lost on the way: the client still has the pid of before.
+#[test]
+fn who_did_not_hear_that_it_was_joined_again_is_joined_again_once_more() {
+    for lost in ["", "the connection", "the connection, and its hold is over", "the object"] {
+        let mut line = Line::new(SocketAuth::Required);
+        let (ann, bob, pid, offset) = couple(&mut line);
+        let of_bob = couple_offset(&mut line, bob);
+        line.closes(ann, None);
+        line.lives(&[bob], 11_000);
+        let again = returns(&mut line, 0, &pid, &offset);
+        let others = [line.users[1]];
+        match lost {
+            "the connection" => line.closes(again, None),
+            "the connection, and its hold is over" => {
+                line.closes(again, None);
+                line.lives(&[bob], 11_000);
+            }
+            "the object" => line.crashes(),
+            _ => {}
+        }
+        line.heard.clear();
+        let once_more = returns(&mut line, 0, &pid, &offset);
+        rejoined(&mut line, once_more, &pid, &others);
+        if lost.is_empty() {
+            assert_eq!(line.closed.last(), Some(&(again, None)), "one has the pid");
+        }
+        if lost == "the object" {
+            returns(&mut line, 1, &of_bob.0, &of_bob.1);
+        }
+        let mut online = line.application().online();
+        online.sort();
+        assert_eq!(online, line.users[..2], "{lost}");
+    }
 }
 
 #[test]
@@ -1345,7 +1378,14 @@ fn who_comes_back_late_through_a_session_object_is_joined_again() {
     let [(session, Delivery::Joined { joined: true, frames, .. })] = &told[..] else { panic!("{told:?}") };
     assert_eq!((session.as_str(), frames.len()), ("t", 2));
     assert_eq!(line.events(bob), [format!(r#"42["user-connected","{}"]"#, line.users[0])]);
-    line.tells("t", FromSession::Gone(Departure::Left));
+    // That session is lost before its client has heard of it.
+    line.recovers_through("u", 0, "s.pid", &offset);
+    let told = line.delivered();
+    let [(left, Delivery::Abandon), (session, Delivery::Joined { joined: true, .. })] = &told[..] else {
+        panic!("{told:?}")
+    };
+    assert_eq!((left.as_str(), session.as_str()), ("t", "u"));
+    line.tells("u", FromSession::Gone(Departure::Left));
     assert_eq!(line.stored.len(), 1, "who said goodbye is not waited for");
 }
 
@@ -1372,7 +1412,8 @@ fn couple_offset(line: &mut Line, link: LinkId) -> (String, String) {
     };
     let application = line.application();
     let number = application.log.mark();
-    let (pid, next) = (application.members.get(&peer).unwrap().pid.clone(), application.log.next_offset());
+    let (pid, next) =
+        (application.members.get(&peer).unwrap().pids.current().to_owned(), application.log.next_offset());
     let tag = next.rsplit_once('.').unwrap().0.to_owned();
     (pid, format!("{tag}.{number}"))
 }
