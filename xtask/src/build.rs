@@ -187,6 +187,8 @@ fn with_environment(mut build: Command) -> Command {
         .env("WASM_BINDGEN_BIN", workspace::tool("wasm-bindgen"))
         .env("WASM_OPT_BIN", workspace::node_bin("wasm-opt"))
         .env("ESBUILD_BIN", workspace::node_bin("esbuild"))
+        // As worker-build does: without it the two would compile everything anew in turn.
+        .env("WASM_BINDGEN_USE_JS_SYS", "1")
         .env("RUST_BACKTRACE", "0");
     build
 }
