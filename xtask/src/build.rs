@@ -25,9 +25,9 @@ struct Worker {
     sources: &'static [&'static str],
 }
 
-const SHARED: [&str; 4] = ["crates", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml"];
+const SHARED: [&str; 3] = ["crates", "Cargo.lock", "rust-toolchain.toml"];
 /// What a change makes the bundle anew, even if the compiled code is the same: the tools, and how they are called.
-const TOOLS: [&str; 3] = ["package-lock.json", "xtask/src/build.rs", "xtask/src/workspace.rs"];
+const TOOLS: [&str; 4] = ["package-lock.json", "Cargo.toml", "xtask/src/build.rs", "xtask/src/workspace.rs"];
 const PRODUCT: Worker =
     Worker { name: "the Worker", package: "zetra", folder: ".", sources: &["src", "durable_objects"] };
 /// The fixture of the official protocol suites.
@@ -54,8 +54,37 @@ const FEATURES: [&str; 7] = [
     "--enable-exception-handling",
 ];
 
+/// Set to `quick` by `dev`, for the builds that wrangler starts after an edit.
+pub const EFFORT: &str = "ZETRA_BUILD";
+pub const QUICK: &str = "quick";
+
+/// What is done for size and speed. A build with more than is asked for will do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Effort {
+    /// Without wasm-opt, which takes twice as long as everything else: somebody waits for it, after each edit.
+    Quick,
+    /// What is deployed, tested and measured.
+    Whole,
+}
+
+/// Builds what is deployed.
 pub fn run() -> Result<()> {
-    build(&PRODUCT)?;
+    product(Effort::Whole)
+}
+
+/// Builds what can be served on this machine.
+pub fn quick() -> Result<()> {
+    product(Effort::Quick)
+}
+
+/// `cargo xtask build`, by hand or by wrangler.
+pub fn as_told() -> Result<()> {
+    let is_quick = std::env::var_os(EFFORT).is_some_and(|effort| effort == Effort::Quick.name());
+    product(if is_quick { Effort::Quick } else { Effort::Whole })
+}
+
+fn product(effort: Effort) -> Result<()> {
+    build(&PRODUCT, effort)?;
     site()
 }
 
@@ -99,14 +128,14 @@ fn site() -> Result<()> {
 }
 
 pub fn conformance() -> Result<()> {
-    build(&CONFORMANCE)
+    build(&CONFORMANCE, Effort::Quick)
 }
 
 pub fn chat() -> Result<()> {
-    build(&CHAT)
+    build(&CHAT, Effort::Quick)
 }
 
-fn build(worker: &Worker) -> Result<()> {
+fn build(worker: &Worker, effort: Effort) -> Result<()> {
     setup::run()?;
     let Worker { name, package, folder, sources } = worker;
     let begun = now();
@@ -114,7 +143,8 @@ fn build(worker: &Worker) -> Result<()> {
     let stamp = Stamp(workspace::path(&format!("target/{package}.built")));
     let is_there = output.exists();
     let newest = [*sources, &SHARED, &TOOLS].into_iter().map(newest_of).max().flatten();
-    if is_there && stamp.time() >= newest {
+    let is_enough = is_there && stamp.effort() >= Some(effort);
+    if is_enough && stamp.time() >= newest {
         return Ok(());
     }
     let mut step = Step::begin(&format!("building {name}"));
@@ -124,20 +154,23 @@ fn build(worker: &Worker) -> Result<()> {
     let compiled = format!("target/wasm32-unknown-unknown/release/{}.wasm", package.replace('-', "_"));
     let compiled =
         modified(&workspace::path(&compiled)).ok_or_else(|| format!("cargo has not made {compiled}"))?;
-    if is_there && stamp.is_of(compiled) && stamp.time() >= newest_of(&TOOLS) {
+    if is_enough && stamp.is_of(compiled) && stamp.time() >= newest_of(&TOOLS) {
         step.done("(unchanged) ");
-        return stamp.write(compiled, begun);
+        return stamp.set_time(begun);
     }
     stamp.remove();
-    bundle(&workspace::path(folder), &output, &mut step)?;
-    stamp.write(compiled, begun)?;
+    bundle(package, &workspace::path(folder), &mut step)?;
+    if effort == Effort::Whole {
+        optimise(&output, &mut step)?;
+    }
+    stamp.write(compiled, effort, begun)?;
     let size = fs::metadata(&output).map_or(0, |file| file.len()) / 1_024;
     step.done(&format!("{size} KiB of WASM "));
     Ok(())
 }
 
 /// A file that is written after the last step of a build, so that half of one is not taken for a whole. Its time is that of the build's
-/// begin: what was edited meanwhile is newer. It contains the time of the compiled code that was bundled.
+/// begin: what was edited meanwhile is newer. It contains the time of the compiled code that was bundled, and the effort.
 struct Stamp(PathBuf);
 
 impl Stamp {
@@ -146,11 +179,26 @@ impl Stamp {
     }
 
     fn is_of(&self, compiled: SystemTime) -> bool {
-        fs::read_to_string(&self.0).is_ok_and(|text| text == Self::text(compiled))
+        self.words().is_some_and(|(time, _)| time == nanoseconds(compiled))
     }
 
-    fn write(&self, compiled: SystemTime, begun: SystemTime) -> Result<()> {
-        fs::write(&self.0, Self::text(compiled)).map_err(|error| format!("{}: {error}", self.0.display()))?;
+    fn effort(&self) -> Option<Effort> {
+        let (_, name) = self.words()?;
+        [Effort::Quick, Effort::Whole].into_iter().find(|effort| effort.name() == name)
+    }
+
+    fn words(&self) -> Option<(String, String)> {
+        let text = fs::read_to_string(&self.0).ok()?;
+        text.split_once(' ').map(|(time, effort)| (time.to_owned(), effort.to_owned()))
+    }
+
+    fn write(&self, compiled: SystemTime, effort: Effort, begun: SystemTime) -> Result<()> {
+        let text = format!("{} {}", nanoseconds(compiled), effort.name());
+        fs::write(&self.0, text).map_err(|error| format!("{}: {error}", self.0.display()))?;
+        self.set_time(begun)
+    }
+
+    fn set_time(&self, begun: SystemTime) -> Result<()> {
         set_modified(&self.0, begun)
     }
 
@@ -158,21 +206,35 @@ impl Stamp {
         // An error means that there is none.
         let _ = fs::remove_file(&self.0);
     }
+}
 
-    fn text(compiled: SystemTime) -> String {
-        compiled.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos().to_string()
+impl Effort {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Quick => QUICK,
+            Self::Whole => "whole",
+        }
     }
 }
 
-/// Makes what a Worker in that folder is deployed as, with its WASM as `output`.
-fn bundle(folder: &Path, output: &Path, step: &mut Step) -> Result<()> {
+fn nanoseconds(time: SystemTime) -> String {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos().to_string()
+}
+
+/// Makes what a Worker in that folder is served as.
+fn bundle(package: &str, folder: &Path, step: &mut Step) -> Result<()> {
     let mut build = with_environment(command(workspace::tool("worker-build"), &["--release"]));
-    build.arg(folder);
-    run_quietly(build, step, "The output of worker-build:")?;
+    // In the workspace's root cargo would build other members too, with the features of all of them.
+    build.arg(folder).args(["--package", package]);
+    run_quietly(build, step, "The output of worker-build:")
+}
+
+fn optimise(output: &Path, step: &mut Step) -> Result<()> {
     // Function names would be a fifth of what a cold start loads.
-    let mut strip = command(workspace::node_bin("wasm-opt"), &["-Os", "--strip-debug", "--strip-producers"]);
-    strip.args(FEATURES).arg(output).arg("-o").arg(output);
-    run_quietly(strip, step, "The output of wasm-opt:")
+    let mut optimise =
+        command(workspace::node_bin("wasm-opt"), &["-Os", "--strip-debug", "--strip-producers"]);
+    optimise.args(FEATURES).arg(output).arg("-o").arg(output);
+    run_quietly(optimise, step, "The output of wasm-opt:")
 }
 
 fn with_environment(mut build: Command) -> Command {

@@ -31,7 +31,7 @@ const POLL: Duration = Duration::from_millis(100);
 pub fn run() -> Result<()> {
     let state = workspace::state_dir();
     let served =
-        Served { command: "dev", build: build::run, config: "wrangler.toml", state, probe: "/health" };
+        Served { command: "dev", build: build::quick, config: "wrangler.toml", state, probe: "/health" };
     serve(&served, announce)
 }
 
@@ -75,7 +75,7 @@ fn start(served: &Served, port: u16) -> Result<Child> {
     let mut wrangler =
         wrangler(&["dev", "--config", served.config, "--ip", "127.0.0.1", "--port", &port.to_string()]);
     wrangler.args(["--show-interactive-dev-session", "false", "--persist-to"]).arg(&served.state);
-    wrangler.env("WRANGLER_HIDE_BANNER", "true");
+    wrangler.env("WRANGLER_HIDE_BANNER", "true").env(build::EFFORT, build::QUICK);
     // Do not fetch geolocation data for `request.cf` from the network.
     wrangler.env("CLOUDFLARE_CF_FETCH_ENABLED", "false");
     // Its own process group: Ctrl-C reaches only us, and we stop the whole group.

@@ -71,7 +71,7 @@ fn main() -> ExitCode {
             Ok(())
         }
         ["test", rest @ ..] => test::run(rest),
-        ["build"] => build::run(),
+        ["build"] => build::as_told(),
         ["bench", rest @ ..] => bench::run(rest),
         ["fuzz", "--help" | "-h"] => {
             print(fuzz::HELP);
