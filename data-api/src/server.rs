@@ -71,9 +71,7 @@ pub enum StartError {
 }
 
 /// How long to wait for a database that does not answer, unless the URI sets it.
-///
-/// Shorter than the five seconds that Zetra's Worker waits: it learns the reason, and tries again.
-const SERVER_SELECTION: Duration = Duration::from_secs(3);
+const SERVER_SELECTION: Duration = Duration::from_secs(5);
 /// How many attempts are made to create the indexes while the database cannot be reached.
 const INDEX_ATTEMPTS: u32 = 12;
 /// How long a client may stay connected before its first request.
@@ -179,8 +177,8 @@ impl Server {
         if timeout_at(last_moment, idle).await.is_err() {
             tracing::error!("work was still under way when the time of grace was over");
         }
-        // It waits for that work too.
-        let closing = app.database.client().clone().shutdown().immediate(true);
+        // It would wait for that work, too.
+        let closing = app.database.client().clone().shutdown();
         let _ = timeout(CLOSING, closing.into_future()).await;
         tracing::info!("stopped");
         Ok(())

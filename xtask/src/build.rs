@@ -1,11 +1,11 @@
-//! Builds the Worker with worker-build, which runs cargo for wasm32, wasm-bindgen, wasm-opt and esbuild.
+//! Builds the Worker with worker-build, which runs cargo for wasm32, wasm-bindgen and esbuild, and then with wasm-opt.
 //! All four are pinned and local, so that a build downloads nothing.
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::Command,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use crate::{
@@ -26,7 +26,7 @@ struct Worker {
 }
 
 const SHARED: [&str; 3] = ["crates", "Cargo.lock", "rust-toolchain.toml"];
-/// What a change makes the bundle anew, even if the compiled code is the same: the tools, and how they are called.
+/// The tools, and how they are called. A change in one of these makes a new bundle, even if the compiled code is the same.
 const TOOLS: [&str; 4] = ["package-lock.json", "Cargo.toml", "xtask/src/build.rs", "xtask/src/workspace.rs"];
 const PRODUCT: Worker =
     Worker { name: "the Worker", package: "zetra", folder: ".", sources: &["src", "durable_objects"] };
@@ -98,6 +98,8 @@ fn site() -> Result<()> {
         return Ok(());
     }
     let mut step = Step::begin("building the client");
+    // Half of a build must not be taken for a whole one.
+    let _ = fs::remove_file(&bundled);
     let copy = |file: &str, to: &str| {
         let (file, to) =
             (workspace::path(&format!("web/static/{file}")), workspace::path(&format!("{OUTPUT}/{to}")));
@@ -139,12 +141,14 @@ fn build(worker: &Worker, effort: Effort) -> Result<()> {
     setup::run()?;
     let Worker { name, package, folder, sources } = worker;
     let begun = now();
-    let output = workspace::path(folder).join("build/index_bg.wasm");
-    let stamp = Stamp(workspace::path(&format!("target/{package}.built")));
-    let is_there = output.exists();
+    let folder = workspace::path(folder);
+    let output = folder.join("build/index_bg.wasm");
+    let file = workspace::path(&format!("target/{package}.built"));
+    // Of what is there now, and of nothing else that may have been put there.
+    let stamp = Stamp::read(&file).filter(|stamp| modified(&output) == Some(stamp.output));
+    let stamp = stamp.filter(|stamp| stamp.effort >= effort);
     let newest = [*sources, &SHARED, &TOOLS].into_iter().map(newest_of).max().flatten();
-    let is_enough = is_there && stamp.effort() >= Some(effort);
-    if is_enough && stamp.time() >= newest {
+    if stamp.is_some_and(|stamp| Some(stamp.begun) >= newest) {
         return Ok(());
     }
     let mut step = Step::begin(&format!("building {name}"));
@@ -152,59 +156,58 @@ fn build(worker: &Worker, effort: Effort) -> Result<()> {
     let compile = ["build", "--release", "--lib", "--target", "wasm32-unknown-unknown", "--package", package];
     run_quietly(with_environment(command("cargo", &compile)), &mut step, "The compiler's output:")?;
     let compiled = format!("target/wasm32-unknown-unknown/release/{}.wasm", package.replace('-', "_"));
-    let compiled =
-        modified(&workspace::path(&compiled)).ok_or_else(|| format!("cargo has not made {compiled}"))?;
-    if is_enough && stamp.is_of(compiled) && stamp.time() >= newest_of(&TOOLS) {
+    let compiled = time_of(&workspace::path(&compiled))?;
+    if let Some(stamp) = stamp.filter(|stamp| stamp.compiled == compiled)
+        && Some(stamp.begun) >= newest_of(&TOOLS)
+    {
         step.done("(unchanged) ");
-        return stamp.set_time(begun);
+        return Stamp { begun, ..stamp }.write(&file);
     }
-    stamp.remove();
-    bundle(package, &workspace::path(folder), &mut step)?;
+    let _ = fs::remove_file(&file);
+    bundle(package, &folder, &mut step)?;
     if effort == Effort::Whole {
         optimise(&output, &mut step)?;
     }
-    stamp.write(compiled, effort, begun)?;
+    Stamp { begun, compiled, output: time_of(&output)?, effort }.write(&file)?;
     let size = fs::metadata(&output).map_or(0, |file| file.len()) / 1_024;
     step.done(&format!("{size} KiB of WASM "));
     Ok(())
 }
 
-/// A file that is written after the last step of a build, so that half of one is not taken for a whole. Its time is that of the build's
-/// begin: what was edited meanwhile is newer. It contains the time of the compiled code that was bundled, and the effort.
-struct Stamp(PathBuf);
+/// What is noted after the last step of a build, so that half of one is not taken for a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    /// When the build began: what was edited meanwhile is newer.
+    begun: SystemTime,
+    /// The times of the compiled code that was bundled, and of the result.
+    compiled: SystemTime,
+    output: SystemTime,
+    effort: Effort,
+}
 
 impl Stamp {
-    fn time(&self) -> Option<SystemTime> {
-        modified(&self.0)
+    fn read(file: &Path) -> Option<Self> {
+        Self::parse(&fs::read_to_string(file).ok()?)
     }
 
-    fn is_of(&self, compiled: SystemTime) -> bool {
-        self.words().is_some_and(|(time, _)| time == nanoseconds(compiled))
+    fn write(&self, file: &Path) -> Result<()> {
+        fs::write(file, self.text()).map_err(|error| format!("{}: {error}", file.display()))
     }
 
-    fn effort(&self) -> Option<Effort> {
-        let (_, name) = self.words()?;
-        [Effort::Quick, Effort::Whole].into_iter().find(|effort| effort.name() == name)
+    fn text(&self) -> String {
+        let since = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let [begun, compiled, output] = [self.begun, self.compiled, self.output].map(since);
+        format!("{begun} {compiled} {output} {}\n", self.effort.name())
     }
 
-    fn words(&self) -> Option<(String, String)> {
-        let text = fs::read_to_string(&self.0).ok()?;
-        text.split_once(' ').map(|(time, effort)| (time.to_owned(), effort.to_owned()))
-    }
-
-    fn write(&self, compiled: SystemTime, effort: Effort, begun: SystemTime) -> Result<()> {
-        let text = format!("{} {}", nanoseconds(compiled), effort.name());
-        fs::write(&self.0, text).map_err(|error| format!("{}: {error}", self.0.display()))?;
-        self.set_time(begun)
-    }
-
-    fn set_time(&self, begun: SystemTime) -> Result<()> {
-        set_modified(&self.0, begun)
-    }
-
-    fn remove(&self) {
-        // An error means that there is none.
-        let _ = fs::remove_file(&self.0);
+    /// Half a text is none.
+    fn parse(text: &str) -> Option<Self> {
+        let mut words = text.strip_suffix('\n')?.split(' ');
+        let mut time = || Some(UNIX_EPOCH + Duration::from_nanos(words.next()?.parse().ok()?));
+        let (begun, compiled, output) = (time()?, time()?, time()?);
+        let name = words.next()?;
+        let effort = [Effort::Quick, Effort::Whole].into_iter().find(|effort| effort.name() == name)?;
+        Some(Self { begun, compiled, output, effort })
     }
 }
 
@@ -217,10 +220,6 @@ impl Effort {
     }
 }
 
-fn nanoseconds(time: SystemTime) -> String {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos().to_string()
-}
-
 /// Makes what a Worker in that folder is served as.
 fn bundle(package: &str, folder: &Path, step: &mut Step) -> Result<()> {
     let mut build = with_environment(command(workspace::tool("worker-build"), &["--release"]));
@@ -230,11 +229,19 @@ fn bundle(package: &str, folder: &Path, step: &mut Step) -> Result<()> {
 }
 
 fn optimise(output: &Path, step: &mut Step) -> Result<()> {
+    let (before, smaller) = (time_of(output)?, output.with_extension("optimised.wasm"));
     // Function names would be a fifth of what a cold start loads.
     let mut optimise =
         command(workspace::node_bin("wasm-opt"), &["-Os", "--strip-debug", "--strip-producers"]);
-    optimise.args(FEATURES).arg(output).arg("-o").arg(output);
-    run_quietly(optimise, step, "The output of wasm-opt:")
+    optimise.args(FEATURES).arg(output).arg("-o").arg(&smaller);
+    run_quietly(optimise, step, "The output of wasm-opt:")?;
+    if time_of(output)? != before {
+        return Err(
+            "another build, perhaps that of `cargo xtask dev`, has changed build/ meanwhile; run it again"
+                .to_owned(),
+        );
+    }
+    fs::rename(&smaller, output).map_err(|error| format!("{}: {error}", output.display()))
 }
 
 fn with_environment(mut build: Command) -> Command {
@@ -247,7 +254,6 @@ fn with_environment(mut build: Command) -> Command {
         // Before all other settings of this kind; a path may contain spaces.
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"))
         .env("WASM_BINDGEN_BIN", workspace::tool("wasm-bindgen"))
-        .env("WASM_OPT_BIN", workspace::node_bin("wasm-opt"))
         .env("ESBUILD_BIN", workspace::node_bin("esbuild"))
         // As worker-build does: without it the two would compile everything anew in turn.
         .env("WASM_BINDGEN_USE_JS_SYS", "1")
@@ -257,6 +263,10 @@ fn with_environment(mut build: Command) -> Command {
 
 fn modified(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).and_then(|file| file.modified()).ok()
+}
+
+fn time_of(path: &Path) -> Result<SystemTime> {
+    modified(path).ok_or_else(|| format!("{} was not made", path.display()))
 }
 
 fn newest_of(sources: &[&str]) -> Option<SystemTime> {
@@ -271,4 +281,30 @@ fn set_modified(path: &Path, time: SystemTime) -> Result<()> {
 #[allow(clippy::disallowed_methods, reason = "nothing here runs on wasm32")]
 fn now() -> SystemTime {
     SystemTime::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stamp_is_read_as_it_was_written_and_half_of_one_is_none() {
+        let at = |nanoseconds| UNIX_EPOCH + Duration::from_nanos(nanoseconds);
+        let stamp = Stamp {
+            begun: at(1),
+            compiled: at(1_700_000_000_123_456_789),
+            output: at(3),
+            effort: Effort::Quick,
+        };
+        let text = stamp.text();
+        assert_eq!(Stamp::parse(&text), Some(stamp));
+        for end in 0..text.len() {
+            assert_eq!(Stamp::parse(&text[..end]), None, "{}", &text[..end]);
+        }
+    }
+
+    #[test]
+    fn a_whole_build_will_do_where_a_quick_one_is_asked_for_and_not_the_other_way_round() {
+        assert!(Effort::Whole >= Effort::Quick && Effort::Quick < Effort::Whole);
+    }
 }

@@ -138,6 +138,8 @@ impl Target {
     /// has several, and `CLOUDFLARE_ENV` would decide.
     fn wrangler(&self, arguments: &[&str]) -> Command {
         let mut wrangler = wrangler(arguments);
+        // It builds too.
+        wrangler.env_remove(build::EFFORT);
         wrangler.arg("--config").arg(&self.config).arg(self.environment_option());
         wrangler
     }

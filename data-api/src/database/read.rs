@@ -22,7 +22,7 @@ pub const BATCH: u32 = 1_000;
 /// The results of a cursor, being written into an answer.
 pub struct Reading<'a> {
     pub sizes: &'a Sizes,
-    /// The name for `sizes`, from the action and the collection.
+    /// The name for `sizes`: the action, the collection and the stages.
     pub name: String,
     /// A pipeline's replies are compared whole: whether it gives one document or a thousand, the next time it does so too.
     pub whole: bool,
@@ -89,12 +89,13 @@ impl Reading<'_> {
             write_document(&mut self.answer, document, self.format)?;
             count += 1;
         }
-        match self.whole {
-            // Of the others there is no need to know in advance.
-            true if before == 0 => self.sizes.learn(&self.name, bytes, batch()),
-            true => {}
-            false => self.sizes.learn(&self.name, bytes, count - before),
-        }
+        let documents = match self.whole {
+            // An empty reply says nothing, and of later ones there is no need to know in advance.
+            true if before == 0 && count > 0 => batch(),
+            true => 0,
+            false => count - before,
+        };
+        self.sizes.learn(&self.name, bytes, documents);
         Ok(count)
     }
 }

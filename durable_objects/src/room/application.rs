@@ -304,7 +304,7 @@ impl Application for RoomApplication {
     fn kept(&self, socket: SocketId) -> Option<KeptMember> {
         let peer = *self.sockets.get(&socket)?;
         let (member, machine) = (self.members.get(&peer)?, self.room.peer(peer)?);
-        let (sid, pid) = (member.sid.clone(), member.pids.current().to_owned());
+        let (sid, pid) = (member.sid.clone(), member.pid.clone());
         let (credential, connection) = (machine.credential().clone(), member.connection.clone());
         let guest = || Guest { sid, pid, credential, connection };
         let guest = (!member.stored).then(guest);

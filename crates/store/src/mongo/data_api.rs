@@ -281,6 +281,8 @@ fn judge<T>(answer: &HttpAnswer, read: impl Fn(&mut Value) -> Option<T>) -> Judg
         200..300 => Judgement::TryAgain("the answer is not one of a Data API".to_owned()),
         401 | 403 => Judgement::Refused(format!("status {}: MONGO_API_KEY is not accepted", answer.status)),
         404 => Judgement::Refused("status 404: is MONGO_URI the base URL, up to …/data/v1?".to_owned()),
+        // A slow request does not get faster by being repeated.
+        504 => Judgement::Refused(told(answer.status, body.as_ref())),
         408 | 429 | 500.. => Judgement::TryAgain(told(answer.status, body.as_ref())),
         status => Judgement::Refused(told(status, body.as_ref())),
     }

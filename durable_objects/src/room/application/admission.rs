@@ -82,8 +82,8 @@ impl RoomApplication {
     ) -> Out<'static> {
         let Some(member) = self.members.get_mut(&peer) else { return Vec::new() };
         let (address, connection) = (member.address.clone(), member.connection.clone());
-        let (was, presented) = member.was.take().unzip();
-        let (sid, pid, arrival) = (member.sid.clone(), member.pids.current().to_owned(), member.arrival);
+        let (was, former) = member.was.take().unzip();
+        let (sid, pid, arrival) = (member.sid.clone(), member.pid.clone(), member.arrival);
         let has_newer = || {
             let is_of_user = |peer| self.room.peer(peer).and_then(Peer::user) == Some(user);
             self.members.iter().any(|(peer, member)| member.arrival > arrival && is_of_user(*peer))
@@ -97,8 +97,8 @@ impl RoomApplication {
         let replaced = was.filter(|was| self.room.peer(*was).is_none());
         let detached = replaced.map(|was| self.detach(was)).unwrap_or_default();
         let joined = self.room.peer(peer).is_some_and(Peer::is_joined);
-        if let (true, Some(pid), Some(member)) = (joined, presented, self.members.get_mut(&peer)) {
-            member.pids.follow(pid);
+        if let (true, Some(former), Some(member)) = (joined, former, self.members.get_mut(&peer)) {
+            member.former = former;
         }
         tracing::info!(connection, room = %self.id, peer = peer.0, %user, joined, "asked to join");
         let mut out = detached;

@@ -56,10 +56,11 @@ impl RoomApplication {
                 RoomEffect::Expire { peer, user, credential } => {
                     presence_changed = true;
                     self.log_end(peer, "lost, may join again");
-                    let pids = self.members.get(&peer).map(|member| member.pids.clone());
+                    let pids =
+                        self.members.get(&peer).map(|member| (member.pid.clone(), member.former.clone()));
                     let (has_token, back_by) = (credential.user().is_some(), now + self.settings.rejoin);
-                    if let Some(pids) = pids {
-                        let lost = LostMember { pids, user, has_token, back_by, put_out: None };
+                    if let Some((pid, former)) = pids {
+                        let lost = LostMember { pid, former, user, has_token, back_by, put_out: None };
                         self.lost.insert(peer, lost);
                         out.push(Effect::Command(RoomCommand::Store(Row::Peer(peer))));
                     }

@@ -16,8 +16,13 @@ pub(super) struct Member {
     /// The public id of its socket.
     #[serde(rename = "s")]
     pub sid: String,
+    /// Its recovery secret.
     #[serde(rename = "r")]
-    pub pids: Pids,
+    pub pid: String,
+    /// Those before it: what the client presented when it was last joined again, and what it then should have known. It presents
+    /// one of these once more if the answer did not reach it.
+    #[serde(rename = "f", default, skip_serializing_if = "Vec::is_empty")]
+    pub former: Vec<String>,
     #[serde(rename = "a")]
     pub address: Address,
     /// Its connection's name in the log.
@@ -26,22 +31,13 @@ pub(super) struct Member {
     /// Whether it is in the object's storage.
     #[serde(skip)]
     pub stored: bool,
-    /// Its former peer, if it was lost and returns too late to recover, and the secret that it presented. Only until it has joined.
+    /// Its former peer, if it was lost and returns too late to recover, and that one's secrets. Only until it has joined.
     #[serde(skip)]
-    pub was: Option<(PeerId, String)>,
+    pub was: Option<(PeerId, Vec<String>)>,
     /// The ordinal of the arrival of its connection: a later one has a higher number. No query of an earlier one survives
     /// a sleep.
     #[serde(skip)]
     pub arrival: u64,
-}
-
-/// A member's recovery secrets. Stored as one text, with a space between.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(from = "String", into = "String")]
-pub(super) struct Pids {
-    current: String,
-    /// What it presented when it was last joined again. It presents that once more if the answer did not reach it.
-    former: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,7 +55,9 @@ pub(super) enum Address {
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct LostMember {
     #[serde(rename = "r")]
-    pub pids: Pids,
+    pub pid: String,
+    #[serde(rename = "f", default, skip_serializing_if = "Vec::is_empty")]
+    pub former: Vec<String>,
     #[serde(rename = "u")]
     pub user: UserId,
     /// It had a token, so it needs one to return.
@@ -75,7 +73,7 @@ pub(super) struct LostMember {
 
 /// What is stored of a peer that is in the room or may return to it.
 pub(super) enum Stored {
-    Member(Member, Peer),
+    Member(Box<(Member, Peer)>),
     Lost(LostMember),
 }
 
@@ -128,51 +126,29 @@ struct Version1 {
 
 impl Member {
     pub fn new(sid: String, pid: String, address: Address, connection: String) -> Self {
-        Self { sid, pids: Pids::new(pid), address, connection, stored: false, was: None, arrival: 0 }
+        let (stored, was, arrival) = (false, None, 0);
+        Self { sid, pid, former: Vec::new(), address, connection, stored, was, arrival }
+    }
+
+    /// Whether that is one of its recovery secrets.
+    pub fn holds(&self, pid: &str) -> bool {
+        holds(&self.pid, &self.former, pid)
     }
 }
 
-impl Pids {
-    fn new(current: String) -> Self {
-        Self { current, former: None }
-    }
-
-    pub fn current(&self) -> &str {
-        &self.current
-    }
-
-    /// The client was joined again by what it presented.
-    pub fn follow(&mut self, presented: String) {
-        self.former = Some(presented);
-    }
-
-    pub fn contains(&self, pid: &str) -> bool {
-        self.is_current(pid) || self.former.as_ref().is_some_and(|former| is_same(former, pid))
-    }
-
-    /// Of who presents the former one it is unknown what it has missed.
-    pub fn is_current(&self, pid: &str) -> bool {
-        is_same(&self.current, pid)
+impl LostMember {
+    /// Whether that is one of its recovery secrets.
+    pub fn holds(&self, pid: &str) -> bool {
+        holds(&self.pid, &self.former, pid)
     }
 }
 
-impl From<String> for Pids {
-    fn from(stored: String) -> Self {
-        match stored.split_once(' ') {
-            Some((current, former)) => Self { current: current.to_owned(), former: Some(former.to_owned()) },
-            None => Self::new(stored),
-        }
-    }
-}
-
-impl From<Pids> for String {
-    fn from(Pids { current, former }: Pids) -> Self {
-        former.iter().fold(current, |current, former| current + " " + former)
-    }
+fn holds(current: &str, former: &[String], pid: &str) -> bool {
+    is_same(current, pid) || former.iter().any(|former| is_same(former, pid))
 }
 
 /// In constant time: a `pid` is a secret.
-fn is_same(one: &str, other: &str) -> bool {
+pub(super) fn is_same(one: &str, other: &str) -> bool {
     bool::from(one.as_bytes().ct_eq(other.as_bytes()))
 }
 
@@ -191,9 +167,7 @@ impl Stored {
     /// The stored form, with the room.
     pub fn to_json(&self, room: RoomId) -> Option<String> {
         let row = match self {
-            Self::Member(member, peer) => {
-                Row { v: VERSION, room, member: Some((member.clone(), peer.clone())), lost: None }
-            }
+            Self::Member(both) => Row { v: VERSION, room, member: Some(both.as_ref().clone()), lost: None },
             Self::Lost(lost) => Row { v: VERSION, room, member: None, lost: Some(lost.clone()) },
         };
         serde_json::to_string(&row).ok()
@@ -201,11 +175,11 @@ impl Stored {
 
     pub fn from_json(text: &str) -> Option<(Option<RoomId>, Self)> {
         if let Ok(Version1 { member, peer }) = serde_json::from_str(text) {
-            return Some((None, Self::Member(member, peer)));
+            return Some((None, Self::Member(Box::new((member, peer)))));
         }
         let Row { v: VERSION, room, member, lost } = serde_json::from_str(text).ok()? else { return None };
         let stored = match (member, lost) {
-            (Some((member, peer)), None) => Self::Member(member, peer),
+            (Some(both), None) => Self::Member(Box::new(both)),
             (None, Some(lost)) => Self::Lost(lost),
             _ => return None,
         };

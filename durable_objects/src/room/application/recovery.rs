@@ -7,7 +7,7 @@ use zetra_socketio::{Effect, SocketId, engine::Mark};
 use super::{
     Out, RoomApplication, deliver,
     emission::receiver,
-    member::{Address, LostMember, Member},
+    member::{Address, LostMember, Member, is_same},
 };
 use crate::{
     authenticator::{ConnectError, Recovery},
@@ -44,8 +44,8 @@ enum Returning {
     Lost {
         was: PeerId,
         user: UserId,
-        /// What it presented.
-        pid: String,
+        /// What it presented, and what it should know.
+        pids: Vec<String>,
     },
     New,
 }
@@ -84,11 +84,11 @@ impl RoomApplication {
                 vec![Effect::Refuse { socket, error: error.json() }]
             }
             // It is accepted once the store has answered: it must not take itself for connected, and be in no room.
-            Returning::Lost { was, user, pid } => {
+            Returning::Lost { was, user, pids } => {
                 let mut out = self.let_go(was, now);
                 let ids = ((self.settings.new_id)(), (self.settings.new_id)());
                 let peer = self.add(ids, address, credential, presented, now, &mut out);
-                out.extend(self.rejoin(peer, was, user, pid, now));
+                out.extend(self.rejoin(peer, was, user, pids, now));
                 out
             }
             Returning::PutOut { was, farewell } => {
@@ -128,10 +128,10 @@ impl RoomApplication {
                 out
             }
             Returning::Superseded => vec![deliver(session, Delivery::Abandon)],
-            Returning::Lost { was, user, pid } => {
+            Returning::Lost { was, user, pids } => {
                 let mut out = self.let_go(was, now);
                 let peer = self.add(proposed, address, credential, presented, now, &mut out);
-                out.extend(self.rejoin(peer, was, user, pid, now));
+                out.extend(self.rejoin(peer, was, user, pids, now));
                 out
             }
             Returning::PutOut { was, farewell } => {
@@ -157,9 +157,16 @@ impl RoomApplication {
     }
 
     /// Queries the store as if the client had sent `join-room`.
-    fn rejoin(&mut self, peer: PeerId, was: PeerId, user: UserId, pid: String, now: i64) -> Out<'static> {
+    fn rejoin(
+        &mut self,
+        peer: PeerId,
+        was: PeerId,
+        user: UserId,
+        pids: Vec<String>,
+        now: i64,
+    ) -> Out<'static> {
         let Some(member) = self.members.get_mut(&peer) else { return Vec::new() };
-        member.was = Some((was, pid));
+        member.was = Some((was, pids));
         tracing::info!(connection = member.connection, room = %self.id, peer = peer.0, was = was.0, "not recovered, joins again");
         let effect = self.room.look_up(peer, user, None);
         self.perform(effect.into_iter().collect(), now)
@@ -179,25 +186,28 @@ impl RoomApplication {
             if member.arrival > presented.arrival {
                 return Returning::Superseded;
             }
-            let is_current = member.pids.is_current(&recovery.pid);
+            // Of who presents a former one it is unknown what it has missed.
+            let is_current = is_same(&member.pid, &recovery.pid);
             let missed = is_current.then(|| self.log.missed(receiver(peer), &recovery.offset)).flatten();
-            let (sid, pid) = (member.sid.clone(), recovery.pid.clone());
             return match missed {
-                Some(frames) => Returning::Recovered { peer, sid, pid, frames },
-                None => Returning::Lost { was: peer, user, pid },
+                Some(frames) => {
+                    let (sid, pid) = (member.sid.clone(), member.pid.clone());
+                    Returning::Recovered { peer, sid, pid, frames }
+                }
+                None => Returning::Lost { was: peer, user, pids: both(&recovery.pid, &member.pid) },
             };
         }
-        let lost = self.lost.iter().find(|(_, lost)| lost.pids.contains(&recovery.pid));
+        let lost = self.lost.iter().find(|(_, lost)| lost.holds(&recovery.pid));
         let same = lost.filter(|(_, lost)| credential.user() == lost.has_token.then_some(lost.user));
-        same.map_or(Returning::New, |(&was, &LostMember { user, put_out, .. })| match put_out {
+        same.map_or(Returning::New, |(&was, LostMember { user, put_out, pid, .. })| match *put_out {
             Some(action) => Returning::PutOut { was, farewell: self.farewell(action, &recovery.offset) },
-            None => Returning::Lost { was, user, pid: recovery.pid.clone() },
+            None => Returning::Lost { was, user: *user, pids: both(&recovery.pid, pid) },
         })
     }
 
     /// The member with that recovery secret.
     pub(super) fn member_of(&self, pid: &str) -> Option<PeerId> {
-        self.members.iter().find(|(_, member)| member.pids.contains(pid)).map(|(peer, _)| *peer)
+        self.members.iter().find(|(_, member)| member.holds(pid)).map(|(peer, _)| *peer)
     }
 
     /// Gives a peer a new address. Its previous connection is gone.
@@ -267,4 +277,13 @@ impl RoomApplication {
         self.log.acknowledge(receiver(peer), mark);
         self.perform(Vec::new(), now)
     }
+}
+
+/// What was presented and what is current, which mostly are the same.
+fn both(presented: &str, current: &str) -> Vec<String> {
+    let mut pids = vec![current.to_owned()];
+    if !is_same(presented, current) {
+        pids.push(presented.to_owned());
+    }
+    pids
 }

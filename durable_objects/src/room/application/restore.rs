@@ -72,7 +72,8 @@ impl RoomApplication {
         for (peer, text) in stored.members {
             next_peer = next_peer.max(peer.0 + 1);
             match Stored::from_json(&text) {
-                Some((room, Stored::Member(member, machine))) => {
+                Some((room, Stored::Member(both))) => {
+                    let (member, machine) = *both;
                     id = id.or(room);
                     members.insert(peer, Member { stored: true, ..member });
                     peers.insert(peer, machine);

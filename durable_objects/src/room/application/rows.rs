@@ -71,8 +71,8 @@ impl RoomApplication {
 
     fn stored_peer(&self, peer: PeerId) -> Option<String> {
         let member = self.members.get(&peer).zip(self.room.peer(peer));
-        let member =
-            member.map(|(member, machine): (_, &Peer)| Stored::Member(member.clone(), machine.clone()));
+        let member = member
+            .map(|(member, machine): (_, &Peer)| Stored::Member(Box::new((member.clone(), machine.clone()))));
         let stored = member.or_else(|| self.lost.get(&peer).cloned().map(Stored::Lost));
         stored?.to_json(self.id)
     }

@@ -885,6 +885,25 @@ fn who_did_not_hear_that_it_was_joined_again_is_joined_again_once_more() {
 }
 
 #[test]
+fn who_was_joined_again_returns_with_what_it_was_told_even_after_somebody_presented_the_former_pid() {
+    let mut line = Line::new(SocketAuth::Required);
+    let (ann, bob, pid, offset) = couple(&mut line);
+    line.closes(ann, None);
+    line.lives(&[bob], 11_000);
+    let again = returns(&mut line, 0, &pid, &offset);
+    let (newer, offset_of_newer) = couple_offset(&mut line, again);
+    line.closes(again, None);
+    let recovered = returns(&mut line, 0, &newer, &offset_of_newer);
+    assert!(line.heard(recovered).last().unwrap().contains(&newer), "recovered as any other");
+    // An earlier attempt to return arrives late.
+    returns(&mut line, 0, &pid, &offset);
+    assert_eq!(line.closed.last(), Some(&(recovered, None)));
+    let once_more = returns(&mut line, 0, &newer, &offset_of_newer);
+    let others = [line.users[1]];
+    rejoined(&mut line, once_more, &newer, &others);
+}
+
+#[test]
 fn who_comes_back_even_later_is_a_new_client_and_nothing_is_left() {
     let mut line = Line::new(SocketAuth::Required);
     let (ann, bob, pid, offset) = couple(&mut line);
@@ -1412,8 +1431,7 @@ fn couple_offset(line: &mut Line, link: LinkId) -> (String, String) {
     };
     let application = line.application();
     let number = application.log.mark();
-    let (pid, next) =
-        (application.members.get(&peer).unwrap().pids.current().to_owned(), application.log.next_offset());
+    let (pid, next) = (application.members.get(&peer).unwrap().pid.clone(), application.log.next_offset());
     let tag = next.rsplit_once('.').unwrap().0.to_owned();
     (pid, format!("{tag}.{number}"))
 }

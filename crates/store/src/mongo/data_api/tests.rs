@@ -75,6 +75,7 @@ fn what_may_pass_is_tried_again_with_growing_pauses_and_jitter() {
 #[test]
 fn what_cannot_pass_is_not_tried_again() {
     for trouble in [
+        answers(504, ""),
         Err(HttpError::TimedOut),
         Err(HttpError::TooLarge),
         answers(301, ""),
