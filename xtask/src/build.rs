@@ -255,8 +255,6 @@ fn with_environment(mut build: Command) -> Command {
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"))
         .env("WASM_BINDGEN_BIN", workspace::tool("wasm-bindgen"))
         .env("ESBUILD_BIN", workspace::node_bin("esbuild"))
-        // As worker-build does: without it the two would compile everything anew in turn.
-        .env("WASM_BINDGEN_USE_JS_SYS", "1")
         .env("RUST_BACKTRACE", "0");
     build
 }

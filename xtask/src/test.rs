@@ -73,7 +73,8 @@ pub fn run(arguments: &[&str]) -> Result<()> {
         heading("the Workers");
         build::run()?;
     }
-    if parts.has_end_to_end() && tools.database.is_some() {
+    // The native tests have built it; alone it is built with other features of its dependencies.
+    if parts.has_end_to_end() && !parts.native && tools.database.is_some() {
         data_api::build()?;
     }
     if parts.workerd {
