@@ -116,6 +116,8 @@ impl RoomApplication {
         if joined {
             out.push(Effect::Command(RoomCommand::Store(Row::Peer(peer))));
         } else if was_stored {
+            // What leads back is for who is in the room; a sleep would forget it.
+            member.former.clear();
             out.push(Effect::Command(RoomCommand::Forget(Row::Peer(peer))));
         }
         if was_stored != joined {

@@ -904,6 +904,20 @@ fn who_was_joined_again_returns_with_what_it_was_told_even_after_somebody_presen
 }
 
 #[test]
+fn a_former_pid_does_not_lead_back_to_a_room_that_its_client_has_left() {
+    let mut line = Line::new(SocketAuth::Required);
+    let (ann, bob, pid, offset) = couple(&mut line);
+    line.closes(ann, None);
+    line.lives(&[bob], 11_000);
+    let again = returns(&mut line, 0, &pid, &offset);
+    line.says(again, &format!(r#"42["leave-room","{}"]"#, room_id()));
+    let late = returns(&mut line, 0, &pid, &offset);
+    assert_eq!(line.heard(late).len(), 1, "a new client");
+    assert_eq!(line.application().online(), [line.users[1]]);
+    assert_eq!(line.closed, [], "and the connection that has left is as it was");
+}
+
+#[test]
 fn who_comes_back_even_later_is_a_new_client_and_nothing_is_left() {
     let mut line = Line::new(SocketAuth::Required);
     let (ann, bob, pid, offset) = couple(&mut line);
