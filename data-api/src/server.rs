@@ -177,7 +177,7 @@ impl Server {
         if timeout_at(last_moment, idle).await.is_err() {
             tracing::error!("work was still under way when the time of grace was over");
         }
-        // It would wait for that work, too.
+        // This waits for that work too, so it has a limit of its own.
         let closing = app.database.client().clone().shutdown();
         let _ = timeout(CLOSING, closing.into_future()).await;
         tracing::info!("stopped");

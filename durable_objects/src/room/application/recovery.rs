@@ -41,13 +41,15 @@ enum Returning {
         farewell: String,
     },
     /// It was lost, and it is unknown what it missed.
-    Lost {
-        was: PeerId,
-        user: UserId,
-        /// What it presented, and what it should know.
-        pids: Vec<String>,
-    },
+    Lost(Lost),
     New,
+}
+
+struct Lost {
+    was: PeerId,
+    user: UserId,
+    /// What it presented, and what it should know.
+    pids: Vec<String>,
 }
 
 impl RoomApplication {
@@ -76,7 +78,7 @@ impl RoomApplication {
                 out
             }
             Returning::Superseded => vec![Effect::Abandon(socket)],
-            Returning::New | Returning::Lost { .. } | Returning::PutOut { .. }
+            Returning::New | Returning::Lost(_) | Returning::PutOut { .. }
                 if credential.user().is_some_and(|user| !self.has_room_for_user(user)) =>
             {
                 let error = ConnectError::TooManyConnections;
@@ -84,12 +86,9 @@ impl RoomApplication {
                 vec![Effect::Refuse { socket, error: error.json() }]
             }
             // It is accepted once the store has answered: it must not take itself for connected, and be in no room.
-            Returning::Lost { was, user, pids } => {
-                let mut out = self.let_go(was, now);
+            Returning::Lost(lost) => {
                 let ids = ((self.settings.new_id)(), (self.settings.new_id)());
-                let peer = self.add(ids, address, credential, presented, now, &mut out);
-                out.extend(self.rejoin(peer, was, user, pids, now));
-                out
+                self.rejoin(lost, ids, address, credential, presented, now)
             }
             Returning::PutOut { was, farewell } => {
                 let mut out = Vec::new();
@@ -128,12 +127,7 @@ impl RoomApplication {
                 out
             }
             Returning::Superseded => vec![deliver(session, Delivery::Abandon)],
-            Returning::Lost { was, user, pids } => {
-                let mut out = self.let_go(was, now);
-                let peer = self.add(proposed, address, credential, presented, now, &mut out);
-                out.extend(self.rejoin(peer, was, user, pids, now));
-                out
-            }
+            Returning::Lost(lost) => self.rejoin(lost, proposed, address, credential, presented, now),
             Returning::PutOut { was, farewell } => {
                 let mut out = Vec::new();
                 self.forget_one_lost(was, &mut out);
@@ -156,20 +150,24 @@ impl RoomApplication {
         offset::emission(&event, Some(offset)).frame("/").text()
     }
 
-    /// Queries the store as if the client had sent `join-room`.
+    /// Queries the store as if the client, which is a new one with that `sid` and `pid`, had sent `join-room`.
     fn rejoin(
         &mut self,
-        peer: PeerId,
-        was: PeerId,
-        user: UserId,
-        pids: Vec<String>,
+        Lost { was, user, pids }: Lost,
+        ids: (String, String),
+        address: Address,
+        credential: Credential,
+        presented: Presented,
         now: i64,
     ) -> Out<'static> {
-        let Some(member) = self.members.get_mut(&peer) else { return Vec::new() };
+        let mut out = self.let_go(was, now);
+        let peer = self.add(ids, address, credential, presented, now, &mut out);
+        let Some(member) = self.members.get_mut(&peer) else { return out };
         member.was = Some((was, pids));
         tracing::info!(connection = member.connection, room = %self.id, peer = peer.0, was = was.0, "not recovered, joins again");
         let effect = self.room.look_up(peer, user, None);
-        self.perform(effect.into_iter().collect(), now)
+        out.extend(self.perform(effect.into_iter().collect(), now));
+        out
     }
 
     fn returning(&self, presented: &Presented, credential: &Credential) -> Returning {
@@ -194,14 +192,14 @@ impl RoomApplication {
                     let (sid, pid) = (member.sid.clone(), member.pid.clone());
                     Returning::Recovered { peer, sid, pid, frames }
                 }
-                None => Returning::Lost { was: peer, user, pids: both(&recovery.pid, &member.pid) },
+                None => Returning::Lost(Lost { was: peer, user, pids: both(&recovery.pid, &member.pid) }),
             };
         }
         let lost = self.lost.iter().find(|(_, lost)| lost.holds(&recovery.pid));
         let same = lost.filter(|(_, lost)| credential.user() == lost.has_token.then_some(lost.user));
         same.map_or(Returning::New, |(&was, LostMember { user, put_out, pid, .. })| match *put_out {
             Some(action) => Returning::PutOut { was, farewell: self.farewell(action, &recovery.offset) },
-            None => Returning::Lost { was, user: *user, pids: both(&recovery.pid, pid) },
+            None => Returning::Lost(Lost { was, user: *user, pids: both(&recovery.pid, pid) }),
         })
     }
 
