@@ -138,7 +138,6 @@ pub fn chat() -> Result<()> {
 }
 
 fn build(worker: &Worker, effort: Effort) -> Result<()> {
-    setup::run()?;
     let Worker { name, package, folder, sources } = worker;
     let begun = now();
     let folder = workspace::path(folder);
@@ -149,14 +148,11 @@ fn build(worker: &Worker, effort: Effort) -> Result<()> {
     let stamp = stamp.filter(|stamp| stamp.effort >= effort);
     let newest = [*sources, &SHARED, &TOOLS].into_iter().map(newest_of).max().flatten();
     if stamp.is_some_and(|stamp| Some(stamp.begun) >= newest) {
-        return Ok(());
+        return setup::run();
     }
     let mut step = Step::begin(&format!("building {name}"));
     // Cargo decides whether a change affects the Worker; a changed test, for example, does not.
-    let compile = ["build", "--release", "--lib", "--target", "wasm32-unknown-unknown", "--package", package];
-    run_quietly(with_environment(command("cargo", &compile)), &mut step, "The compiler's output:")?;
-    let compiled = format!("target/wasm32-unknown-unknown/release/{}.wasm", package.replace('-', "_"));
-    let compiled = time_of(&workspace::path(&compiled))?;
+    let compiled = setup::run_beside(|| compile(package, &mut step))?;
     if let Some(stamp) = stamp.filter(|stamp| stamp.compiled == compiled)
         && Some(stamp.begun) >= newest_of(&TOOLS)
     {
@@ -220,6 +216,15 @@ impl Effort {
     }
 }
 
+/// The time of the code that is compiled now.
+fn compile(package: &str, step: &mut Step) -> Result<SystemTime> {
+    let arguments =
+        ["build", "--release", "--lib", "--target", "wasm32-unknown-unknown", "--package", package];
+    run_quietly(with_environment(command("cargo", &arguments)), step, "The compiler's output:")?;
+    let file = format!("target/wasm32-unknown-unknown/release/{}.wasm", package.replace('-', "_"));
+    time_of(&workspace::path(&file))
+}
+
 /// Makes what a Worker in that folder is served as.
 fn bundle(package: &str, folder: &Path, step: &mut Step) -> Result<()> {
     let mut build = with_environment(command(workspace::tool("worker-build"), &["--release"]));
@@ -231,8 +236,9 @@ fn bundle(package: &str, folder: &Path, step: &mut Step) -> Result<()> {
 fn optimise(output: &Path, step: &mut Step) -> Result<()> {
     let (before, smaller) = (time_of(output)?, output.with_extension("optimised.wasm"));
     // Function names would be a fifth of what a cold start loads.
-    let mut optimise =
-        command(workspace::node_bin("wasm-opt"), &["-Os", "--strip-debug", "--strip-producers"]);
+    let mut optimise = command(workspace::node_bin("wasm-opt"), &["-Os"]);
+    // Copies of one generic function for several types resemble each other: side by side they compress better.
+    optimise.args(["--reorder-functions-by-name", "--strip-debug", "--strip-producers"]);
     optimise.args(FEATURES).arg(output).arg("-o").arg(&smaller);
     run_quietly(optimise, step, "The output of wasm-opt:")?;
     if time_of(output)? != before {

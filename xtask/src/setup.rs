@@ -13,17 +13,22 @@ use crate::{
 const OLDEST_NODE: (u32, u32) = (22, 12);
 
 pub fn run() -> Result<()> {
+    run_beside(|| Ok(()))
+}
+
+/// Does `work`, which needs no more than the wasm32 target, while the rest is installed.
+pub fn run_beside<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     wasm_target()?;
-    // The two cargo builds and npm wait for different things, so they run side by side.
-    std::thread::scope(|scope| {
-        let others = [scope.spawn(worker_build), scope.spawn(npm_packages)];
-        let mut outcomes = vec![wasm_bindgen()];
-        for other in others {
-            outcomes.push(other.join().unwrap_or_else(|_| Err("a set-up step panicked".to_owned())));
-        }
-        outcomes.into_iter().collect::<Result<()>>()
+    // They wait for different things, so they run side by side.
+    let done = std::thread::scope(|scope| {
+        let steps = [scope.spawn(worker_build), scope.spawn(wasm_bindgen), scope.spawn(npm_packages)];
+        let done = work();
+        let outcomes =
+            steps.map(|step| step.join().unwrap_or_else(|_| Err("a set-up step panicked".to_owned())));
+        outcomes.into_iter().collect::<Result<()>>().and(done)
     })?;
-    dev_vars()
+    dev_vars()?;
+    Ok(done)
 }
 
 fn wasm_target() -> Result<()> {
@@ -41,24 +46,25 @@ fn wasm_target() -> Result<()> {
 }
 
 fn worker_build() -> Result<()> {
-    cargo_install("worker-build", workspace::WORKER_BUILD, &["worker-build"])
+    cargo_install("worker-build", workspace::WORKER_BUILD, "worker-build", &[])
 }
 
 /// The command-line tool must have exactly the library's version.
 fn wasm_bindgen() -> Result<()> {
     let version =
         workspace::locked_version("wasm-bindgen").ok_or("Cargo.lock does not contain wasm-bindgen")?;
-    cargo_install("wasm-bindgen-cli", &version, &["wasm-bindgen"])
+    // Its default feature is the TLS of a test runner, which is not used.
+    cargo_install("wasm-bindgen-cli", &version, "wasm-bindgen", &["--no-default-features"])
 }
 
 /// Only for `cargo xtask fuzz`.
 pub fn cargo_fuzz() -> Result<()> {
-    cargo_install("cargo-fuzz", workspace::CARGO_FUZZ, &["cargo-fuzz"])
+    cargo_install("cargo-fuzz", workspace::CARGO_FUZZ, "cargo-fuzz", &[])
 }
 
-fn cargo_install(package: &str, version: &str, programs: &[&str]) -> Result<()> {
+fn cargo_install(package: &str, version: &str, program: &str, features: &[&str]) -> Result<()> {
     let stamp = workspace::path("target/tools").join(format!("{package}-{version}"));
-    if stamp.exists() && programs.iter().all(|program| workspace::tool(program).exists()) {
+    if stamp.exists() && workspace::tool(program).exists() {
         return Ok(());
     }
     // Of other versions, whose programs are replaced.
@@ -74,7 +80,7 @@ fn cargo_install(package: &str, version: &str, programs: &[&str]) -> Result<()> 
         if locked {
             install.arg("--locked");
         }
-        install.args(programs.iter().flat_map(|program| ["--bin", program]));
+        install.args(features).args(["--bin", program]);
         install.arg("--root").arg(workspace::path("target/tools")).arg("--target-dir").arg(&target_dir);
         // The profile that builds fastest: these tools run only for seconds.
         install.env("CARGO_PROFILE_DEV_DEBUG", "0");
