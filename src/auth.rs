@@ -61,9 +61,13 @@ pub async fn register(
     let password_hash = PasswordHash::new(&password, app.random());
     let user = User { id: app.new_user_id(), username, email, created_at: app.now() };
     let new = NewUser { user, password_hash };
-    if let Err(taken) = app.store().insert_user(&new).await? {
-        return admitted.settle(Err(conflict(taken))).await;
+    // A conflict reveals which names are taken.
+    admitted.presume_failure().await?;
+    let inserted = app.store().insert_user(&new).await;
+    if !matches!(inserted, Ok(Err(_))) {
+        admitted.take_back().await;
     }
+    inserted?.map_err(conflict)?;
     tracing::info!(user = %new.user.id, "a user registered");
     attempts.note_sign_in(new.user.id).await;
     Ok((StatusCode::CREATED, Json(SignedIn::new(&app, "User registered successfully", new.user, 0))))
@@ -90,10 +94,14 @@ pub async fn login(
         .as_ref()
         .map_or_else(|| AccountKey::of_email(&email), |account| AccountKey::of_user(account.user.id));
     let admitted = attempts.admit(key)?;
-    let verdict =
-        PasswordHash::verify_evenly(account.as_ref().map(|account| &account.password_hash), &password);
+    let hash = account.as_ref().map(|account| account.password_hash.clone());
+    let verdict = PasswordHash::verify_evenly(hash.as_ref(), &password);
     let right = account.filter(|_| verdict != Verdict::Wrong).ok_or(ApiError::InvalidCredentials);
-    let account = admitted.settle_password(right, PasswordOutcome::SignedIn).await?;
+    let settled = admitted.settle_password(right, PasswordOutcome::SignedIn).await;
+    if settled.is_err() && verdict != Verdict::Wrong {
+        PasswordHash::verify_in_vain(hash.as_ref(), &password);
+    }
+    let account = settled?;
     if verdict == Verdict::RightButOutdated {
         renew_hash(&app, &account, &password).await;
     }

@@ -7,8 +7,8 @@ use secrecy::SecretString;
 use serde_json::Value;
 use thiserror::Error;
 use zetra_domain::{
-    AccountKey, AddressKey, Attempt, AuthLimits, Hourly, PasswordOutcome, RoomId, Settlement, Timestamp,
-    UserId,
+    AccountKey, AddressKey, Attempt, AttemptOutcome, AuthLimits, Hourly, PasswordOutcome, RoomId, Settlement,
+    Timestamp, UserId,
 };
 use zetra_signalling::HostAction;
 
@@ -57,7 +57,7 @@ pub trait Limiter: Send + Sync {
         &self,
         address: &AddressKey,
         account: &AccountKey,
-        failed: bool,
+        outcome: AttemptOutcome,
         limits: AuthLimits,
     ) -> Result<Settlement, Unavailable>;
     /// Counts the outcome for the account.

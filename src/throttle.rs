@@ -2,8 +2,9 @@
 //!
 //! [`count`] runs before the token and the body are read: it counts the attempt for the client's address and
 //! puts an [`Attempts`] into the request. The handler [`Attempts::admit`]s the account as soon as it
-//! is known, and counts the outcome before the client gets its response: [`Admitted::settle`] for the
-//! address, [`Admitted::settle_password`] for the account as well.
+//! is known, and counts the outcome before the client gets its response: [`Admitted::settle_password`] for a password.
+//! What reveals by its success alone which names are taken is a failure from the start, [`Admitted::presume_failure`],
+//! until it has succeeded, [`Admitted::take_back`].
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,7 +14,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, request::Parts};
-use zetra_domain::{AccountKey, AddressKey, Hourly, PasswordOutcome, Settlement, Standing, UserId};
+use zetra_domain::{
+    AccountKey, AddressKey, AttemptOutcome, Hourly, PasswordOutcome, Settlement, Standing, UserId,
+};
 
 use crate::{error::ApiError, request::client_address, state::App};
 
@@ -97,19 +100,27 @@ impl Attempts {
 }
 
 impl Admitted<'_> {
-    /// Counts the outcome for the address. An error counts as a failure and is the response.
+    /// Counts a failure for the address before the outcome is known, so that attempts made at once learn no more than
+    /// those made one by one.
     ///
     /// # Errors
-    /// 429 past a limit, whatever the outcome; otherwise the outcome's own error.
-    pub async fn settle<T>(&self, outcome: Result<T, ApiError>) -> Result<T, ApiError> {
-        let Inner { app, address, .. } = &*self.attempts.0;
-        let limits = app.config.auth_limits;
-        let verdict = app.services.limiter.settle(address, &self.account, outcome.is_err(), limits).await?;
-        self.judge(verdict, outcome)
+    /// 429 past a limit.
+    pub async fn presume_failure(&self) -> Result<(), ApiError> {
+        let verdict = self.count_for_address(AttemptOutcome::Failed).await?;
+        self.judge(verdict)
     }
 
-    /// The same for a password, which is also counted for its account, from any address. `right` states how a
-    /// right password counts.
+    /// It was none. What was done is not refused afterwards, so an error is only logged.
+    pub async fn take_back(&self) {
+        match self.count_for_address(AttemptOutcome::TakenBack).await {
+            Ok(Settlement { standing: Some(standing), .. }) => self.attempts.note(standing),
+            Ok(Settlement { standing: None, .. }) => {}
+            Err(error) => tracing::warn!(%error, "a success stays counted as a failure"),
+        }
+    }
+
+    /// Counts the outcome for the address, and for the account from any address. An error counts as a failure and is
+    /// the response. `right` states how a right password counts.
     ///
     /// # Errors
     /// 429 past a limit, whether the password was right or not; otherwise the outcome's own error.
@@ -118,29 +129,45 @@ impl Admitted<'_> {
         outcome: Result<T, ApiError>,
         right: PasswordOutcome,
     ) -> Result<T, ApiError> {
-        let failed = outcome.is_err();
-        // An address past its limits learns nothing about the password, so the account need not count it.
-        let outcome = match self.settle(outcome).await {
-            Err(limited @ ApiError::RateLimited(_)) => return Err(limited),
-            outcome => outcome,
+        let (for_address, for_account) = match &outcome {
+            Ok(_) => (AttemptOutcome::Passed, right),
+            Err(_) => (AttemptOutcome::Failed, PasswordOutcome::Wrong),
         };
+        // An address past its limits learns nothing about the password, so the account need not count it.
+        let verdict = self.count_for_address(for_address).await?;
+        self.judge(verdict)?;
         let Inner { app, address, .. } = &*self.attempts.0;
-        let told = if failed { PasswordOutcome::Wrong } else { right };
         let limits = app.config.auth_limits;
-        let verdict = app.services.limiter.settle_password(&self.account, address, told, limits).await?;
-        self.judge(verdict, outcome)
+        let verdict =
+            app.services.limiter.settle_password(&self.account, address, for_account, limits).await?;
+        if !verdict.allowed {
+            // Of a right and a wrong password each is counted once as passed and once as failed, so that neither the
+            // address's count nor the time reveals which it was.
+            let other = match for_address {
+                AttemptOutcome::Failed => AttemptOutcome::Passed,
+                AttemptOutcome::Passed | AttemptOutcome::TakenBack => AttemptOutcome::Failed,
+            };
+            self.count_for_address(other).await?;
+        }
+        self.judge(verdict)?;
+        outcome
     }
 
-    fn judge<T>(&self, verdict: Settlement, outcome: Result<T, ApiError>) -> Result<T, ApiError> {
+    async fn count_for_address(&self, outcome: AttemptOutcome) -> Result<Settlement, ApiError> {
+        let Inner { app, address, .. } = &*self.attempts.0;
+        let limits = app.config.auth_limits;
+        Ok(app.services.limiter.settle(address, &self.account, outcome, limits).await?)
+    }
+
+    fn judge(&self, verdict: Settlement) -> Result<(), ApiError> {
         let before = self.attempts.standing();
-        match (verdict.allowed, verdict.standing) {
-            (false, standing) => Err(self.attempts.refuse(standing.unwrap_or(before))),
-            (true, Some(standing)) => {
-                self.attempts.note(before.tighter(standing));
-                outcome
-            }
-            (true, None) => outcome,
+        if !verdict.allowed {
+            return Err(self.attempts.refuse(verdict.standing.unwrap_or(before)));
         }
+        if let Some(standing) = verdict.standing {
+            self.attempts.note(before.tighter(standing));
+        }
+        Ok(())
     }
 }
 

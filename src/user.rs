@@ -62,16 +62,20 @@ pub async fn update_profile(
     let (username, email) =
         all2(username.map(Username::parse).transpose(), email.map(Email::parse).transpose())?;
     let admitted = attempts.admit(AccountKey::of_user(caller.id()))?;
-    let conflict = match app.store().update_profile(caller.id(), username.as_ref(), email.as_ref()).await? {
+    // A conflict reveals which names are taken.
+    admitted.presume_failure().await?;
+    let updated = app.store().update_profile(caller.id(), username.as_ref(), email.as_ref()).await;
+    if !matches!(updated, Ok(ProfileUpdate::Taken(_))) {
+        admitted.take_back().await;
+    }
+    match updated? {
         ProfileUpdate::Updated(user) => {
-            return Ok(Json(Profile { message: Some("Profile updated successfully"), user }));
+            Ok(Json(Profile { message: Some("Profile updated successfully"), user }))
         }
-        ProfileUpdate::Taken(Taken::Username) => ApiError::UsernameTaken("Username already taken"),
-        ProfileUpdate::Taken(Taken::Email) => ApiError::EmailTaken("Email already in use"),
-        ProfileUpdate::Gone => return Err(TokenError::Invalid.into()),
-    };
-    // It reveals which names are taken, so it counts as a failure.
-    admitted.settle(Err(conflict)).await
+        ProfileUpdate::Taken(Taken::Username) => Err(ApiError::UsernameTaken("Username already taken")),
+        ProfileUpdate::Taken(Taken::Email) => Err(ApiError::EmailTaken("Email already in use")),
+        ProfileUpdate::Gone => Err(TokenError::Invalid.into()),
+    }
 }
 
 /// Delete the account

@@ -9,8 +9,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use worker::{AbortController, Delay, Env, Fetch, Method, Request, RequestInit, send::IntoSendFuture};
 use zetra_domain::{
-    AccountKey, AddressKey, Attempt, AuthLimits, Hourly, PasswordOutcome, RoomId, Settlement, Timestamp,
-    UserId,
+    AccountKey, AddressKey, Attempt, AttemptOutcome, AuthLimits, Hourly, PasswordOutcome, RoomId, Settlement,
+    Timestamp, UserId,
 };
 use zetra_durable_objects::clients::{RateLimitClient, RevocationOutboxClient, RoomClient, SessionClient};
 use zetra_runtime::{Config, Variables, variable};
@@ -147,10 +147,10 @@ impl Limiter for Objects {
         &self,
         address: &AddressKey,
         account: &AccountKey,
-        failed: bool,
+        outcome: AttemptOutcome,
         limits: AuthLimits,
     ) -> Result<Settlement, Unavailable> {
-        self.limits()?.settle(address, account, failed, limits).into_send().await.map_err(unavailable)
+        self.limits()?.settle(address, account, outcome, limits).into_send().await.map_err(unavailable)
     }
 
     async fn settle_password(

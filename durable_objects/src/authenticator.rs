@@ -2,7 +2,7 @@
 //! header.
 
 use serde::{Deserialize, Serialize};
-use zetra_domain::{Claims, HonouredTokens, RoomId, Timestamp, TokenError, TokenKey};
+use zetra_domain::{Claims, HonouredTokens, JsonValue, RoomId, Timestamp, TokenError, TokenKey};
 use zetra_runtime::SocketAuth;
 use zetra_signalling::Credential;
 use zetra_socketio::{Kept, engine::SessionKey};
@@ -107,12 +107,12 @@ impl ConnectError {
     }
 }
 
-/// The payload of a CONNECT packet. A member that is not a string is kept as its JSON value.
+/// The payload of a CONNECT packet. `null` is the same as absent.
 #[derive(Default, Deserialize)]
 struct Auth {
-    token: Option<serde_json::Value>,
-    pid: Option<serde_json::Value>,
-    offset: Option<serde_json::Value>,
+    token: Option<JsonValue>,
+    pid: Option<JsonValue>,
+    offset: Option<JsonValue>,
 }
 
 impl Handshake {
@@ -143,7 +143,7 @@ impl Authenticator {
         let handshake = Handshake::read(handshake);
         let token = match auth.token {
             None => handshake.bearer,
-            Some(serde_json::Value::String(token)) => Some(token),
+            Some(JsonValue::Text(token)) => Some(token),
             Some(_) => return Err(ConnectError::TokenInvalid),
         };
         let credential = match token {
@@ -152,9 +152,7 @@ impl Authenticator {
             None => return Err(ConnectError::AuthRequired),
         };
         let recovery = match (auth.pid, auth.offset) {
-            (Some(serde_json::Value::String(pid)), Some(serde_json::Value::String(offset))) => {
-                Some(Recovery { pid, offset })
-            }
+            (Some(JsonValue::Text(pid)), Some(JsonValue::Text(offset))) => Some(Recovery { pid, offset }),
             _ => None,
         };
         Ok(Introduction { credential, recovery, connection: handshake.connection })

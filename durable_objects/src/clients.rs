@@ -4,7 +4,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
 use worker::{Env, Method, ObjectNamespace, Request, RequestInit, Response};
 use zetra_domain::{
-    AccountKey, AddressKey, Attempt, AuthLimits, Hourly, PasswordOutcome, RoomId, Settlement, UserId,
+    AccountKey, AddressKey, Attempt, AttemptOutcome, AuthLimits, Hourly, PasswordOutcome, RoomId, Settlement,
+    UserId,
 };
 use zetra_signalling::{HostAction, Revocation};
 
@@ -101,10 +102,10 @@ impl RateLimitClient {
         &self,
         address: &AddressKey,
         account: &AccountKey,
-        failed: bool,
+        outcome: AttemptOutcome,
         limits: AuthLimits,
     ) -> Result<Settlement, ObjectError> {
-        self.ask_address(address, limits, AskAddress::Settle(account.clone(), failed)).await
+        self.ask_address(address, limits, AskAddress::Settle(account.clone(), outcome)).await
     }
 
     pub async fn settle_password(

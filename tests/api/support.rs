@@ -25,8 +25,9 @@ use zetra::{
     state::{App, Services},
 };
 use zetra_domain::{
-    AccountKey, AddressKey, Attempt, AuthLimits, Email, Hourly, ObjectIds, Password, PasswordHash,
-    PasswordOutcome, RoomId, Settlement, SigningSecret, Timestamp, TokenKey, User, UserId, Username,
+    AccountKey, AddressKey, Attempt, AttemptOutcome, AuthLimits, Email, Hourly, ObjectIds, Password,
+    PasswordHash, PasswordOutcome, RoomId, Settlement, SigningSecret, Timestamp, TokenKey, User, UserId,
+    Username,
 };
 use zetra_durable_objects::{AccountLedger, AddressLedger, HANDSHAKE_HEADER, SESSION_HEADER};
 use zetra_runtime::{Config, Variables};
@@ -51,7 +52,6 @@ pub struct TestApp {
     pub store: Arc<dyn Store>,
     pub rooms: Arc<FakeRooms>,
     pub turn: Arc<FakeTurn>,
-    pub limiter: Arc<MemoryLimiter>,
 }
 
 /// Rooms without objects: who is online is set, what they would learn of tokens is written down.
@@ -65,8 +65,6 @@ pub struct FakeRooms {
 
 #[derive(Default)]
 pub struct MemoryLimiter {
-    /// How often the outcome of an attempt was judged.
-    pub settled: AtomicI64,
     addresses: Mutex<BTreeMap<String, AddressLedger>>,
     accounts: Mutex<BTreeMap<String, AccountLedger>>,
 }
@@ -128,25 +126,24 @@ impl TestApp {
         };
         let config = Config::read(Variables::new(&variable)).unwrap();
         let (rooms, turn) = (Arc::new(FakeRooms::default()), Arc::new(FakeTurn::default()));
-        let limiter = Arc::new(MemoryLimiter::default());
         let services = Services {
             store: store.clone(),
             rooms: rooms.clone(),
             revocations: rooms.clone(),
-            limiter: limiter.clone(),
+            limiter: Arc::new(MemoryLimiter::default()),
             turn: turn.clone(),
             assets: Arc::new(Files),
             platform: platform(),
         };
-        Self { router: router::router(App::new(config, services)), store, rooms, turn, limiter }
+        Self { router: router::router(App::new(config, services)), store, rooms, turn }
     }
 
     /// An app that has no secret, and one front end.
     pub fn unconfigured() -> Self {
         let error = Config::read(Variables::new(&|_| None)).err().unwrap();
         let router = router::unconfigured(&error, &["https://a.example".to_owned()], platform());
-        let (rooms, turn, limiter) = Default::default();
-        Self { router, store: crate::store(), rooms, turn, limiter }
+        let (rooms, turn) = Default::default();
+        Self { router, store: crate::store(), rooms, turn }
     }
 
     pub fn send(&self, request: Request<Body>) -> Answer {
@@ -339,11 +336,10 @@ impl Limiter for MemoryLimiter {
         &self,
         address: &AddressKey,
         account: &AccountKey,
-        failed: bool,
+        outcome: AttemptOutcome,
         limits: AuthLimits,
     ) -> Result<Settlement, Unavailable> {
-        self.settled.fetch_add(1, Ordering::SeqCst);
-        Ok(self.of_address(address, |ledger, now| ledger.settle(account, failed, limits, now)))
+        Ok(self.of_address(address, |ledger, now| ledger.settle(account, outcome, limits, now)))
     }
 
     async fn settle_password(

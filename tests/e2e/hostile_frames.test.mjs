@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { send } from "./support/document.mjs";
-import { MEGABYTE, Tcp, URL_VALUES, VALUES, assertNoFault } from "./support/hostile.mjs";
+import { MEGABYTE, RAW_VALUES, Tcp, URL_VALUES, VALUES, assertNoFault } from "./support/hostile.mjs";
 import { WAYS, joined, marker, person, roomOf } from "./support/people.mjs";
 import { polled } from "./support/patience.mjs";
 import { RawSocket } from "./support/raw.mjs";
@@ -90,6 +90,24 @@ describe("hostile frames", () => {
     const url = `${HANDSHAKE}&roomId=${room}&sid=${sid}`;
     await send(server.url, "POST", url, { headers: handshakes, body: "40" });
     assert.match((await send(server.url, "GET", url, { headers: handshakes })).text, /^44\{.*"auth_required"/);
+    await isUnharmed();
+  });
+
+  for (const way of [WAYS.room, WAYS.stock]) test(`credentials of every kind are refused or ignored, ${way.name}`, async () => {
+    const token = JSON.stringify(people[1].token);
+    for (const value of [...VALUES, RAW_VALUES].filter((value) => value.length < 60_000)) {
+      for (const auth of [`{"token":${value}}`, `{"token":${token},"pid":${value},"offset":${value}}`, value]) {
+        const socket = new RawSocket(server, `/socket.io/?EIO=4&transport=websocket${way.namesRoom ? `&roomId=${room}` : ""}`);
+        await socket.opened();
+        socket.send(`40${auth}`);
+        const what = `an answer to ${auth.slice(0, 60)}`;
+        // Or the end, where it is no JSON.
+        const answered = socket.until(() => socket.heard.some((heard) => /^4[04]\{/.test(String(heard))), what);
+        answered.catch(() => {});
+        await Promise.race([socket.closed(what), answered]);
+        socket.close();
+      }
+    }
     await isUnharmed();
   });
 

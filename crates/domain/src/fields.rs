@@ -3,11 +3,12 @@
 //! `null` and an empty string count as absent, as in the Node backend; unknown fields are ignored; a field of
 //! another JSON type is an error and never a default.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
-use serde_json::{Map, Value};
 use thiserror::Error;
 
-use crate::Timestamp;
+use crate::{JsonValue, Timestamp};
 
 /// A field and what is wrong with it, in words for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -67,14 +68,14 @@ pub fn all3<A, B, C>(
 
 /// A JSON object as a client sent it.
 #[derive(Clone, Debug, Default)]
-pub struct Fields(Map<String, Value>);
+pub struct Fields(BTreeMap<String, JsonValue>);
 
 impl Fields {
     /// # Errors
     /// If the JSON is not an object.
-    pub fn from_json(value: Value) -> Result<Self, Invalid> {
+    pub fn from_json(value: JsonValue) -> Result<Self, Invalid> {
         match value {
-            Value::Object(map) => Ok(Self(map)),
+            JsonValue::Object(members) => Ok(Self(members)),
             _ => {
                 Err(Invalid { message: "Request body must be a JSON object".to_owned(), fields: Vec::new() })
             }
@@ -119,18 +120,20 @@ impl Fields {
     pub fn texts(&self, field: &'static str) -> Result<Vec<&str>, Invalid> {
         match self.value(field) {
             None => Ok(Vec::new()),
-            Some(Value::Array(items)) => items.iter().map(|item| string(field, item)).collect(),
+            Some(JsonValue::Array(items)) => items.iter().map(|item| string(field, item)).collect(),
             Some(_) => Err(Invalid::field(field, format!("{field} must be an array of strings"))),
         }
     }
 
-    fn value(&self, field: &str) -> Option<&Value> {
-        self.0.get(field).filter(|value| !value.is_null())
+    fn value(&self, field: &str) -> Option<&JsonValue> {
+        self.0.get(field).filter(|value| **value != JsonValue::Null)
     }
 }
 
-fn string<'a>(field: &'static str, value: &'a Value) -> Result<&'a str, Invalid> {
-    let text = value.as_str().ok_or_else(|| Invalid::field(field, format!("{field} must be a string")))?;
+fn string<'a>(field: &'static str, value: &'a JsonValue) -> Result<&'a str, Invalid> {
+    let JsonValue::Text(text) = value else {
+        return Err(Invalid::field(field, format!("{field} must be a string")));
+    };
     if text.chars().any(char::is_control) {
         return Err(Invalid::field(field, format!("{field} contains invalid characters")));
     }
@@ -139,12 +142,16 @@ fn string<'a>(field: &'static str, value: &'a Value) -> Result<&'a str, Invalid>
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
-    fn fields(value: Value) -> Fields {
-        Fields::from_json(value).unwrap()
+    fn read(body: Value) -> Result<Fields, Invalid> {
+        Fields::from_json(serde_json::from_value(body).unwrap())
+    }
+
+    fn fields(body: Value) -> Fields {
+        read(body).unwrap()
     }
 
     #[test]
@@ -179,7 +186,7 @@ mod tests {
     #[test]
     fn json_that_is_no_object_is_invalid() {
         for value in [json!([]), json!("x"), json!(null), json!(1)] {
-            assert!(Fields::from_json(value.clone()).is_err(), "{value}");
+            assert!(read(value.clone()).is_err(), "{value}");
         }
     }
 }

@@ -14,6 +14,7 @@ mod cursor;
 mod derived_key;
 mod fields;
 mod ids;
+mod json_value;
 pub mod limits;
 mod page;
 mod password_hash;
@@ -34,11 +35,12 @@ pub use cursor::{Cursor, CursorId, CursorKey};
 pub use derived_key::DerivedKey;
 pub use fields::{FieldError, Fields, Invalid, all2, all3};
 pub use ids::{CallLogId, InvalidId, ObjectIds, RoomId, UserId};
+pub use json_value::JsonValue;
 pub use page::{Listed, Page, PageLimit};
 pub use password_hash::{PasswordHash, Verdict};
 pub use rate_limit::{
-    AccountKey, AddressKey, Attempt, AuthLimits, Hourly, HourlyLimits, PasswordOutcome, Policy, Settlement,
-    Standing,
+    AccountKey, AddressKey, Attempt, AttemptOutcome, AuthLimits, Hourly, HourlyLimits, PasswordOutcome,
+    Policy, Settlement, Standing,
 };
 pub use room::{Participant, Room, RoomChange, RoomName, RoomWithPeople};
 pub use signing_secret::{ShortSecret, SigningSecret};

@@ -74,12 +74,18 @@ impl PasswordHash {
     pub fn verify_evenly(hash: Option<&Self>, attempt: &PasswordAttempt) -> Verdict {
         let verdict = hash.map_or(Verdict::Wrong, |hash| hash.verify(attempt));
         if verdict == Verdict::Wrong {
-            let compared = hash.and_then(Self::kind);
-            for decoy in DECOYS.into_iter().filter(|(kind, _)| compared != Some(*kind)) {
-                let _ = Self(decoy.1.to_owned()).verify(attempt);
-            }
+            Self::verify_in_vain(hash, attempt);
         }
         verdict
+    }
+
+    /// What a wrong attempt takes beside the comparison with the account's own hash. A right one that is refused as if it
+    /// were wrong must take it too.
+    pub fn verify_in_vain(hash: Option<&Self>, attempt: &PasswordAttempt) {
+        let compared = hash.and_then(Self::kind);
+        for decoy in DECOYS.into_iter().filter(|(kind, _)| compared != Some(*kind)) {
+            let _ = Self(decoy.1.to_owned()).verify(attempt);
+        }
     }
 
     pub fn verify(&self, attempt: &PasswordAttempt) -> Verdict {

@@ -146,6 +146,15 @@ pub struct Attempt {
     pub locked: Vec<(AccountKey, Standing)>,
 }
 
+/// How an attempt counts for the client's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AttemptOutcome {
+    Passed,
+    Failed,
+    /// It was counted as failed before its outcome was known, and has not failed.
+    TakenBack,
+}
+
 /// The outcome of checking a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PasswordOutcome {

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use vecmap::VecMap;
-use zetra_domain::{AccountKey, Attempt, AuthLimits, Policy, Settlement, Standing};
+use zetra_domain::{AccountKey, Attempt, AttemptOutcome, AuthLimits, Policy, Settlement, Standing};
 
 use super::counter::Counter;
 
@@ -36,17 +36,32 @@ impl AddressLedger {
 
     /// Counts the outcome of an attempt. Past a limit even the right password is refused, so that
     /// guesses made in parallel learn no more than those made one by one.
-    pub fn settle(&mut self, account: &AccountKey, failed: bool, limits: AuthLimits, now: i64) -> Settlement {
+    pub fn settle(
+        &mut self,
+        account: &AccountKey,
+        outcome: AttemptOutcome,
+        limits: AuthLimits,
+        now: i64,
+    ) -> Settlement {
         self.clock_set_back(now);
         let [of_account, of_address, _] = self.standings(Some(account), limits, now);
         let refused = of_account.tighter(of_address);
-        if refused.remaining == 0 {
+        if refused.remaining == 0 && outcome != AttemptOutcome::TakenBack {
             return Settlement { allowed: false, standing: Some(refused) };
         }
-        if failed {
-            self.failures.add(now, limits.window_ms);
-            self.accounts.retain(|_, counter| counter.current(now, limits.window_ms) > 0);
-            self.accounts.entry(account.clone()).or_default().add(now, limits.window_ms);
+        match outcome {
+            AttemptOutcome::Passed => {}
+            AttemptOutcome::Failed => {
+                self.failures.add(now, limits.window_ms);
+                self.accounts.retain(|_, counter| counter.current(now, limits.window_ms) > 0);
+                self.accounts.entry(account.clone()).or_default().add(now, limits.window_ms);
+            }
+            AttemptOutcome::TakenBack => {
+                self.failures.take_back();
+                if let Some(counter) = self.accounts.get_mut(account) {
+                    counter.take_back();
+                }
+            }
         }
         let [of_account, of_address, attempts] = self.standings(Some(account), limits, now);
         Settlement { allowed: true, standing: Some(of_account.tighter(of_address).tighter(attempts)) }
@@ -92,7 +107,7 @@ mod tests {
     }
 
     fn fails(ledger: &mut AddressLedger, name: &str, now: i64) -> bool {
-        ledger.settle(&account(name), true, limits(), now).allowed
+        ledger.settle(&account(name), AttemptOutcome::Failed, limits(), now).allowed
     }
 
     fn locked(ledger: &mut AddressLedger, now: i64) -> Vec<AccountKey> {
@@ -104,20 +119,37 @@ mod tests {
         let mut ledger = AddressLedger::default();
         assert!((0..5).all(|_| fails(&mut ledger, "ann", NOW)));
         assert!(!fails(&mut ledger, "ann", NOW), "the sixth");
-        let right = ledger.settle(&account("ann"), false, limits(), NOW);
+        let right = ledger.settle(&account("ann"), AttemptOutcome::Passed, limits(), NOW);
         assert_eq!(
             (right.allowed, right.standing.map(|standing| standing.reset)),
             (false, Some(900)),
             "the right password too"
         );
         assert_eq!(locked(&mut ledger, NOW), [account("ann")]);
-        assert!(ledger.settle(&account("bob"), false, limits(), NOW).allowed);
+        assert!(ledger.settle(&account("bob"), AttemptOutcome::Passed, limits(), NOW).allowed);
     }
 
     #[test]
     fn a_right_password_is_never_a_failure() {
         let mut ledger = AddressLedger::default();
-        assert!((0..100).all(|_| ledger.settle(&account("ann"), false, limits(), NOW).allowed));
+        assert!(
+            (0..100).all(|_| ledger.settle(&account("ann"), AttemptOutcome::Passed, limits(), NOW).allowed)
+        );
+    }
+
+    #[test]
+    fn a_failure_that_is_taken_back_was_none_and_only_one_is_taken_back() {
+        let mut ledger = AddressLedger::default();
+        assert!((0..5).all(|_| fails(&mut ledger, "ann", NOW)));
+        let taken_back = ledger.settle(&account("ann"), AttemptOutcome::TakenBack, limits(), NOW);
+        assert_eq!(
+            (taken_back.allowed, taken_back.standing.map(|standing| standing.remaining)),
+            (true, Some(1))
+        );
+        assert!(fails(&mut ledger, "ann", NOW));
+        assert!(!fails(&mut ledger, "ann", NOW), "the sixth that is not taken back");
+        assert!((0..15).all(|number| fails(&mut ledger, &format!("user-{number}"), NOW)));
+        assert!(!fails(&mut ledger, "new", NOW), "nor is it one of the address");
     }
 
     #[test]
@@ -125,7 +157,7 @@ mod tests {
         let mut ledger = AddressLedger::default();
         assert!((0..20).all(|number| fails(&mut ledger, &format!("user-{number}"), NOW)));
         assert!(!ledger.attempt(limits(), NOW).allowed);
-        assert!(!ledger.settle(&account("new"), false, limits(), NOW).allowed);
+        assert!(!ledger.settle(&account("new"), AttemptOutcome::Passed, limits(), NOW).allowed);
     }
 
     #[test]
@@ -133,7 +165,7 @@ mod tests {
         let mut ledger = AddressLedger::default();
         assert!((0..200).all(|_| ledger.attempt(limits(), NOW).allowed));
         assert!(
-            ledger.settle(&account("ann"), false, limits(), NOW).allowed,
+            ledger.settle(&account("ann"), AttemptOutcome::Passed, limits(), NOW).allowed,
             "the last one still goes through"
         );
         let refused = ledger.attempt(limits(), NOW);
@@ -167,7 +199,7 @@ mod tests {
         let mut ledger = AddressLedger::default();
         let first = ledger.attempt(limits(), NOW).standing;
         assert_eq!((first.policy, first.limit, first.remaining), (Policy::AddressFailures, 20, 20));
-        let after = ledger.settle(&account("ann"), true, limits(), NOW).standing.unwrap();
+        let after = ledger.settle(&account("ann"), AttemptOutcome::Failed, limits(), NOW).standing.unwrap();
         assert_eq!((after.policy, after.remaining, after.reset), (Policy::AccountFailures, 4, 900));
     }
 

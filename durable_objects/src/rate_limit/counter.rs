@@ -28,6 +28,10 @@ impl Counter {
         }
     }
 
+    pub(super) fn take_back(&mut self) {
+        self.count = self.count.saturating_sub(1);
+    }
+
     pub(super) fn standing(self, policy: Policy, limit: u32, now: i64, window: i64) -> Standing {
         let count = self.current(now, window);
         let left = if count == 0 { window } else { self.since + window - now };

@@ -12,7 +12,7 @@ use std::cell::RefCell;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use wasm_bindgen::JsCast;
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
-use zetra_domain::{AccountKey, AddressKey, AuthLimits, Hourly, PasswordOutcome};
+use zetra_domain::{AccountKey, AddressKey, AttemptOutcome, AuthLimits, Hourly, PasswordOutcome};
 use zetra_socketio_object::{
     bindings::{ObjectState, ObjectStorage},
     leave_renewal_to_shim, now,
@@ -30,7 +30,7 @@ const ACCOUNT: &str = "account";
 #[derive(Serialize, Deserialize)]
 pub(crate) enum AskAddress {
     Attempt,
-    Settle(AccountKey, bool),
+    Settle(AccountKey, AttemptOutcome),
 }
 
 /// Requests to an account's object.
@@ -76,8 +76,8 @@ impl DurableObject for RateLimit {
             Ask::Address(limits, AskAddress::Attempt) => {
                 Response::from_json(&self.of_address(limits, |ledger| ledger.attempt(limits, now()))?)
             }
-            Ask::Address(limits, AskAddress::Settle(account, failed)) => {
-                let settle = |ledger: &mut AddressLedger| ledger.settle(&account, failed, limits, now());
+            Ask::Address(limits, AskAddress::Settle(account, outcome)) => {
+                let settle = |ledger: &mut AddressLedger| ledger.settle(&account, outcome, limits, now());
                 Response::from_json(&self.of_address(limits, settle)?)
             }
             Ask::Account(limits, AskAccount::Settle(address, outcome)) => {

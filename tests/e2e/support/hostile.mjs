@@ -17,6 +17,15 @@ export const VALUES = [
   ...['"<script>alert(1)</script>"', `"${"x".repeat(1_025)}"`, `"${"€".repeat(20_000)}"`],
 ];
 
+/**
+ * A text of JSON inside of JSON, with the key by which serde_json recognises its own raw values: each level is nested as
+ * deeply as one text may be. It is not closed.
+ */
+export const RAW_VALUES = Array.from({ length: 60 }).reduce(
+  (inner) => `${"[".repeat(126)}{"$serde_json::private::RawValue":"${inner.replaceAll("\\", "\\u005c").replaceAll('"', "\\u0022")}"`,
+  "1",
+);
+
 /** The same as text in a URL, and what is no text there. */
 export const URL_VALUES = [
   ...["", "0", "-1", "1e9", "NaN", "null", "undefined", "[]", "{}", "%00", "%0d%0aX:%201", "%ff%fe", "%", "%zz", "%ed%a0%80"],
