@@ -6,10 +6,10 @@ use axum::{Json, extract::State};
 use http::StatusCode;
 use serde::Serialize;
 use zetra_domain::{
-    AccountKey, Email, Invalid, Password, PasswordAttempt, PasswordHash, PasswordOutcome, User, UserId,
-    Username, Verdict, all2, all3,
+    AccountKey, Email, Invalid, Password, PasswordAttempt, PasswordHash, PasswordOutcome, RoomId, User,
+    UserId, Username, Verdict, all2, all3,
 };
-use zetra_store::{Account, NewUser, Taken};
+use zetra_store::{Account, NewUser, PasswordChange, Taken};
 
 use crate::{
     error::ApiError,
@@ -17,6 +17,8 @@ use crate::{
     state::App,
     throttle::Attempts,
 };
+
+const WRONG_PASSWORD: &str = "Current password is incorrect";
 
 #[derive(Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -132,17 +134,26 @@ pub async fn change_password(
     }
     let (current, new) =
         all2(PasswordAttempt::parse("currentPassword", current), Password::parse("newPassword", new))?;
-    confirm(&attempts, &caller, &current, "Current password is incorrect").await?;
+    confirm(&attempts, &caller, &current, WRONG_PASSWORD).await?;
     let hash = PasswordHash::new(&new, app.random());
     let Caller { account, claims } = caller;
     let user = account.user.id;
     announce_revocation(&app, user).await?;
-    let changed =
-        app.store().change_password(user, &account.password_hash, &hash, &claims.fingerprint).await?;
-    // The password changed after the check, so the one that was given is no longer the current one.
-    let version = changed.ok_or(ApiError::WrongPassword("Current password is incorrect"))?;
+    let change = |from: PasswordHash| {
+        let (store, hash, kept) = (app.store(), &hash, &claims.fingerprint);
+        async move { store.change_password(user, &from, hash, kept).await }
+    };
+    let mut changed = change(account.password_hash.clone()).await?;
+    if changed.is_none() {
+        // The hash changed after the check. If that was a login, which renewed it, the password is still the same.
+        let renewed = app.store().account(user).await?.map(|account| account.password_hash);
+        if let Some(renewed) = renewed.filter(|hash| hash.verify(&current) != Verdict::Wrong) {
+            changed = change(renewed).await?;
+        }
+    }
+    let PasswordChange { version, rooms } = changed.ok_or(ApiError::WrongPassword(WRONG_PASSWORD))?;
     tracing::info!(%user, "a password was changed");
-    tell_rooms(&app, user).await;
+    tell_rooms(&app, user, rooms).await;
     let token = issue_token(&app, &account.user, version);
     Ok(Json(PasswordChanged { message: "Password changed successfully", token }))
 }
@@ -153,10 +164,11 @@ pub async fn announce_revocation(app: &App, user: UserId) -> Result<(), ApiError
     Ok(app.services.revocations.announce(user, rooms).await?)
 }
 
-/// Ends the connections whose tokens were just revoked. Rooms that cannot be notified now are notified later,
-/// so this never fails the request.
-pub async fn tell_rooms(app: &App, user: UserId) {
-    if let Err(error) = app.services.revocations.deliver(user).await {
+/// Ends the connections whose tokens were just revoked, in the rooms that were announced and in these: somebody may have
+/// joined one with such a token in between. Rooms that cannot be
+/// notified now are notified later, so this never fails the request.
+pub async fn tell_rooms(app: &App, user: UserId, rooms: Vec<RoomId>) {
+    if let Err(error) = app.services.revocations.deliver(user, rooms).await {
         tracing::warn!(%error, %user, "rooms will be told of dead tokens later");
     }
 }

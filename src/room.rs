@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Json, extract::State};
 use http::StatusCode;
 use serde::Serialize;
-use zetra_domain::{Hourly, Room, RoomId, RoomName, RoomWithPeople, UserId};
+use zetra_domain::{Hourly, Room, RoomId, RoomName, RoomWithPeople, TokenError, UserId};
 use zetra_store::Join;
 
 use crate::{
@@ -70,7 +70,9 @@ pub async fn create(
     let name = body.text("name")?.map(RoomName::parse).transpose()?;
     throttle::spend(&app, caller.id(), Hourly::Rooms, app.config.hourly_limits.rooms).await?;
     let room = Room { name, ..Room::new(app.new_room_id(), caller.id(), app.now()) };
-    app.store().insert_room(&room).await?;
+    if !app.store().insert_room(&room).await? {
+        return Err(TokenError::Invalid.into());
+    }
     tracing::info!(room = %room.id, user = %caller.id(), "a room was made");
     Ok((StatusCode::CREATED, Json(Created { message: "Room created successfully", room_id: room.id, room })))
 }

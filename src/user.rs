@@ -15,6 +15,8 @@ use crate::{
     throttle::Attempts,
 };
 
+const WRONG_PASSWORD: &str = "Invalid password";
+
 #[derive(Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Profile {
@@ -97,12 +99,14 @@ pub async fn delete_account(
 ) -> Result<Json<Deleted>, ApiError> {
     let [password] = body.required(["password"], "Password is required to delete account")?;
     let password = PasswordAttempt::parse("password", password)?;
-    auth::confirm(&attempts, &caller, &password, "Invalid password").await?;
+    auth::confirm(&attempts, &caller, &password, WRONG_PASSWORD).await?;
     let user = caller.id();
     auth::announce_revocation(&app, user).await?;
-    app.store().delete_user(user).await?;
+    let left = app.store().delete_user(user, &caller.account.password_hash).await?;
+    // The password was changed after it was checked.
+    let rooms = left.ok_or(ApiError::WrongPassword(WRONG_PASSWORD))?;
     tracing::info!(%user, "an account was deleted");
-    auth::tell_rooms(&app, user).await;
+    auth::tell_rooms(&app, user, rooms).await;
     if let Err(error) = app.services.limiter.forget(&AccountKey::of_user(user), app.config.auth_limits).await
     {
         tracing::warn!(%error, %user, "the count of a deleted account ends by itself later");

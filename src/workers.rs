@@ -132,8 +132,8 @@ impl Revocations for Objects {
         self.outboxes()?.announce(user, rooms).into_send().await.map_err(unavailable)
     }
 
-    async fn deliver(&self, user: UserId) -> Result<(), Unavailable> {
-        self.outboxes()?.deliver(user).into_send().await.map_err(unavailable)
+    async fn deliver(&self, user: UserId, rooms: Vec<RoomId>) -> Result<(), Unavailable> {
+        self.outboxes()?.deliver(user, rooms).into_send().await.map_err(unavailable)
     }
 }
 

@@ -165,9 +165,9 @@ impl RevocationOutboxClient {
         self.ask(user, AskOutbox::Announce(rooms)).await
     }
 
-    /// Notifies the rooms after the tokens were revoked.
-    pub async fn deliver(&self, user: UserId) -> Result<(), ObjectError> {
-        self.ask(user, AskOutbox::Deliver).await
+    /// Notifies those rooms, and these, after the tokens were revoked.
+    pub async fn deliver(&self, user: UserId, rooms: Vec<RoomId>) -> Result<(), ObjectError> {
+        self.ask(user, AskOutbox::Deliver(rooms)).await
     }
 
     async fn ask(&self, user: UserId, question: AskOutbox) -> Result<(), ObjectError> {

@@ -1,7 +1,7 @@
 //! `/api/auth`: register, log in, change the password.
 
 use serde_json::json;
-use zetra_domain::PasswordHash;
+use zetra_domain::{Password, PasswordHash, Room, RoomId, Timestamp, UserId};
 
 use super::support::{Answer, PASSWORD, TestApp, register_body};
 
@@ -129,4 +129,40 @@ fn a_password_change_tells_what_is_wrong() {
         "Current password is incorrect",
         "wrong_password",
     );
+}
+
+#[test]
+fn a_room_that_was_joined_while_tokens_were_revoked_learns_of_it() {
+    let app = TestApp::new();
+    let ann = app.registers("ann");
+    let id: UserId = ann.id.parse().unwrap();
+    let late = Room::new(RoomId::from_random([5; 16]), id, Timestamp::from_millis(0));
+    let (room, store) = (late.id, app.store.clone());
+    let joins = || {
+        let (late, store) = (late.clone(), store.clone());
+        *app.rooms.meanwhile.lock().unwrap() = Some(Box::new(move || {
+            assert_eq!(pollster::block_on(store.insert_room(&late)), Ok(true));
+        }));
+    };
+    joins();
+    change(&app, &ann.token, PASSWORD, "N3wPassword").succeeded(200);
+    assert_eq!(std::mem::take(&mut *app.rooms.also_in.lock().unwrap()), [room]);
+    joins();
+    let body = json!({ "password": "N3wPassword" });
+    app.call("DELETE", "/api/user/account", Some(&ann.token), Some(body)).succeeded(200);
+    assert_eq!(*app.rooms.also_in.lock().unwrap(), [room]);
+}
+
+#[test]
+fn a_login_that_renews_the_hash_meanwhile_does_not_make_the_password_wrong() {
+    let app = TestApp::new();
+    let ann = app.registers("ann");
+    let (id, store) = (ann.id.parse().unwrap(), app.store.clone());
+    *app.rooms.meanwhile.lock().unwrap() = Some(Box::new(move || {
+        let old = pollster::block_on(store.account(id)).unwrap().unwrap().password_hash;
+        let renewed = PasswordHash::new(&Password::parse("password", PASSWORD).unwrap(), [4; 16]);
+        pollster::block_on(store.renew_hash(id, &old, &renewed)).unwrap();
+    }));
+    change(&app, &ann.token, PASSWORD, "N3wPassword").succeeded(200);
+    app.login("192.0.2.1", &ann.email, "N3wPassword").succeeded(200);
 }

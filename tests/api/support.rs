@@ -54,11 +54,17 @@ pub struct TestApp {
     pub turn: Arc<FakeTurn>,
 }
 
+type Meanwhile = Box<dyn FnOnce() + Send>;
+
 /// Rooms without objects: who is online is set, what they would learn of tokens is written down.
 #[derive(Default)]
 pub struct FakeRooms {
     pub online: Mutex<Vec<UserId>>,
     pub told: Mutex<Vec<(&'static str, UserId)>>,
+    /// What happens between an announcement and the change.
+    pub meanwhile: Mutex<Option<Meanwhile>>,
+    /// In which rooms tokens were revoked just then, beside those announced.
+    pub also_in: Mutex<Vec<RoomId>>,
     pub host_acts: Mutex<Vec<(RoomId, HostAction)>>,
     pub cannot_be_told: Mutex<bool>,
 }
@@ -305,10 +311,14 @@ impl Rooms for FakeRooms {
 impl Revocations for FakeRooms {
     async fn announce(&self, user: UserId, _rooms: Vec<RoomId>) -> Result<(), Unavailable> {
         self.told.lock().unwrap().push(("announced", user));
+        if let Some(meanwhile) = self.meanwhile.lock().unwrap().take() {
+            meanwhile();
+        }
         Ok(())
     }
 
-    async fn deliver(&self, user: UserId) -> Result<(), Unavailable> {
+    async fn deliver(&self, user: UserId, rooms: Vec<RoomId>) -> Result<(), Unavailable> {
+        self.also_in.lock().unwrap().extend(rooms);
         self.told.lock().unwrap().push(("delivered", user));
         Ok(())
     }

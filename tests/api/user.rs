@@ -2,6 +2,8 @@
 
 use serde_json::json;
 
+use zetra_domain::{Password, PasswordHash, TokenFingerprint};
+
 use super::support::{PASSWORD, TestApp};
 
 #[test]
@@ -39,4 +41,21 @@ fn a_deleted_account_takes_its_tokens_and_sockets_with_it() {
     assert_eq!(shown["room"]["host"], json!(bob.id), "the room passed on");
     let user = ann.id.parse().unwrap();
     assert_eq!(*app.rooms.told.lock().unwrap(), [("announced", user), ("delivered", user)]);
+}
+
+#[test]
+fn an_account_whose_password_changed_just_before_is_not_deleted() {
+    let app = TestApp::new();
+    let ann = app.registers("ann");
+    let (id, store) = (ann.id.parse().unwrap(), app.store.clone());
+    *app.rooms.meanwhile.lock().unwrap() = Some(Box::new(move || {
+        let old = pollster::block_on(store.account(id)).unwrap().unwrap().password_hash;
+        let new = PasswordHash::new(&Password::parse("password", "N3wPassword").unwrap(), [3; 16]);
+        let kept = TokenFingerprint::stored("another".to_owned());
+        pollster::block_on(store.change_password(id, &old, &new, &kept)).unwrap().unwrap();
+    }));
+    let delete =
+        app.call("DELETE", "/api/user/account", Some(&ann.token), Some(json!({ "password": PASSWORD })));
+    delete.refused(401, "Invalid password", "wrong_password");
+    app.login("192.0.2.1", &ann.email, "N3wPassword").succeeded(200);
 }

@@ -1,6 +1,7 @@
 // The strict limits on the real runtime: what they count across objects, and what they leave behind.
 
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { call, person } from "./support/people.mjs";
@@ -30,6 +31,21 @@ describe("the strict limits", () => {
     assert.deepEqual([stranger.status, stranger.json.code], [429, "rate_limited"], "the right password too");
     assert.match(stranger.headers.get("ratelimit"), /"account-total";r=0;t=\d+/);
     assert.equal((await login(ann, ann.password, "192.0.2.200")).status, 200, "it had signed in from there");
+  });
+
+  test("of names that are tried at once no more are told apart than one by one", async () => {
+    const [ann, bob] = [await person(server), await person(server)];
+    const rename = (username) =>
+      call(server, "PUT", "/api/user/profile", { token: ann.token, body: { username }, headers: address("203.0.113.9") });
+    const mine = `ann_${randomBytes(4).toString("hex")}`;
+    const tries = Array.from({ length: 40 }, (_, number) => (number % 2 ? bob.username : `${mine}_${number}`));
+    const answers = await Promise.all(tries.map(rename));
+    const known = answers.filter(({ status }) => status !== 429);
+    const taken = answers.filter(({ status }) => status === 409);
+    assert.ok(taken.length <= 5 && answers.every(({ status }) => [200, 409, 429].includes(status)), `${answers.map(({ status }) => status)}`);
+    // The others were refused before anybody looked: half of them were free.
+    const refusedFree = answers.filter(({ status }, number) => number % 2 === 0 && status === 429);
+    assert.ok(refusedFree.length > 0 && known.length < 40, `${known.length} of 40 were told apart`);
   });
 
   test("an IPv6 client is its /64", async () => {

@@ -78,6 +78,12 @@ impl HonouredTokens {
         let kept = kept.is_some_and(|kept| kept.0.as_bytes().ct_eq(claims.fingerprint.0.as_bytes()).into());
         self.version == claims.version || kept
     }
+
+    /// Whether the token with these claims is not honoured any more. Of a token that is newer than these, which were read
+    /// before it was issued, that is not known.
+    pub fn have_revoked(&self, claims: &Claims) -> bool {
+        claims.version <= self.version && !self.include(claims)
+    }
 }
 
 /// The part of a token's header that jwt-compact does not check: extensions that must be understood, of which
@@ -318,5 +324,12 @@ mod tests {
         assert!(!honoured(2, None));
         assert!(honoured(2, Some(&claims.fingerprint)));
         assert!(!honoured(2, Some(&TokenFingerprint::of("another"))));
+    }
+
+    #[test]
+    fn what_was_read_before_a_token_was_issued_does_not_revoke_it() {
+        let claims = key().verify(&key().issue(user(), "ann", 1, [0; 9], NOW), NOW).unwrap();
+        let revoked = |version| HonouredTokens { version, kept: None }.have_revoked(&claims);
+        assert_eq!([0, 1, 2].map(revoked), [false, false, true]);
     }
 }

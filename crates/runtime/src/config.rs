@@ -167,7 +167,10 @@ fn signing_secret(variables: Variables<'_>) -> Result<SigningSecret, ConfigError
     })?;
     let named = |name: &'static str| move |short| ConfigError::new(format!("{name} is {short}"));
     let secret = SigningSecret::new(current).map_err(named("JWT_SECRET"))?;
-    match variables.untrimmed_secret("JWT_SECRET_PREVIOUS") {
+    match variables
+        .untrimmed_secret("JWT_SECRET_PREVIOUS")
+        .filter(|secret| !secret.expose_secret().is_empty())
+    {
         Some(previous) => secret.rotated_from(previous).map_err(named("JWT_SECRET_PREVIOUS")),
         None => Ok(secret),
     }
@@ -186,13 +189,14 @@ fn auth_limits(variables: Variables<'_>) -> Result<AuthLimits, ConfigError> {
 }
 
 fn turn(variables: Variables<'_>) -> Result<Turn, ConfigError> {
-    Ok(Turn { service: turn_service(variables), server: turn_server(variables)? })
+    Ok(Turn { service: turn_service(variables)?, server: turn_server(variables)? })
 }
 
-fn turn_service(variables: Variables<'_>) -> Option<TurnService> {
-    let (key_id, api_token) = (variables.text("TURN_KEY_ID")?, variables.secret("TURN_KEY_API_TOKEN")?);
+fn turn_service(variables: Variables<'_>) -> Result<Option<TurnService>, ConfigError> {
     let api_url = variables.text("TURN_API_URL").unwrap_or_else(|| TURN_API_URL.to_owned());
-    Some(TurnService { api_url, key_id, api_token })
+    encrypted("TURN_API_URL", &api_url)?;
+    let key = variables.text("TURN_KEY_ID").zip(variables.secret("TURN_KEY_API_TOKEN"));
+    Ok(key.map(|(key_id, api_token)| TurnService { api_url, key_id, api_token }))
 }
 
 fn turn_server(variables: Variables<'_>) -> Result<Option<TurnServer>, ConfigError> {
@@ -216,14 +220,20 @@ fn webhook(variables: Variables<'_>) -> Result<Option<Webhook>, ConfigError> {
     let secret = variables
         .secret("WEBHOOK_SECRET")
         .ok_or_else(|| ConfigError::new("WEBHOOK_URL needs WEBHOOK_SECRET"))?;
-    let plain = url.strip_prefix("http://").map(authority);
-    if !url.starts_with("https://") && !plain.is_some_and(is_loopback) {
-        return Err(ConfigError::new("WEBHOOK_URL must begin with https://, or with http:// on loopback"));
-    }
+    encrypted("WEBHOOK_URL", &url)?;
     let secret = WebhookSecret::parse(secret.expose_secret()).ok_or_else(|| {
         ConfigError::new("WEBHOOK_SECRET must be whsec_ and 24 to 64 random bytes in base64")
     })?;
     Ok(Some(Webhook { url, secret }))
+}
+
+/// Nobody on the way can read what is sent there.
+fn encrypted(name: &str, url: &str) -> Result<(), ConfigError> {
+    let plain = url.strip_prefix("http://").map(authority);
+    if url.starts_with("https://") || plain.is_some_and(is_loopback) {
+        return Ok(());
+    }
+    Err(ConfigError::new(format!("{name} must begin with https://, or with http:// on loopback")))
 }
 
 #[cfg(test)]
@@ -293,11 +303,17 @@ mod tests {
             ("SOCKET_AUTH", "maybe"),
             ("ROOM_MAX_PEOPLE", "many"),
             ("PING_INTERVAL_MS", "0"),
+            ("TURN_API_URL", "http://turn.example.com"),
             ("TURN_SERVER_URL", "turn:turn.example.com"),
         ] {
             let error = read(&[(name, value)]).err().unwrap_or_else(|| panic!("{name}={value} was accepted"));
             assert!(error.contains(name), "{name}={value}: {error}");
         }
+    }
+
+    #[test]
+    fn an_empty_previous_secret_is_none() {
+        assert!(read(&[("JWT_SECRET_PREVIOUS", "")]).is_ok());
     }
 
     #[test]

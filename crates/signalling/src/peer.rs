@@ -40,14 +40,15 @@ impl Credential {
         let claims = self.claims()?;
         match honoured {
             None => Some(Refusal::AccountDeleted),
-            Some(honoured) => (!honoured.include(claims)).then_some(Refusal::TokenRevoked),
+            Some(honoured) => honoured.have_revoked(claims).then_some(Refusal::TokenRevoked),
         }
     }
 }
 
 impl Revocation {
     pub fn revokes(&self, claims: &Claims) -> bool {
-        claims.user == self.user && !self.honoured.as_ref().is_some_and(|honoured| honoured.include(claims))
+        claims.user == self.user
+            && self.honoured.as_ref().is_none_or(|honoured| honoured.have_revoked(claims))
     }
 
     pub(crate) fn refusal(&self) -> Refusal {

@@ -20,7 +20,7 @@ mod sqlite;
 pub use memory::MemoryStore;
 pub use mongo::{DataSource, Http, HttpAnswer, HttpError, MongoStore};
 pub use port::{
-    Account, Admission, Ended, Join, Membership, NewUser, ProfileUpdate, Recorded, RoomCall, RoomChanged,
-    Store, StoreError, Taken,
+    Account, Admission, Ended, Join, Membership, NewUser, PasswordChange, ProfileUpdate, Recorded, RoomCall,
+    RoomChanged, Store, StoreError, Taken,
 };
 pub use sqlite::{Row, Sql, SqlError, SqlValue, SqliteStore, Statement};

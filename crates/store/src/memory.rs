@@ -14,8 +14,8 @@ use zetra_domain::{
 };
 
 use crate::{
-    Account, Admission, Ended, Join, Membership, NewUser, ProfileUpdate, Recorded, RoomCall, RoomChanged,
-    Store, StoreError, Taken,
+    Account, Admission, Ended, Join, Membership, NewUser, PasswordChange, ProfileUpdate, Recorded, RoomCall,
+    RoomChanged, Store, StoreError, Taken,
     calls::{self, Change},
 };
 
@@ -132,13 +132,14 @@ impl Store for MemoryStore {
         from: &PasswordHash,
         to: &PasswordHash,
         kept: &TokenFingerprint,
-    ) -> Result<Option<i64>> {
+    ) -> Result<Option<PasswordChange>> {
+        let rooms = self.active_rooms_of(id).await?;
         let mut tables = self.tables();
         let account = tables.users.get_mut(&id).filter(|account| account.password_hash == *from);
         Ok(account.map(|account| {
             account.password_hash = to.clone();
             account.tokens = HonouredTokens { version: account.tokens.version + 1, kept: Some(kept.clone()) };
-            account.tokens.version
+            PasswordChange { version: account.tokens.version, rooms }
         }))
     }
 
@@ -150,8 +151,12 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn delete_user(&self, id: UserId) -> Result<()> {
+    async fn delete_user(&self, id: UserId, from: &PasswordHash) -> Result<Option<Vec<RoomId>>> {
+        let left = self.active_rooms_of(id).await?;
         let mut tables = self.tables();
+        if tables.users.get(&id).is_none_or(|account| account.password_hash != *from) {
+            return Ok(None);
+        }
         for room in tables.rooms.values_mut().filter(|room| room.admits(id)) {
             room.participants.retain(|user| *user != id);
             if room.host == id {
@@ -162,12 +167,16 @@ impl Store for MemoryStore {
             }
         }
         tables.users.remove(&id);
-        Ok(())
+        Ok(Some(left))
     }
 
-    async fn insert_room(&self, room: &Room) -> Result<()> {
-        self.tables().rooms.insert(room.id, room.clone());
-        Ok(())
+    async fn insert_room(&self, room: &Room) -> Result<bool> {
+        let mut tables = self.tables();
+        let has_host = tables.users.contains_key(&room.host);
+        if has_host {
+            tables.rooms.insert(room.id, room.clone());
+        }
+        Ok(has_host)
     }
 
     async fn join_room(&self, room: RoomId, user: UserId) -> Result<Join> {

@@ -38,6 +38,17 @@ pub enum ProfileUpdate {
     Gone,
 }
 
+/// What a password change has revoked the user's other tokens with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PasswordChange {
+    /// The new version of the user's tokens.
+    pub version: i64,
+    /// The active rooms in which the user may be with an older one, the newest [`ACTIVE_ROOMS`] at most.
+    ///
+    /// [`ACTIVE_ROOMS`]: zetra_domain::limits::ACTIVE_ROOMS
+    pub rooms: Vec<RoomId>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Join {
     Joined(Room),
@@ -133,22 +144,25 @@ pub trait Store: Send + Sync {
         username: Option<&Username>,
         email: Option<&Email>,
     ) -> Result<ProfileUpdate>;
-    /// Replaces the hash, increments the token version and keeps one token. Returns the new version, or `None`
-    /// if the hash is no longer `from`.
+    /// Replaces the hash, increments the token version and keeps one token. `None` if the hash is no longer `from`.
     async fn change_password(
         &self,
         id: UserId,
         from: &PasswordHash,
         to: &PasswordHash,
         kept: &TokenFingerprint,
-    ) -> Result<Option<i64>>;
+    ) -> Result<Option<PasswordChange>>;
     /// Replaces the hash with another one of the same password, unless it changed in the meantime.
     async fn renew_hash(&self, id: UserId, from: &PasswordHash, to: &PasswordHash) -> Result<()>;
     /// Deletes the account. It leaves every room; a room it hosted passes to the oldest other
-    /// participant, one without any ends.
-    async fn delete_user(&self, id: UserId) -> Result<()>;
+    /// participant, one without any ends. Returns the active rooms that it left, the newest [`ACTIVE_ROOMS`] at most and none
+    /// if a reply of the database was lost, or `None` if the hash is no longer `from`.
+    ///
+    /// [`ACTIVE_ROOMS`]: zetra_domain::limits::ACTIVE_ROOMS
+    async fn delete_user(&self, id: UserId, from: &PasswordHash) -> Result<Option<Vec<RoomId>>>;
 
-    async fn insert_room(&self, room: &Room) -> Result<()>;
+    /// False if the host's account was deleted in the meantime: then there is no such room, or one that has ended.
+    async fn insert_room(&self, room: &Room) -> Result<bool>;
     /// Joining twice has the same result as joining once.
     async fn join_room(&self, room: RoomId, user: UserId) -> Result<Join>;
     /// Changes the room if `host` is its host, checked in the same step.

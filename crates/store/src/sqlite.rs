@@ -24,8 +24,8 @@ use sql::values;
 use transient::Reply;
 
 use crate::{
-    Account, Admission, Ended, Join, NewUser, ProfileUpdate, Recorded, RoomCall, RoomChanged, Store,
-    StoreError, Taken,
+    Account, Admission, Ended, Join, NewUser, PasswordChange, ProfileUpdate, Recorded, RoomCall, RoomChanged,
+    Store, StoreError, Taken,
     record::{self, Record, account},
 };
 
@@ -139,8 +139,8 @@ impl<S: Sql> Store for SqliteStore<S> {
         from: &PasswordHash,
         to: &PasswordHash,
         kept: &TokenFingerprint,
-    ) -> Result<Option<i64>> {
-        let [_, rows] = self
+    ) -> Result<Option<PasswordChange>> {
+        let [_, versions, rooms] = self
             .batch([
                 statement(
                     "UPDATE users SET password_hash = ?3, kept_token = ?4, token_version = token_version + 1
@@ -151,9 +151,12 @@ impl<S: Sql> Store for SqliteStore<S> {
                     "SELECT token_version FROM users WHERE id = ?1 AND password_hash = ?2",
                     [id.into(), to.expose().into()],
                 ),
+                active_rooms(id),
             ])
             .await?;
-        rows.first().map(|row| row.integer("tokenVersion")).transpose()
+        let Some(changed) = versions.first() else { return Ok(None) };
+        let rooms = rooms.iter().map(|row| row.parsed("roomId")).collect::<Result<_>>()?;
+        Ok(Some(PasswordChange { version: changed.integer("tokenVersion")?, rooms }))
     }
 
     async fn renew_hash(&self, id: UserId, from: &PasswordHash, to: &PasswordHash) -> Result<()> {
@@ -164,13 +167,23 @@ impl<S: Sql> Store for SqliteStore<S> {
         self.rows(update).await.map(|_| ())
     }
 
-    async fn delete_user(&self, id: UserId) -> Result<()> {
-        let [passes_on, ends, leaves] = leave_rooms(id);
-        let goes = statement("DELETE FROM users WHERE id = ?1", [id.into()]);
-        self.batch([passes_on, ends, leaves, goes]).await.map(|_| ())
+    async fn delete_user(&self, id: UserId, from: &PasswordHash) -> Result<Option<Vec<RoomId>>> {
+        let [passes_on, ends, leaves] = leave_rooms(id, from);
+        let goes = statement(
+            "DELETE FROM users WHERE id = ?1 AND password_hash = ?2 RETURNING id",
+            [id.into(), from.expose().into()],
+        );
+        let Reply { results, retried } =
+            self.run(vec![active_rooms(id), passes_on, ends, leaves, goes]).await?;
+        let [rooms, _, _, _, gone] = results.try_into().map_err(|_| missing_result())?;
+        // An earlier attempt may have done it, though its reply was lost.
+        if gone.is_empty() && !(retried && self.account(id).await?.is_none()) {
+            return Ok(None);
+        }
+        rooms.iter().map(|row| row.parsed("roomId")).collect::<Result<_>>().map(Some)
     }
 
-    async fn insert_room(&self, room: &Room) -> Result<()> {
+    async fn insert_room(&self, room: &Room) -> Result<bool> {
         self.create_room(room).await
     }
 

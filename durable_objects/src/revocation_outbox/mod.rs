@@ -48,11 +48,15 @@ impl DurableObject for RevocationOutbox {
         let (user, ask) = serde_json::from_str(&request.text().await?)?;
         match ask {
             AskOutbox::Announce(rooms) => self.announce(user, rooms).await?,
-            AskOutbox::Deliver => {
-                if let Some(outbox) = &mut *self.outbox.borrow_mut() {
-                    outbox.made();
+            AskOutbox::Deliver(rooms) => {
+                // An announcement without a room was not kept.
+                let unannounced = || (!rooms.is_empty()).then(|| Outbox::new(user, Vec::new(), now()));
+                let outbox = self.outbox.take().or_else(unannounced);
+                if let Some(mut outbox) = outbox {
+                    outbox.made(rooms);
+                    self.keep(outbox).await?;
+                    self.deliver().await?;
                 }
-                self.deliver().await?;
             }
         }
         Response::from_json(&())

@@ -21,8 +21,8 @@ const GIVE_UP_AFTER_MS: i64 = limits::TOKEN_DAYS * 86_400_000;
 pub(crate) enum AskOutbox {
     /// Tokens are about to be revoked, of a user who may be in these rooms.
     Announce(Vec<RoomId>),
-    /// The tokens were revoked.
-    Deliver,
+    /// The tokens were revoked. The user was also in these rooms just then.
+    Deliver(Vec<RoomId>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,16 +64,14 @@ impl Outbox {
     /// Another change, before the rooms were notified of the previous one.
     #[must_use]
     pub fn and(self, later: Self) -> Self {
-        let mut rooms = later.rooms;
-        rooms.extend(self.rooms);
-        rooms.sort_unstable_by_key(ToString::to_string);
-        rooms.dedup();
+        let rooms = union(later.rooms, self.rooms);
         let pending = self.pending.saturating_add(later.pending);
         Self { rooms, pending, announced: self.announced.wrapping_add(1), ..later }
     }
 
-    /// One of the announced changes was made.
-    pub fn made(&mut self) {
+    /// One of the announced changes was made, while the user was in these rooms.
+    pub fn made(&mut self, rooms: Vec<RoomId>) {
+        self.rooms = union(rooms, std::mem::take(&mut self.rooms));
         self.pending = self.pending.saturating_sub(1);
         self.tried = 0;
     }
@@ -137,6 +135,14 @@ impl Outbox {
     }
 }
 
+/// Each room once.
+fn union(mut rooms: Vec<RoomId>, more: Vec<RoomId>) -> Vec<RoomId> {
+    rooms.extend(more);
+    rooms.sort_unstable_by_key(ToString::to_string);
+    rooms.dedup();
+    rooms
+}
+
 #[cfg(test)]
 mod tests {
     use zetra_domain::{ObjectIds, Timestamp};
@@ -169,7 +175,7 @@ mod tests {
     fn every_room_is_told_a_batch_at_a_time_and_without_a_pause() {
         let mut outbox = outbox(100);
         assert_eq!(outbox.due(NOW), Some(NOW + CHECK_AFTER_MS), "nobody has said that it happened");
-        outbox.made();
+        outbox.made(Vec::new());
         let mut told = Vec::new();
         for _ in 0..3 {
             let batch = outbox.batch().to_vec();
@@ -184,7 +190,7 @@ mod tests {
     #[test]
     fn who_cannot_be_told_holds_up_nobody_and_is_asked_again() {
         let mut outbox = outbox(50);
-        outbox.made();
+        outbox.made(Vec::new());
         let batch = outbox.batch().to_vec();
         tells(&mut outbox, &batch[1..], NOW);
         assert_eq!(outbox.due(NOW), Some(NOW), "the others come first");
@@ -222,22 +228,34 @@ mod tests {
     #[test]
     fn a_second_change_loses_no_room_of_the_first() {
         let mut first = outbox(50);
-        first.made();
+        first.made(Vec::new());
         tells(&mut first, &rooms(40), NOW);
         let all = first.and(Outbox::new(outbox(0).user, rooms(2), NOW + 5)).rooms;
         assert_eq!(all.len(), 12);
     }
 
     #[test]
+    fn a_room_that_was_joined_after_the_announcement_is_told_too() {
+        let mut outbox = outbox(2);
+        outbox.made(rooms(3));
+        assert_eq!(outbox.batch(), rooms(3));
+        tells(&mut outbox, &rooms(3), NOW);
+        assert_eq!(outbox.due(NOW), None);
+        let mut none = Outbox::new(outbox.user, Vec::new(), NOW);
+        none.made(rooms(1));
+        assert_eq!(none.batch(), rooms(1));
+    }
+
+    #[test]
     fn a_run_that_began_before_a_second_change_settles_nothing() {
         let mut outbox = outbox(50);
-        outbox.made();
+        outbox.made(Vec::new());
         let begun = outbox.clone();
         let mut outbox = outbox.and(Outbox::new(begun.user, rooms(50), NOW + 5));
         outbox.told(&begun, begun.batch(), NOW + 6);
         assert_eq!((outbox.rooms.len(), outbox.due(NOW + 6)), (50, Some(NOW + 5 + CHECK_AFTER_MS)));
         // Nor if the second change is made before that run ends.
-        outbox.made();
+        outbox.made(Vec::new());
         outbox.told(&begun, begun.batch(), NOW + 7);
         assert_eq!(outbox.rooms.len(), 50);
     }
@@ -245,11 +263,11 @@ mod tests {
     #[test]
     fn of_two_changes_at_once_the_first_that_is_made_settles_nothing() {
         let mut outbox = outbox(3).and(outbox(3));
-        outbox.made();
+        outbox.made(Vec::new());
         tells(&mut outbox, &rooms(3), NOW + 6);
         assert_eq!((outbox.rooms.len(), outbox.due(NOW + 6)), (3, Some(NOW + CHECK_AFTER_MS)));
         let mut forgotten = outbox.clone();
-        outbox.made();
+        outbox.made(Vec::new());
         tells(&mut outbox, &rooms(3), NOW + 7);
         assert_eq!(outbox.due(NOW + 7), None);
         // Of a change that nobody says was made it is known in time.
@@ -260,7 +278,7 @@ mod tests {
     #[test]
     fn of_many_rooms_all_are_told_of_a_change_at_once_though_another_is_pending() {
         let mut outbox = outbox(100).and(outbox(100));
-        outbox.made();
+        outbox.made(Vec::new());
         let mut told = Vec::new();
         while outbox.due(NOW) == Some(NOW) || told.is_empty() {
             let batch = outbox.batch().to_vec();
@@ -276,9 +294,9 @@ mod tests {
     #[test]
     fn a_run_that_began_before_a_change_was_made_settles_nothing() {
         let mut outbox = outbox(3).and(outbox(3));
-        outbox.made();
+        outbox.made(Vec::new());
         let begun = outbox.clone();
-        outbox.made();
+        outbox.made(Vec::new());
         outbox.told(&begun, &rooms(3), NOW + 1);
         outbox.postpone(&begun, NOW + 1);
         assert_eq!((outbox.rooms.len(), outbox.failures), (3, 0), "the run of the second change judges");
@@ -289,7 +307,7 @@ mod tests {
     #[test]
     fn if_all_of_many_rooms_refuse_there_are_pauses() {
         let mut outbox = outbox(100);
-        outbox.made();
+        outbox.made(Vec::new());
         let dues: Vec<_> = (0..6)
             .map(|_| {
                 tells(&mut outbox, &[], NOW);

@@ -27,10 +27,11 @@ pub use data_api::{DataSource, Http, HttpAnswer, HttpError};
 use data_api::{CallError, DataApi};
 use documents::document;
 use ejson::object_id;
+use pipeline::Stage;
 
 use crate::{
-    Account, Admission, Ended, Join, NewUser, ProfileUpdate, Recorded, RoomCall, RoomChanged, Store,
-    StoreError, Taken,
+    Account, Admission, Ended, Join, NewUser, PasswordChange, ProfileUpdate, Recorded, RoomCall, RoomChanged,
+    Store, StoreError, Taken,
     record::{Record, account, user_fields},
 };
 
@@ -158,7 +159,7 @@ impl<H: Http> Store for MongoStore<H> {
         from: &PasswordHash,
         to: &PasswordHash,
         kept: &TokenFingerprint,
-    ) -> Result<Option<i64>> {
+    ) -> Result<Option<PasswordChange>> {
         let filter = json!({ "_id": object_id(id), "passwordHash": from.expose() });
         let update = json!({
             "$set": { "passwordHash": to.expose(), "keptToken": kept.as_str() },
@@ -166,9 +167,14 @@ impl<H: Http> Store for MongoStore<H> {
         });
         self.api.update_one(USERS, filter, update, false).await?;
         // A salted hash is unique to this change: if it is found here, one of our attempts made the change.
-        let changed = json!({ "_id": object_id(id), "passwordHash": to.expose() });
-        let changed = self.api.find_one(USERS, changed).await?;
-        changed.map(|document| document.integer("tokenVersion")).transpose()
+        let changed = json!({ "$match": { "_id": object_id(id), "passwordHash": to.expose() } });
+        let version = json!({ "$project": { "_id": 0, "tokenVersion": 1 } });
+        let rooms = Stage::lookup(ROOMS, rooms::active_rooms(id), "rooms");
+        let found = self.api.aggregate(USERS, vec![changed.into(), version.into(), rooms]).await?;
+        let Some(changed) = found.first() else { return Ok(None) };
+        let rooms = changed.documents("rooms")?;
+        let rooms = rooms.iter().map(|room| room.parsed("roomId")).collect::<Result<_>>()?;
+        Ok(Some(PasswordChange { version: changed.integer("tokenVersion")?, rooms }))
     }
 
     async fn renew_hash(&self, id: UserId, from: &PasswordHash, to: &PasswordHash) -> Result<()> {
@@ -178,13 +184,24 @@ impl<H: Http> Store for MongoStore<H> {
         Ok(())
     }
 
-    async fn delete_user(&self, id: UserId) -> Result<()> {
+    async fn delete_user(&self, id: UserId, from: &PasswordHash) -> Result<Option<Vec<RoomId>>> {
+        let own = json!({ "_id": object_id(id), "passwordHash": from.expose() });
+        if self.api.find_one(USERS, own.clone()).await?.is_none() {
+            return Ok(None);
+        }
+        let rooms = self.active_rooms_of(id).await?;
         // The account goes last, so that a client that receives an error can try again.
         self.leave_all_rooms(id).await?;
-        self.api.delete_one(USERS, json!({ "_id": object_id(id) })).await
+        self.api.delete_one(USERS, own).await?;
+        if self.account(id).await?.is_some() {
+            return Ok(None);
+        }
+        // Those that it joined in between. Whoever joins one from now on finds that it is gone.
+        self.leave_all_rooms(id).await?;
+        Ok(Some(rooms))
     }
 
-    async fn insert_room(&self, room: &Room) -> Result<()> {
+    async fn insert_room(&self, room: &Room) -> Result<bool> {
         self.create_room(room).await
     }
 
@@ -210,7 +227,8 @@ impl<H: Http> Store for MongoStore<H> {
     }
 
     async fn active_rooms_of(&self, user: UserId) -> Result<Vec<RoomId>> {
-        self.active_rooms(user).await
+        let rooms = self.api.aggregate(ROOMS, rooms::active_rooms(user)).await?;
+        rooms.iter().map(|room| room.parsed("roomId")).collect()
     }
 
     async fn admission(&self, room: RoomId, user: UserId) -> Result<Admission> {

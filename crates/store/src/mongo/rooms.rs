@@ -23,12 +23,18 @@ const JOIN_ATTEMPTS: usize = 3;
 const ROOM_FIELDS: [&str; 7] = ["roomId", "name", "host", "participants", "active", "locked", "createdAt"];
 
 impl<H: Http> MongoStore<H> {
-    pub(super) async fn create_room(&self, room: &Room) -> Result<()> {
+    pub(super) async fn create_room(&self, room: &Room) -> Result<bool> {
         match self.api.insert_one(ROOMS, document(room_fields(room)).into()).await {
             // A random UUID that exists already was inserted by an earlier attempt of ours.
-            Ok(()) | Err(CallError::Duplicate) => Ok(()),
-            Err(CallError::Store(error)) => Err(error),
+            Ok(()) | Err(CallError::Duplicate) => {}
+            Err(CallError::Store(error)) => return Err(error),
         }
+        let has_host = self.api.find_one(USERS, json!({ "_id": object_id(room.host) })).await?.is_some();
+        if !has_host {
+            // The account was deleted in the meantime, perhaps after it had left its rooms.
+            self.leave_all_rooms(room.host).await?;
+        }
+        Ok(has_host)
     }
 
     pub(super) async fn join(&self, id: RoomId, user: UserId) -> Result<Join> {
@@ -147,14 +153,6 @@ impl<H: Http> MongoStore<H> {
         Ok(Page::cut(found.iter().map(room).collect::<Result<_>>()?, limit))
     }
 
-    pub(super) async fn active_rooms(&self, user: UserId) -> Result<Vec<RoomId>> {
-        let filter = json!({ "participants": object_id(user), "active": true });
-        let projection = Some(json!({ "_id": 0, "roomId": 1 }));
-        let newest = Some(Sort(&[("createdAt", -1)]));
-        let found = self.api.find(ROOMS, filter, projection, newest, limits::ACTIVE_ROOMS).await?;
-        found.iter().map(|room| room.parsed("roomId")).collect()
-    }
-
     pub(super) async fn admission_to(&self, room: RoomId, user: UserId) -> Result<Admission> {
         let tokens = json!({ "$project": { "_id": 0, "tokenVersion": 1, "keptToken": 1 } });
         let lists = |list: &str| json!({ "$in": [object_id(user), { "$ifNull": [list, []] }] });
@@ -217,6 +215,16 @@ impl<H: Http> MongoStore<H> {
         let update = json!([leave, pass_on]);
         self.api.update_many(ROOMS, json!({ "participants": user }), update).await
     }
+}
+
+/// The ids of the newest active rooms of a user.
+pub(super) fn active_rooms(user: UserId) -> Vec<Stage> {
+    vec![
+        json!({ "$match": { "participants": object_id(user), "active": true } }).into(),
+        Stage::sort(&[("createdAt", -1)]),
+        json!({ "$limit": limits::ACTIVE_ROOMS }).into(),
+        json!({ "$project": { "_id": 0, "roomId": 1 } }).into(),
+    ]
 }
 
 fn projection<'a>(fields: impl IntoIterator<Item = &'a str>) -> Value {

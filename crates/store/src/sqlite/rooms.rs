@@ -1,7 +1,7 @@
 //! Rooms in SQLite, and who may enter them.
 
 use zetra_domain::{
-    Cursor, Page, PageLimit, Room, RoomChange, RoomId, RoomName, RoomWithPeople, UserId, limits,
+    Cursor, Page, PageLimit, PasswordHash, Room, RoomChange, RoomId, RoomName, RoomWithPeople, UserId, limits,
 };
 
 use super::{Reply, Result, Sql, SqlValue, SqliteStore, Statement, keys_after, statement, values};
@@ -11,21 +11,26 @@ use crate::{
 };
 
 impl<S: Sql> SqliteStore<S> {
-    pub(super) async fn create_room(&self, room: &Room) -> Result<()> {
-        self.batch([
-            statement(
-                "INSERT INTO rooms (room_id, name, host, active, locked, created_at)
-                 VALUES (?1, ?2, ?3, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
-                values(record::room_fields(room)),
-            ),
-            statement(
-                "INSERT INTO room_participants (room_id, user_id, position, room_created_at)
-                 SELECT ?1, value, key, ?7 FROM json_each(?4) WHERE true ON CONFLICT DO NOTHING",
-                values(record::room_fields(room)),
-            ),
-        ])
-        .await
-        .map(|_| ())
+    pub(super) async fn create_room(&self, room: &Room) -> Result<bool> {
+        let [_, _, created] = self
+            .batch([
+                statement(
+                    "INSERT INTO rooms (room_id, name, host, active, locked, created_at)
+                     SELECT ?1, ?2, ?3, ?5, ?6, ?7 WHERE EXISTS (SELECT 1 FROM users WHERE id = ?3)
+                     ON CONFLICT DO NOTHING",
+                    values(record::room_fields(room)),
+                ),
+                statement(
+                    "INSERT INTO room_participants (room_id, user_id, position, room_created_at)
+                     SELECT ?1, value, key, ?7 FROM json_each(?4)
+                     WHERE EXISTS (SELECT 1 FROM rooms WHERE room_id = ?1)
+                     ON CONFLICT DO NOTHING",
+                    values(record::room_fields(room)),
+                ),
+                statement("SELECT room_id FROM rooms WHERE room_id = ?1", [room.id.into()]),
+            ])
+            .await?;
+        Ok(!created.is_empty())
     }
 
     pub(super) async fn join(&self, room: RoomId, user: UserId) -> Result<Join> {
@@ -208,23 +213,31 @@ pub(super) fn active_rooms(user: UserId) -> Statement {
     )
 }
 
-/// A room that the user hosts passes to its oldest other participant, one without any ends.
-pub(super) fn leave_rooms(id: UserId) -> [Statement; 3] {
+/// A room that the user hosts passes to its oldest other participant, one without any ends. All of it only if the user's
+/// hash is still `from`.
+pub(super) fn leave_rooms(id: UserId, from: &PasswordHash) -> [Statement; 3] {
+    let values = || [id.into(), from.expose().into()];
     [
         statement(
             "UPDATE rooms SET host = coalesce(
                (SELECT user_id FROM room_participants
                 WHERE room_id = rooms.room_id AND user_id <> ?1 ORDER BY position LIMIT 1), host)
              WHERE host = ?1
-             AND room_id IN (SELECT room_id FROM room_participants WHERE user_id = ?1)",
-            [id.into()],
+             AND room_id IN (SELECT room_id FROM room_participants WHERE user_id = ?1)
+             AND EXISTS (SELECT 1 FROM users WHERE id = ?1 AND password_hash = ?2)",
+            values(),
         ),
         // A user who is still host of a room it is about to leave was alone in it.
         statement(
             "UPDATE rooms SET active = 0 WHERE host = ?1
-             AND room_id IN (SELECT room_id FROM room_participants WHERE user_id = ?1)",
-            [id.into()],
+             AND room_id IN (SELECT room_id FROM room_participants WHERE user_id = ?1)
+             AND EXISTS (SELECT 1 FROM users WHERE id = ?1 AND password_hash = ?2)",
+            values(),
         ),
-        statement("DELETE FROM room_participants WHERE user_id = ?1", [id.into()]),
+        statement(
+            "DELETE FROM room_participants WHERE user_id = ?1
+             AND EXISTS (SELECT 1 FROM users WHERE id = ?1 AND password_hash = ?2)",
+            values(),
+        ),
     ]
 }

@@ -73,10 +73,12 @@ pub async fn a_profile_changes_only_what_is_given(store: Arc<dyn Store>) {
 
 pub async fn a_password_change_bumps_the_version_and_keeps_one_token(store: Arc<dyn Store>) {
     let mut world = World::new(store);
-    let ann = world.registers("ann").await;
+    let (ann, bob) = (world.registers("ann").await, world.registers("bob").await);
+    let rooms = vec![world.makes_room(ann, 0).await];
+    world.makes_room(bob, 0).await;
     let kept = TokenFingerprint::stored("mark".to_owned());
     let change = world.store.change_password(ann, &hash("first"), &hash("second"), &kept).await;
-    assert_eq!(change, Ok(Some(1)));
+    assert_eq!(change, Ok(Some(PasswordChange { version: 1, rooms })));
     let late = world.store.change_password(ann, &hash("first"), &hash("third"), &kept).await;
     assert_eq!(late, Ok(None), "somebody else was faster");
     let account = world.store.account(ann).await.unwrap().unwrap();
@@ -108,7 +110,7 @@ pub async fn a_deleted_account_leaves_its_rooms_and_its_name_is_gone(store: Arc<
     let mut all = vec![hosted, alone, visited];
     all.sort();
     assert_eq!(rooms, all);
-    world.store.delete_user(ann).await.unwrap();
+    world.deletes(ann).await;
     assert_eq!(world.store.active_rooms_of(ann).await, Ok(vec![]));
     assert!(world.store.account(ann).await.unwrap().is_none());
     let hosted = world.store.room(hosted).await.unwrap().unwrap().room;
@@ -121,4 +123,17 @@ pub async fn a_deleted_account_leaves_its_rooms_and_its_name_is_gone(store: Arc<
     assert_eq!(logs[0].caller, None);
     assert_eq!(logs[0].receiver.as_ref().map(|person| person.id), Some(bob));
     assert_eq!(world.registers("ann").await.to_string().len(), 24, "the names are free again");
+}
+
+pub async fn an_account_whose_password_has_changed_is_not_deleted(store: Arc<dyn Store>) {
+    let mut world = World::new(store);
+    let (ann, bob) = (world.registers("ann").await, world.registers("bob").await);
+    let room = world.room_of(&[ann, bob]).await;
+    assert_eq!(world.store.delete_user(ann, &hash("second")).await, Ok(None));
+    assert!(world.store.account(ann).await.unwrap().is_some());
+    let there = world.store.room(room).await.unwrap().unwrap().room;
+    assert_eq!((there.host, there.participants, there.active), (ann, vec![ann, bob], true));
+    let left = world.store.delete_user(ann, &hash("first")).await.unwrap().unwrap();
+    assert!(left.iter().all(|left| *left == room), "none is told where a reply was lost: {left:?}");
+    assert_eq!(world.store.delete_user(ann, &hash("first")).await, Ok(None), "there is none");
 }

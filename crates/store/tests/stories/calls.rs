@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use futures_util::future::join;
+use futures_util::future::{join, join_all};
 use zetra_domain::*;
 use zetra_store::*;
 
@@ -39,6 +39,28 @@ pub async fn reports_at_the_same_time_make_one_log(store: Arc<dyn Store>) {
     });
     assert_eq!(ids[0], ids[1]);
     assert_eq!(world.calls_of(ann).await.len(), 1);
+}
+
+pub async fn as_many_reports_at_once_as_a_call_has_people_make_one_log(store: Arc<dyn Store>) {
+    let mut world = World::new(store);
+    let mut people = Vec::new();
+    for number in 0..12 {
+        people.push(world.registers(&format!("user_{number}")).await);
+    }
+    let room = world.room_of(&people).await;
+    let reports = people.iter().enumerate().map(|(number, caller)| {
+        let receiver = people[(number + 1) % people.len()];
+        (world.ids.call_log(at(0)), world.call(room, [*caller, receiver], number as i64, None))
+    });
+    let reports: Vec<_> = reports.collect();
+    let recorded =
+        join_all(reports.iter().map(|(id, call)| world.store.record_call(*id, call, world.now))).await;
+    assert!(
+        recorded.iter().all(|recorded| matches!(recorded, Ok(Recorded::Created(_) | Recorded::Merged(_)))),
+        "{recorded:?}"
+    );
+    let logs = world.calls_of(people[0]).await;
+    assert_eq!((logs.len(), logs[0].participants.len()), (1, 12));
 }
 
 pub async fn reports_of_strangers_are_refused(store: Arc<dyn Store>) {

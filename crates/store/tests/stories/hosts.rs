@@ -34,7 +34,7 @@ pub async fn a_room_has_the_name_that_its_host_gives_it(store: Arc<dyn Store>) {
     let mut world = World::new(store);
     let ann = world.registers("ann").await;
     let named = Room { name: name("Stand-up"), ..Room::new(RoomId::from_random([9; 16]), ann, world.now) };
-    world.store.insert_room(&named).await.unwrap();
+    assert_eq!(world.store.insert_room(&named).await, Ok(true));
     assert_eq!(world.store.room(named.id).await.unwrap().unwrap().room, named);
     let renamed = world.changed(named.id, ann, RoomChange::Rename(name("Rückblick"))).await;
     assert_eq!(renamed.name, name("Rückblick"));
@@ -156,7 +156,7 @@ pub async fn rights_pass_on_with_the_host(store: Arc<dyn Store>) {
     let (ann, bob, cat) =
         (world.registers("ann").await, world.registers("bob").await, world.registers("cat").await);
     let room = world.room_of(&[ann, bob, cat]).await;
-    world.store.delete_user(ann).await.unwrap();
+    world.deletes(ann).await;
     assert_eq!(world.changes(room, cat, RoomChange::Lock).await, RoomChanged::NotHost);
     assert_eq!(world.changed(room, bob, RoomChange::Lock).await.host, bob);
     assert_eq!(world.changed(room, bob, RoomChange::Remove(cat)).await.participants, [bob]);

@@ -51,8 +51,11 @@ macro_rules! every_story {
             a_client_cannot_join_two_kept_calls_by_naming_people,
             a_room_tells_of_people_who_are_gone,
             a_deleted_account_leaves_its_rooms_and_its_name_is_gone,
+            an_account_whose_password_has_changed_is_not_deleted,
+            whoever_has_deleted_their_account_meanwhile_makes_no_room,
             two_reports_of_one_call_make_one_log,
             reports_at_the_same_time_make_one_log,
+            as_many_reports_at_once_as_a_call_has_people_make_one_log,
             reports_of_strangers_are_refused,
             a_call_is_ended_by_one_of_its_people,
             calls_come_newest_first_and_paging_neither_misses_nor_repeats,
@@ -112,10 +115,15 @@ impl World {
         new.user.id
     }
 
+    async fn deletes(&self, user: UserId) {
+        let account = self.store.account(user).await.unwrap().unwrap();
+        assert!(self.store.delete_user(user, &account.password_hash).await.unwrap().is_some());
+    }
+
     async fn makes_room(&mut self, host: UserId, created: i64) -> RoomId {
         self.rooms += 1;
         let room = Room::new(RoomId::from_random([self.rooms; 16]), host, at(created));
-        self.store.insert_room(&room).await.unwrap();
+        assert_eq!(self.store.insert_room(&room).await, Ok(true));
         room.id
     }
 

@@ -177,7 +177,7 @@ pub async fn a_room_tells_of_people_who_are_gone(store: Arc<dyn Store>) {
         world.store.change_room(room, ann, &RoomChange::Remove(bob)).await,
         Ok(RoomChanged::Changed(_))
     ));
-    world.store.delete_user(cat).await.unwrap();
+    world.deletes(cat).await;
     assert!(matches!(
         world.store.change_room(room, ann, &RoomChange::End).await,
         Ok(RoomChanged::Changed(_))
@@ -187,7 +187,7 @@ pub async fn a_room_tells_of_people_who_are_gone(store: Arc<dyn Store>) {
     assert_eq!(seen.caller.map(|person| person.id), Some(bob), "who was removed took part");
     assert_eq!(seen.receiver, None, "whose account is gone has no name");
     for user in [ann, bob] {
-        world.store.delete_user(user).await.unwrap();
+        world.deletes(user).await;
     }
     let late = CallLog {
         id: world.ids.call_log(at(0)),

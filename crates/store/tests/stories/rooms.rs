@@ -35,7 +35,7 @@ pub async fn an_admission_tells_membership_and_living_tokens_apart(store: Arc<dy
     ] {
         assert_eq!(world.store.admission(room, user).await, Ok(Admission { membership, tokens }));
     }
-    world.store.delete_user(ann).await.unwrap();
+    world.deletes(ann).await;
     let gone = Admission { membership: Membership::RoomNotFound, tokens: None };
     assert_eq!(world.store.admission(room, ann).await, Ok(gone), "the room ended with its last participant");
 }
@@ -53,11 +53,11 @@ pub async fn a_room_tells_its_people_by_name_in_their_order(store: Arc<dyn Store
         people.into_iter().map(|person| person.username.as_str().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(names().await, ["ann", "zoe", "bob", "cid"]);
-    world.store.delete_user(zoe).await.unwrap();
+    world.deletes(zoe).await;
     assert_eq!(names().await, ["ann", "bob", "cid"]);
     let mut left = Room::new(RoomId::from_random([98; 16]), bob, at(0));
     left.participants.push(zoe);
-    world.store.insert_room(&left).await.unwrap();
+    assert_eq!(world.store.insert_room(&left).await, Ok(true));
     let left = world.store.room(left.id).await.unwrap().unwrap();
     assert_eq!(left.room.participants, [bob, zoe], "as it is stored");
     let people: Vec<_> = left.people.iter().map(|person| person.id).collect();
@@ -68,7 +68,7 @@ pub async fn ended_and_unknown_rooms_cannot_be_joined(store: Arc<dyn Store>) {
     let mut world = World::new(store);
     let (ann, bob) = (world.registers("ann").await, world.registers("bob").await);
     let room = world.makes_room(ann, 0).await;
-    world.store.delete_user(ann).await.unwrap();
+    world.deletes(ann).await;
     let unknown = RoomId::from_random([99; 16]);
     for room in [room, unknown] {
         assert_eq!(world.store.join_room(room, bob).await, Ok(Join::NotFound));
@@ -84,10 +84,20 @@ pub async fn whoever_has_deleted_their_account_meanwhile_joins_no_room(store: Ar
     let mut world = World::new(store);
     let (ann, bob) = (world.registers("ann").await, world.registers("bob").await);
     let room = world.makes_room(ann, 0).await;
-    world.store.delete_user(bob).await.unwrap();
+    world.deletes(bob).await;
     assert_eq!(world.store.join_room(room, bob).await, Ok(Join::NotFound));
     let told = world.store.room(room).await.unwrap().unwrap();
     assert_eq!(told.room.participants, [ann]);
+}
+
+pub async fn whoever_has_deleted_their_account_meanwhile_makes_no_room(store: Arc<dyn Store>) {
+    let mut world = World::new(store);
+    let ann = world.registers("ann").await;
+    world.deletes(ann).await;
+    let room = Room::new(RoomId::from_random([97; 16]), ann, at(0));
+    assert_eq!(world.store.insert_room(&room).await, Ok(false));
+    let made = world.store.room(room.id).await.unwrap();
+    assert!(made.is_none_or(|made| !made.room.active && made.people.is_empty()), "nobody could end it");
 }
 
 pub async fn a_room_is_full_at_a_thousand(store: Arc<dyn Store>) {
@@ -96,7 +106,7 @@ pub async fn a_room_is_full_at_a_thousand(store: Arc<dyn Store>) {
         [world.registers("ann").await, world.registers("bob").await, world.registers("cat").await];
     let mut room = Room::new(RoomId::from_random([9; 16]), ann, at(0));
     room.participants.extend((2..1_000).map(|_| world.ids.user(at(0))));
-    world.store.insert_room(&room).await.unwrap();
+    assert_eq!(world.store.insert_room(&room).await, Ok(true));
     assert!(matches!(world.store.join_room(room.id, last).await, Ok(Join::Joined(_))), "the thousandth");
     assert_eq!(world.store.join_room(room.id, late).await, Ok(Join::Full));
     assert!(matches!(world.store.join_room(room.id, last).await, Ok(Join::Joined(_))), "already in");

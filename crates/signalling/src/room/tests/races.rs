@@ -86,7 +86,7 @@ impl Race {
             pollster::block_on(race.store.insert_user(&new)).unwrap().unwrap();
         }
         let room = zetra_domain::Room::new(room_id(), race.users[HOST], Timestamp::from_millis(NOW));
-        pollster::block_on(race.store.insert_room(&room)).unwrap();
+        assert!(pollster::block_on(race.store.insert_room(&room)).unwrap());
         for user in [HOST].iter().chain(participants) {
             race.act(Act::Register(*user));
         }
