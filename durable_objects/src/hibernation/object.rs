@@ -268,6 +268,7 @@ impl Object {
                     limits: LIMITS,
                     log: LOG_LIMITS,
                     rejoin: REJOIN,
+                    noticed_within: 3 * Settings::default().timing.ping_interval,
                     guests: GUESTS,
                     new_id,
                     object_ids: ObjectIds::new((u64::from(next_number()) << 32).to_be_bytes()),

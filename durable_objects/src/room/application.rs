@@ -12,9 +12,7 @@
 use vecmap::VecMap;
 use zetra_domain::{ObjectIds, RoomId, UserId};
 use zetra_runtime::GuestLimits;
-use zetra_signalling::{
-    CallKeeper, Credential, DisconnectReason, EndedCalls, HostAction, PeerId, Room, WebhookQueue,
-};
+use zetra_signalling::{CallKeeper, Credential, DisconnectReason, EndedCalls, PeerId, Room, WebhookQueue};
 use zetra_socketio::{
     Application, Connect, Effect, Effects, Event, Log, LogLimits, Saving, SocketId,
     engine::{Departure, Mark},
@@ -33,6 +31,7 @@ mod admission;
 mod calls;
 mod clock;
 mod emission;
+mod farewell;
 mod guests;
 mod member;
 mod recovery;
@@ -55,6 +54,8 @@ pub struct RoomSettings {
     pub log: LogLimits,
     /// Milliseconds after the hold during which a lost client that returns is joined again.
     pub rejoin: i64,
+    /// Milliseconds after which a dead connection is certainly noticed.
+    pub noticed_within: i64,
     pub guests: GuestLimits,
     /// Generates ids: unguessable, different each time.
     pub new_id: fn() -> String,
@@ -150,30 +151,15 @@ impl RoomApplication {
         self.room.online()
     }
 
-    /// The host has ended the room, or removed somebody from it.
-    pub fn host_acts(&mut self, action: HostAction, now: i64) -> Out<'static> {
-        tracing::info!(room = %self.id, ?action, "the host acts");
-        let effects = self.room.host_acts(action);
-        let mut out = self.perform(effects, now);
-        let is_concerned = |lost: &LostMember| match action {
-            HostAction::End { .. } => true,
-            HostAction::Remove { user, .. } => lost.user == user,
-        };
-        for (peer, lost) in self.lost.iter_mut().filter(|(_, lost)| is_concerned(lost)) {
-            lost.put_out = Some(action);
-            let store = Effect::Command(RoomCommand::Store(Row::Peer(*peer)));
-            // Who was held until now is stored already.
-            if !out.contains(&store) {
-                out.push(store);
-            }
-        }
-        out
-    }
-
     fn disconnect(&mut self, peer: PeerId, departure: Departure, now: i64) -> Out<'static> {
         if let Some(member) = self.members.get_mut(&peer) {
             member.address = Address::Nowhere;
             tracing::info!(connection = member.connection, room = %self.id, peer = peer.0, ?departure, "disconnected");
+        }
+        let mut out = Out::new();
+        if departure == Departure::Left && self.lost.contains_key(&peer) {
+            // Whoever says goodbye has not been waiting to hear that it was put out.
+            self.forget_one_lost(peer, &mut out);
         }
         let effects = match departure {
             Departure::Left => self.room.depart(peer, DisconnectReason::Left),
@@ -182,7 +168,8 @@ impl RoomApplication {
             Departure::Overloaded => self.room.expire(peer),
             Departure::Lost => self.room.lose(peer, now),
         };
-        self.perform(effects, now)
+        out.extend(self.perform(effects, now));
+        out
     }
 
     /// An event ends its own connection only when it exceeds the rate limit.

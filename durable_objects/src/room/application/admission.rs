@@ -4,7 +4,11 @@ use zetra_domain::{Admission, Claims, UserId};
 use zetra_signalling::{Credential, DisconnectReason, Peer, PeerId, Revocation};
 use zetra_socketio::Effect;
 
-use super::{Asker, Out, RoomApplication, RoomCommand, deliver, member::Address, recovery::Presented};
+use super::{
+    Asker, Out, RoomApplication, RoomCommand, deliver,
+    member::{Address, PutOut},
+    recovery::Presented,
+};
 use crate::{
     authenticator::{ConnectError, TURNED_AWAY_MS, Verification},
     exchange::Delivery,
@@ -92,6 +96,7 @@ impl RoomApplication {
             tracing::info!(connection, room = %self.id, peer = peer.0, "cannot be joined again now");
             return self.turn_back(peer, now);
         }
+        let present = self.present_members(|other| other == user, now);
         let effects = self.room.admit(peer, user, ack, admission, was);
         // If the same member has returned meanwhile, this one replaces it.
         let replaced = was.filter(|was| self.room.peer(*was).is_none());
@@ -100,6 +105,10 @@ impl RoomApplication {
         if let (true, Some(former), Some(member)) = (joined, former, self.members.get_mut(&peer)) {
             member.former = former;
         }
+        if joined {
+            let others = present.into_iter().filter(|(other, _)| Some(*other) != was);
+            self.put_out(others.collect(), PutOut::Replaced);
+        }
         tracing::info!(connection, room = %self.id, peer = peer.0, %user, joined, "asked to join");
         let mut out = detached;
         if let (Some(_), Address::Here(socket)) = (was, &address) {
@@ -107,8 +116,7 @@ impl RoomApplication {
         }
         out.extend(self.perform(effects, now));
         if joined {
-            // A user in the room needs no other way to return to it.
-            self.forget_lost_that(|lost| lost.user == user, &mut out);
+            self.replace_lost(user, peer, was, &mut out);
         }
         match address {
             Address::Here(socket) => out.push(Effect::Resume(socket)),

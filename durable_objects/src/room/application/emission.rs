@@ -49,19 +49,24 @@ impl RoomApplication {
                     presence_changed = true;
                     self.log_end(peer, "left the room");
                     if self.members.get(&peer).is_some_and(|member| member.stored) {
-                        out.push(Effect::Command(RoomCommand::Forget(Row::Peer(peer))));
+                        let row = Row::Peer(peer);
+                        let is_lost = self.lost.contains_key(&peer);
+                        let command =
+                            if is_lost { RoomCommand::Store(row) } else { RoomCommand::Forget(row) };
+                        out.push(Effect::Command(command));
                     }
                     forgotten.push(peer);
                 }
                 RoomEffect::Expire { peer, user, credential } => {
                     presence_changed = true;
                     self.log_end(peer, "lost, may join again");
-                    let pids =
-                        self.members.get(&peer).map(|member| (member.pid.clone(), member.former.clone()));
-                    let (has_token, back_by) = (credential.user().is_some(), now + self.settings.rejoin);
-                    if let Some((pid, former)) = pids {
-                        let lost = LostMember { pid, former, user, has_token, back_by, put_out: None };
-                        self.lost.insert(peer, lost);
+                    if let Some(member) = self.members.get(&peer) {
+                        let (pid, former) = (member.pid.clone(), member.former.clone());
+                        let (has_token, back_by) = (credential.user().is_some(), now + self.settings.rejoin);
+                        let (put_out, told) = (None, None);
+                        let lost = LostMember { pid, former, user, has_token, back_by, put_out, told };
+                        // Or it was put out just now.
+                        self.lost.entry(peer).or_insert(lost);
                         out.push(Effect::Command(RoomCommand::Store(Row::Peer(peer))));
                     }
                     forgotten.push(peer);
@@ -113,7 +118,12 @@ impl RoomApplication {
         }
         let Some(member) = self.members.get_mut(&peer) else { return };
         let was_stored = std::mem::replace(&mut member.stored, joined);
+        let put_out = self.lost.get_mut(&peer).filter(|_| !joined);
         if joined {
+            out.push(Effect::Command(RoomCommand::Store(Row::Peer(peer))));
+        } else if let (true, Some(lost)) = (was_stored, put_out) {
+            member.former.clear();
+            lost.told = Some(self.log.mark());
             out.push(Effect::Command(RoomCommand::Store(Row::Peer(peer))));
         } else if was_stored {
             // What leads back is for who is in the room; a sleep would forget it.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 use zetra_domain::{RoomId, UserId};
 use zetra_signalling::{Credential, HostAction, Peer, PeerId, Rate};
-use zetra_socketio::SocketId;
+use zetra_socketio::{SocketId, engine::Mark};
 
 const VERSION: u32 = 2;
 
@@ -51,6 +51,16 @@ pub(super) enum Address {
     Nowhere,
 }
 
+/// Why somebody is no longer in the room who may take itself for a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum PutOut {
+    /// Another connection of the same user is in the room.
+    #[serde(rename = "replaced")]
+    Replaced,
+    #[serde(untagged)]
+    Host(HostAction),
+}
+
 /// A member that was in the room, was lost and is no longer held, but may return, or is still to be told why not.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct LostMember {
@@ -66,9 +76,13 @@ pub(super) struct LostMember {
     /// Milliseconds since the epoch.
     #[serde(rename = "b")]
     pub back_by: i64,
-    /// What the host did meanwhile, and it will be told when it returns.
+    /// Why it was put out, and it will be told when it returns.
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
-    pub put_out: Option<HostAction>,
+    pub put_out: Option<PutOut>,
+    /// Where it is still connected: when this mark has arrived, it has been told. After a sleep any arrival shows that, as
+    /// only what was sent since is known to arrive.
+    #[serde(skip)]
+    pub told: Option<Mark>,
 }
 
 /// What is stored of a peer that is in the room or may return to it.

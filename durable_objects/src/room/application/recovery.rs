@@ -1,7 +1,7 @@
 //! Entering clients: as the peer they were, as one that is joined again, or as a new one.
 
 use zetra_domain::UserId;
-use zetra_signalling::{Credential, HostAction, Outgoing, PeerId};
+use zetra_signalling::{Credential, DisconnectReason, PeerId};
 use zetra_socketio::{Effect, SocketId, engine::Mark};
 
 use super::{
@@ -35,7 +35,7 @@ enum Returning {
     },
     /// A newer connection holds it.
     Superseded,
-    /// It was lost, and the host has removed it or ended the room since.
+    /// The host has removed it or ended the room, or it was replaced, and perhaps it does not know.
     PutOut {
         was: PeerId,
         farewell: String,
@@ -68,7 +68,9 @@ impl RoomApplication {
         now: i64,
     ) -> Out<'static> {
         let address = Address::Here(socket);
-        match self.returning(&presented, &credential) {
+        let returning = self.returning(&presented, &credential);
+        let mut out = self.end_predecessor(&returning, &presented, &credential, now);
+        match returning {
             Returning::Recovered { peer, sid, pid, frames } => {
                 let mut out = self.recover(peer, credential, address, presented, now);
                 // Missed frames come before the reply, after which the client has everything.
@@ -78,35 +80,46 @@ impl RoomApplication {
                 out
             }
             Returning::Superseded => vec![Effect::Abandon(socket)],
-            Returning::New | Returning::Lost(_) | Returning::PutOut { .. }
-                if credential.user().is_some_and(|user| !self.has_room_for_user(user)) =>
-            {
-                let error = ConnectError::TooManyConnections;
-                tracing::info!(connection = presented.connection, room = %self.id, ?error, "refused");
-                vec![Effect::Refuse { socket, error: error.json() }]
-            }
             // It is accepted once the store has answered: it must not take itself for connected, and be in no room.
             Returning::Lost(lost) => {
                 let ids = ((self.settings.new_id)(), (self.settings.new_id)());
                 self.rejoin(lost, ids, address, credential, presented, now)
             }
             Returning::PutOut { was, farewell } => {
-                let mut out = Vec::new();
                 self.forget_one_lost(was, &mut out);
-                out.extend(self.enter(socket, credential, Presented { recovery: None, ..presented }, now));
+                out.extend(self.welcome(socket, credential, presented, now));
                 out.push(Effect::Replay { socket, frames: vec![farewell] });
                 out
             }
+            Returning::New if credential.user().is_some_and(|user| !self.has_room_for_user(user)) => {
+                let error = ConnectError::TooManyConnections;
+                tracing::info!(connection = presented.connection, room = %self.id, ?error, "refused");
+                out.push(Effect::Refuse { socket, error: error.json() });
+                out
+            }
             Returning::New => {
-                let mut out = Vec::new();
-                let (sid, pid) = ((self.settings.new_id)(), (self.settings.new_id)());
-                tracing::info!(connection = presented.connection, room = %self.id, "connected");
-                self.add((sid.clone(), pid.clone()), address, credential, presented, now, &mut out);
-                out.push(Effect::Accept { socket, sid, pid: Some(pid) });
-                out.push(Effect::Resume(socket));
+                out.extend(self.welcome(socket, credential, presented, now));
                 out
             }
         }
+    }
+
+    /// Lets in a new client.
+    fn welcome(
+        &mut self,
+        socket: SocketId,
+        credential: Credential,
+        presented: Presented,
+        now: i64,
+    ) -> Out<'static> {
+        let mut out = Vec::new();
+        let (sid, pid) = ((self.settings.new_id)(), (self.settings.new_id)());
+        tracing::info!(connection = presented.connection, room = %self.id, "connected");
+        let address = Address::Here(socket);
+        self.add((sid.clone(), pid.clone()), address, credential, presented, now, &mut out);
+        out.push(Effect::Accept { socket, sid, pid: Some(pid) });
+        out.push(Effect::Resume(socket));
+        out
     }
 
     /// The same for the client of a Session object, which proposes `sid` and `pid` for a new one.
@@ -119,7 +132,9 @@ impl RoomApplication {
         now: i64,
     ) -> Out<'static> {
         let address = Address::Session(session.to_owned());
-        match self.returning(&presented, &credential) {
+        let returning = self.returning(&presented, &credential);
+        let mut out = self.end_predecessor(&returning, &presented, &credential, now);
+        match returning {
             Returning::Recovered { peer, sid, frames, .. } => {
                 let mut out = self.recover(peer, credential, address, presented, now);
                 let mark = self.log.mark();
@@ -129,25 +144,38 @@ impl RoomApplication {
             Returning::Superseded => vec![deliver(session, Delivery::Abandon)],
             Returning::Lost(lost) => self.rejoin(lost, proposed, address, credential, presented, now),
             Returning::PutOut { was, farewell } => {
-                let mut out = Vec::new();
                 self.forget_one_lost(was, &mut out);
                 out.extend(self.perform(Vec::new(), now));
                 let farewell = Delivery::Stranger(Some(farewell));
                 out.extend([deliver(session, Delivery::NotRecovered), deliver(session, farewell)]);
                 out
             }
-            Returning::New => vec![deliver(session, Delivery::NotRecovered)],
+            Returning::New => {
+                out.push(deliver(session, Delivery::NotRecovered));
+                out
+            }
         }
     }
 
-    /// What everybody in the room was told. It leaves the client's position as it is, so its offset is the client's own.
-    fn farewell(&self, action: HostAction, offset: &str) -> String {
-        let room = self.id;
-        let event = match action {
-            HostAction::End { by } => Outgoing::RoomEnded { room, by },
-            HostAction::Remove { by, .. } => Outgoing::Removed { room, by },
-        };
-        offset::emission(&event, Some(offset)).frame("/").text()
+    /// Ends the connection, in no room, that the client had before, if it cannot go on with it: there is one for a `pid`.
+    fn end_predecessor(
+        &mut self,
+        returning: &Returning,
+        presented: &Presented,
+        credential: &Credential,
+        now: i64,
+    ) -> Out<'static> {
+        let mut out = Vec::new();
+        let pid = presented.recovery.as_ref().map(|recovery| &recovery.pid);
+        let before = pid.filter(|_| matches!(returning, Returning::New | Returning::PutOut { .. }));
+        let Some(before) = before.and_then(|pid| self.member_of(pid)) else { return out };
+        let same = self.room.peer(before).filter(|known| known.credential().user() == credential.user());
+        if same.is_some_and(|known| !known.is_joined()) {
+            out.extend(self.detach(before));
+            let effects = self.room.depart(before, DisconnectReason::Left);
+            out.extend(self.perform(effects, now));
+        }
+        out
     }
 
     /// Queries the store as if the client, which is a new one with that `sid` and `pid`, had sent `join-room`.
@@ -179,28 +207,40 @@ impl RoomApplication {
         };
         if let Some(peer) = self.member_of(&recovery.pid) {
             let known = self.room.peer(peer).filter(|known| known.credential().user() == credential.user());
-            let user = known.and_then(|known| known.user());
-            let (Some(user), Some(member)) = (user, self.members.get(&peer)) else { return Returning::New };
+            let (Some(known), Some(member)) = (known, self.members.get(&peer)) else { return Returning::New };
             if member.arrival > presented.arrival {
                 return Returning::Superseded;
             }
-            // Of who presents a former one it is unknown what it has missed.
-            let is_current = is_same(&member.pid, &recovery.pid);
-            let missed = is_current.then(|| self.log.missed(receiver(peer), &recovery.offset)).flatten();
-            return match missed {
-                Some(frames) => {
-                    let (sid, pid) = (member.sid.clone(), member.pid.clone());
-                    Returning::Recovered { peer, sid, pid, frames }
-                }
-                None => Returning::Lost(Lost { was: peer, user, pids: both(&recovery.pid, &member.pid) }),
-            };
+            if let Some(user) = known.user() {
+                return self.returning_member(peer, user, member, recovery);
+            }
+            // It is no longer in the room, and perhaps it does not know why.
         }
         let lost = self.lost.iter().find(|(_, lost)| lost.holds(&recovery.pid));
         let same = lost.filter(|(_, lost)| credential.user() == lost.has_token.then_some(lost.user));
         same.map_or(Returning::New, |(&was, LostMember { user, put_out, pid, .. })| match *put_out {
-            Some(action) => Returning::PutOut { was, farewell: self.farewell(action, &recovery.offset) },
+            Some(why) => Returning::PutOut { was, farewell: self.farewell(why, &recovery.offset) },
             None => Returning::Lost(Lost { was, user: *user, pids: both(&recovery.pid, pid) }),
         })
+    }
+
+    /// The status of a client that is in the room, perhaps over a connection that nobody knows to be dead.
+    fn returning_member(
+        &self,
+        peer: PeerId,
+        user: UserId,
+        member: &Member,
+        Recovery { pid, offset }: &Recovery,
+    ) -> Returning {
+        // Of who presents a former one it is unknown what it has missed.
+        let is_current = is_same(&member.pid, pid);
+        match is_current.then(|| self.log.missed(receiver(peer), offset)).flatten() {
+            Some(frames) => {
+                let (sid, pid) = (member.sid.clone(), member.pid.clone());
+                Returning::Recovered { peer, sid, pid, frames }
+            }
+            None => Returning::Lost(Lost { was: peer, user, pids: both(pid, &member.pid) }),
+        }
     }
 
     /// The member with that recovery secret.
@@ -273,7 +313,10 @@ impl RoomApplication {
     /// Everything sent to the peer up to the mark has arrived.
     pub(super) fn arrived_at(&mut self, peer: PeerId, mark: Mark, now: i64) -> Out<'static> {
         self.log.acknowledge(receiver(peer), mark);
-        self.perform(Vec::new(), now)
+        let mut out = Vec::new();
+        self.farewell_arrived(peer, mark, &mut out);
+        out.extend(self.perform(Vec::new(), now));
+        out
     }
 }
 

@@ -70,10 +70,12 @@ impl RoomApplication {
     }
 
     fn stored_peer(&self, peer: PeerId) -> Option<String> {
-        let member = self.members.get(&peer).zip(self.room.peer(peer));
-        let member = member
-            .map(|(member, machine): (_, &Peer)| Stored::Member(Box::new((member.clone(), machine.clone()))));
-        let stored = member.or_else(|| self.lost.get(&peer).cloned().map(Stored::Lost));
+        // Who is still connected, but was put out, is both.
+        let lost = self.lost.get(&peer).cloned().map(Stored::Lost);
+        let stored = lost.or_else(|| {
+            let (member, machine): (_, &Peer) = self.members.get(&peer).zip(self.room.peer(peer))?;
+            Some(Stored::Member(Box::new((member.clone(), machine.clone()))))
+        });
         stored?.to_json(self.id)
     }
 }

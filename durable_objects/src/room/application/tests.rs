@@ -85,6 +85,8 @@ fn room_id() -> RoomId {
 
 const LOG: LogLimits = LogLimits { max_events: 100, max_bytes: 100_000, max_total_bytes: 1_000_000 };
 const REJOIN_MS: i64 = 600_000;
+/// Two ping intervals and a time-out.
+const NOTICED_WITHIN_MS: i64 = 70_000;
 thread_local! {
     static HAS_WEBHOOK: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
 }
@@ -107,8 +109,17 @@ fn restored(
             let (log, rejoin) = (LOG, REJOIN_MS);
             let object_ids = ObjectIds::new([7; 8]);
             let has_webhook = HAS_WEBHOOK.get();
-            let settings =
-                RoomSettings { authenticator, limits, log, rejoin, guests, new_id, object_ids, has_webhook };
+            let settings = RoomSettings {
+                authenticator,
+                limits,
+                log,
+                rejoin,
+                noticed_within: NOTICED_WITHIN_MS,
+                guests,
+                new_id,
+                object_ids,
+                has_webhook,
+            };
             RoomApplication::restore(id, settings, stored, connected, now)
         })
     })
@@ -689,6 +700,40 @@ fn who_joins_nothing_is_few() {
     line.says(third, &connect);
     line.answer_all();
     assert!(line.heard(third)[0].starts_with("40{"), "who has joined is no guest");
+}
+
+#[test]
+fn who_is_joined_again_is_not_counted_among_those_who_join_nothing() {
+    let mut line = Line::new(SocketAuth::Required);
+    let few = GuestLimits { per_address: 10, per_user: 2, total: 10 };
+    line.server =
+        restored(Some(room_id()), SocketAuth::Required, Vec::new(), StoredRoom::default(), few, NOW);
+    let (ann, bob, pid, offset) = couple(&mut line);
+    line.closes(ann, None);
+    line.lives(&[bob], 10_000);
+    let (token, connect) = (line.token(0), |token| format!(r#"40{{"token":"{token}"}}"#));
+    for _ in 0..2 {
+        let guest = line.opens(None);
+        line.says(guest, &connect(&token));
+    }
+    line.answer_all();
+    let again = returns(&mut line, 0, &pid, &offset);
+    let others = [line.users[1]];
+    rejoined(&mut line, again, &pid, &others);
+}
+
+#[test]
+fn of_a_client_in_no_room_that_returns_the_earlier_connection_is_ended() {
+    let mut line = Line::new(SocketAuth::Required);
+    let (mut link, _, mut pid, offset) = couple(&mut line);
+    line.says(link, &format!(r#"42["leave-room","{}"]"#, room_id()));
+    for _ in 0..6 {
+        let again = returns(&mut line, 0, &pid, &offset);
+        let heard = line.heard(again);
+        assert!(heard[0].starts_with("40{"), "{heard:?}");
+        assert_eq!(line.closed.last(), Some(&(link, None)), "there is one for a pid");
+        (link, pid) = (again, self::pid(&heard[0]).to_owned());
+    }
 }
 
 #[test]

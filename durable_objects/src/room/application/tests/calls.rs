@@ -1,5 +1,7 @@
 //! Calls that the room keeps, through everything that can happen to its object.
 
+use zetra_signalling::HostAction;
+
 use super::*;
 
 impl Line {

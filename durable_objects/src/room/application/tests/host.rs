@@ -1,5 +1,7 @@
 //! A host's actions reach everybody, however they are connected, and those who might return.
 
+use zetra_signalling::HostAction;
+
 use super::*;
 
 impl Line {
@@ -32,7 +34,10 @@ fn who_is_removed_is_told_and_nothing_of_it_stays() {
     assert!(!offset.is_empty(), "the room said it");
     let gone = format!(r#"42["user-disconnected","{}","removed"]"#, line.users[1]);
     assert_eq!(line.events(ann), [gone]);
-    assert_eq!(line.stored.keys().copied().collect::<Vec<_>>(), [PeerId(0)]);
+    let stored = |line: &Line| line.stored.keys().copied().collect::<Vec<_>>();
+    assert_eq!(stored(&line), [PeerId(0), PeerId(1)], "until it is certain that it knows");
+    line.lives(&[ann, bob], 30_000);
+    assert_eq!(stored(&line), [PeerId(0)]);
     line.sleeps();
     line.says(bob, &format!(r#"42["offer","{}",1]"#, room_id()));
     assert!(line.events(bob)[0].contains("not_in_room"), "after a sleep too");
@@ -41,7 +46,7 @@ fn who_is_removed_is_told_and_nothing_of_it_stays() {
 #[test]
 fn who_is_removed_through_a_session_object_is_its_own_again() {
     let mut line = Line::new(SocketAuth::Required);
-    line.enters(0);
+    let ann = line.enters(0);
     line.joins_from("s", 1);
     line.delivered();
     line.host_removes(1);
@@ -51,7 +56,114 @@ fn who_is_removed_through_a_session_object_is_its_own_again() {
     };
     assert_eq!((first.as_str(), second.as_str()), ("s", "s"));
     assert_eq!(split(frame).0, told(&line, "removed", "removed_by_host"));
+    line.lives(&[ann], NOTICED_WITHIN_MS);
     assert_eq!(line.stored.len(), 1);
+}
+
+#[test]
+fn who_is_put_out_over_a_dead_connection_is_told_so_on_return() {
+    for ends in [false, true] {
+        for session in [false, true] {
+            let mut line = Line::new(SocketAuth::Required);
+            let (ann, bob, pid, offset) = couple(&mut line);
+            if ends {
+                line.host_ends();
+            } else {
+                line.host_removes(0);
+            }
+            let event = if ends { "room-ended" } else { "removed" };
+            let expected = told(&line, event, if ends { "ended_by_host" } else { "removed_by_host" });
+            line.lives(&[bob], 30_000);
+            line.sleeps();
+            if session {
+                line.recovers_through("s", 0, &pid, &offset);
+                let delivered = line.delivered();
+                let [(_, Delivery::NotRecovered), (_, Delivery::Stranger(Some(frame)))] = &delivered[..]
+                else {
+                    panic!("{delivered:?}")
+                };
+                assert_eq!(split(frame).0, expected);
+            } else {
+                let again = returns(&mut line, 0, &pid, &offset);
+                assert_eq!(line.events(again)[1..], [expected]);
+            }
+            assert_eq!(line.closed, [(ann, None)], "its old connection is ended");
+            assert_eq!(line.stored.len(), usize::from(!ends), "it is told once");
+        }
+    }
+}
+
+#[test]
+fn who_is_put_out_through_a_dead_session_object_is_told_so_on_return_through_another() {
+    let mut line = Line::new(SocketAuth::Required);
+    let bob = line.enters(0);
+    line.joins_from("s", 1);
+    let delivered = line.delivered();
+    let Some((_, Delivery::Joined { frames, .. })) = delivered.last() else { panic!("{delivered:?}") };
+    let offset = split(&frames[0]).1;
+    line.host_removes(1);
+    line.lives(&[bob], NOTICED_WITHIN_MS - 1_000);
+    line.delivered();
+    line.recovers_through("t", 1, "s.pid", &offset);
+    let delivered = line.delivered();
+    let [(_, Delivery::NotRecovered), (_, Delivery::Stranger(Some(frame)))] = &delivered[..] else {
+        panic!("{delivered:?}")
+    };
+    assert_eq!(split(frame).0, told(&line, "removed", "removed_by_host"));
+}
+
+#[test]
+fn who_says_goodbye_after_it_was_put_out_leaves_nothing_behind() {
+    let mut line = Line::new(SocketAuth::Required);
+    let (ann, bob) = (line.enters(0), line.enters(1));
+    line.host_ends();
+    for link in [ann, bob] {
+        line.says(link, "41");
+    }
+    assert!(line.stored.is_empty() && line.log.is_empty());
+}
+
+#[test]
+fn who_is_removed_and_joins_again_over_the_same_connection_is_a_member_like_any_other() {
+    let mut line = Line::new(SocketAuth::Required);
+    let (ann, bob) = (line.enters(0), line.enters(1));
+    line.host_removes(1);
+    line.says(bob, &format!(r#"421["join-room","{}"]"#, room_id()));
+    line.answer_all();
+    line.lives(&[ann, bob], 30_000);
+    line.sleeps();
+    assert_eq!(line.application().online(), [line.users[0], line.users[1]]);
+    assert_eq!(line.stored.len(), 2);
+}
+
+#[test]
+fn whose_place_was_taken_meanwhile_is_told_so_on_return() {
+    for (lost_for, session) in [(None, false), (Some(0), false), (Some(10_000), false), (Some(0), true)] {
+        let mut line = Line::new(SocketAuth::Required);
+        let (phone, bob, pid, offset) = couple(&mut line);
+        if let Some(millis) = lost_for {
+            line.closes(phone, None);
+            line.lives(&[bob], millis);
+        }
+        let laptop = line.enters(0);
+        line.sleeps();
+        let error =
+            r#"42["error",{"message":"You joined this room from another connection","code":"replaced"}]"#;
+        if session {
+            line.recovers_through("s", 0, &pid, &offset);
+            let delivered = line.delivered();
+            let [(_, Delivery::NotRecovered), (_, Delivery::Stranger(Some(frame)))] = &delivered[..] else {
+                panic!("{delivered:?}")
+            };
+            assert_eq!(frame, error);
+        } else {
+            let again = returns(&mut line, 0, &pid, &offset);
+            assert_eq!(line.heard(again)[1..], [error], "{lost_for:?}");
+        }
+        assert_eq!(line.application().online().len(), 2);
+        line.lives(&[bob, laptop], 30_000);
+        assert_eq!(line.stored.len(), 2, "{lost_for:?}: once");
+    }
 }
 
 #[test]
@@ -124,11 +236,15 @@ fn an_ended_room_leaves_nothing_behind_once_nobody_can_return() {
     let Some((_, Delivery::Frame { frame, .. })) = delivered.first() else { panic!("{delivered:?}") };
     assert_eq!(split(frame).0, ended);
     assert!(matches!(delivered.last(), Some((_, Delivery::Left))));
-    assert_eq!(line.stored.len(), 1, "who was lost will be told, if it returns in time");
+    assert_eq!(line.stored.len(), 4, "until it is certain that they know");
     assert_eq!(line.closed, [], "the connections go on");
     line.heard.clear();
     line.host_ends();
     assert_eq!((line.heard(ann), line.delivered()), (vec![], vec![]), "twice is once");
+    line.lives(&[ann, bob], 30_000);
+    assert_eq!(line.stored.len(), 2, "of a client of a Session object that is not told");
+    line.lives(&[ann, bob], NOTICED_WITHIN_MS);
+    assert_eq!(line.stored.len(), 1, "who was lost will be told, if it returns in time");
     line.lives(&[ann, bob], REJOIN_MS);
     assert!(line.stored.is_empty() && line.log.is_empty(), "everything is deleted");
 }

@@ -1,5 +1,7 @@
 //! The messages for the operator's webhook, and the rows they cost.
 
+use zetra_signalling::HostAction;
+
 use super::*;
 
 /// A room whose operator has a webhook.

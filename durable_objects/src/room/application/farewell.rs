@@ -1,0 +1,108 @@
+//! Clients that may not know that they are no longer in the room. The host put them out, or another connection of their
+//! user took their place, while their connection was lost, or dead and nobody had noticed. They are told on return.
+
+use zetra_domain::UserId;
+use zetra_signalling::{HostAction, Outgoing, Peer, PeerId, Refusal};
+use zetra_socketio::{Effect, engine::Mark};
+
+use super::{
+    Out, RoomApplication, RoomCommand, Row,
+    member::{Address, LostMember, PutOut},
+};
+use crate::offset;
+
+impl RoomApplication {
+    /// The host has ended the room, or removed somebody from it.
+    pub fn host_acts(&mut self, action: HostAction, now: i64) -> Out<'static> {
+        tracing::info!(room = %self.id, ?action, "the host acts");
+        let concerned = |user: UserId| match action {
+            HostAction::End { .. } => true,
+            HostAction::Remove { user: removed, .. } => user == removed,
+        };
+        let present = self.present_members(concerned, now);
+        let effects = self.room.host_acts(action);
+        self.put_out(present, PutOut::Host(action));
+        let mut out = Out::new();
+        for (peer, lost) in self.lost.iter_mut().filter(|(_, lost)| concerned(lost.user)) {
+            lost.put_out = Some(PutOut::Host(action));
+            out.push(Effect::Command(RoomCommand::Store(Row::Peer(*peer))));
+        }
+        out.extend(self.perform(effects, now));
+        out
+    }
+
+    /// A user has joined as this peer, which was `was`: what is left of its other connections can only be told so.
+    pub(super) fn replace_lost(
+        &mut self,
+        user: UserId,
+        peer: PeerId,
+        was: Option<PeerId>,
+        out: &mut Out<'_>,
+    ) {
+        let of_user = self.lost.iter().filter(|(_, lost)| lost.user == user);
+        let lost: Vec<PeerId> = of_user.map(|(peer, _)| *peer).collect();
+        for of_user in lost {
+            if of_user == peer {
+                // Its row is that of the member by now.
+                self.lost.remove(&of_user);
+            } else if Some(of_user) == was {
+                self.forget_one_lost(of_user, out);
+            } else if let Some(lost) = self.lost.get_mut(&of_user).filter(|lost| lost.put_out.is_none()) {
+                lost.put_out = Some(PutOut::Replaced);
+                out.push(Effect::Command(RoomCommand::Store(Row::Peer(of_user))));
+            }
+        }
+    }
+
+    /// The members that these users are, as what is left of them if they are put out.
+    pub(super) fn present_members(
+        &self,
+        concerned: impl Fn(UserId) -> bool,
+        now: i64,
+    ) -> Vec<(PeerId, LostMember)> {
+        let present = self.members.iter().filter_map(|(peer, member)| {
+            let machine = self.room.peer(*peer)?;
+            let user = machine.user().filter(|user| concerned(*user))?;
+            // A Session object does not report what arrives at a client that is not in the room.
+            let wait = match member.address {
+                Address::Session(_) => self.settings.noticed_within,
+                Address::Here(_) | Address::Nowhere => self.settings.rejoin,
+            };
+            let (pid, former) = (member.pid.clone(), member.former.clone());
+            let has_token = machine.credential().user().is_some();
+            let (put_out, told) = (None, None);
+            let lost = LostMember { pid, former, user, has_token, back_by: now + wait, put_out, told };
+            Some((*peer, lost))
+        });
+        present.collect()
+    }
+
+    /// Those of them who are not in the room any more are kept until it is certain that they know.
+    pub(super) fn put_out(&mut self, present: Vec<(PeerId, LostMember)>, why: PutOut) {
+        for (peer, lost) in present {
+            if !self.room.peer(peer).is_some_and(Peer::is_joined) {
+                self.lost.insert(peer, LostMember { put_out: Some(why), ..lost });
+            }
+        }
+    }
+
+    /// What a client was told that was put out. It leaves the client's position as it is, so its offset is the client's own.
+    pub(super) fn farewell(&self, why: PutOut, offset: &str) -> String {
+        let room = self.id;
+        let event = match why {
+            PutOut::Host(HostAction::End { by }) => Outgoing::RoomEnded { room, by },
+            PutOut::Host(HostAction::Remove { by, .. }) => Outgoing::Removed { room, by },
+            PutOut::Replaced => Outgoing::Error { refusal: Refusal::Replaced, event: None, target: None },
+        };
+        let is_of_room = matches!(why, PutOut::Host(_));
+        offset::emission(&event, is_of_room.then_some(offset)).frame("/").text()
+    }
+
+    /// What has arrived at the peer up to the mark may have been its farewell.
+    pub(super) fn farewell_arrived(&mut self, peer: PeerId, mark: Mark, out: &mut Out<'_>) {
+        let lost = self.lost.get(&peer).filter(|lost| lost.put_out.is_some());
+        if lost.is_some_and(|lost| lost.told.is_none_or(|told| told <= mark)) {
+            self.forget_one_lost(peer, out);
+        }
+    }
+}
