@@ -69,6 +69,12 @@ impl Rate {
         Verdict::Allowed
     }
 
+    /// Counts an event that a room elsewhere judges, up to the largest debt that anybody can have there.
+    pub(crate) fn count_elsewhere(&mut self, now: i64, bytes: usize, limits: Limits) {
+        let _ = self.count(now, bytes, limits.max_present, limits.rate);
+        self.refusals = 0;
+    }
+
     /// The clock was set back by so many milliseconds, if that is known: the debt stays the same. One that cannot be, as
     /// nobody owes so much, is from before a sleep; then nothing is saved up. True if that changed something.
     pub(crate) fn clock_set_back(&mut self, by: Option<i64>, now: i64, limits: Limits) -> bool {

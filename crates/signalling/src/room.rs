@@ -10,8 +10,8 @@ use vecmap::VecMap;
 use zetra_domain::{RoomId, UserId};
 
 use crate::{
-    AckBody, ClientEvent, Credential, DisconnectReason, EventRate, Joined, Outgoing, Peer, Presence, Refusal,
-    Revocation, RoomEvent, event::known_name, rate::Verdict,
+    AckBody, ClientEvent, Credential, DisconnectReason, EventRate, Joined, Outgoing, Peer, Presence, Rate,
+    Refusal, Revocation, RoomEvent, event::known_name, rate::Verdict,
 };
 
 mod host;
@@ -185,6 +185,21 @@ impl Room {
             self.expel(id, DisconnectReason::Flooded, &mut effects);
         }
         effects
+    }
+
+    /// In a lobby: the peer has sent an event to the room that it is in, which judges it. It counts for what it sends next,
+    /// here and in the next room.
+    pub fn event_elsewhere(&mut self, id: PeerId, bytes: usize, now: i64) -> Option<Effect<'static>> {
+        let peer = self.peers.get_mut(&id)?;
+        peer.rate.count_elsewhere(now, bytes, self.limits);
+        peer.rate.is_worth_keeping(now).then_some(Effect::Keep(id))
+    }
+
+    /// What the peer has sent until now, elsewhere or before a sleep.
+    pub fn set_rate(&mut self, id: PeerId, rate: Rate) {
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.rate = rate;
+        }
     }
 
     /// When [`Room::tick`] wants to be called next, in milliseconds since the epoch.

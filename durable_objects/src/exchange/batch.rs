@@ -72,7 +72,7 @@ impl<T: Message + Serialize + DeserializeOwned> Batch<T> {
 #[cfg(test)]
 mod tests {
     use proptest::{collection::vec, prelude::*};
-    use zetra_signalling::Credential;
+    use zetra_signalling::{Credential, Rate};
 
     use super::*;
     use crate::exchange::{Delivery, FromSession, Joining};
@@ -110,7 +110,15 @@ mod tests {
             return FromSession::Event { name: text, arguments, ack };
         }
         let (credential, connection) = (Credential::None, String::new());
-        FromSession::Join(Joining { sid: text, pid: String::new(), credential, connection, arguments, ack })
+        FromSession::Join(Joining {
+            sid: text,
+            pid: String::new(),
+            credential,
+            connection,
+            arguments,
+            ack,
+            rate: Rate::default(),
+        })
     }
 
     fn said(message: FromSession) -> Said {

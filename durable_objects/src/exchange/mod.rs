@@ -1,7 +1,7 @@
 //! The messages between Room and Session objects.
 
 use serde::{Deserialize, Serialize};
-use zetra_signalling::Credential;
+use zetra_signalling::{Credential, Rate};
 use zetra_socketio::engine::{Departure, Mark};
 
 mod batch;
@@ -43,6 +43,9 @@ pub struct Joining {
     pub connection: String,
     pub arguments: Vec<String>,
     pub ack: Option<u64>,
+    /// What the client has sent until now, wherever it was.
+    #[serde(default)]
+    pub rate: Rate,
 }
 
 /// The client wants to recover its place in the room; answered by [`Delivery::Recovered`], [`Delivery::Joined`]

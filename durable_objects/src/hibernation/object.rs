@@ -27,6 +27,8 @@ use crate::{
 pub(super) const SILENCE: i64 = 10_000;
 pub(super) const HOLD: i64 = 10_000;
 pub(super) const REJOIN: i64 = 600_000;
+/// Never at the same moment as the beat that notices.
+const NOTICED_WITHIN: i64 = 95_000;
 /// Slow enough for debts that outlast a sleep.
 const LIMITS: zetra_signalling::Limits =
     zetra_signalling::Limits { max_present: 3, hold: HOLD, rate: EventRate { per_second: 1, burst: 10 } };
@@ -268,7 +270,7 @@ impl Object {
                     limits: LIMITS,
                     log: LOG_LIMITS,
                     rejoin: REJOIN,
-                    noticed_within: 3 * Settings::default().timing.ping_interval,
+                    noticed_within: NOTICED_WITHIN,
                     guests: GUESTS,
                     new_id,
                     object_ids: ObjectIds::new((u64::from(next_number()) << 32).to_be_bytes()),

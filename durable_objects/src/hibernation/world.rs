@@ -307,10 +307,9 @@ impl World {
         let polls = polls.filter(|connection| connection.object == *name).any(|of| of.link.is_none());
         // The room may be asking the store for a Session: a sleep would lose what the client says meanwhile.
         let is_asked_for = self.objects[number].gateway().is_some_and(Gateway::waits);
-        // A known gap of rooms; in Session objects it takes the slow rates of these tests.
-        let (object, now) = (&self.objects[number], self.now);
-        let forgives = object.room().is_some_and(|room| room.forgives_in_sleep(now))
-            || object.gateway().is_some_and(|gateway| gateway.forgives_in_sleep(now));
+        // A known gap.
+        let now = self.now;
+        let forgives = self.objects[number].room().is_some_and(|room| room.forgives_in_sleep(now));
         let elapsed = self.elapsed;
         self.objects[number].may_sleep(elapsed, waits || polls || is_asked_for || forgives);
     }

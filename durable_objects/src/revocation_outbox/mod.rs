@@ -51,7 +51,7 @@ impl DurableObject for RevocationOutbox {
             AskOutbox::Deliver(rooms) => {
                 // An announcement without a room was not kept.
                 let unannounced = || (!rooms.is_empty()).then(|| Outbox::new(user, Vec::new(), now()));
-                let outbox = self.outbox.take().or_else(unannounced);
+                let outbox = self.outbox.borrow().clone().or_else(unannounced);
                 if let Some(mut outbox) = outbox {
                     outbox.made(rooms);
                     self.keep(outbox).await?;
@@ -71,7 +71,7 @@ impl DurableObject for RevocationOutbox {
 impl RevocationOutbox {
     async fn announce(&self, user: UserId, rooms: Vec<RoomId>) -> worker::Result<()> {
         let announced = Outbox::new(user, rooms, now());
-        let before = self.outbox.take();
+        let before = self.outbox.borrow().clone();
         self.keep(match before {
             Some(before) => before.and(announced),
             None => announced,

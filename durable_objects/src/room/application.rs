@@ -157,10 +157,7 @@ impl RoomApplication {
             tracing::info!(connection = member.connection, room = %self.id, peer = peer.0, ?departure, "disconnected");
         }
         let mut out = Out::new();
-        if departure == Departure::Left && self.lost.contains_key(&peer) {
-            // Whoever says goodbye has not been waiting to hear that it was put out.
-            self.forget_one_lost(peer, &mut out);
-        }
+        self.put_out_and_gone(peer, departure, now, &mut out);
         let effects = match departure {
             Departure::Left => self.room.depart(peer, DisconnectReason::Left),
             Departure::Ended => self.room.depart(peer, DisconnectReason::Lost),
@@ -265,7 +262,10 @@ impl Application for RoomApplication {
         self.hold_those_that_return(now);
         let effects = self.room.tick(now);
         self.log.tick(now);
-        let mut out = self.perform(effects, now);
+        let mut out = Out::new();
+        // The connections that are dead have ended just now.
+        self.forget_lost_that(|lost| lost.back_by <= now, &mut out);
+        out.extend(self.perform(effects, now));
         out.extend(self.end_turned_away(now));
         out.extend(self.tick_calls(now));
         out.extend(self.tick_webhook(now));

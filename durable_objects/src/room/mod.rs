@@ -80,8 +80,8 @@ impl RoomShell {
             limits: room_limits(config),
             log: LOG_LIMITS,
             rejoin: config.rejoin_ms,
-            // Judged at the heartbeat after the time-out.
-            noticed_within: 2 * config.ping_interval_ms + config.ping_timeout_ms,
+            // An interval until the next ping, the time-out, and until the beat that judges it; and one more.
+            noticed_within: 3 * config.ping_interval_ms + config.ping_timeout_ms,
             guests: config.guest_limits,
             new_id,
             object_ids: ObjectIds::new(random()),

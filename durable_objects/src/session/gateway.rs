@@ -12,7 +12,7 @@
 //! stored, so that the room can be notified if the object is lost.
 
 use zetra_domain::{Claims, RoomId, UserId};
-use zetra_signalling::{Credential, PeerId, Room};
+use zetra_signalling::{Credential, Peer, PeerId, Rate, Room};
 use zetra_socketio::{
     Application, Connect, Effect, Effects, Event, SocketId,
     engine::{Departure, Mark},
@@ -139,8 +139,9 @@ impl Gateway {
         };
         let mut kept_name = None;
         for (socket, kept) in connected {
-            let Some((name, guest, arrivals)) = kept.into_guest(socket) else { continue };
+            let Some((name, guest, arrivals, rate)) = kept.into_guest(socket) else { continue };
             gateway.lobby.connect(GUEST, guest.credential.clone());
+            gateway.lobby.set_rate(GUEST, rate);
             (kept_name, gateway.arrivals) = (Some(name), arrivals);
             gateway.state = State::Connected(guest);
         }
@@ -172,13 +173,6 @@ impl Gateway {
         self.patient_until().is_some()
     }
 
-    /// Whether a sleep until now forgives what the client has sent too fast before it was in a room. With the rates that
-    /// are used nobody owes so much there that it outlasts ten seconds.
-    #[cfg(test)]
-    pub fn forgives_in_sleep(&self, now: i64) -> bool {
-        self.lobby.peer(GUEST).is_some_and(|guest| guest.rate().paid_at() >= now)
-    }
-
     /// A room did not accept a message: the client has to reconnect, which corrects its state. If it is no longer in that room,
     /// this may be what the room does not know, and it is told once more.
     pub fn room_unreachable(&mut self, room: RoomId) -> Out<'static> {
@@ -203,6 +197,11 @@ impl Gateway {
             State::Connected(guest) | State::Joining { guest, .. } => Some(guest),
             State::Empty | State::Verifying { .. } | State::TurnedAway { .. } | State::Recovering(_) => None,
         }
+    }
+
+    /// What the client has sent until now.
+    fn rate(&self) -> Rate {
+        self.lobby.peer(GUEST).map(Peer::rate).unwrap_or_default()
     }
 
     fn socket(&self) -> Option<SocketId> {
@@ -278,9 +277,12 @@ impl Application for Gateway {
         let room = self.guest().and_then(|guest| guest.room);
         match room.filter(|_| name != "\"join-room\"") {
             Some(room) => {
+                let bytes = arguments.iter().map(|argument| argument.len()).sum();
+                let keeps = self.lobby.event_elsewhere(GUEST, bytes, now).is_some();
                 let arguments = arguments.into_iter().map(str::to_owned).collect();
                 let message = FromSession::Event { name: name.to_owned(), arguments, ack };
                 let mut out = self.report(room, now);
+                out.extend(keeps.then_some(Effect::Keep(socket)));
                 out.push(tell(room, message));
                 out
             }
@@ -351,7 +353,7 @@ impl Application for Gateway {
     }
 
     fn kept(&self, _: SocketId) -> Option<KeptGuest> {
-        Some(KeptGuest::new(self.name.clone(), self.guest()?.clone(), self.arrivals.clone()))
+        Some(KeptGuest::new(self.name.clone(), self.guest()?.clone(), self.arrivals.clone(), self.rate()))
     }
 
     fn label(&self, handshake: &str) -> String {

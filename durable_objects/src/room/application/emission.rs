@@ -63,8 +63,7 @@ impl RoomApplication {
                     if let Some(member) = self.members.get(&peer) {
                         let (pid, former) = (member.pid.clone(), member.former.clone());
                         let (has_token, back_by) = (credential.user().is_some(), now + self.settings.rejoin);
-                        let (put_out, told) = (None, None);
-                        let lost = LostMember { pid, former, user, has_token, back_by, put_out, told };
+                        let lost = LostMember { pid, former, user, has_token, back_by, put_out: None };
                         // Or it was put out just now.
                         self.lost.entry(peer).or_insert(lost);
                         out.push(Effect::Command(RoomCommand::Store(Row::Peer(peer))));
@@ -118,17 +117,15 @@ impl RoomApplication {
         }
         let Some(member) = self.members.get_mut(&peer) else { return };
         let was_stored = std::mem::replace(&mut member.stored, joined);
-        let put_out = self.lost.get_mut(&peer).filter(|_| !joined);
+        let row = Row::Peer(peer);
         if joined {
-            out.push(Effect::Command(RoomCommand::Store(Row::Peer(peer))));
-        } else if let (true, Some(lost)) = (was_stored, put_out) {
-            member.former.clear();
-            lost.told = Some(self.log.mark());
-            out.push(Effect::Command(RoomCommand::Store(Row::Peer(peer))));
+            out.push(Effect::Command(RoomCommand::Store(row)));
         } else if was_stored {
             // What leads back is for who is in the room; a sleep would forget it.
             member.former.clear();
-            out.push(Effect::Command(RoomCommand::Forget(Row::Peer(peer))));
+            let is_lost = self.lost.contains_key(&peer);
+            let command = if is_lost { RoomCommand::Store(row) } else { RoomCommand::Forget(row) };
+            out.push(Effect::Command(command));
         }
         if was_stored != joined {
             self.keep(peer, out);
@@ -151,9 +148,11 @@ impl RoomApplication {
         }
     }
 
-    /// Forgets lost members that did not return in time.
+    /// Forgets lost members that did not return in time. Of those that are still connected a beat decides.
     fn forget_lost(&mut self, now: i64, out: &mut Out<'_>) {
-        self.forget_lost_that(|lost| lost.back_by <= now, out);
+        let late = self.lost.iter().filter(|(_, lost)| lost.back_by <= now).map(|(peer, _)| *peer);
+        let late: Vec<PeerId> = late.filter(|peer| !self.members.contains_key(peer)).collect();
+        late.into_iter().for_each(|peer| self.forget_one_lost(peer, out));
         while self.lost.len() > MAX_LOST {
             let oldest = self.lost.iter().min_by_key(|(_, lost)| lost.back_by).map(|(peer, _)| *peer);
             oldest.into_iter().for_each(|peer| self.forget_one_lost(peer, out));

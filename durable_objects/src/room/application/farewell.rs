@@ -3,7 +3,7 @@
 
 use zetra_domain::UserId;
 use zetra_signalling::{HostAction, Outgoing, Peer, PeerId, Refusal};
-use zetra_socketio::{Effect, engine::Mark};
+use zetra_socketio::{Effect, engine::Departure};
 
 use super::{
     Out, RoomApplication, RoomCommand, Row,
@@ -63,15 +63,14 @@ impl RoomApplication {
         let present = self.members.iter().filter_map(|(peer, member)| {
             let machine = self.room.peer(*peer)?;
             let user = machine.user().filter(|user| concerned(*user))?;
-            // A Session object does not report what arrives at a client that is not in the room.
+            // If nobody has noticed by then that its connection is dead, it is alive, and the client has been told.
             let wait = match member.address {
-                Address::Session(_) => self.settings.noticed_within,
-                Address::Here(_) | Address::Nowhere => self.settings.rejoin,
+                Address::Here(_) | Address::Session(_) => self.settings.noticed_within,
+                Address::Nowhere => self.settings.rejoin,
             };
             let (pid, former) = (member.pid.clone(), member.former.clone());
             let has_token = machine.credential().user().is_some();
-            let (put_out, told) = (None, None);
-            let lost = LostMember { pid, former, user, has_token, back_by: now + wait, put_out, told };
+            let lost = LostMember { pid, former, user, has_token, back_by: now + wait, put_out: None };
             Some((*peer, lost))
         });
         present.collect()
@@ -86,6 +85,25 @@ impl RoomApplication {
         }
     }
 
+    /// The connection of a client that was put out has ended.
+    pub(super) fn put_out_and_gone(
+        &mut self,
+        peer: PeerId,
+        departure: Departure,
+        now: i64,
+        out: &mut Out<'_>,
+    ) {
+        let Some(lost) = self.lost.get_mut(&peer) else { return };
+        match departure {
+            // Whoever says goodbye does not wait to be told anything.
+            Departure::Left => self.forget_one_lost(peer, out),
+            Departure::Lost | Departure::Ended | Departure::Overloaded => {
+                lost.back_by = now + self.settings.rejoin;
+                out.push(Effect::Command(RoomCommand::Store(Row::Peer(peer))));
+            }
+        }
+    }
+
     /// What a client was told that was put out. It leaves the client's position as it is, so its offset is the client's own.
     pub(super) fn farewell(&self, why: PutOut, offset: &str) -> String {
         let room = self.id;
@@ -96,13 +114,5 @@ impl RoomApplication {
         };
         let is_of_room = matches!(why, PutOut::Host(_));
         offset::emission(&event, is_of_room.then_some(offset)).frame("/").text()
-    }
-
-    /// What has arrived at the peer up to the mark may have been its farewell.
-    pub(super) fn farewell_arrived(&mut self, peer: PeerId, mark: Mark, out: &mut Out<'_>) {
-        let lost = self.lost.get(&peer).filter(|lost| lost.put_out.is_some());
-        if lost.is_some_and(|lost| lost.told.is_none_or(|told| told <= mark)) {
-            self.forget_one_lost(peer, out);
-        }
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 use zetra_domain::{RoomId, UserId};
 use zetra_signalling::{Credential, HostAction, Peer, PeerId, Rate};
-use zetra_socketio::{SocketId, engine::Mark};
+use zetra_socketio::SocketId;
 
 const VERSION: u32 = 2;
 
@@ -79,10 +79,6 @@ pub(super) struct LostMember {
     /// Why it was put out, and it will be told when it returns.
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     pub put_out: Option<PutOut>,
-    /// Where it is still connected: when this mark has arrived, it has been told. After a sleep any arrival shows that, as
-    /// only what was sent since is known to arrive.
-    #[serde(skip)]
-    pub told: Option<Mark>,
 }
 
 /// What is stored of a peer that is in the room or may return to it.

@@ -313,10 +313,7 @@ impl RoomApplication {
     /// Everything sent to the peer up to the mark has arrived.
     pub(super) fn arrived_at(&mut self, peer: PeerId, mark: Mark, now: i64) -> Out<'static> {
         self.log.acknowledge(receiver(peer), mark);
-        let mut out = Vec::new();
-        self.farewell_arrived(peer, mark, &mut out);
-        out.extend(self.perform(Vec::new(), now));
-        out
+        self.perform(Vec::new(), now)
     }
 }
 

@@ -81,11 +81,13 @@ impl RoomApplication {
     }
 
     fn join_for(&mut self, session: &str, joining: Joining, known: Option<PeerId>, now: i64) -> Out<'static> {
-        let Joining { sid, pid, credential, connection, arguments, ack } = joining;
+        let Joining { sid, pid, credential, connection, arguments, ack, rate } = joining;
         let mut out = Vec::new();
         let peer = known.unwrap_or_else(|| {
             let (address, presented) = (Address::Session(session.to_owned()), self.present(None, connection));
-            self.add((sid, pid), address, credential, presented, now, &mut out)
+            let peer = self.add((sid, pid), address, credential, presented, now, &mut out);
+            self.room.set_rate(peer, rate);
+            peer
         });
         let answer = self.event_of(peer, "\"join-room\"", &arguments, ack, now);
         // Refused or joined at once; otherwise the store is queried first.

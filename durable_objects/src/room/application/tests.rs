@@ -7,7 +7,7 @@ use zetra_domain::{
     Admission, CallLogId, HonouredTokens, Membership, ObjectIds, SigningSecret, Timestamp, TokenKey,
 };
 use zetra_runtime::SocketAuth;
-use zetra_signalling::Revocation;
+use zetra_signalling::{Rate, Revocation};
 use zetra_socketio::{
     Limits, SocketIo,
     engine::{
@@ -85,8 +85,8 @@ fn room_id() -> RoomId {
 
 const LOG: LogLimits = LogLimits { max_events: 100, max_bytes: 100_000, max_total_bytes: 1_000_000 };
 const REJOIN_MS: i64 = 600_000;
-/// Two ping intervals and a time-out.
-const NOTICED_WITHIN_MS: i64 = 70_000;
+/// Three ping intervals and a time-out.
+const NOTICED_WITHIN_MS: i64 = 95_000;
 thread_local! {
     static HAS_WEBHOOK: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
 }
@@ -414,6 +414,10 @@ impl Line {
     }
 
     fn joins_from(&mut self, session: &str, user: usize) {
+        self.joins_from_with(session, user, Rate::default());
+    }
+
+    fn joins_from_with(&mut self, session: &str, user: usize, rate: Rate) {
         let joining = Joining {
             sid: format!("{session}-sid"),
             pid: format!("{session}.pid"),
@@ -421,6 +425,7 @@ impl Line {
             connection: String::new(),
             arguments: vec![format!("\"{}\"", room_id())],
             ack: Some(1),
+            rate,
         };
         self.tells(session, FromSession::Join(joining));
         self.answer_all();
@@ -1367,6 +1372,18 @@ fn a_refused_join_of_a_session_leaves_nothing() {
 }
 
 #[test]
+fn what_the_client_of_a_session_has_sent_elsewhere_counts_here() {
+    let mut line = Line::new(SocketAuth::Required);
+    line.enters(0);
+    // 250 events at once.
+    let rate = serde_json::from_value(serde_json::json!({ "ahead": (NOW + 5_000) * 1_000 })).unwrap();
+    line.joins_from_with("s", 1, rate);
+    let told = line.delivered();
+    let [(_, Delivery::Joined { joined: false, frames, .. })] = &told[..] else { panic!("{told:?}") };
+    assert!(frames[0].contains("rate_limited"), "{frames:?}");
+}
+
+#[test]
 fn a_session_whose_token_has_died_does_not_join_and_is_ended() {
     let mut line = Line::new(SocketAuth::Required);
     let bob = line.enters(1);
@@ -1401,6 +1418,7 @@ fn a_join_or_recovery_that_is_under_way_when_the_token_dies_is_refused() {
             connection: String::new(),
             arguments,
             ack: Some(1),
+            rate: Rate::default(),
         }),
     );
     // The store has answered with the previous tokens, and the answers are on their way.

@@ -4,7 +4,7 @@ use zetra_domain::RoomId;
 use zetra_signalling::{Credential, DisconnectReason};
 use zetra_socketio::{Effect, SocketId, engine::Departure};
 
-use super::{Attempt, GUEST, Gateway, Out, PATIENCE_MS, State, stored::Guest, tell};
+use super::{Attempt, GUEST, Gateway, GatewayCommand, Out, PATIENCE_MS, State, stored::Guest, tell};
 use crate::{
     authenticator::{ConnectError, Recovery, TURNED_AWAY_MS, Verification},
     exchange::{FromSession, Joining, Recovering},
@@ -77,7 +77,8 @@ impl Gateway {
         };
         let Guest { socket, sid, pid, credential, connection, .. } = guest.clone();
         self.state = State::Joining { guest, room, until: now + PATIENCE_MS };
-        let joining = Joining { sid, pid, credential, connection, arguments, ack };
+        let rate = self.rate();
+        let joining = Joining { sid, pid, credential, connection, arguments, ack, rate };
         vec![Effect::Wait(socket), tell(room, FromSession::Join(joining))]
     }
 
@@ -92,6 +93,10 @@ impl Gateway {
                 [guest.room, Some(room).filter(|_| guest.room != Some(room))]
             }
         };
-        rooms.into_iter().flatten().map(|room| tell(room, FromSession::Gone(departure))).collect()
+        let [own, _] = rooms;
+        let was_stored = own.is_some();
+        let gone = rooms.into_iter().flatten().map(|room| tell(room, FromSession::Gone(departure)));
+        // The next client on this connection is another one.
+        gone.chain(was_stored.then_some(Effect::Command(GatewayCommand::Forget))).collect()
     }
 }

@@ -52,12 +52,12 @@ impl Gateway {
                 out.push(Effect::Disconnect { socket, close: true });
                 out.extend(self.part(Departure::Left));
             }
-            // A lobby sends no queries, and its state need not survive.
+            LobbyEffect::Keep(_) => out.push(Effect::Keep(socket)),
+            // A lobby sends no queries, and nothing else of its state need survive.
             LobbyEffect::Elsewhere { .. }
             | LobbyEffect::Lookup { .. }
             | LobbyEffect::Happened(_)
             | LobbyEffect::Store(_)
-            | LobbyEffect::Keep(_)
             | LobbyEffect::Forget(_)
             | LobbyEffect::Expire { .. } => {}
         }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use zetra_domain::RoomId;
-use zetra_signalling::Credential;
+use zetra_signalling::{Credential, Rate};
 use zetra_socketio::SocketId;
 
 use super::arrivals::Arrivals;
@@ -45,17 +45,20 @@ pub struct KeptGuest {
     guest: Guest,
     #[serde(rename = "a")]
     arrivals: Arrivals,
+    /// What the client has sent until now.
+    #[serde(rename = "e", default)]
+    rate: Rate,
 }
 
 impl KeptGuest {
-    pub(super) fn new(name: String, guest: Guest, arrivals: Arrivals) -> Self {
-        Self { version: VERSION, name, guest, arrivals }
+    pub(super) fn new(name: String, guest: Guest, arrivals: Arrivals, rate: Rate) -> Self {
+        Self { version: VERSION, name, guest, arrivals, rate }
     }
 
     /// `None` for another version: its socket is gone, or should be.
-    pub(super) fn into_guest(self, socket: SocketId) -> Option<(String, Guest, Arrivals)> {
-        let Self { version: VERSION, name, guest, arrivals } = self else { return None };
-        Some((name, Guest { socket, ..guest }, arrivals))
+    pub(super) fn into_guest(self, socket: SocketId) -> Option<(String, Guest, Arrivals, Rate)> {
+        let Self { version: VERSION, name, guest, arrivals, rate } = self else { return None };
+        Some((name, Guest { socket, ..guest }, arrivals, rate))
     }
 }
 

@@ -215,6 +215,20 @@ fn who_leaves_its_room_is_judged_here_again() {
 }
 
 #[test]
+fn what_was_sent_to_a_room_counts_after_it_too() {
+    let mut story = Story::joined();
+    for _ in 0..240 {
+        story.says("offer", &["1"], None);
+    }
+    story.delivered(room(), Delivery::Left);
+    let mut again = story.restarts(true);
+    for story in [&mut story, &mut again] {
+        let told = story.joins(other_room());
+        assert!(told[0].contains("rate_limited"), "{told:?}");
+    }
+}
+
+#[test]
 fn whom_a_room_does_not_know_begins_anew_unless_it_had_left() {
     let stranger = || Delivery::Stranger(Some("4refused".to_owned()));
     assert_eq!(Story::joined().delivered(room(), stranger()), ["abandon", "forget"], "the room gave it up");
@@ -324,14 +338,24 @@ fn a_room_that_took_the_client_in_too_late_does_not_keep_it() {
 
 #[test]
 fn the_room_hears_of_the_end_of_a_connection() {
-    assert_eq!(Story::joined().gone(Departure::Lost), ["room < gone, left: false"]);
-    assert_eq!(Story::joined().gone(Departure::Left), ["room < gone, left: true"]);
+    assert_eq!(Story::joined().gone(Departure::Lost), ["room < gone, left: false", "forget"]);
+    assert_eq!(Story::joined().gone(Departure::Left), ["room < gone, left: true", "forget"]);
     let mut joining = Story::joined();
     joining.joins(other_room());
-    assert_eq!(joining.gone(Departure::Lost), ["room < gone, left: false", "other < gone, left: false"]);
+    assert_eq!(
+        joining.gone(Departure::Lost),
+        ["room < gone, left: false", "other < gone, left: false", "forget"]
+    );
     let mut story = Story::joined();
     story.gone(Departure::Lost);
     assert!(!story.gateway.needs_storage(), "and nothing is left of the object");
+}
+
+#[test]
+fn a_goodbye_on_a_connection_that_goes_on_leaves_no_room_behind() {
+    let mut story = Story::joined();
+    assert_eq!(story.gone(Departure::Left).last().map(String::as_str), Some("forget"));
+    assert_eq!(story.restarts(false).gateway.next_deadline(), None, "there is nobody whom a room could miss");
 }
 
 #[test]
