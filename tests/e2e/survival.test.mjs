@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { polled } from "./support/patience.mjs";
 import { Client, WAYS, call, joined, person, roomOf } from "./support/people.mjs";
-import { startCounted, startServer } from "./support/server.mjs";
+import { startCounted, startServer, startUnreadable } from "./support/server.mjs";
 
 /** Longer than the ten seconds after which the runtime lets go of an idle object's memory; five after an event it saves it. */
 const SLEEP = 19_000;
@@ -38,6 +38,28 @@ describe("survival", () => {
     assert.deepEqual(await second.next("user-disconnected"), [ann.id, "replaced"]);
     for (const client of [first, second, late]) client.close();
     await server.stop();
+  });
+
+  for (const way of [WAYS.room, WAYS.stock]) test(`a room that could not read its storage loses nobody, ${way.name}`, async (t) => {
+    const server = await startUnreadable();
+    t.after(() => server.stop());
+    const [ann, bob] = [await person(server), await person(server)];
+    const room = await roomOf(server, ann, bob);
+    const options = { way, reconnection: true, reconnectionDelay: 50, reconnectionDelayMax: 100 };
+    const clients = [await joined(server, room, ann, options), await joined(server, room, bob, options)];
+    await server.unreadableOnce();
+    await server.hibernate("Room", room);
+    // Wakes it, and is lost with its memory.
+    clients[0].emit("offer", room, "lost");
+    for (const client of clients) await client.next("(connect)");
+    await polled(async () => {
+      const { json } = await call(server, "GET", `/api/room/${room}`, { token: ann.token });
+      return json.room.online.length === 2;
+    }, "both in the room");
+    clients[0].emit("offer", room, "again");
+    assert.deepEqual(await clients[1].next("offer"), ["again"]);
+    assert.ok(server.logged.some((line) => line.includes("could not be read")), "it was");
+    for (const client of clients) client.close();
   });
 
   test("a room whose guest was lost with the runtime, and that an alarm has woken since, is joined as before", async (t) => {

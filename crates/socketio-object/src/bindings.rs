@@ -94,6 +94,10 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = deserializeAttachment)]
     pub fn deserialize_attachment(this: &Socket) -> Result<JsValue, JsValue>;
 
+    /// `Array.from`, which may throw while it iterates.
+    #[wasm_bindgen(catch, js_namespace = Array, js_name = from)]
+    pub(crate) fn array_from(iterable: &JsValue) -> Result<Array, JsValue>;
+
     /// `Promise.prototype.then`, with a function owned by JavaScript.
     #[wasm_bindgen(js_name = Promise)]
     type AnyPromise;

@@ -17,7 +17,7 @@ use zetra_socketio::engine::{
 
 use crate::{
     Storage,
-    bindings::{ObjectState, Socket},
+    bindings::{ObjectState, Socket, then},
     budget::Budget,
     leave_renewal_to_shim, now,
     port::{Port, Source},
@@ -226,6 +226,10 @@ impl<E: Embedding> Object<E> {
         actions: Actions<'_, E>,
         source: Option<Source<'_>>,
     ) {
+        if self.storage.is_unreadable() {
+            // Decided without knowing what is stored.
+            return;
+        }
         let mut unattached = Vec::new();
         for action in actions {
             match action {
@@ -285,7 +289,21 @@ impl<E: Embedding> Object<E> {
 
     fn with_live<T>(self: &Rc<Self>, act: impl FnOnce(&mut Live<E::Protocol>) -> T) -> T {
         let mut live = self.live.borrow_mut();
-        act(live.get_or_insert_with(|| self.wake_up()))
+        let result = act(live.get_or_insert_with(|| self.wake_up()));
+        if self.storage.is_unreadable() {
+            self.give_up();
+        }
+        result
+    }
+
+    /// Gives up the object's memory after this turn, in which nothing was written. Its WebSockets end, an alarm or a request
+    /// that woke it fails, and whoever comes back finds what is stored.
+    fn give_up(self: &Rc<Self>) {
+        let state: ObjectState = self.state.clone().unchecked_into();
+        let abort = Closure::once_into_js(move |_: JsValue| {
+            let _ = state.abort("the object's storage could not be read");
+        });
+        then(&Promise::resolve(&JsValue::UNDEFINED), abort.unchecked_ref());
     }
 
     fn wake_up(&self) -> Live<E::Protocol> {

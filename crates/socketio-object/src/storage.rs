@@ -10,12 +10,14 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
 use crate::{
-    bindings::{KeyValues, ObjectStorage, then},
+    bindings::{KeyValues, ObjectStorage, array_from, then},
     now,
 };
 
-/// The storage of one object, as strings by key. A failure is logged; it does not stop the object. The alarm is
-/// reserved for the object itself.
+/// The storage of one object, as strings by key. A failure is logged. The alarm is reserved for the object itself.
+///
+/// What could not be read may be there all the same: from then on nothing is written, and the object gives up its memory,
+/// so that the next event reads again. The runtime itself does so when a write fails.
 pub struct Storage {
     storage: ObjectStorage,
     values: KeyValues,
@@ -23,32 +25,30 @@ pub struct Storage {
     alarm: Cell<Option<i64>>,
     /// The storage may contain something.
     used: Cell<bool>,
+    unreadable: Cell<bool>,
 }
 
 impl Storage {
     pub(crate) fn new(storage: ObjectStorage) -> Self {
         let values = storage.kv();
-        Self { storage, values, alarm: Cell::new(None), used: Cell::new(false) }
+        let (alarm, used, unreadable) = Default::default();
+        Self { storage, values, alarm, used, unreadable }
     }
 
     /// The value stored under the key.
     pub fn get(&self, key: &str) -> Option<String> {
-        let value = self.values.get(key).unwrap_or_else(|error| {
-            log("read", &error);
-            JsValue::UNDEFINED
-        });
-        let value = value.as_string();
+        let value = self.values.get(key).inspect_err(|error| self.cannot_be_read(error));
+        let value = value.ok().and_then(|value| value.as_string());
         self.used.set(self.used.get() || value.is_some());
         value
     }
 
     /// The values stored under keys with that prefix, each with the rest of its key.
     pub fn list(&self, prefix: &str) -> Vec<(String, String)> {
-        let listed = self.values.list(prefix).unwrap_or_else(|error| {
-            log("read", &error);
-            Array::new().into()
-        });
-        let pairs = Array::from(&listed).into_iter().map(JsCast::unchecked_into::<Array>);
+        // The rows are read while the array is made.
+        let listed = self.values.list(prefix).and_then(|listed| array_from(&listed));
+        let listed = listed.inspect_err(|error| self.cannot_be_read(error)).unwrap_or_default();
+        let pairs = listed.into_iter().map(JsCast::unchecked_into::<Array>);
         let read = |pair: Array| {
             let key = pair.get(0).as_string()?;
             Some((key.strip_prefix(prefix)?.to_owned(), pair.get(1).as_string()?))
@@ -58,22 +58,31 @@ impl Storage {
         read
     }
 
+    fn cannot_be_read(&self, error: &JsValue) {
+        log("read", error);
+        self.unreadable.set(true);
+    }
+
+    pub(crate) fn is_unreadable(&self) -> bool {
+        self.unreadable.get()
+    }
+
     /// Stores a value; nothing is sent before this is durable. Key and value together have at most 2 MB.
     /// Returns false on failure.
     pub fn put(&self, key: &str, value: &str) -> bool {
         self.used.set(true);
-        done("written", self.values.put(key, value))
+        self.writes("written", || self.values.put(key, value))
     }
 
-    /// Stores a value; outgoing messages do not wait for this. Returns false on failure.
+    /// Stores a value; outgoing messages do not wait for this. Returns false if the runtime refuses it.
     pub fn put_unconfirmed(&self, key: &str, value: &str) -> bool {
         self.used.set(true);
-        done("written", self.storage.put_unconfirmed(key, value))
+        self.writes("written", || self.storage.put_unconfirmed(key, value))
     }
 
-    /// Deletes a value; outgoing messages do not wait for this. Returns false on failure.
+    /// Deletes a value; outgoing messages do not wait for this. Returns false if the runtime refuses it.
     pub fn delete(&self, key: &str) -> bool {
-        done("deleted", self.storage.delete_unconfirmed(key))
+        self.writes("deleted", || self.storage.delete_unconfirmed(key))
     }
 
     pub(crate) fn is_used(&self) -> bool {
@@ -91,7 +100,7 @@ impl Storage {
         let at = at.max(now());
         if is_earlier(at) {
             self.used.set(true);
-            if done("written", self.storage.set_alarm(at as f64)) {
+            if self.writes("written", || self.storage.set_alarm(at as f64)) {
                 self.alarm.set(Some(at));
             }
         }
@@ -119,19 +128,20 @@ impl Storage {
     pub(crate) fn delete_all(&self) -> impl Future<Output = ()> + use<> {
         self.alarm.set(None);
         self.used.set(false);
-        let deleting = self.storage.delete_all_promise();
+        let deleting = (!self.is_unreadable()).then(|| self.storage.delete_all_promise());
         async move {
             let deleted = match deleting {
-                Ok(deleting) => JsFuture::from(deleting).await.map(drop),
-                Err(error) => Err(error),
+                Some(Ok(deleting)) => JsFuture::from(deleting).await.map(drop),
+                Some(Err(error)) => Err(error),
+                None => Ok(()),
             };
-            done("deleted", deleted);
+            let _ = deleted.inspect_err(|error| log("deleted", error));
         }
     }
-}
 
-fn done(what: &str, result: Result<(), JsValue>) -> bool {
-    result.inspect_err(|error| log(what, error)).is_ok()
+    fn writes(&self, what: &str, write: impl FnOnce() -> Result<(), JsValue>) -> bool {
+        !self.is_unreadable() && write().inspect_err(|error| log(what, error)).is_ok()
+    }
 }
 
 fn log(what: &str, error: &JsValue) {

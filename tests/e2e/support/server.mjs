@@ -125,6 +125,13 @@ export async function startThrowing(variables = {}) {
   return server;
 }
 
+/** The product, whose next room that wakes up cannot read its storage after `server.unreadableOnce()`. */
+export async function startUnreadable(variables = {}) {
+  const server = await start(ROOT, { JWT_SECRET, ...variables }, { entry: inFront("unreadable.mjs") });
+  server.unreadableOnce = () => fetch(`${server.url}/(unreadable)`);
+  return server;
+}
+
 /** The product, whose WASM panics after `server.panics("Room.alarm")` in that method of that class. */
 export async function startPanicking(variables = {}) {
   const server = await start(ROOT, { JWT_SECRET, ...variables }, { entry: inFront("panicking.mjs") });
