@@ -96,8 +96,8 @@ impl DurableObject for RateLimit {
     }
 
     async fn alarm(&self) -> worker::Result<Response> {
-        let address = self.stored::<AddressLedger>(ADDRESS);
-        let account = self.stored::<AccountLedger>(ACCOUNT);
+        let address = self.stored::<AddressLedger>(ADDRESS)?;
+        let account = self.stored::<AccountLedger>(ACCOUNT)?;
         let of_address = address.and_then(|kept| kept.ledger.over_at(kept.limits));
         let of_account = account.and_then(|kept| kept.ledger.over_at(kept.limits));
         match of_address.max(of_account).filter(|over| *over > now()) {
@@ -134,10 +134,11 @@ impl RateLimit {
         change: impl FnOnce(&mut L) -> T,
     ) -> worker::Result<T> {
         let mut slot = slot.borrow_mut();
-        let ledger = slot.get_or_insert_with(|| {
-            let kept = self.stored::<L>(key);
-            kept.map(|kept| kept.ledger).unwrap_or_default()
-        });
+        let ledger = match slot.take() {
+            Some(ledger) => ledger,
+            None => self.stored::<L>(key)?.map(|kept| kept.ledger).unwrap_or_default(),
+        };
+        let ledger = slot.insert(ledger);
         let before = over_at(ledger);
         let answer = change(ledger);
         self.storage
@@ -149,8 +150,8 @@ impl RateLimit {
         Ok(answer)
     }
 
-    fn stored<L: DeserializeOwned>(&self, key: &str) -> Option<Kept<L>> {
-        kept_ledger(&self.storage.kv().get(key).ok()?.as_string()?)
+    fn stored<L: DeserializeOwned>(&self, key: &str) -> worker::Result<Option<Kept<L>>> {
+        Ok(self.storage.kv().get(key)?.as_string().and_then(|text| kept_ledger(&text)))
     }
 
     async fn forget(&self) -> worker::Result<()> {

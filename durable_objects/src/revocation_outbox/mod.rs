@@ -31,6 +31,7 @@ const AT_ONCE: usize = 16;
 pub struct RevocationOutbox {
     storage: ObjectStorage,
     env: Env,
+    /// What is stored, once it was needed.
     outbox: RefCell<Option<Outbox>>,
 }
 
@@ -38,10 +39,7 @@ impl DurableObject for RevocationOutbox {
     fn new(state: State, env: Env) -> Self {
         leave_renewal_to_shim();
         let state: ObjectState = wasm_bindgen::JsValue::from(state._inner()).unchecked_into();
-        let storage = state.storage();
-        let stored = storage.kv().get(OUTBOX).ok().and_then(|stored| stored.as_string());
-        let outbox = stored.and_then(|stored| Outbox::from_json(&stored));
-        Self { storage, env, outbox: RefCell::new(outbox) }
+        Self { storage: state.storage(), env, outbox: RefCell::new(None) }
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
@@ -51,7 +49,7 @@ impl DurableObject for RevocationOutbox {
             AskOutbox::Deliver(rooms) => {
                 // An announcement without a room was not kept.
                 let unannounced = || (!rooms.is_empty()).then(|| Outbox::new(user, Vec::new(), now()));
-                let outbox = self.outbox.borrow().clone().or_else(unannounced);
+                let outbox = self.current()?.or_else(unannounced);
                 if let Some(mut outbox) = outbox {
                     outbox.made(rooms);
                     self.keep(outbox).await?;
@@ -69,9 +67,16 @@ impl DurableObject for RevocationOutbox {
 }
 
 impl RevocationOutbox {
+    fn current(&self) -> worker::Result<Option<Outbox>> {
+        if let Some(outbox) = &*self.outbox.borrow() {
+            return Ok(Some(outbox.clone()));
+        }
+        Ok(self.storage.kv().get(OUTBOX)?.as_string().and_then(|stored| Outbox::from_json(&stored)))
+    }
+
     async fn announce(&self, user: UserId, rooms: Vec<RoomId>) -> worker::Result<()> {
         let announced = Outbox::new(user, rooms, now());
-        let before = self.outbox.borrow().clone();
+        let before = self.current()?;
         self.keep(match before {
             Some(before) => before.and(announced),
             None => announced,
@@ -81,14 +86,14 @@ impl RevocationOutbox {
 
     /// Notifies one batch and schedules the next.
     async fn deliver(&self) -> worker::Result<()> {
-        let Some(begun) = self.outbox.borrow().clone() else { return Ok(()) };
+        let Some(begun) = self.current()? else { return Ok(()) };
         let user = begun.user;
         let told = match self.honoured(user).await {
             Ok(revocation) => Ok(self.tell(begun.batch(), &revocation).await?),
             Err(error) => Err(error),
         };
         // Another announcement may have arrived meanwhile, or another run ended.
-        let Some(mut outbox) = self.outbox.borrow().clone() else { return Ok(()) };
+        let Some(mut outbox) = self.current()? else { return Ok(()) };
         match told {
             Ok(told) => outbox.told(&begun, &told, now()),
             Err(error) => {
