@@ -67,10 +67,38 @@ for (const way of Object.values(WAYS)) describe(`a host, ${way.name}`, () => {
     assert.equal((await kick(server, ann, room, bob)).status, 200);
     assert.deepEqual(await clients[0].next("user-disconnected"), [bob.id, "removed"]);
     clients[1].socket.connect();
-    assert.deepEqual(await clients[1].next("(connect)"), [], "not recovered");
     assert.deepEqual(await clients[1].next("removed"), [{ roomId: room, by: ann.id, reason: "removed_by_host" }]);
+    assert.deepEqual(await clients[1].next("(connect)"), [], "not recovered, and it knew before");
     assert.equal((await clients[1].ask("join-room", room)).error.code, "removed");
     assert.deepEqual(await online(server, room, ann), [ann.id]);
+    close();
+  });
+
+  test("removes somebody whose connection is dead, and nobody has noticed, who is told so on return", async () => {
+    const { people, room, clients, close } = await gathering(2);
+    const [ann, bob] = people;
+    const { _pid: pid } = clients[1].socket;
+    const { offset } = clients[1];
+    assert.equal((await kick(server, ann, room, bob)).status, 200);
+    await clients[1].next("removed");
+    // As if that had not arrived.
+    const again = new Client(server, room, { auth: { token: bob.token, pid, offset }, way: clients[1].way });
+    assert.deepEqual(await again.next("removed"), [{ roomId: room, by: ann.id, reason: "removed_by_host" }]);
+    assert.deepEqual(await again.next("(connect)"), []);
+    again.close();
+    close();
+  });
+
+  test("of a user who has moved on to another device the first is told so, however late it returns", async () => {
+    const { people, room, clients, close } = await gathering(2);
+    const [, bob] = people;
+    clients[1].cut();
+    await clients[1].next("(disconnect)");
+    const laptop = await joined(server, room, bob);
+    clients[1].socket.connect();
+    assert.equal((await clients[1].next("error"))[0].code, "replaced");
+    assert.deepEqual(await clients[1].next("(connect)"), []);
+    laptop.close();
     close();
   });
 

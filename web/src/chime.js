@@ -16,8 +16,14 @@ let isPlaying = false;
 export async function chime(what) {
   if (!preferences.get("sounds") || !globalThis.AudioContext || isPlaying) return;
   isPlaying = true;
-  context ??= new AudioContext();
-  await context.resume();
+  try {
+    context ??= new AudioContext();
+    await context.resume();
+  } catch {
+    // Too many of them, or another program has the output.
+    isPlaying = false;
+    return;
+  }
   NOTES[what].forEach((frequency, index) => {
     const begins = context.currentTime + index * APART;
     const [note, volume] = [new OscillatorNode(context, { frequency }), new GainNode(context, { gain: 0 })];

@@ -1,11 +1,11 @@
 // The signed-in user: kept in this browser and shared by its tabs.
 
-import { stored } from "./stored.js";
+import { store, stored } from "./stored.js";
 
 const KEY = "zetra.session";
 const listeners = new Set();
 
-let current = stored(localStorage, KEY);
+let current = stored("localStorage", KEY);
 
 export const session = {
   /** `{token, user: {id, username, email}}`, or undefined. */
@@ -14,16 +14,17 @@ export const session = {
   },
   begin(token, user) {
     current = { token, user };
-    localStorage.setItem(KEY, JSON.stringify(current));
+    store("localStorage", KEY, current);
     tell();
   },
-  update(change) {
-    session.begin(change.token ?? current.token, { ...current.user, ...change.user });
+  /** Of the user with that id, unless somebody else has signed in meanwhile, perhaps in another tab. */
+  update(userId, change) {
+    if (current?.user.id === userId) session.begin(change.token ?? current.token, { ...current.user, ...change.user });
   },
   /** `why` is shown on the sign-in page that follows. */
   end(why) {
     current = undefined;
-    localStorage.removeItem(KEY);
+    store("localStorage", KEY, undefined);
     tell(why);
   },
   /** Calls `listener(current, why)` on every change. Returns a function that stops it. */
@@ -40,6 +41,6 @@ function tell(why) {
 // Another tab signed in or out.
 addEventListener("storage", ({ key }) => {
   if (key !== KEY) return;
-  current = stored(localStorage, KEY);
+  current = stored("localStorage", KEY);
   tell();
 });

@@ -115,7 +115,9 @@ fn goes_on(server: &mut Child) -> Result<bool> {
 fn announce(port: u16, health: &str) {
     let healthy = health.contains("\"status\":\"ok\"");
     println!("\n  Zetra listens on http://localhost:{port}");
-    println!("    client   http://localhost:{port}/app/   (open it in two windows for a call)");
+    println!(
+        "    client   http://localhost:{port}/app/   (open it in two browsers, or a normal and a private window, for a call)"
+    );
     println!("    REST     http://localhost:{port}/api/…   (try http://localhost:{port}/health)");
     println!(
         "    sockets  io(\"http://localhost:{port}\", {{ auth: {{ token }} }})   (shorter with query: {{ roomId }})"

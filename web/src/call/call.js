@@ -41,6 +41,8 @@ export class Call extends EventTarget {
   #over = false;
   /** The media state last sent, as JSON. */
   #told = "";
+  /** The token with which we connected last. */
+  #presented;
   /** Counts the starts and ends of host actions on the room. */
   #changes = 0;
   /** Who came after us and is announced once their name is known. */
@@ -53,6 +55,7 @@ export class Call extends EventTarget {
     this.media = media;
     this.me = session.user.id;
     this.token = session.token;
+    this.#presented = session.token();
     const fetchPeople = async () => {
       const changes = this.#changes;
       const { room } = await api.get(`/api/room/${roomId}`);
@@ -72,7 +75,7 @@ export class Call extends EventTarget {
     await this.ice.start();
     if (this.#over) return;
     this.measuring = setInterval(() => this.#measure(), MEASURE);
-    const socket = (this.socket = io({ query: { roomId: this.roomId }, auth: { token: this.token }, reconnectionDelay: 300, reconnectionDelayMax: 3_000 }));
+    const socket = (this.socket = io({ query: { roomId: this.roomId }, auth: (give) => give({ token: this.#currentToken() }), reconnectionDelay: 300, reconnectionDelayMax: 3_000 }));
     socket.on("connect", () => this.#connected());
     socket.on("disconnect", (reason) => this.#disconnected(reason));
     socket.on("connect_error", (error) => this.#refused(error));
@@ -87,7 +90,7 @@ export class Call extends EventTarget {
       "chat-message": (message) => this.#chat(message),
       "room-ended": () => this.#end("room_ended"),
       removed: () => this.#end("removed"),
-      error: ({ code }) => FINAL.has(code) && this.#end(code),
+      error: ({ code }) => FINAL.has(code) && !this.#hasNewerToken(code) && this.#end(code),
     });
   }
 
@@ -149,6 +152,8 @@ export class Call extends EventTarget {
   // ── the room
 
   async #connected() {
+    // What it missed comes before this: it may have been the end.
+    if (this.#over) return;
     // Recovered: the server restored our place in the room, and the media never stopped.
     if (this.socket.recovered && this.#admitted) return this.#set("joined");
     this.#admitted = false;
@@ -159,8 +164,9 @@ export class Call extends EventTarget {
       if (PASSING.has(answer.error.code)) this.#tryAgain();
       else this.#end(answer.error.code, errorWords(answer.error));
     } catch {
-      if (this.#over) return;
-      // No acknowledgement in time: the connection is lost, so a new one joins.
+      // A lost connection comes back by itself, and joins then.
+      if (this.#over || !this.socket.connected) return;
+      // No acknowledgement in time: the connection is dead, so a new one joins.
       this.#set("reconnecting");
       this.socket.disconnect().connect();
     }
@@ -232,9 +238,19 @@ export class Call extends EventTarget {
     if (reason === "io server disconnect") this.socket.connect();
   }
 
+  /** The password may have been changed meanwhile, in another tab: this one goes on with the token that was given for it. */
+  #currentToken() {
+    return (this.#presented = this.token() ?? this.#presented);
+  }
+
+  #hasNewerToken(code) {
+    return code?.startsWith("token_") && ![undefined, this.#presented].includes(this.token());
+  }
+
   #refused(error) {
     const code = error.data?.code;
-    if (FINAL.has(code)) this.#end(code);
+    if (this.#hasNewerToken(code)) this.#tryAgain();
+    else if (FINAL.has(code)) this.#end(code);
     else if (!this.socket.active && !PASSING.has(code)) this.#end(code, error.message);
     else {
       this.#set(this.#admitted ? "reconnecting" : "connecting");

@@ -24,11 +24,12 @@ export class IceServers {
   /** Requests them; resolves when there is an answer, or none. */
   async start() {
     try {
-      const { iceServers, expiresAt } = await api.get("/api/ice-servers");
+      const { iceServers, ttl } = await api.get("/api/ice-servers");
       if (this.#over) return;
       this.configuration = { iceServers };
       this.changed(this.configuration);
-      this.#again(Math.min(Math.max(Date.parse(expiresAt) - Date.now() - EARLY, SOONEST), LONGEST_TIMER));
+      // Not by the time of their end: this clock may be wrong.
+      this.#again(Math.min(Math.max(ttl * 1_000 - EARLY, SOONEST), LONGEST_TIMER));
     } catch {
       // Without ICE servers a call works only within one network.
       if (!this.#over) this.#again(EARLY);

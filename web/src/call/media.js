@@ -2,7 +2,7 @@
 // missing. The chosen devices are kept for this browser, mute and camera off only for this tab: a reload does not
 // unmute, and a muted tab does not mute the next one.
 
-import { stored } from "../stored.js";
+import { store, stored } from "../stored.js";
 
 const CHOSEN = "zetra.devices";
 const OFF = "zetra.off";
@@ -10,9 +10,9 @@ const OFF = "zetra.off";
 export class LocalMedia extends EventTarget {
   #tracks = { microphone: undefined, camera: undefined, screen: undefined, screenSound: undefined };
   /** The ids of the chosen microphone, camera and speaker. One that is unplugged stays chosen: it may come back. */
-  #chosen = stored(localStorage, CHOSEN) ?? {};
+  #chosen = stored("localStorage", CHOSEN) ?? {};
   /** `muted` and `cameraOff` */
-  #off = stored(sessionStorage, OFF) ?? {};
+  #off = stored("sessionStorage", OFF) ?? {};
   /** By device: the number of the latest request for it. Only that one's outcome counts. */
   #requests = { microphone: 0, camera: 0 };
   #opening = new Set();
@@ -205,12 +205,12 @@ export class LocalMedia extends EventTarget {
 
   #keep(choice) {
     Object.assign(this.#chosen, choice);
-    localStorage.setItem(CHOSEN, JSON.stringify(this.#chosen));
+    store("localStorage", CHOSEN, this.#chosen);
   }
 
   #turnOff(change) {
     Object.assign(this.#off, change);
-    sessionStorage.setItem(OFF, JSON.stringify(this.#off));
+    store("sessionStorage", OFF, this.#off);
   }
 
   #tell() {

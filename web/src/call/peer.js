@@ -254,6 +254,8 @@ export class Peer {
   #reopen() {
     if (this.state === "connected" || this.#reopened === MOST_REOPENED) return;
     this.#reopened += 1;
+    // What waits for the connection that is given up waits for ever.
+    this.#queue = Promise.resolve();
     this.open();
   }
 

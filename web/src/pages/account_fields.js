@@ -7,9 +7,10 @@ const TAKEN = { email_taken: "email", username_taken: "username" };
 /** For `form`: the field that an error of the account is about. */
 export const accountField = (code) => TAKEN[code];
 
-export const nameField = (value = "") => field({ name: "username", label: "Name", value, autocomplete: "username", missing: "Enter a name.", hint: "3 to 20 letters, digits and underscores" });
+export const nameField = (value = "") => field({ name: "username", label: "Name", value, autocomplete: "nickname", missing: "Enter a name.", hint: "3 to 20 letters, digits and underscores" });
 
-export const emailField = (value = "") => field({ name: "email", label: "Email", type: "email", value, autocomplete: "email", missing: "Enter your email." });
+/** With it one signs in, so it is what password managers keep. */
+export const emailField = (value = "") => field({ name: "email", label: "Email", type: "email", value, autocomplete: "username", missing: "Enter your email." });
 
 /** The password that somebody has. */
 export const passwordField = ({ name = "password", label = "Password", missing = "Enter your password." } = {}) =>

@@ -56,14 +56,17 @@ export function callView({ call, media, hangUp }) {
     pictures.update();
     const { state } = media;
     const others = call.people.size;
+    const hadFocus = alone.contains(document.activeElement);
     alone.hidden = call.state !== "joined" || others > 0;
     link.hidden = !alone.hidden;
+    // Whoever has just copied the link goes on from there.
+    if (hadFocus && alone.hidden) link.querySelector("button, input")?.focus();
     count.textContent = others === 0 ? "Just you" : `${others + 1} people`;
     label(microphone, "microphone", microphoneWords(media), !state.audio);
     label(camera, "camera", cameraWords(media), !state.video);
     label(screen, "screen", state.screen ? "Stop sharing" : "Share screen");
     screen.hidden = !navigator.mediaDevices?.getDisplayMedia;
-    name.textContent = title() + (call.room?.locked ? " (locked)" : "");
+    name.replaceChildren(h("bdi", {}, title()), call.room?.locked ? " (locked)" : "");
     hostButton.hidden = !call.isHost;
     if (host.element.open) host.update();
     settings.update();

@@ -10,7 +10,7 @@ const TOGETHER = 300_000;
 /** A list item with the message. Its text is somebody else's: it stays text, but addresses in it become links. */
 export function bubble({ userId, author, text, timestamp }) {
   const link = ({ text, href }) => (href ? h("a", { href, target: "_blank", rel: "noopener noreferrer" }, text) : text);
-  const item = h("li", {}, h("p", { class: "hint head" }, h("span", { class: "author" }, author), " · ", h("time")), h("p", { class: "said" }, withLinks(text).map(link)));
+  const item = h("li", {}, h("p", { class: "hint head" }, h("bdi", { class: "author" }, author), " · ", h("time")), h("p", { class: "said", dir: "auto" }, withLinks(text).map(link)));
   item.dataset.author = userId;
   date(item, timestamp);
   return item;

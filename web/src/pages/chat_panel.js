@@ -15,7 +15,7 @@ const MOST = 1_000;
 export function chatPanel(call, close) {
   const empty = h("p", { class: "empty" }, "No messages yet");
   const list = h("ol", { class: "messages", "aria-live": "polite", "aria-relevant": "additions", "aria-label": "Messages", tabIndex: 0 });
-  const entry = h("textarea", { name: "text", rows: 1, "aria-label": "Message", placeholder: "Message", autocomplete: "off", maxLength: LONGEST });
+  const entry = h("textarea", { name: "text", dir: "auto", rows: 1, "aria-label": "Message", placeholder: "Message", autocomplete: "off", maxLength: LONGEST });
   const newer = h("button", { class: "button newer", hidden: true, onclick: () => (toEnd(), entry.focus()) }, "New messages ↓");
   const write = h("form", { class: "write", noValidate: true }, entry, h("button", { type: "submit", class: "button primary", "aria-label": "Send", title: "Send" }, icon("send")));
   const head = h("div", { class: "row spread" }, h("h2", {}, "Chat"), h("button", { class: "tool", "aria-label": "Close the chat", title: "Close (Esc)", onclick: close }, icon("close")));
@@ -148,7 +148,11 @@ export function chatPanel(call, close) {
     item.classList.toggle("mine", mine);
     if (!mine && !call.names.knows(userId)) unnamed.set(item.querySelector(".author"), userId);
     put(item);
-    if (!isSeen() && !mine) panel.unread += 1;
+    if (!isSeen() && !mine) {
+      panel.unread += 1;
+      // The list is read out only while it is shown.
+      announce(`${call.names.of(userId)}: ${message}`);
+    }
     panel.onUnread();
   });
   return panel;

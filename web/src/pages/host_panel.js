@@ -2,7 +2,7 @@
 // need a confirmation.
 
 import { h } from "../dom.js";
-import { stored } from "../stored.js";
+import { store, stored } from "../stored.js";
 
 export function hostPanel(call) {
   const removed = new Removed(call.roomId);
@@ -117,10 +117,10 @@ class Removed {
   }
 
   #read() {
-    return stored(sessionStorage, this.key) ?? {};
+    return stored("sessionStorage", this.key) ?? {};
   }
 
   #write(removed) {
-    sessionStorage.setItem(this.key, JSON.stringify(removed));
+    store("sessionStorage", this.key, removed);
   }
 }

@@ -19,8 +19,8 @@ export function profilePage({ session: { user } }) {
         fieldOf: accountField,
         fields: [nameField(user.username), emailField(user.email)],
         async submit({ username, email }) {
-          const { user } = await api.put("/api/user/profile", { username, email });
-          session.update({ user });
+          const { user: changed } = await api.put("/api/user/profile", { username, email });
+          session.update(user.id, { user: changed });
           return "Saved";
         },
       }),
@@ -30,7 +30,7 @@ export function profilePage({ session: { user } }) {
       { class: "card" },
       h("h2", {}, "Password"),
       h("p", { class: "hint" }, "Changing it signs you out everywhere else."),
-      passwordForm(),
+      passwordForm(user),
     ),
     h(
       "section",
@@ -43,7 +43,7 @@ export function profilePage({ session: { user } }) {
   return { title: "Profile", element };
 }
 
-function passwordForm() {
+function passwordForm(user) {
   const element = form({
     button: "Change password",
     fieldOf: (code) => ({ wrong_password: "currentPassword" })[code],
@@ -53,7 +53,7 @@ function passwordForm() {
     ],
     async submit(values) {
       const { token } = await api.post("/api/auth/change-password", values);
-      session.update({ token });
+      session.update(user.id, { token });
       element.reset();
       return "Password changed";
     },

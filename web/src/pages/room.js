@@ -44,7 +44,8 @@ export function callPage({ session: { user } }, roomId) {
   const join = async () => {
     await api.post(`/api/room/join/${roomId}`);
     if (left) return;
-    call = new Call({ roomId, room, session: { user, token: session.current.token }, media });
+    const token = () => (session.current?.user.id === user.id ? session.current.token : undefined);
+    call = new Call({ roomId, room, session: { user, token }, media });
     call.addEventListener("end", ({ detail }) => over(detail));
     show(callView({ call, media, hangUp: () => (call.leave(), over({ code: "left" })) }));
     leaveBrowser = markInCall(roomId);
@@ -82,7 +83,8 @@ async function findRoom(roomId) {
     const { room } = await api.get(`/api/room/${roomId}`);
     return { room, isGone: !room.active };
   } catch ({ code }) {
-    return { isGone: code === "room_not_found" };
+    // An address that was mistyped is no room either.
+    return { isGone: ["room_not_found", "invalid_input"].includes(code) };
   }
 }
 

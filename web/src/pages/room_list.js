@@ -79,7 +79,7 @@ async function openRooms(cursor) {
 }
 
 function entry(room, me) {
-  const name = h("strong", {}, roomName(room, me));
+  const name = h("strong", { dir: "auto" }, roomName(room, me));
   const here = h("span", { class: "presence" });
   const element = h("li", {}, h("a", { href: `#/room/${room.roomId}` }, name, here));
   const show = (room) => {

@@ -10,7 +10,7 @@ import { STATES } from "../call/words.js";
 export function tile({ own = false, screen = false, pin, turned }) {
   const video = h("video", { autoplay: true, playsInline: true, muted: own, class: own && !screen ? "mirrored" : "" });
   const initial = h("span", { class: "initial", "aria-hidden": "true" });
-  const label = h("span", { class: "name" });
+  const label = h("bdi", { class: "name" });
   const muted = h("span", { class: "muted", title: "Muted" }, icon("microphone", true), h("span", { class: "visually-hidden" }, "muted"));
   const bars = h("span", { class: "bars", role: "img" }, [1, 2, 3].map(() => h("i")));
   const status = h("span", { class: "state" });

@@ -215,9 +215,9 @@ mod tests {
         // The call, 3 sign-ins and 0.3 registrations with one request each.
         about(&prices::WORKER_REQUESTS, 30_000.0 * (call.worker_requests + 3.3));
         about(&prices::WORKER_CPU, 30_000.0 * (3.3 * 45.0 + 5.0 * call.worker_requests));
-        // 0.3 registrations of 2 requests and an alarm; 3 sign-ins of 3 requests and an alarm; 12 bursts of a message and an alarm; 48 heartbeats of an alarm and three
+        // 0.3 registrations of 4 requests and an alarm; 3 sign-ins of 3 requests and an alarm; 12 bursts of a message and an alarm; 48 heartbeats of an alarm and three
         // messages; 66 signals and 3 media states.
-        let called = call.object_requests + 0.6 + 9.0;
+        let called = call.object_requests + 1.2 + 9.0;
         let alarms = call.object_alarms + 0.3 + 3.0 + 12.0 + 48.0;
         let messages = call.object_messages + 12.0 + 3.0 * 48.0 + 66.0 + 3.0;
         let billed = used(&month, &prices::OBJECT_REQUESTS);
@@ -225,7 +225,7 @@ mod tests {
         let awake = (called + alarms + messages) * 0.010 + 3.0 * 2.0;
         let duration = used(&month, &prices::OBJECT_DURATION);
         assert!((duration - 30_000.0 * awake * 0.128).abs() < 1.0, "{duration}");
-        let rows = call.object_rows_written + 0.3 * 5.0 + 3.0 * 6.0 + 12.0 * 5.0 + 48.0;
+        let rows = call.object_rows_written + 0.3 * 9.0 + 3.0 * 6.0 + 12.0 * 5.0 + 48.0;
         about(&prices::OBJECT_ROWS_WRITTEN, 30_000.0 * rows);
         about(&prices::D1_ROWS_WRITTEN, 30_000.0 * (call.d1_rows_written + 0.3 * 4.0));
         // Of a call of two, of the third person, and of 0.3 accounts, for 12 months.

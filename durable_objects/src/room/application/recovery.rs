@@ -87,8 +87,9 @@ impl RoomApplication {
             }
             Returning::PutOut { was, farewell } => {
                 self.forget_one_lost(was, &mut out);
-                out.extend(self.welcome(socket, credential, presented, now));
+                // Before the reply, as everything that was missed: it is known when the client is told that it is connected.
                 out.push(Effect::Replay { socket, frames: vec![farewell] });
+                out.extend(self.welcome(socket, credential, presented, now));
                 out
             }
             Returning::New if credential.user().is_some_and(|user| !self.has_room_for_user(user)) => {
@@ -147,7 +148,7 @@ impl RoomApplication {
                 self.forget_one_lost(was, &mut out);
                 out.extend(self.perform(Vec::new(), now));
                 let farewell = Delivery::Stranger(Some(farewell));
-                out.extend([deliver(session, Delivery::NotRecovered), deliver(session, farewell)]);
+                out.extend([deliver(session, farewell), deliver(session, Delivery::NotRecovered)]);
                 out
             }
             Returning::New => {

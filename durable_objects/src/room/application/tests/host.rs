@@ -78,14 +78,14 @@ fn who_is_put_out_over_a_dead_connection_is_told_so_on_return() {
             if session {
                 line.recovers_through("s", 0, &pid, &offset);
                 let delivered = line.delivered();
-                let [(_, Delivery::NotRecovered), (_, Delivery::Stranger(Some(frame)))] = &delivered[..]
+                let [(_, Delivery::Stranger(Some(frame))), (_, Delivery::NotRecovered)] = &delivered[..]
                 else {
                     panic!("{delivered:?}")
                 };
                 assert_eq!(split(frame).0, expected);
             } else {
                 let again = returns(&mut line, 0, &pid, &offset);
-                assert_eq!(line.events(again)[1..], [expected]);
+                assert_eq!(line.events(again)[..1], [expected]);
             }
             assert_eq!(line.closed, [(ann, None)], "its old connection is ended");
             let of_ann = line.users[0].to_string();
@@ -110,7 +110,7 @@ fn who_is_put_out_through_a_dead_session_object_is_told_so_on_return_through_ano
     line.delivered();
     line.recovers_through("t", 1, "s.pid", &offset);
     let delivered = line.delivered();
-    let [(_, Delivery::NotRecovered), (_, Delivery::Stranger(Some(frame)))] = &delivered[..] else {
+    let [(_, Delivery::Stranger(Some(frame))), (_, Delivery::NotRecovered)] = &delivered[..] else {
         panic!("{delivered:?}")
     };
     assert_eq!(split(frame).0, told(&line, "removed", "removed_by_host"));
@@ -156,13 +156,13 @@ fn whose_place_was_taken_meanwhile_is_told_so_on_return() {
         if session {
             line.recovers_through("s", 0, &pid, &offset);
             let delivered = line.delivered();
-            let [(_, Delivery::NotRecovered), (_, Delivery::Stranger(Some(frame)))] = &delivered[..] else {
+            let [(_, Delivery::Stranger(Some(frame))), (_, Delivery::NotRecovered)] = &delivered[..] else {
                 panic!("{delivered:?}")
             };
             assert_eq!(frame, error);
         } else {
             let again = returns(&mut line, 0, &pid, &offset);
-            assert_eq!(line.heard(again)[1..], [error], "{lost_for:?}");
+            assert_eq!(line.heard(again)[..1], [error], "{lost_for:?}");
         }
         assert_eq!(line.application().online().len(), 2);
         line.lives(&[bob, laptop], NOTICED_WITHIN_MS);
@@ -186,8 +186,8 @@ fn who_was_lost_and_is_removed_is_told_so_on_return_and_does_not_join_again_by_i
         line.sleeps();
         let again = returns(&mut line, 0, &pid, &offset);
         let heard = line.events(again);
-        assert!(!heard[0].contains(&pid), "a new client: {heard:?}");
-        assert_eq!(heard[1..], [told(&line, "removed", "removed_by_host")]);
+        assert_eq!(heard[..1], [told(&line, "removed", "removed_by_host")]);
+        assert!(!heard[1].contains(&pid), "a new client: {heard:?}");
         assert_eq!(line.application().online(), [line.users[1]]);
         assert_eq!(line.stored.len(), 1, "once");
         let again = returns(&mut line, 0, &pid, &offset);
@@ -209,13 +209,13 @@ fn who_was_lost_when_the_room_ended_is_told_so_on_return_through_a_session_objec
         if session {
             line.recovers_through("s", 0, &pid, &offset);
             let delivered = line.delivered();
-            let [(_, Delivery::NotRecovered), (_, Delivery::Stranger(Some(frame)))] = &delivered[..] else {
+            let [(_, Delivery::Stranger(Some(frame))), (_, Delivery::NotRecovered)] = &delivered[..] else {
                 panic!("{delivered:?}")
             };
             assert_eq!(split(frame).0, ended);
         } else {
             let again = returns(&mut line, 0, &pid, &offset);
-            assert_eq!(line.events(again)[1..], [ended]);
+            assert_eq!(line.events(again)[..1], [ended]);
         }
         assert!(line.stored.is_empty() && line.log.is_empty(), "and then everything is deleted");
     }
