@@ -169,7 +169,7 @@ pub async fn announce_revocation(app: &App, user: UserId) -> Result<(), ApiError
 /// notified now are notified later, so this never fails the request.
 pub async fn tell_rooms(app: &App, user: UserId, rooms: Vec<RoomId>) {
     if let Err(error) = app.services.revocations.deliver(user, rooms).await {
-        tracing::warn!(%error, %user, "rooms will be told of dead tokens later");
+        tracing::warn!(%error, %user, "rooms will be notified of revoked tokens later");
     }
 }
 

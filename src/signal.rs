@@ -27,8 +27,9 @@ use crate::{
 const MAX_TOKEN: usize = 4_096;
 
 pub async fn engine(State(app): State<Arc<App>>, mut request: Request) -> Result<Response, ApiError> {
-    let query = Query::decode(request.uri().query().unwrap_or_default());
-    let room = query.room_id.as_deref().map(str::parse::<RoomId>).transpose();
+    let query = request.uri().query().unwrap_or_default();
+    let room = named_room(query).map(|room| room.parse::<RoomId>()).transpose();
+    let query = Query::decode(query);
     let ids = &app.config.session_ids;
     let method = Method::of(request.method().as_str(), is_upgrade(&request));
     let is_ours = |sid: &str| room.as_ref().is_ok_and(|room| ids.is_ours(*room, sid));
@@ -52,6 +53,12 @@ pub async fn engine(State(app): State<Arc<App>>, mut request: Request) -> Result
     }
     let connection = room.map_or(Connection::Session(sid), Connection::Room);
     Ok(app.services.rooms.hand_over(connection, request).await?)
+}
+
+/// `?roomId=`, of which the last one counts; an empty one is none.
+fn named_room(query: &str) -> Option<String> {
+    let named = form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == "roomId").last();
+    named.map(|(_, room)| room.into_owned()).filter(|room| !room.is_empty())
 }
 
 /// The header that describes the connecting client to the object.

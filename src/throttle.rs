@@ -81,7 +81,7 @@ impl Attempts {
         let (account, limits) = (AccountKey::of_user(user), app.config.auth_limits);
         let outcome = PasswordOutcome::SignedIn;
         if let Err(error) = app.services.limiter.settle_password(&account, address, outcome, limits).await {
-            tracing::warn!(%error, %user, "this address may be locked out by strangers");
+            tracing::warn!(%error, %user, "a sign-in was not noted for its address");
         }
     }
 

@@ -109,7 +109,7 @@ pub async fn delete_account(
     auth::tell_rooms(&app, user, rooms).await;
     if let Err(error) = app.services.limiter.forget(&AccountKey::of_user(user), app.config.auth_limits).await
     {
-        tracing::warn!(%error, %user, "the count of a deleted account ends by itself later");
+        tracing::warn!(%error, %user, "a deleted account's counters could not be cleared; they expire");
     }
     Ok(Json(Deleted { message: "Account deleted successfully" }))
 }

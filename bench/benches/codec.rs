@@ -100,6 +100,7 @@ fn room_of_two() -> (Server<SocketIo<RoomApplication>>, [LinkId; 2]) {
     let authenticator = Authenticator { token_key: key.clone(), socket_auth: SocketAuth::Required };
     let guests = GuestLimits { per_address: 32, per_user: 4, total: 256 };
     let settings = RoomSettings {
+        noticed_within: 95_000,
         authenticator,
         limits,
         log,

@@ -168,3 +168,11 @@ impl Embedding for Shell {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_frame_is_no_larger_than_the_largest_event() {
+        assert!(zetra_socketio::engine::Limits::default().max_payload <= zetra_signalling::MAX_EVENT_BYTES);
+    }
+}

@@ -138,8 +138,8 @@ for (const way of Object.values(WAYS)) describe(`a host, ${way.name}`, () => {
     assert.equal((await host(server, bob, "POST", `join/${room}`)).status, 404);
     assert.deepEqual(await online(server, room, ann), []);
     clients[2].socket.connect();
-    assert.deepEqual(await clients[2].next("(connect)"), [], "not recovered");
     assert.deepEqual(await clients[2].next("room-ended"), [{ roomId: room, by: ann.id, reason: "ended_by_host" }]);
+    assert.deepEqual(await clients[2].next("(connect)"), [], "not recovered");
     assert.equal((await clients[2].ask("join-room", room)).error.code, "room_not_found");
     close();
   });

@@ -1,5 +1,6 @@
 // The REST API and its errors.
 
+import { FINAL } from "./call/words.js";
 import { errorWords, fieldWords } from "./error_words.js";
 import { session } from "./session.js";
 
@@ -32,7 +33,7 @@ async function request(method, path, body) {
   }
   if (response.ok) return answer;
   // The token is no longer valid: end the session, which shows the sign-in page.
-  if (answer.code?.startsWith("token_") && token === session.current?.token) session.end("Your session has expired. Sign in again.");
+  if (answer.code?.startsWith("token_") && token === session.current?.token) session.end(FINAL.get(answer.code) ?? FINAL.get("token_invalid"));
   const fields = Object.fromEntries((answer.fields ?? []).map((error) => [error.field, fieldWords(error)]));
   throw new ApiError({ message: errorWords({ ...answer, message: answer.error }), status: response.status, code: answer.code, fields });
 }

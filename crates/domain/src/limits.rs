@@ -1,4 +1,4 @@
-//! Every bound of the API in one place, with its unit in its name or its doc.
+//! Bounds of the REST API and of the records, with the unit in the name or the doc.
 
 /// Bytes of a JSON request body.
 pub const BODY_BYTES: usize = 64 * 1024;

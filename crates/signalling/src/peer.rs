@@ -56,7 +56,7 @@ impl Revocation {
     }
 }
 
-/// A connection as the room sees it. The serialised part is what survives the loss of the connection.
+/// A person as the room sees them. The serialised part survives the loss of the connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Peer {
     #[serde(rename = "c")]

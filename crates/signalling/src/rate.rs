@@ -75,8 +75,8 @@ impl Rate {
         self.refusals = 0;
     }
 
-    /// The clock was set back by so many milliseconds, if that is known: the debt stays the same. One that cannot be, as
-    /// nobody owes so much, is from before a sleep; then nothing is saved up. True if that changed something.
+    /// The clock was set back by so many milliseconds, if that is known: the debt stays the same. A debt larger than anybody
+    /// can have is a stale reading; it is replaced by a full one, so the peer has no burst left. True if that changed something.
     pub(crate) fn clock_set_back(&mut self, by: Option<i64>, now: i64, limits: Limits) -> bool {
         let before = self.ahead;
         let interval = 1_000_000 / limits.rate.per_second.max(1);

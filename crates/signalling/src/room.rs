@@ -131,12 +131,12 @@ impl Room {
         self.peers.get(&peer)
     }
 
-    /// Everybody present, in the order in which they came.
+    /// Everybody present, held ones included, in the order in which they came.
     pub fn online(&self) -> Vec<UserId> {
         self.present().into_iter().map(|joined| joined.user).collect()
     }
 
-    /// The same, including people whose connections are lost.
+    /// The same people, each with the time at which its connection was lost, if it is held.
     pub fn presence(&self) -> Vec<Presence> {
         let mut peers: Vec<_> =
             self.peers.values().filter_map(|peer| Some((peer.joined?, peer.held_until))).collect();

@@ -11,8 +11,8 @@ pub(super) struct Counter {
 }
 
 impl Counter {
-    /// The clock may have been set back: no window lasts longer than from now on. One wrong reading moves the window for
-    /// good: when the clock is right again, the window is over early, and its count is forgiven.
+    /// The clock may have been set back: no window lasts longer than from now on. After one wrong
+    /// reading the window stays early, so it ends early and its count is dropped.
     pub(super) fn clock_set_back(&mut self, now: i64) {
         self.since = self.since.min(now);
     }

@@ -97,7 +97,7 @@ impl RevocationOutbox {
         match told {
             Ok(told) => outbox.told(&begun, &told, now()),
             Err(error) => {
-                tracing::warn!(%error, %user, "which tokens live is not known yet");
+                tracing::warn!(%error, %user, "the valid tokens could not be read");
                 outbox.postpone(&begun, now());
             }
         }
@@ -118,7 +118,7 @@ impl RevocationOutbox {
             async move {
                 let told = told.await;
                 if let Err(error) = &told {
-                    tracing::warn!(%error, %room, "a room was not told of dead tokens");
+                    tracing::warn!(%error, %room, "a room could not be notified of revoked tokens");
                 }
                 told.is_ok().then_some(room)
             }

@@ -123,7 +123,7 @@ pub struct RoomApplication {
     ended_calls: EndedCalls,
     webhook: WebhookQueue,
     next_peer: PeerId,
-    /// The effects of losses while the object was not running.
+    /// Effects that the next [`RoomApplication::perform`] returns first.
     unsettled: Out<'static>,
     /// Whether anything was stored.
     has_storage: bool,

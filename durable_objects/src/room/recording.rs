@@ -19,7 +19,7 @@ pub(super) async fn record(env: &Env, report: &CallReport, now: i64) -> Result<O
             Ok(Some(taken))
         }
         Ok(None) => {
-            tracing::error!(room = %log.room, call = %log.id, "a call of a room that is not there");
+            tracing::error!(room = %log.room, call = %log.id, "a call's room does not exist");
             Ok(None)
         }
         Err(error) => {

@@ -49,6 +49,7 @@ pub struct GatewaySettings {
     pub new_id: fn() -> String,
 }
 
+#[allow(clippy::large_enum_variant, reason = "most are messages, and none lives longer than a turn")]
 pub enum GatewayCommand {
     /// Query the store for this user, then call [`Gateway::verified`].
     Verify { socket: SocketId, user: UserId },

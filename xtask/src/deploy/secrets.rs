@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use super::{Target, configuration::Configuration, elements, terminal, text};
 use crate::{error::Result, setup, workspace};
 
-/// The same as `TokenKey::MIN_BYTES` of crates/domain. The Worker enforces it; this avoids a deployment that
+/// The same as `SigningSecret::MIN_BYTES` of crates/domain. The Worker enforces it; this avoids a deployment that
 /// would fail.
 const JWT_SECRET_BYTES: usize = 32;
 

@@ -10,8 +10,6 @@ pub struct Query {
     transport: Option<String>,
     pub(crate) version: Option<String>,
     sid: Option<String>,
-    /// The room named in the query, if any, as spelt there.
-    pub room_id: Option<String>,
 }
 
 /// What a request names as its `transport` (Engine.IO v4, "Transports").
@@ -112,13 +110,11 @@ impl Query {
                 "transport" => &mut query.transport,
                 "sid" => &mut query.sid,
                 "EIO" => &mut query.version,
-                "roomId" => &mut query.room_id,
                 _ => continue,
             };
             *slot = Some(value.to_owned());
         }
         query.sid = query.sid.filter(|sid| !sid.is_empty());
-        query.room_id = query.room_id.filter(|room_id| !room_id.is_empty());
         query
     }
 
@@ -165,9 +161,8 @@ mod tests {
     }
 
     #[test]
-    fn a_handshake_may_name_its_room_and_of_repeated_keys_the_last_counts() {
-        let pairs = [("EIO", "3"), ("EIO", "4"), ("transport", "websocket"), ("roomId", "r"), ("sid", "")];
-        assert_eq!(Query::parse(pairs).room_id.as_deref(), Some("r"));
+    fn of_repeated_keys_the_last_counts_and_others_are_ignored() {
+        let pairs = [("EIO", "3"), ("EIO", "4"), ("transport", "websocket"), ("t", "r"), ("sid", "")];
         assert_eq!(route(&pairs, Method::Upgrade), Ok("Open(WebSocket)".to_owned()));
         let polling = [("EIO", "4"), ("transport", "polling")];
         assert_eq!(route(&polling, Method::Get), Ok("Open(Polling)".to_owned()));

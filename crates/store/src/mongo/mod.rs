@@ -41,8 +41,9 @@ const USERS: &str = "users";
 const ROOMS: &str = "rooms";
 const CALLS: &str = "calllogs";
 
-/// How often an insertion is retried because the user that held the name was gone when we looked.
-const INSERT_ATTEMPTS: usize = 3;
+/// How often a name is tried again because the user that held it was gone when we looked.
+const NAME_ATTEMPTS: usize = 3;
+
 pub struct MongoStore<H> {
     api: DataApi<H>,
 }
@@ -96,7 +97,7 @@ impl<H: Http> Store for MongoStore<H> {
     }
 
     async fn insert_user(&self, new: &NewUser) -> Result<std::result::Result<(), Taken>> {
-        for _ in 0..INSERT_ATTEMPTS {
+        for _ in 0..NAME_ATTEMPTS {
             match self.api.insert_one(USERS, document(user_fields(new)).into()).await {
                 Ok(()) => return Ok(Ok(())),
                 Err(CallError::Store(error)) => return Err(error),
@@ -133,7 +134,7 @@ impl<H: Http> Store for MongoStore<H> {
         changes.extend(username.map(|username| ("username".to_owned(), username.as_str().into())));
         changes.extend(email.map(|email| ("email".to_owned(), email.as_str().into())));
         let filter = json!({ "_id": object_id(id) });
-        for _ in 0..INSERT_ATTEMPTS {
+        for _ in 0..NAME_ATTEMPTS {
             match self.api.update_one(USERS, filter.clone(), json!({ "$set": &changes }), false).await {
                 Ok(_) => {
                     let account = self.account(id).await?;

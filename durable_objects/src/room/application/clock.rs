@@ -32,11 +32,3 @@ impl RoomApplication {
         out
     }
 }
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn no_event_is_larger_than_what_one_counts_for_at_most() {
-        assert!(zetra_socketio::engine::Limits::default().max_payload <= zetra_signalling::MAX_EVENT_BYTES);
-    }
-}

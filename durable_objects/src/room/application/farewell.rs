@@ -14,7 +14,7 @@ use crate::offset;
 impl RoomApplication {
     /// The host has ended the room, or removed somebody from it.
     pub fn host_acts(&mut self, action: HostAction, now: i64) -> Out<'static> {
-        tracing::info!(room = %self.id, ?action, "the host acts");
+        tracing::info!(room = %self.id, ?action, "the host has removed somebody or ended the room");
         let concerned = |user: UserId| match action {
             HostAction::End { .. } => true,
             HostAction::Remove { user: removed, .. } => user == removed,

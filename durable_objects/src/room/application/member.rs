@@ -19,8 +19,7 @@ pub(super) struct Member {
     /// Its recovery secret.
     #[serde(rename = "r")]
     pub pid: String,
-    /// Those before it: what the client presented when it was last joined again, and what it then should have known. It presents
-    /// one of these once more if the answer did not reach it.
+    /// Earlier secrets of the same client. It presents one of them if the reply with the current one never reached it.
     #[serde(rename = "f", default, skip_serializing_if = "Vec::is_empty")]
     pub former: Vec<String>,
     #[serde(rename = "a")]
@@ -184,10 +183,11 @@ impl Stored {
     }
 
     pub fn from_json(text: &str) -> Option<(Option<RoomId>, Self)> {
-        if let Ok(Version1 { member, peer }) = serde_json::from_str(text) {
+        let Ok(row) = serde_json::from_str::<Row>(text) else {
+            let Version1 { member, peer } = serde_json::from_str(text).ok()?;
             return Some((None, Self::Member(Box::new((member, peer)))));
-        }
-        let Row { v: VERSION, room, member, lost } = serde_json::from_str(text).ok()? else { return None };
+        };
+        let Row { v: VERSION, room, member, lost } = row else { return None };
         let stored = match (member, lost) {
             (Some(both), None) => Self::Member(Box::new(both)),
             (None, Some(lost)) => Self::Lost(lost),

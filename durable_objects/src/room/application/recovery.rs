@@ -221,7 +221,7 @@ impl RoomApplication {
         let same = lost.filter(|(_, lost)| credential.user() == lost.has_token.then_some(lost.user));
         same.map_or(Returning::New, |(&was, LostMember { user, put_out, pid, .. })| match *put_out {
             Some(why) => Returning::PutOut { was, farewell: self.farewell(why, &recovery.offset) },
-            None => Returning::Lost(Lost { was, user: *user, pids: both(&recovery.pid, pid) }),
+            None => Returning::Lost(Lost { was, user: *user, pids: distinct_pids(&recovery.pid, pid) }),
         })
     }
 
@@ -240,7 +240,7 @@ impl RoomApplication {
                 let (sid, pid) = (member.sid.clone(), member.pid.clone());
                 Returning::Recovered { peer, sid, pid, frames }
             }
-            None => Returning::Lost(Lost { was: peer, user, pids: both(pid, &member.pid) }),
+            None => Returning::Lost(Lost { was: peer, user, pids: distinct_pids(pid, &member.pid) }),
         }
     }
 
@@ -318,8 +318,8 @@ impl RoomApplication {
     }
 }
 
-/// What was presented and what is current, which mostly are the same.
-fn both(presented: &str, current: &str) -> Vec<String> {
+/// Both secrets, without repetition: they are usually equal.
+fn distinct_pids(presented: &str, current: &str) -> Vec<String> {
     let mut pids = vec![current.to_owned()];
     if !is_same(presented, current) {
         pids.push(presented.to_owned());

@@ -6,11 +6,11 @@ use crate::engine::{
     transport::{Polling, Transport},
 };
 
-/// A client with more in flight than may wait is given this time to acknowledge,
+/// Milliseconds that a client with more than [`Limits::max_buffered`] in flight has to acknowledge some of it.
 const UNREAD_MS: i64 = 5_000;
-/// or this one, if too much is in flight to all clients,
+/// The same while more than [`Limits::max_sent`] is in flight to all clients.
 const SLOW_MS: i64 = 1_000;
-/// and never more than this many times the limit.
+/// A client with more in flight than this many times [`Limits::max_buffered`] ends at once.
 const UNREAD_FACTOR: usize = 4;
 
 pub(super) struct Session {
