@@ -81,7 +81,30 @@ describe("coming back to a call in a browser", () => {
     const { status } = await call(suite.server, "POST", "/api/auth/change-password", { token: json.token, body });
     assert.equal(status, 200);
     line.restore();
-    await page.getByText("You were signed out. Sign in again.").waitFor();
+    // By the call, or by what the page asks for just then.
+    await page.locator("#main").getByText("You were signed out. Sign in again.").waitFor();
+    zoe.close();
+    await part(ann);
+  });
+
+  test("whose password is changed in another tab goes on with the token that came of it", async () => {
+    const { ann, page, zoe } = await calling();
+    const id = await ann.id();
+    const other = await page.context().newPage();
+    await other.goto(`${suite.server.url}/app/#/profile`);
+    // The first change spares the token of the call, with which it is made; the second makes it void.
+    for (const [from, to] of [[PASSWORD, "An0therSecret"], ["An0therSecret", "Th1rdSecret"]]) {
+      await other.getByLabel("Current password").fill(from);
+      await other.getByLabel("New password").fill(to);
+      await other.getByRole("button", { name: "Change password" }).click();
+      await other.getByText("Password changed").first().waitFor();
+      await other.getByLabel("Current password").waitFor();
+      if (to === "An0therSecret") await other.reload();
+    }
+    await zoe.until(() => zoe.heard.some(([event, who]) => event === "user-disconnected" && who === id), "the end of the first token");
+    await zoe.until(() => zoe.heard.findLastIndex(([event, who]) => event === "user-connected" && who === id) > zoe.heard.findIndex(([event]) => event === "user-disconnected"), "the return");
+    await page.locator(".banner").waitFor({ state: "hidden" });
+    await other.close();
     zoe.close();
     await part(ann);
   });

@@ -260,3 +260,19 @@ test("newcomers who come together are asked for by one request, again where ther
   await passes(60_000);
   assert.equal(asked, 3);
 });
+
+test("a page goes on where the browser blocks its storage, or what is there is no JSON", async () => {
+  const { store, stored } = await import("../../web/src/stored.js");
+  const before = Object.getOwnPropertyDescriptor(globalThis, "localStorage");
+  const is = (descriptor) => Object.defineProperty(globalThis, "localStorage", { configurable: true, ...descriptor });
+  try {
+    is({ get: () => { throw new DOMException("blocked", "SecurityError"); } });
+    assert.equal(stored("localStorage", "key"), undefined);
+    store("localStorage", "key", { a: 1 });
+    is({ value: { getItem: () => "{" } });
+    assert.equal(stored("localStorage", "key"), undefined);
+  } finally {
+    if (before) Object.defineProperty(globalThis, "localStorage", before);
+    else delete globalThis.localStorage;
+  }
+});
