@@ -11,7 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use zetra_domain::{AddressKey, RoomId};
+use zetra_domain::{AddressKey, RoomId, limits};
 use zetra_durable_objects::{HANDSHAKE_HEADER, Handshake, SESSION_HEADER};
 use zetra_runtime::request_id;
 use zetra_socketio::engine::{Method, Query, RequestError, Route};
@@ -22,9 +22,6 @@ use crate::{
     request::{bearer, client_address, is_upgrade},
     state::App,
 };
-
-/// Bytes of the longest token that is forwarded; ours have about three hundred.
-const MAX_TOKEN: usize = 4_096;
 
 pub async fn engine(State(app): State<Arc<App>>, mut request: Request) -> Result<Response, ApiError> {
     let query = request.uri().query().unwrap_or_default();
@@ -69,7 +66,7 @@ fn handshake(
 ) -> Result<HeaderValue, ApiError> {
     let bearer = match bearer(headers) {
         // The object keeps the token as long as the connection lasts, so its size is bounded.
-        Ok(token) if token.len() > MAX_TOKEN => Some(String::new()),
+        Ok(token) if token.len() > limits::TOKEN_BYTES => Some(String::new()),
         Ok(token) => Some(token.to_owned()),
         Err(ApiError::TokenMissing) => None,
         // A header without a bearer token becomes an empty token, which the object refuses at CONNECT.

@@ -9,7 +9,7 @@ use zetra_socketio::{
 
 use crate::{
     room::{KeptMember, RoomApplication, RoomCommand},
-    session::{Gateway, GatewayCommand, KeptGuest},
+    session::{Gateway, GatewayCommand, KeptClient},
 };
 
 pub(crate) enum AnyApplication {
@@ -27,7 +27,7 @@ pub(crate) enum AnyKept {
     #[serde(rename = "r")]
     Room(KeptMember),
     #[serde(rename = "s")]
-    Session(KeptGuest),
+    Session(KeptClient),
 }
 
 type Out<'a> = Effects<'a, AnyCommand>;

@@ -44,7 +44,7 @@ pub(crate) fn room_limits(config: &Config) -> zetra_signalling::Limits {
 }
 
 /// The object's name, as the Worker or another object sent it.
-pub(crate) fn name(request: &web_sys::Request) -> Result<String, JsValue> {
+pub(crate) fn object_name(request: &web_sys::Request) -> Result<String, JsValue> {
     request.headers().get(NAME_HEADER)?.ok_or_else(|| JsError::new("the object's name is missing").into())
 }
 

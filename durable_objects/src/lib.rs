@@ -26,9 +26,11 @@ mod room;
 mod session;
 mod shell;
 
-pub use authenticator::{Authenticator, ConnectError, Handshake, Verification};
+pub use authenticator::{Authenticator, ConnectError, Handshake, Introduction, Recovery, Verification};
+pub use exchange::{Delivery, FromSession};
 pub use objects::{Room, Session};
 pub use rate_limit::{AccountLedger, AddressLedger, RateLimit};
 pub use revocation_outbox::RevocationOutbox;
-pub use room::{Asker, RoomApplication, RoomSettings, StoredRoom};
+pub use room::{Asker, KeptMember, RoomApplication, RoomCommand, RoomSettings, StoredRoom};
+pub use session::{Gateway, GatewayCommand, GatewaySettings, KeptClient};
 pub use zetra_socketio_object::{HANDSHAKE_HEADER, SESSION_HEADER, leave_renewal_to_shim, now};

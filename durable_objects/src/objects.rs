@@ -13,7 +13,7 @@ use zetra_socketio_object::{bindings::ObjectState, handlers, text};
 use crate::{
     application::AnyApplication,
     clients::path as paths,
-    embedding::{answer, name, path, read},
+    embedding::{answer, object_name, path, read},
     exchange::{Batch, Delivery, FromSession},
     room::{RoomApplication, RoomObject, RoomShell},
     session::{Gateway, SessionObject, SessionShell},
@@ -42,7 +42,7 @@ impl Room {
     #[wasm_bindgen(js_name = receiveBatch)]
     pub fn receive_batch(&self, name: &str, batch: &JsString) -> bool {
         let Self(object, shell) = self;
-        shell.name(name);
+        shell.learn_id(name);
         let Some(Batch::<FromSession> { from, messages }) = text(batch, Batch::read) else { return false };
         for message in messages {
             RoomObject::act(object, |room, now| room.from_session(&from, message, now));
@@ -63,7 +63,7 @@ async fn serve_room(
     request: web_sys::Request,
 ) -> Result<web_sys::Response, JsValue> {
     let _answering = object.answering();
-    shell.name(&name(&request)?);
+    shell.learn_id(&object_name(&request)?);
     match path(&request)?.as_str() {
         paths::ONLINE => {
             let online = |protocol: &SocketIo<AnyApplication>| {
@@ -98,7 +98,7 @@ impl Session {
     #[wasm_bindgen(js_name = receiveBatch)]
     pub fn receive_batch(&self, name: String, batch: &JsString) -> bool {
         let Self(object, shell) = self;
-        shell.name(name);
+        shell.learn_name(name);
         let is_connected = object.query(|protocol: &SocketIo<AnyApplication>| {
             protocol.application().session().is_some_and(Gateway::is_connected)
         });
@@ -119,7 +119,7 @@ impl Session {
         let (object, shell) = (Rc::clone(object), Rc::clone(shell));
         future_to_promise(async move {
             let _answering = object.answering();
-            shell.name(name(&request)?);
+            shell.learn_name(object_name(&request)?);
             Rc::clone(&object).serve(request).await.map(JsValue::from)
         })
     }

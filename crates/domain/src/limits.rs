@@ -2,6 +2,8 @@
 
 /// Bytes of a JSON request body.
 pub const BODY_BYTES: usize = 64 * 1024;
+/// Bytes of a token; ours have about three hundred. Checked before anything is decoded.
+pub const TOKEN_BYTES: usize = 4 * 1024;
 /// Characters of an email address (RFC 5321, 4.5.3.1.3, less the angle brackets).
 pub const EMAIL_CHARS: usize = 254;
 pub const USERNAME_CHARS: std::ops::RangeInclusive<usize> = 3..=20;

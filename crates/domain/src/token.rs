@@ -17,8 +17,6 @@ use thiserror::Error;
 use crate::{SigningSecret, Timestamp, UserId, limits};
 
 const ISSUER: &str = "zetra-api";
-/// Longer than any token we issue; checked before anything is decoded.
-const TOKEN_BYTES: usize = 4 * 1024;
 
 /// The claims of a token about its bearer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,7 +149,7 @@ impl TokenKey {
 
     /// Checks form, header, algorithm, signature, issuer and expiry.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError> {
-        if token.len() > TOKEN_BYTES {
+        if token.len() > limits::TOKEN_BYTES {
             return Err(TokenError::Invalid);
         }
         let untrusted = UntrustedToken::<Extensions>::try_from(token).map_err(|_| TokenError::Invalid)?;

@@ -59,6 +59,16 @@ impl<S: Sql> SqliteStore<S> {
     }
 }
 
+/// The columns that [`record::account`] reads.
+macro_rules! select_accounts {
+    ($where:literal) => {
+        concat!(
+            "SELECT id, username, email, password_hash, token_version, kept_token, created_at FROM users ",
+            $where
+        )
+    };
+}
+
 #[async_trait]
 impl<S: Sql> Store for SqliteStore<S> {
     async fn ping(&self) -> Result<()> {
@@ -93,13 +103,8 @@ impl<S: Sql> Store for SqliteStore<S> {
     }
 
     async fn account_by_email(&self, email: &Email) -> Result<Option<Account>> {
-        let rows = self
-            .rows(statement(
-                "SELECT id, username, email, password_hash, token_version, kept_token, created_at
-                 FROM users WHERE email = ?1",
-                [email.as_str().into()],
-            ))
-            .await?;
+        let rows =
+            self.rows(statement(select_accounts!("WHERE email = ?1"), [email.as_str().into()])).await?;
         rows.first().map(account).transpose()
     }
 
@@ -260,11 +265,7 @@ fn missing_result() -> StoreError {
 }
 
 fn account_statement(id: UserId) -> Statement {
-    statement(
-        "SELECT id, username, email, password_hash, token_version, kept_token, created_at
-         FROM users WHERE id = ?1",
-        [id.into()],
-    )
+    statement(select_accounts!("WHERE id = ?1"), [id.into()])
 }
 
 fn statement(sql: &'static str, values: impl Into<Vec<SqlValue>>) -> Statement {

@@ -20,7 +20,7 @@ use crate::{
     application::{AnyApplication, AnyCommand, AnyKept},
     authenticator::{Authenticator, Handshake},
     room::{LOG, RoomApplication, RoomCommand, RoomSettings, StoredRoom},
-    session::{GUEST, Gateway, GatewayCommand, GatewaySettings},
+    session::{CLIENT_ROW, Gateway, GatewayCommand, GatewaySettings},
 };
 
 /// Milliseconds of silence after which an object sleeps.
@@ -289,7 +289,7 @@ impl Object {
                 let (limits, report_interval) = (LIMITS, Settings::default().timing.ping_interval / 2);
                 let settings = GatewaySettings { authenticator, limits, report_interval, new_id };
                 let connected = connected.into_iter().map(of_session).collect();
-                let (name, stored) = (names_it.then(|| name.clone()), self.rows.get(GUEST));
+                let (name, stored) = (names_it.then(|| name.clone()), self.rows.get(CLIENT_ROW));
                 let gateway = Gateway::restore(settings, name, stored.map(String::as_str), connected);
                 AnyApplication::Session(Box::new(gateway))
             }

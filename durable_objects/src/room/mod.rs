@@ -59,7 +59,7 @@ impl RoomShell {
     }
 
     /// Sets the room's id from a request.
-    pub fn name(&self, name: &str) {
+    pub fn learn_id(&self, name: &str) {
         self.id.set(name.parse().ok());
     }
 

@@ -20,7 +20,7 @@ use zetra_socketio::{
 
 use self::{
     arrivals::Arrivals,
-    stored::{Guest, StoredSession},
+    stored::{Client, StoredSession},
 };
 use crate::{
     authenticator::{Authenticator, Handshake, Introduction, Recovery, TURNED_AWAY_MS},
@@ -33,10 +33,10 @@ mod entering;
 mod lobby;
 mod stored;
 
-pub use stored::KeptGuest;
+pub use stored::KeptClient;
 
 /// The client's id in the lobby.
-const GUEST: PeerId = PeerId(0);
+const IN_LOBBY: PeerId = PeerId(0);
 /// How long another object may take to respond; checked at the first heartbeat after that.
 const PATIENCE_MS: i64 = 15_000;
 
@@ -94,10 +94,10 @@ enum State {
     },
     /// The room of its offset has been asked.
     Recovering(Attempt),
-    Connected(Guest),
+    Connected(Client),
     /// A room has been asked; meanwhile the client may be in another one.
     Joining {
-        guest: Guest,
+        client: Client,
         room: RoomId,
         until: i64,
     },
@@ -105,8 +105,8 @@ enum State {
 
 /// A client that claims to have been in that room.
 struct Attempt {
-    /// The new guest, unless it recovers.
-    guest: Guest,
+    /// The new client, unless it recovers.
+    client: Client,
     room: RoomId,
     /// The secret that it presented.
     pid: String,
@@ -120,7 +120,7 @@ impl Gateway {
         settings: GatewaySettings,
         name: Option<String>,
         stored: Option<&str>,
-        connected: Vec<(SocketId, KeptGuest)>,
+        connected: Vec<(SocketId, KeptClient)>,
     ) -> Self {
         let row = stored.and_then(|text| {
             let row = StoredSession::from_json(text);
@@ -140,13 +140,13 @@ impl Gateway {
         };
         let mut kept_name = None;
         for (socket, kept) in connected {
-            let Some((name, guest, arrivals, rate)) = kept.into_guest(socket) else { continue };
-            gateway.lobby.connect(GUEST, guest.credential.clone());
-            gateway.lobby.set_rate(GUEST, rate);
+            let Some((name, client, arrivals, rate)) = kept.into_client(socket) else { continue };
+            gateway.lobby.connect(IN_LOBBY, client.credential.clone());
+            gateway.lobby.set_rate(IN_LOBBY, rate);
             (kept_name, gateway.arrivals) = (Some(name), arrivals);
-            gateway.state = State::Connected(guest);
+            gateway.state = State::Connected(client);
         }
-        if gateway.guest().is_none() {
+        if gateway.client().is_none() {
             gateway.orphaned = row.as_ref().and_then(|row| row.room);
         }
         gateway.name = name.or(kept_name).or(row.and_then(|row| row.name)).unwrap_or_default();
@@ -159,7 +159,7 @@ impl Gateway {
 
     /// The contents to store.
     pub fn stored(&self) -> Option<String> {
-        let room = self.guest()?.room?;
+        let room = self.client()?.room?;
         StoredSession::of(self.name.clone(), room).to_json()
     }
 
@@ -193,25 +193,25 @@ impl Gateway {
         self.socket().map(Effect::Abandon).into_iter().collect()
     }
 
-    fn guest(&self) -> Option<&Guest> {
+    fn client(&self) -> Option<&Client> {
         match &self.state {
-            State::Connected(guest) | State::Joining { guest, .. } => Some(guest),
+            State::Connected(client) | State::Joining { client, .. } => Some(client),
             State::Empty | State::Verifying { .. } | State::TurnedAway { .. } | State::Recovering(_) => None,
         }
     }
 
     /// What the client has sent until now.
     fn rate(&self) -> Rate {
-        self.lobby.peer(GUEST).map(Peer::rate).unwrap_or_default()
+        self.lobby.peer(IN_LOBBY).map(Peer::rate).unwrap_or_default()
     }
 
     fn socket(&self) -> Option<SocketId> {
         match &self.state {
             State::Empty => None,
             State::Verifying { socket, .. } | State::TurnedAway { socket, .. } => Some(*socket),
-            State::Recovering(Attempt { guest, .. })
-            | State::Connected(guest)
-            | State::Joining { guest, .. } => Some(guest.socket),
+            State::Recovering(Attempt { client, .. })
+            | State::Connected(client)
+            | State::Joining { client, .. } => Some(client.socket),
         }
     }
 
@@ -231,13 +231,13 @@ impl Gateway {
             State::Recovering(Attempt { room, .. }) | State::Joining { room, .. } => Some(*room),
             State::Empty | State::Verifying { .. } | State::TurnedAway { .. } | State::Connected(_) => None,
         };
-        asked == Some(room) || self.guest().and_then(|guest| guest.room) == Some(room)
+        asked == Some(room) || self.client().and_then(|client| client.room) == Some(room)
     }
 }
 
 impl Application for Gateway {
     type Command = GatewayCommand;
-    type Kept = KeptGuest;
+    type Kept = KeptClient;
 
     fn serves(&self, namespace: &str) -> bool {
         namespace == "/"
@@ -275,11 +275,11 @@ impl Application for Gateway {
             // Signalling is JSON only: replace the placeholders with an argument that no event accepts.
             arguments = vec!["false"];
         }
-        let room = self.guest().and_then(|guest| guest.room);
+        let room = self.client().and_then(|client| client.room);
         match room.filter(|_| name != "\"join-room\"") {
             Some(room) => {
                 let bytes = arguments.iter().map(|argument| argument.len()).sum();
-                let keeps = self.lobby.event_elsewhere(GUEST, bytes, now).is_some();
+                let keeps = self.lobby.event_elsewhere(IN_LOBBY, bytes, now).is_some();
                 let arguments = arguments.into_iter().map(str::to_owned).collect();
                 let message = FromSession::Event { name: name.to_owned(), arguments, ack };
                 let mut out = self.report(room, now);
@@ -295,7 +295,7 @@ impl Application for Gateway {
         if self.socket() != Some(socket) {
             return Vec::new();
         }
-        if let Some(Guest { connection, .. }) = self.guest() {
+        if let Some(Client { connection, .. }) = self.client() {
             tracing::info!(connection, ?departure, "disconnected");
         }
         self.part(departure)
@@ -308,7 +308,7 @@ impl Application for Gateway {
     /// Reported to the room with the client's next event, or after a while without one.
     fn arrived(&mut self, _: SocketId, mark: Mark, now: i64) -> Out<'static> {
         self.arrivals.arrived(mark);
-        match self.guest().and_then(|guest| guest.room) {
+        match self.client().and_then(|client| client.room) {
             Some(room) if self.arrivals.is_due(now, self.settings.report_interval) => self.report(room, now),
             _ => Vec::new(),
         }
@@ -319,13 +319,13 @@ impl Application for Gateway {
         out.extend(self.orphaned.take().map(|room| tell(room, FromSession::Gone(Departure::Lost))));
         if self.patient_until().is_some_and(|until| until <= now) {
             if !matches!(self.state, State::TurnedAway { .. }) {
-                let connection = self.guest().map(|guest| guest.connection.as_str());
+                let connection = self.client().map(|client| client.connection.as_str());
                 tracing::warn!(connection, "another object did not answer");
             }
             out.extend(self.socket().map(Effect::Abandon));
         }
         // In a room, the room does this.
-        if let State::Connected(Guest { room: None, socket, .. }) = self.state {
+        if let State::Connected(Client { room: None, socket, .. }) = self.state {
             out.extend(self.tick_lobby(socket, now));
         }
         out
@@ -347,14 +347,14 @@ impl Application for Gateway {
 
     fn next_deadline(&self) -> Option<i64> {
         let orphaned = self.orphaned.map(|_| 0);
-        let in_lobby = matches!(self.state, State::Connected(Guest { room: None, .. }));
+        let in_lobby = matches!(self.state, State::Connected(Client { room: None, .. }));
         let lobby = self.lobby.next_deadline().filter(|_| in_lobby);
         let turned_away = self.patient_until().filter(|_| matches!(self.state, State::TurnedAway { .. }));
         [orphaned, lobby, turned_away].into_iter().flatten().min()
     }
 
-    fn kept(&self, _: SocketId) -> Option<KeptGuest> {
-        Some(KeptGuest::new(self.name.clone(), self.guest()?.clone(), self.arrivals.clone(), self.rate()))
+    fn kept(&self, _: SocketId) -> Option<KeptClient> {
+        Some(KeptClient::new(self.name.clone(), self.client()?.clone(), self.arrivals.clone(), self.rate()))
     }
 
     fn label(&self, handshake: &str) -> String {
@@ -366,7 +366,7 @@ impl Application for Gateway {
     }
 
     fn needs_storage(&self) -> bool {
-        self.orphaned.is_some() || self.guest().is_some_and(|guest| guest.room.is_some())
+        self.orphaned.is_some() || self.client().is_some_and(|client| client.room.is_some())
     }
 }
 

@@ -16,12 +16,12 @@ use crate::{
     exchange::{BatchSender, FromSession, SendingObject},
 };
 
-pub use gateway::{Gateway, GatewayCommand, GatewaySettings, KeptGuest};
+pub use gateway::{Gateway, GatewayCommand, GatewaySettings, KeptClient};
 
 mod gateway;
 
 /// The row with the client's room.
-pub(crate) const GUEST: &str = "guest";
+pub(crate) const CLIENT_ROW: &str = "guest";
 /// Version 1 stored the object's name here.
 const NAME: &str = "name";
 
@@ -48,7 +48,7 @@ impl SessionShell {
     }
 
     /// Sets the session's name from a request.
-    pub fn name(&self, name: String) {
+    pub fn learn_name(&self, name: String) {
         self.name.replace(Some(name));
     }
 
@@ -56,7 +56,7 @@ impl SessionShell {
         &self,
         config: &Config,
         storage: &Storage,
-        connected: Vec<(SocketId, KeptGuest)>,
+        connected: Vec<(SocketId, KeptClient)>,
     ) -> Gateway {
         let settings = GatewaySettings {
             authenticator: authenticator(config),
@@ -64,7 +64,7 @@ impl SessionShell {
             report_interval: config.ping_interval_ms / 2,
             new_id,
         };
-        let stored = storage.get(GUEST);
+        let stored = storage.get(CLIENT_ROW);
         let name = self.name.borrow().clone().or_else(|| storage.get(NAME));
         Gateway::restore(settings, name, stored.as_deref(), connected)
     }
@@ -91,12 +91,12 @@ pub(crate) fn perform<O: SessionObject>(
     let storage = object.storage();
     match command {
         GatewayCommand::Store => {
-            let done = storage.put(GUEST, &gateway.stored()?);
+            let done = storage.put(CLIENT_ROW, &gateway.stored()?);
             (!done)
                 .then(|| -> Task { Box::pin(async move { object.act(|gateway, _| gateway.not_stored()) }) })
         }
         GatewayCommand::Forget => {
-            storage.delete(GUEST);
+            storage.delete(CLIENT_ROW);
             None
         }
         GatewayCommand::Verify { socket, user } => Some(Box::pin(async move {

@@ -10,6 +10,19 @@ use crate::{
     record::{self, Record, honoured_tokens, participant},
 };
 
+/// The columns that [`record::room`] reads, and the revision of the room's calls.
+macro_rules! select_rooms {
+    ($from:literal) => {
+        concat!(
+            "SELECT r.room_id, r.name, r.host, r.active, r.locked, r.created_at, r.calls_revision,
+               (SELECT json_group_array(user_id) FROM
+               (SELECT user_id FROM room_participants WHERE room_id = r.room_id ORDER BY position)
+             ) AS participants ",
+            $from
+        )
+    };
+}
+
 impl<S: Sql> SqliteStore<S> {
     pub(super) async fn create_room(&self, room: &Room) -> Result<bool> {
         let [_, _, created] = self
@@ -156,13 +169,11 @@ impl<S: Sql> SqliteStore<S> {
         let [time, id] = keys_after(after);
         let rows = self
             .rows(statement(
-                "SELECT r.room_id, r.name, r.host, r.active, r.locked, r.created_at, r.calls_revision,
-                   (SELECT json_group_array(user_id) FROM
-                   (SELECT user_id FROM room_participants WHERE room_id = r.room_id ORDER BY position)
-                 ) AS participants
-                 FROM room_participants p JOIN rooms r ON r.room_id = p.room_id
-                 WHERE p.user_id = ?1 AND (p.room_created_at, p.room_id) < (?2, ?3)
-                 ORDER BY p.room_created_at DESC, p.room_id DESC LIMIT ?4",
+                select_rooms!(
+                    "FROM room_participants p JOIN rooms r ON r.room_id = p.room_id
+                     WHERE p.user_id = ?1 AND (p.room_created_at, p.room_id) < (?2, ?3)
+                     ORDER BY p.room_created_at DESC, p.room_id DESC LIMIT ?4"
+                ),
                 [user.into(), time, id, (i64::from(limit.get()) + 1).into()],
             ))
             .await?;
@@ -196,13 +207,7 @@ impl<S: Sql> SqliteStore<S> {
 }
 
 pub(super) fn room_statement(id: RoomId) -> Statement {
-    statement(
-        "SELECT r.room_id, r.name, r.host, r.active, r.locked, r.created_at, r.calls_revision,
-           (SELECT json_group_array(user_id) FROM
-           (SELECT user_id FROM room_participants WHERE room_id = r.room_id ORDER BY position)
-         ) AS participants FROM rooms r WHERE r.room_id = ?1",
-        [id.into()],
-    )
+    statement(select_rooms!("FROM rooms r WHERE r.room_id = ?1"), [id.into()])
 }
 
 pub(super) fn active_rooms(user: UserId) -> Statement {

@@ -11,7 +11,7 @@ use crate::{
         object::{Actions, Name, room_id},
     },
     room::RoomCommand,
-    session::{GUEST, Gateway, GatewayCommand},
+    session::{CLIENT_ROW, Gateway, GatewayCommand},
 };
 
 impl World {
@@ -152,9 +152,9 @@ impl World {
         match command {
             GatewayCommand::Store => {
                 let text = object.gateway().and_then(Gateway::stored);
-                text.into_iter().for_each(|text| object.puts(GUEST.to_owned(), text));
+                text.into_iter().for_each(|text| object.puts(CLIENT_ROW.to_owned(), text));
             }
-            GatewayCommand::Forget => drop(object.rows.remove(GUEST)),
+            GatewayCommand::Forget => drop(object.rows.remove(CLIENT_ROW)),
             GatewayCommand::Verify { socket, user } => {
                 self.sent.push((To::Store, format!("verify {user}")));
                 self.tasks.push_back(Task::VerifyThere(name, socket, user));

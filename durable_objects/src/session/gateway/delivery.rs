@@ -7,7 +7,7 @@ use zetra_socketio::{
     engine::{Departure, Mark},
 };
 
-use super::{Attempt, Gateway, GatewayCommand, Out, State, stored::Guest, tell};
+use super::{Attempt, Gateway, GatewayCommand, Out, State, stored::Client, tell};
 use crate::exchange::{Delivery, FromSession};
 
 impl Gateway {
@@ -16,14 +16,14 @@ impl Gateway {
         let mut out: Out<'_> =
             deliveries.into_iter().flat_map(|delivery| self.deliver_one(from, delivery)).collect();
         // The marks must survive hibernation: without them a pong proves nothing.
-        out.extend(self.guest().map(|guest| Effect::Keep(guest.socket)));
+        out.extend(self.client().map(|client| Effect::Keep(client.socket)));
         out
     }
 
     /// Reports to the room what has arrived, if that has changed.
     pub(super) fn report(&mut self, room: RoomId, now: i64) -> Out<'static> {
         let Some(mark) = self.arrivals.take_report(now) else { return Vec::new() };
-        let keep = self.guest().map(|guest| Effect::Keep(guest.socket));
+        let keep = self.client().map(|client| Effect::Keep(client.socket));
         keep.into_iter().chain([tell(room, FromSession::Arrived(mark))]).collect()
     }
 
@@ -31,7 +31,7 @@ impl Gateway {
         let Some(socket) = self.socket() else { return too_late(from, &delivery) };
         match delivery {
             // Messages keep their order: if the client had left, this object would already have been notified.
-            Delivery::Stranger(_) if self.guest().is_some_and(|guest| guest.room == Some(from)) => {
+            Delivery::Stranger(_) if self.client().is_some_and(|client| client.room == Some(from)) => {
                 self.end(from, Departure::Lost, Effect::Abandon(socket))
             }
             Delivery::Stranger(frame) => {
@@ -46,7 +46,7 @@ impl Gateway {
             Delivery::Joined { joined, mark, frames } => self.joined(from, joined, mark, frames),
             Delivery::Recovered { sid, mark, frames } => self.recovered(sid, mark, frames),
             Delivery::NotRecovered => match self.take_attempt() {
-                Some(Attempt { guest, .. }) => self.welcome(guest),
+                Some(Attempt { client, .. }) => self.welcome(client),
                 None => Vec::new(),
             },
             Delivery::Left => self.left(from),
@@ -59,15 +59,15 @@ impl Gateway {
 
     fn joined(&mut self, room: RoomId, joined: bool, mark: Mark, frames: Vec<String>) -> Out<'static> {
         match std::mem::replace(&mut self.state, State::Empty) {
-            State::Joining { guest, room: asked, .. } if asked == room => {
-                self.settle(guest, room, joined, mark, frames)
+            State::Joining { client, room: asked, .. } if asked == room => {
+                self.settle(client, room, joined, mark, frames)
             }
-            State::Recovering(Attempt { guest, .. }) => {
-                let (sid, pid) = (guest.sid.clone(), guest.pid.clone());
-                let accept = Effect::Accept { socket: guest.socket, sid, pid: Some(pid) };
-                self.lobby.connect(super::GUEST, guest.credential.clone());
+            State::Recovering(Attempt { client, .. }) => {
+                let (sid, pid) = (client.sid.clone(), client.pid.clone());
+                let accept = Effect::Accept { socket: client.socket, sid, pid: Some(pid) };
+                self.lobby.connect(super::IN_LOBBY, client.credential.clone());
                 let mut out = vec![accept];
-                out.extend(self.settle(guest, room, joined, mark, frames));
+                out.extend(self.settle(client, room, joined, mark, frames));
                 out
             }
             other => {
@@ -80,35 +80,35 @@ impl Gateway {
     /// Handles the outcome of a join.
     fn settle(
         &mut self,
-        mut guest: Guest,
+        mut client: Client,
         room: RoomId,
         joined: bool,
         mark: Mark,
         frames: Vec<String>,
     ) -> Out<'static> {
-        let socket: SocketId = guest.socket;
+        let socket: SocketId = client.socket;
         let mut out = vec![Effect::Replay { socket, frames }];
         if joined {
-            let before = guest.room.replace(room).filter(|before| *before != room);
+            let before = client.room.replace(room).filter(|before| *before != room);
             // A socket is in one room at a time.
             out.extend(before.map(|before| tell(before, FromSession::Gone(Departure::Left))));
             self.arrivals.begin(mark);
             out.push(Effect::Command(GatewayCommand::Store));
-        } else if guest.room == Some(room) {
-            guest.room = None;
+        } else if client.room == Some(room) {
+            client.room = None;
             out.push(Effect::Command(GatewayCommand::Forget));
         }
-        self.state = State::Connected(guest);
+        self.state = State::Connected(client);
         out.push(Effect::Resume(socket));
         out
     }
 
     fn recovered(&mut self, sid: String, mark: Mark, frames: Vec<String>) -> Out<'static> {
-        let Some(Attempt { guest, room, pid, .. }) = self.take_attempt() else { return Vec::new() };
-        let socket = guest.socket;
-        self.lobby.connect(super::GUEST, guest.credential.clone());
-        let guest = Guest { sid: sid.clone(), pid: pid.clone(), room: Some(room), ..guest };
-        self.state = State::Connected(guest);
+        let Some(Attempt { client, room, pid, .. }) = self.take_attempt() else { return Vec::new() };
+        let socket = client.socket;
+        self.lobby.connect(super::IN_LOBBY, client.credential.clone());
+        let client = Client { sid: sid.clone(), pid: pid.clone(), room: Some(room), ..client };
+        self.state = State::Connected(client);
         self.arrivals.begin(mark);
         vec![
             Effect::Command(GatewayCommand::Store),
@@ -133,8 +133,8 @@ impl Gateway {
     /// The client is no longer in that room.
     fn left(&mut self, room: RoomId) -> Out<'static> {
         match &mut self.state {
-            State::Connected(guest) | State::Joining { guest, .. } if guest.room == Some(room) => {
-                guest.room = None;
+            State::Connected(client) | State::Joining { client, .. } if client.room == Some(room) => {
+                client.room = None;
                 vec![Effect::Command(GatewayCommand::Forget)]
             }
             _ => Vec::new(),
@@ -148,12 +148,12 @@ impl Gateway {
         departure: Departure,
         ending: Effect<'static, GatewayCommand>,
     ) -> Out<'static> {
-        let mut others: Vec<_> = self.guest().and_then(|guest| guest.room).into_iter().collect();
+        let mut others: Vec<_> = self.client().and_then(|client| client.room).into_iter().collect();
         if let State::Joining { room: asked, .. } = self.state {
             others.push(asked);
         }
         others.retain(|other| *other != room);
-        self.lobby.depart(super::GUEST, DisconnectReason::Left);
+        self.lobby.depart(super::IN_LOBBY, DisconnectReason::Left);
         self.state = State::Empty;
         let leaving = others.into_iter().map(|other| tell(other, FromSession::Gone(departure)));
         leaving.chain([ending, Effect::Command(GatewayCommand::Forget)]).collect()

@@ -4,7 +4,7 @@ use zetra_domain::RoomId;
 use zetra_signalling::{Credential, DisconnectReason};
 use zetra_socketio::{Effect, SocketId, engine::Departure};
 
-use super::{Attempt, GUEST, Gateway, GatewayCommand, Out, PATIENCE_MS, State, stored::Guest, tell};
+use super::{Attempt, Gateway, GatewayCommand, IN_LOBBY, Out, PATIENCE_MS, State, stored::Client, tell};
 use crate::{
     authenticator::{ConnectError, Recovery, TURNED_AWAY_MS, Verification},
     exchange::{FromSession, Joining, Recovering},
@@ -47,21 +47,21 @@ impl Gateway {
         now: i64,
     ) -> Out<'static> {
         let (sid, pid) = ((self.settings.new_id)(), (self.settings.new_id)());
-        let guest = Guest { socket, sid, pid, credential, room: None, connection };
+        let client = Client { socket, sid, pid, credential, room: None, connection };
         let known = recovery.and_then(|recovery| Some((offset::room(&recovery.offset)?, recovery)));
-        let Some((room, recovery)) = known else { return self.welcome(guest) };
+        let Some((room, recovery)) = known else { return self.welcome(client) };
         let (brought, until) = (recovery.pid.clone(), now + PATIENCE_MS);
-        let Guest { sid, pid, credential, connection, .. } = guest.clone();
-        self.state = State::Recovering(Attempt { guest, room, pid: brought, until });
+        let Client { sid, pid, credential, connection, .. } = client.clone();
+        self.state = State::Recovering(Attempt { client, room, pid: brought, until });
         vec![tell(room, FromSession::Recover(Recovering { recovery, credential, sid, pid, connection }))]
     }
 
     /// Adds a new client.
-    pub(super) fn welcome(&mut self, guest: Guest) -> Out<'static> {
-        let (socket, sid, pid) = (guest.socket, guest.sid.clone(), guest.pid.clone());
-        tracing::info!(connection = guest.connection, "connected");
-        self.lobby.connect(GUEST, guest.credential.clone());
-        self.state = State::Connected(guest);
+    pub(super) fn welcome(&mut self, client: Client) -> Out<'static> {
+        let (socket, sid, pid) = (client.socket, client.sid.clone(), client.pid.clone());
+        tracing::info!(connection = client.connection, "connected");
+        self.lobby.connect(IN_LOBBY, client.credential.clone());
+        self.state = State::Connected(client);
         vec![Effect::Accept { socket, sid, pid: Some(pid) }, Effect::Resume(socket)]
     }
 
@@ -72,11 +72,11 @@ impl Gateway {
         ack: Option<u64>,
         now: i64,
     ) -> Out<'static> {
-        let State::Connected(guest) = std::mem::replace(&mut self.state, State::Empty) else {
+        let State::Connected(client) = std::mem::replace(&mut self.state, State::Empty) else {
             return Vec::new();
         };
-        let Guest { socket, sid, pid, credential, connection, .. } = guest.clone();
-        self.state = State::Joining { guest, room, until: now + PATIENCE_MS };
+        let Client { socket, sid, pid, credential, connection, .. } = client.clone();
+        self.state = State::Joining { client, room, until: now + PATIENCE_MS };
         let rate = self.rate();
         let joining = Joining { sid, pid, credential, connection, arguments, ack, rate };
         vec![Effect::Wait(socket), tell(room, FromSession::Join(joining))]
@@ -84,13 +84,13 @@ impl Gateway {
 
     /// The client is gone: notifies every room that has it.
     pub(super) fn part(&mut self, departure: Departure) -> Out<'static> {
-        self.lobby.depart(GUEST, DisconnectReason::Left);
+        self.lobby.depart(IN_LOBBY, DisconnectReason::Left);
         let rooms = match std::mem::replace(&mut self.state, State::Empty) {
             State::Empty | State::Verifying { .. } | State::TurnedAway { .. } => [None, None],
             State::Recovering(Attempt { room, .. }) => [Some(room), None],
-            State::Connected(guest) => [guest.room, None],
-            State::Joining { guest, room, .. } => {
-                [guest.room, Some(room).filter(|_| guest.room != Some(room))]
+            State::Connected(client) => [client.room, None],
+            State::Joining { client, room, .. } => {
+                [client.room, Some(room).filter(|_| client.room != Some(room))]
             }
         };
         let [own, _] = rooms;

@@ -2,7 +2,7 @@
 
 use zetra_socketio::{Effect, SocketId, engine::Departure};
 
-use super::{GUEST, Gateway, Out};
+use super::{Gateway, IN_LOBBY, Out};
 use crate::offset;
 
 type LobbyEffect<'a> = zetra_signalling::Effect<'a>;
@@ -16,7 +16,7 @@ impl Gateway {
         ack: Option<u64>,
         now: i64,
     ) -> Out<'static> {
-        let effects = self.lobby.event(GUEST, name, arguments, ack, now);
+        let effects = self.lobby.event(IN_LOBBY, name, arguments, ack, now);
         let mut out = Vec::new();
         for effect in effects {
             if let LobbyEffect::Elsewhere { room, .. } = effect {

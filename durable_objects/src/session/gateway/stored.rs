@@ -11,8 +11,8 @@ const VERSION: u32 = 2;
 
 /// A client that was let in.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Guest {
-    /// Set again by [`KeptGuest::into_guest`].
+pub(super) struct Client {
+    /// Set again by [`KeptClient::into_client`].
     #[serde(skip, default = "no_socket_yet")]
     pub socket: SocketId,
     /// The public id of its socket.
@@ -36,13 +36,13 @@ fn no_socket_yet() -> SocketId {
 
 /// What is kept of the client's socket while the object hibernates.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct KeptGuest {
+pub struct KeptClient {
     #[serde(rename = "v")]
     version: u32,
     #[serde(rename = "n")]
     name: String,
     #[serde(rename = "g")]
-    guest: Guest,
+    client: Client,
     #[serde(rename = "a")]
     arrivals: Arrivals,
     /// What the client has sent until now.
@@ -50,15 +50,15 @@ pub struct KeptGuest {
     rate: Rate,
 }
 
-impl KeptGuest {
-    pub(super) fn new(name: String, guest: Guest, arrivals: Arrivals, rate: Rate) -> Self {
-        Self { version: VERSION, name, guest, arrivals, rate }
+impl KeptClient {
+    pub(super) fn new(name: String, client: Client, arrivals: Arrivals, rate: Rate) -> Self {
+        Self { version: VERSION, name, client, arrivals, rate }
     }
 
     /// `None` for another version: its socket is gone, or should be.
-    pub(super) fn into_guest(self, socket: SocketId) -> Option<(String, Guest, Arrivals, Rate)> {
-        let Self { version: VERSION, name, guest, arrivals, rate } = self else { return None };
-        Some((name, Guest { socket, ..guest }, arrivals, rate))
+    pub(super) fn into_client(self, socket: SocketId) -> Option<(String, Client, Arrivals, Rate)> {
+        let Self { version: VERSION, name, client, arrivals, rate } = self else { return None };
+        Some((name, Client { socket, ..client }, arrivals, rate))
     }
 }
 

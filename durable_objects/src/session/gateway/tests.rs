@@ -456,10 +456,10 @@ fn a_sleep_changes_nothing_and_after_a_crash_the_room_is_told() {
     let effects = crashed.gateway.tick(NOW);
     assert_eq!(crashed.told(effects), ["room < gone, left: false"]);
     assert!(!crashed.gateway.needs_storage());
-    let mut guest = Story::connected();
+    let mut client = Story::connected();
     let keep = vec![Effect::Keep(SOCKET)];
-    guest.told(keep);
-    assert!(guest.restarts(true).says("join-room", &[], None)[0].contains("invalid_payload"));
+    client.told(keep);
+    assert!(client.restarts(true).says("join-room", &[], None)[0].contains("invalid_payload"));
 }
 
 #[test]
