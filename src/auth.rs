@@ -6,8 +6,8 @@ use axum::{Json, extract::State};
 use http::StatusCode;
 use serde::Serialize;
 use zetra_domain::{
-    AccountKey, Email, Invalid, Password, PasswordAttempt, PasswordHash, PasswordOutcome, RoomId, User,
-    UserId, Username, Verdict, all2, all3,
+    AccountKey, Email, Invalid, Password, PasswordAttempt, PasswordHash, PasswordOutcome, RoomId, TokenError,
+    User, UserId, Username, Verdict, all2, all3,
 };
 use zetra_store::{Account, NewUser, PasswordChange, Taken};
 
@@ -139,17 +139,11 @@ pub async fn change_password(
     let Caller { account, claims } = caller;
     let user = account.user.id;
     announce_revocation(&app, user).await?;
-    let change = |from: PasswordHash| {
-        let (store, hash, kept) = (app.store(), &hash, &claims.fingerprint);
-        async move { store.change_password(user, &from, hash, kept).await }
-    };
-    let mut changed = change(account.password_hash.clone()).await?;
+    let (from, kept) = (&account.password_hash, &claims.fingerprint);
+    let mut changed = app.store().change_password(user, from, &hash, kept).await?;
     if changed.is_none() {
-        // The hash changed after the check. If that was a login, which renewed it, the password is still the same.
-        let renewed = app.store().account(user).await?.map(|account| account.password_hash);
-        if let Some(renewed) = renewed.filter(|hash| hash.verify(&current) != Verdict::Wrong) {
-            changed = change(renewed).await?;
-        }
+        let renewed = renewed_meanwhile(&app, user, &current, WRONG_PASSWORD).await?;
+        changed = app.store().change_password(user, &renewed, &hash, kept).await?;
     }
     let PasswordChange { version, rooms } = changed.ok_or(ApiError::WrongPassword(WRONG_PASSWORD))?;
     tracing::info!(%user, "a password was changed");
@@ -164,13 +158,28 @@ pub async fn announce_revocation(app: &App, user: UserId) -> Result<(), ApiError
     Ok(app.services.revocations.announce(user, rooms).await?)
 }
 
-/// Ends the connections whose tokens were just revoked, in the rooms that were announced and in these: somebody may have
-/// joined one with such a token in between. Rooms that cannot be
+/// Ends the connections whose tokens were just revoked, in the announced rooms and in `rooms`, which the user may have joined
+/// since the announcement. Rooms that cannot be
 /// notified now are notified later, so this never fails the request.
 pub async fn tell_rooms(app: &App, user: UserId, rooms: Vec<RoomId>) {
     if let Err(error) = app.services.revocations.deliver(user, rooms).await {
         tracing::warn!(%error, %user, "rooms will be notified of revoked tokens later");
     }
+}
+
+/// The hash of the password that was confirmed, if the account has another one than it had then: a login may have renewed it.
+///
+/// # Errors
+/// 401 if the password was changed or the account deleted meanwhile.
+pub async fn renewed_meanwhile(
+    app: &App,
+    user: UserId,
+    confirmed: &PasswordAttempt,
+    refusal: &'static str,
+) -> Result<PasswordHash, ApiError> {
+    let account = app.store().account(user).await?.ok_or(TokenError::Invalid)?;
+    let is_same = account.password_hash.verify(confirmed) != Verdict::Wrong;
+    is_same.then_some(account.password_hash).ok_or(ApiError::WrongPassword(refusal))
 }
 
 /// Checks the caller's own password under the strict limit.

@@ -32,7 +32,7 @@ pub trait Rooms: Send + Sync {
 pub trait Revocations: Send + Sync {
     /// Call before tokens are revoked, with the rooms that the user may be in.
     async fn announce(&self, user: UserId, rooms: Vec<RoomId>) -> Result<(), Unavailable>;
-    /// Call after that: ends the connections whose tokens are no longer valid, in those rooms and in these. If this fails,
+    /// Call after that: ends the connections whose tokens are no longer valid, in the announced rooms and in `rooms`. If this fails,
     /// it is retried later, in those that were announced.
     async fn deliver(&self, user: UserId, rooms: Vec<RoomId>) -> Result<(), Unavailable>;
 }

@@ -3,8 +3,8 @@
 //! [`count`] runs before the token and the body are read: it counts the attempt for the client's address and
 //! puts an [`Attempts`] into the request. The handler [`Attempts::admit`]s the account as soon as it
 //! is known, and counts the outcome before the client gets its response: [`Admitted::settle_password`] for a password.
-//! What reveals by its success alone which names are taken is a failure from the start, [`Admitted::presume_failure`],
-//! until it has succeeded, [`Admitted::take_back`].
+//! An attempt that would reveal whether a name is taken is a failure from the start, [`Admitted::presume_failure`], until
+//! it succeeds, [`Admitted::take_back`].
 
 use std::sync::{Arc, Mutex, PoisonError};
 

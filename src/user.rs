@@ -102,8 +102,11 @@ pub async fn delete_account(
     auth::confirm(&attempts, &caller, &password, WRONG_PASSWORD).await?;
     let user = caller.id();
     auth::announce_revocation(&app, user).await?;
-    let left = app.store().delete_user(user, &caller.account.password_hash).await?;
-    // The password was changed after it was checked.
+    let mut left = app.store().delete_user(user, &caller.account.password_hash).await?;
+    if left.is_none() {
+        let renewed = auth::renewed_meanwhile(&app, user, &password, WRONG_PASSWORD).await?;
+        left = app.store().delete_user(user, &renewed).await?;
+    }
     let rooms = left.ok_or(ApiError::WrongPassword(WRONG_PASSWORD))?;
     tracing::info!(%user, "an account was deleted");
     auth::tell_rooms(&app, user, rooms).await;

@@ -165,7 +165,7 @@ impl RevocationOutboxClient {
         self.ask(user, AskOutbox::Announce(rooms)).await
     }
 
-    /// Notifies those rooms, and these, after the tokens were revoked.
+    /// Notifies the announced rooms and `rooms` after the tokens were revoked.
     pub async fn deliver(&self, user: UserId, rooms: Vec<RoomId>) -> Result<(), ObjectError> {
         self.ask(user, AskOutbox::Deliver(rooms)).await
     }

@@ -59,3 +59,25 @@ fn an_account_whose_password_changed_just_before_is_not_deleted() {
     delete.refused(401, "Invalid password", "wrong_password");
     app.login("192.0.2.1", &ann.email, "N3wPassword").succeeded(200);
 }
+
+#[test]
+fn an_account_whose_hash_was_renewed_just_before_is_deleted_and_one_that_is_gone_is_told_so() {
+    let app = TestApp::new();
+    let delete = |token: &str| {
+        app.call("DELETE", "/api/user/account", Some(token), Some(json!({ "password": PASSWORD })))
+    };
+    let (ann, bob) = (app.registers("ann"), app.registers("bob"));
+    let (id, store) = (ann.id.parse().unwrap(), app.store.clone());
+    *app.rooms.meanwhile.lock().unwrap() = Some(Box::new(move || {
+        let old = pollster::block_on(store.account(id)).unwrap().unwrap().password_hash;
+        let renewed = PasswordHash::new(&Password::parse("password", PASSWORD).unwrap(), [3; 16]);
+        pollster::block_on(store.renew_hash(id, &old, &renewed)).unwrap();
+    }));
+    delete(&ann.token).succeeded(200);
+    let (id, store) = (bob.id.parse().unwrap(), app.store.clone());
+    *app.rooms.meanwhile.lock().unwrap() = Some(Box::new(move || {
+        let hash = pollster::block_on(store.account(id)).unwrap().unwrap().password_hash;
+        pollster::block_on(store.delete_user(id, &hash)).unwrap().unwrap();
+    }));
+    delete(&bob.token).refused(401, "Invalid authentication token", "token_invalid");
+}

@@ -89,7 +89,7 @@ for (const way of Object.values(WAYS)) describe(`a host, ${way.name}`, () => {
     close();
   });
 
-  test("of a user who has moved on to another device the first is told so, however late it returns", async () => {
+  test("of a user who has moved on to another device the first is told so when it returns", async () => {
     const { people, room, clients, close } = await gathering(2);
     const [, bob] = people;
     clients[1].cut();

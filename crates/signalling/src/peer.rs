@@ -56,7 +56,7 @@ impl Revocation {
     }
 }
 
-/// A person as the room sees them. The serialised part survives the loss of the connection.
+/// A client as the room sees it. The serialised part survives the loss of its connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Peer {
     #[serde(rename = "c")]

@@ -91,6 +91,8 @@ pub struct Room {
     asked: VecMap<PeerId, Asked>,
     next_sequence: u64,
     chat_messages: u32,
+    /// In a lobby: the peer is in a room elsewhere, which may have as many people as any.
+    is_elsewhere: bool,
 }
 
 /// A query to the store that is not answered yet.
@@ -111,14 +113,14 @@ impl Room {
         let last = peers.values().filter_map(|peer| peer.joined).map(|joined| joined.sequence).max();
         let next_sequence = last.map_or(0, |last| last + 1);
         let asked = VecMap::new();
-        Self { id: Some(id), limits, peers, asked, next_sequence, chat_messages: 0 }
+        Self { id: Some(id), limits, peers, asked, next_sequence, chat_messages: 0, is_elsewhere: false }
     }
 
     /// A place for peers that have named no room yet: their events are judged as everywhere, and `join-room`
     /// leads to [`Effect::Elsewhere`].
     pub fn lobby(limits: Limits) -> Self {
         let (peers, asked) = (VecMap::new(), VecMap::new());
-        Self { id: None, limits, peers, asked, next_sequence: 0, chat_messages: 0 }
+        Self { id: None, limits, peers, asked, next_sequence: 0, chat_messages: 0, is_elsewhere: false }
     }
 
     /// Adds a connection whose credential was checked.
@@ -160,7 +162,7 @@ impl Room {
         now: i64,
     ) -> Vec<Effect<'a>> {
         let mut effects = Vec::new();
-        let people = self.present_count().max(1);
+        let people = if self.is_elsewhere { self.limits.max_present } else { self.present_count().max(1) };
         let Some(peer) = self.peers.get_mut(&id) else { return effects };
         let bytes = arguments.iter().map(|argument| argument.len()).sum();
         let verdict = peer.rate.count(now, bytes, people, self.limits.rate);
@@ -193,6 +195,11 @@ impl Room {
         let peer = self.peers.get_mut(&id)?;
         peer.rate.count_elsewhere(now, bytes, self.limits);
         peer.rate.is_worth_keeping(now).then_some(Effect::Keep(id))
+    }
+
+    /// In a lobby: whether the peer is in a room elsewhere, with whose burst its next event is judged.
+    pub fn set_elsewhere(&mut self, is_elsewhere: bool) {
+        self.is_elsewhere = is_elsewhere;
     }
 
     /// What the peer has sent until now, elsewhere or before a sleep.

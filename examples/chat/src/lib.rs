@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 
+use serde::Deserialize;
 use serde_json::Value;
 use wasm_bindgen::prelude::*;
 use worker::{Context, Env, Request, Response, Result, event};
@@ -11,6 +12,12 @@ use zetra_socketio_object::{forward, new_id, standalone};
 
 /// Who is in the room, with their names as JSON.
 struct Chat(Vec<(SocketId, String)>);
+
+/// What a client presents when it connects.
+#[derive(Deserialize)]
+struct Auth {
+    name: String,
+}
 
 impl Chat {
     fn to_all(&self, event: &'static str, arguments: String) -> Effect<'static, Infallible> {
@@ -25,8 +32,8 @@ impl Application for Chat {
 
     fn connect(&mut self, connect: Connect<'_>, _now: i64) -> Effects<'static, Infallible> {
         let Connect { socket, auth, .. } = connect;
-        let auth: Value = auth.and_then(|auth| serde_json::from_str(auth).ok()).unwrap_or_default();
-        let name = auth.get("name").and_then(Value::as_str).filter(|name| (1..=100).contains(&name.len()));
+        let auth = auth.and_then(|auth| serde_json::from_str::<Auth>(auth).ok());
+        let name = auth.map(|auth| auth.name).filter(|name| (1..=100).contains(&name.len()));
         let Some(name) = name.map(|name| Value::from(name).to_string()) else {
             let error = r#"{"message":"auth needs a name of 1 to 100 bytes: io(url, { auth: { name } })"}"#;
             return vec![Effect::Refuse { socket, error: error.to_owned() }];

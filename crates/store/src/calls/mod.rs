@@ -25,8 +25,8 @@ use crate::{Ended, Recorded, RoomCall, StoreError};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-/// How often a report or an end starts again before it gives up: each time because another writer got through. It makes
-/// two requests to the database each time, and on the free plan a Worker has fifty.
+/// How often a report or an end starts again before it gives up: because another writer got through, or more had to be read.
+/// It makes two requests to the database each time, and on the free plan a Worker has fifty.
 const ATTEMPTS: usize = 20;
 
 /// The result of a read for recording a call.

@@ -186,18 +186,17 @@ impl<H: Http> Store for MongoStore<H> {
     }
 
     async fn delete_user(&self, id: UserId, from: &PasswordHash) -> Result<Option<Vec<RoomId>>> {
+        // It is decided here: a password that is changed from now on is that of an account that is about to go.
         let own = json!({ "_id": object_id(id), "passwordHash": from.expose() });
-        if self.api.find_one(USERS, own.clone()).await?.is_none() {
+        if self.api.find_one(USERS, own).await?.is_none() {
             return Ok(None);
         }
-        let rooms = self.active_rooms_of(id).await?;
+        let mut rooms = self.active_rooms_of(id).await?;
         // The account goes last, so that a client that receives an error can try again.
         self.leave_all_rooms(id).await?;
-        self.api.delete_one(USERS, own).await?;
-        if self.account(id).await?.is_some() {
-            return Ok(None);
-        }
+        self.api.delete_one(USERS, json!({ "_id": object_id(id) })).await?;
         // Those that it joined in between. Whoever joins one from now on finds that it is gone.
+        rooms.extend(self.active_rooms_of(id).await?);
         self.leave_all_rooms(id).await?;
         Ok(Some(rooms))
     }

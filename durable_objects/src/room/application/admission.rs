@@ -111,6 +111,16 @@ impl RoomApplication {
         }
         tracing::info!(connection, room = %self.id, peer = peer.0, %user, joined, "asked to join");
         let mut out = detached;
+        if let (Some(_), false, Address::Here(socket)) = (was, joined, &address)
+            && self.is_too_many_of_user(peer)
+        {
+            let error = ConnectError::TooManyConnections;
+            tracing::info!(connection, room = %self.id, ?error, "refused");
+            out.push(Effect::Refuse { socket: *socket, error: error.json() });
+            let effects = self.room.depart(peer, DisconnectReason::Left);
+            out.extend(self.perform(effects, now));
+            return out;
+        }
         if let (Some(_), Address::Here(socket)) = (was, &address) {
             out.push(Effect::Accept { socket: *socket, sid, pid: Some(pid) });
         }

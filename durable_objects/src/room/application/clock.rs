@@ -11,7 +11,7 @@ impl RoomApplication {
     pub(super) fn limit_deadlines(&mut self, by: Option<i64>, now: i64) -> Out<'static> {
         self.log.clock_set_back(now);
         let mut out = Vec::new();
-        let latest = now + self.settings.rejoin;
+        let latest = now + self.settings.noticed_within + self.settings.rejoin;
         for (peer, lost) in &mut self.lost {
             let changes = lost.back_by > latest;
             lost.back_by = lost.back_by.min(latest);

@@ -50,9 +50,9 @@ impl RoomApplication {
                     self.log_end(peer, "left the room");
                     if self.members.get(&peer).is_some_and(|member| member.stored) {
                         let row = Row::Peer(peer);
-                        let is_lost = self.lost.contains_key(&peer);
+                        let has_farewell = self.lost.contains_key(&peer);
                         let command =
-                            if is_lost { RoomCommand::Store(row) } else { RoomCommand::Forget(row) };
+                            if has_farewell { RoomCommand::Store(row) } else { RoomCommand::Forget(row) };
                         out.push(Effect::Command(command));
                     }
                     forgotten.push(peer);
@@ -123,8 +123,8 @@ impl RoomApplication {
         } else if was_stored {
             // What leads back is for who is in the room; a sleep would forget it.
             member.former.clear();
-            let is_lost = self.lost.contains_key(&peer);
-            let command = if is_lost { RoomCommand::Store(row) } else { RoomCommand::Forget(row) };
+            let has_farewell = self.lost.contains_key(&peer);
+            let command = if has_farewell { RoomCommand::Store(row) } else { RoomCommand::Forget(row) };
             out.push(Effect::Command(command));
         }
         if was_stored != joined {
@@ -148,7 +148,8 @@ impl RoomApplication {
         }
     }
 
-    /// Forgets lost members that did not return in time. Of those that are still connected a beat decides.
+    /// Forgets lost members that did not return in time. Those still connected are kept until the next tick has ended dead
+    /// connections.
     fn forget_lost(&mut self, now: i64, out: &mut Out<'_>) {
         let late = self.lost.iter().filter(|(_, lost)| lost.back_by <= now).map(|(peer, _)| *peer);
         let late: Vec<PeerId> = late.filter(|peer| !self.members.contains_key(peer)).collect();

@@ -11,6 +11,9 @@ use super::{
 };
 use crate::offset;
 
+/// How many connections of one user are to be told why they are out.
+const MOST_FAREWELLS: usize = 4;
+
 impl RoomApplication {
     /// The host has ended the room, or removed somebody from it.
     pub fn host_acts(&mut self, action: HostAction, now: i64) -> Out<'static> {
@@ -19,14 +22,14 @@ impl RoomApplication {
             HostAction::End { .. } => true,
             HostAction::Remove { user: removed, .. } => user == removed,
         };
-        let present = self.present_members(concerned, now);
-        let effects = self.room.host_acts(action);
-        self.put_out(present, PutOut::Host(action));
         let mut out = Out::new();
         for (peer, lost) in self.lost.iter_mut().filter(|(_, lost)| concerned(lost.user)) {
             lost.put_out = Some(PutOut::Host(action));
             out.push(Effect::Command(RoomCommand::Store(Row::Peer(*peer))));
         }
+        let present = self.present_members(concerned, now);
+        let effects = self.room.host_acts(action);
+        self.put_out(present, PutOut::Host(action));
         out.extend(self.perform(effects, now));
         out
     }
@@ -39,18 +42,35 @@ impl RoomApplication {
         was: Option<PeerId>,
         out: &mut Out<'_>,
     ) {
+        let Some(member) = self.members.get(&peer) else { return };
+        let secrets: Vec<String> = [&member.pid].into_iter().chain(&member.former).cloned().collect();
         let of_user = self.lost.iter().filter(|(_, lost)| lost.user == user);
         let lost: Vec<PeerId> = of_user.map(|(peer, _)| *peer).collect();
         for of_user in lost {
             if of_user == peer {
                 // Its row is that of the member by now.
                 self.lost.remove(&of_user);
-            } else if Some(of_user) == was {
+                continue;
+            }
+            let Some(lost) = self.lost.get_mut(&of_user) else { continue };
+            if Some(of_user) == was || secrets.iter().any(|secret| lost.holds(secret)) {
+                // The same client.
                 self.forget_one_lost(of_user, out);
-            } else if let Some(lost) = self.lost.get_mut(&of_user).filter(|lost| lost.put_out.is_none()) {
+            } else if lost.put_out.is_none() {
                 lost.put_out = Some(PutOut::Replaced);
                 out.push(Effect::Command(RoomCommand::Store(Row::Peer(of_user))));
             }
+        }
+        self.limit_farewells(user, out);
+    }
+
+    /// Nobody's devices push the places of others out of the room.
+    fn limit_farewells(&mut self, user: UserId, out: &mut Out<'_>) {
+        let of_user = self.lost.iter().filter(|(_, lost)| lost.user == user && lost.put_out.is_some());
+        let mut of_user: Vec<(i64, PeerId)> = of_user.map(|(peer, lost)| (lost.back_by, *peer)).collect();
+        of_user.sort_unstable_by_key(|(back_by, _)| std::cmp::Reverse(*back_by));
+        for (_, oldest) in of_user.into_iter().skip(MOST_FAREWELLS) {
+            self.forget_one_lost(oldest, out);
         }
     }
 
@@ -65,7 +85,9 @@ impl RoomApplication {
             let user = machine.user().filter(|user| concerned(*user))?;
             // If nobody has noticed by then that its connection is dead, it is alive, and the client has been told.
             let wait = match member.address {
-                Address::Here(_) | Address::Session(_) => self.settings.noticed_within,
+                Address::Here(_) => self.settings.noticed_within,
+                // Its end is not reported any more, once it is out of the room.
+                Address::Session(_) => self.settings.noticed_within + self.settings.rejoin,
                 Address::Nowhere => self.settings.rejoin,
             };
             let (pid, former) = (member.pid.clone(), member.former.clone());

@@ -27,6 +27,13 @@ impl RoomApplication {
         of_user.count() < self.settings.guests.per_user
     }
 
+    /// Whether that connection in no room is one more than its user may have.
+    pub(super) fn is_too_many_of_user(&self, peer: PeerId) -> bool {
+        let user = self.room.peer(peer).and_then(|peer| peer.credential().user());
+        let of_user = self.guests().filter(|(_, peer)| peer.credential().user() == user);
+        user.is_some() && of_user.count() > self.settings.guests.per_user
+    }
+
     fn guests(&self) -> impl Iterator<Item = (PeerId, &Peer)> {
         let peers = self.sockets.values().filter_map(|id| Some((*id, self.room.peer(*id)?)));
         peers.filter(|(_, peer)| !peer.is_joined())

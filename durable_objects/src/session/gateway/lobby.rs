@@ -16,6 +16,7 @@ impl Gateway {
         ack: Option<u64>,
         now: i64,
     ) -> Out<'static> {
+        self.lobby.set_elsewhere(self.client().is_some_and(|client| client.room.is_some()));
         let effects = self.lobby.event(IN_LOBBY, name, arguments, ack, now);
         let mut out = Vec::new();
         for effect in effects {

@@ -56,7 +56,7 @@ fn who_is_removed_through_a_session_object_is_its_own_again() {
     };
     assert_eq!((first.as_str(), second.as_str()), ("s", "s"));
     assert_eq!(split(frame).0, told(&line, "removed", "removed_by_host"));
-    line.lives(&[ann], NOTICED_WITHIN_MS);
+    line.lives(&[ann], NOTICED_WITHIN_MS + REJOIN_MS);
     assert_eq!(line.stored.len(), 1);
 }
 
@@ -138,6 +138,37 @@ fn who_is_removed_and_joins_again_over_the_same_connection_is_a_member_like_any_
     line.sleeps();
     assert_eq!(line.application().online(), [line.users[0], line.users[1]]);
     assert_eq!(line.stored.len(), 2);
+}
+
+#[test]
+fn who_is_removed_and_joins_again_through_the_same_session_object_is_joined_again_after_a_loss() {
+    let mut line = Line::new(SocketAuth::Required);
+    let bob = line.enters(0);
+    line.joins_from("s", 1);
+    line.host_removes(1);
+    line.joins_from("s", 1);
+    let offset = line.offset_of("s");
+    line.tells("s", FromSession::Gone(Departure::Lost));
+    line.lives(&[bob], 10_000);
+    line.recovers_through("t", 1, "s.pid", &offset);
+    let delivered = line.delivered();
+    let joined = matches!(delivered.last(), Some((to, Delivery::Joined { joined: true, .. })) if to == "t");
+    assert!(joined, "no farewell of before: {delivered:?}");
+    assert_eq!(line.application().online().len(), 2);
+}
+
+#[test]
+fn of_one_users_devices_no_more_than_four_wait_to_be_told() {
+    let mut line = Line::new(SocketAuth::Required);
+    line.enters(0);
+    for _ in 0..10 {
+        let device = line.enters(1);
+        line.enters(1);
+        line.closes(device, None);
+    }
+    let of_user = format!(r#""u":"{}""#, line.users[1]);
+    let waiting = line.stored.values().filter(|row| row.contains("replaced") && row.contains(&of_user));
+    assert_eq!(waiting.count(), 4);
 }
 
 #[test]
@@ -246,7 +277,11 @@ fn an_ended_room_leaves_nothing_behind_once_nobody_can_return() {
     line.host_ends();
     assert_eq!((line.heard(ann), line.delivered()), (vec![], vec![]), "twice is once");
     line.lives(&[ann, bob], NOTICED_WITHIN_MS);
-    assert_eq!(line.stored.len(), 1, "who was lost will be told, if it returns in time");
+    assert_eq!(
+        line.stored.len(),
+        2,
+        "who was lost will be told, and who may have been, if they return in time"
+    );
     line.lives(&[ann, bob], REJOIN_MS);
     assert!(line.stored.is_empty() && line.log.is_empty(), "everything is deleted");
 }
