@@ -207,11 +207,21 @@ describe("a batch of D1 that fails", () => {
     return { answer, met, seen, send, rows };
   }
 
+  /** The batches of the request alone: an object that was disturbed before may ask the database once more just then. */
+  async function undisturbed(story) {
+    let before = [];
+    for (let attempt = 0; attempt < 5; attempt += 1) {
+      const { answer, rows, seen } = await sent(story, CALM);
+      assert.deepEqual([answer.status, rows()], [story.success, 1]);
+      if (JSON.stringify(seen) === JSON.stringify(before)) return seen;
+      before = seen;
+    }
+    assert.fail("the request needs other batches each time");
+  }
+
   for (const [name, story] of Object.entries(REQUESTS)) test(`${name}: any of them, in any way, and the request succeeds when it is repeated`, async (t) => {
     const { success, done, isAnew } = story;
-    const undisturbed = await sent(story, CALM);
-    assert.deepEqual([undisturbed.answer.status, undisturbed.rows()], [success, 1]);
-    const batches = undisturbed.seen.map((words, index, all) => ({ words, skip: all.slice(0, index).filter((other) => other === words).length }));
+    const batches = (await undisturbed(story)).map((words, index, all) => ({ words, skip: all.slice(0, index).filter((other) => other === words).length }));
     assert.ok(batches.length > 0);
     for (const { name: kind, plan, isTransient } of KINDS) {
       for (const { words, skip } of batches) {
