@@ -4,6 +4,9 @@
 //! same thing in both. The numbers of sockets and peers, and the sequence of those present, may begin anew after a sleep: only
 //! their order counts.
 //!
+//! What a client owes when it joins through a Session object is left out: after a sleep it is not known by how much a clock
+//! was set back, and a debt that cannot be is replaced.
+//!
 //! One difference remains, and is documented: after a sleep a pong proves nothing, and a Session may report what has
 //! arrived at another time. So of the stored log only what its receivers have *not* seen is compared.
 
@@ -29,7 +32,7 @@ impl Names {
     pub fn sent(&mut self, world: &mut World) -> Vec<(To, String)> {
         let mut sent = std::mem::take(&mut world.sent);
         sent.sort_by(|(one, _), (other, _)| one.cmp(other));
-        sent.into_iter().map(|(to, text)| (to, self.text(world, &text))).collect()
+        sent.into_iter().map(|(to, text)| (to, self.text(world, without_rate(&text)))).collect()
     }
 
     /// Everything that is stored.
@@ -125,6 +128,11 @@ impl Names {
         let next = self.known.len();
         self.known.entry(id.to_owned()).or_insert_with(|| format!("#{next}")).clone()
     }
+}
+
+/// The rate is the last member of a join.
+fn without_rate(text: &str) -> &str {
+    text.split_once(r#","rate":"#).map_or(text, |(before, _)| before)
 }
 
 struct StoredPeer {
