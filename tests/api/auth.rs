@@ -1,7 +1,7 @@
 //! `/api/auth`: register, log in, change the password.
 
 use serde_json::json;
-use zetra_domain::{Password, PasswordHash, Room, RoomId, Timestamp, UserId};
+use zetra_domain::{PasswordHash, Room, RoomId, Timestamp, UserId};
 
 use super::support::{Answer, PASSWORD, TestApp, register_body};
 
@@ -137,12 +137,10 @@ fn a_room_that_was_joined_while_tokens_were_revoked_learns_of_it() {
     let ann = app.registers("ann");
     let id: UserId = ann.id.parse().unwrap();
     let late = Room::new(RoomId::from_random([5; 16]), id, Timestamp::from_millis(0));
-    let (room, store) = (late.id, app.store.clone());
+    let room = late.id;
     let joins = || {
-        let (late, store) = (late.clone(), store.clone());
-        *app.rooms.meanwhile.lock().unwrap() = Some(Box::new(move || {
-            assert_eq!(pollster::block_on(store.insert_room(&late)), Ok(true));
-        }));
+        let late = late.clone();
+        app.meanwhile(move |store| assert_eq!(pollster::block_on(store.insert_room(&late)), Ok(true)));
     };
     joins();
     change(&app, &ann.token, PASSWORD, "N3wPassword").succeeded(200);
@@ -157,12 +155,7 @@ fn a_room_that_was_joined_while_tokens_were_revoked_learns_of_it() {
 fn a_login_that_renews_the_hash_meanwhile_does_not_make_the_password_wrong() {
     let app = TestApp::new();
     let ann = app.registers("ann");
-    let (id, store) = (ann.id.parse().unwrap(), app.store.clone());
-    *app.rooms.meanwhile.lock().unwrap() = Some(Box::new(move || {
-        let old = pollster::block_on(store.account(id)).unwrap().unwrap().password_hash;
-        let renewed = PasswordHash::new(&Password::parse("password", PASSWORD).unwrap(), [4; 16]);
-        pollster::block_on(store.renew_hash(id, &old, &renewed)).unwrap();
-    }));
+    app.renews_hash_meanwhile(ann.id.parse().unwrap());
     change(&app, &ann.token, PASSWORD, "N3wPassword").succeeded(200);
     app.login("192.0.2.1", &ann.email, "N3wPassword").succeeded(200);
 }

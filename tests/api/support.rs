@@ -62,7 +62,7 @@ pub struct FakeRooms {
     pub online: Mutex<Vec<UserId>>,
     pub told: Mutex<Vec<(&'static str, UserId)>>,
     /// What happens between an announcement and the change.
-    pub meanwhile: Mutex<Option<Meanwhile>>,
+    meanwhile: Mutex<Option<Meanwhile>>,
     /// In which rooms tokens were revoked just then, beside those announced.
     pub also_in: Mutex<Vec<RoomId>>,
     pub host_acts: Mutex<Vec<(RoomId, HostAction)>>,
@@ -114,6 +114,21 @@ pub struct Someone {
 impl TestApp {
     pub fn new() -> Self {
         Self::with(&[])
+    }
+
+    /// What happens in the store after the next revocation is announced, and before the change is made.
+    pub fn meanwhile(&self, happens: impl FnOnce(&dyn Store) + Send + 'static) {
+        let store = self.store.clone();
+        *self.rooms.meanwhile.lock().unwrap() = Some(Box::new(move || happens(&*store)));
+    }
+
+    /// Then a login renews the hash of this password.
+    pub fn renews_hash_meanwhile(&self, user: UserId) {
+        self.meanwhile(move |store| {
+            let old = pollster::block_on(store.account(user)).unwrap().unwrap().password_hash;
+            let renewed = PasswordHash::new(&Password::parse("password", PASSWORD).unwrap(), [4; 16]);
+            pollster::block_on(store.renew_hash(user, &old, &renewed)).unwrap();
+        });
     }
 
     pub fn with(variables: &[(&str, &str)]) -> Self {

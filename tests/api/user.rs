@@ -47,13 +47,13 @@ fn a_deleted_account_takes_its_tokens_and_sockets_with_it() {
 fn an_account_whose_password_changed_just_before_is_not_deleted() {
     let app = TestApp::new();
     let ann = app.registers("ann");
-    let (id, store) = (ann.id.parse().unwrap(), app.store.clone());
-    *app.rooms.meanwhile.lock().unwrap() = Some(Box::new(move || {
+    let id = ann.id.parse().unwrap();
+    app.meanwhile(move |store| {
         let old = pollster::block_on(store.account(id)).unwrap().unwrap().password_hash;
         let new = PasswordHash::new(&Password::parse("password", "N3wPassword").unwrap(), [3; 16]);
         let kept = TokenFingerprint::stored("another".to_owned());
         pollster::block_on(store.change_password(id, &old, &new, &kept)).unwrap().unwrap();
-    }));
+    });
     let delete =
         app.call("DELETE", "/api/user/account", Some(&ann.token), Some(json!({ "password": PASSWORD })));
     delete.refused(401, "Invalid password", "wrong_password");
@@ -67,17 +67,12 @@ fn an_account_whose_hash_was_renewed_just_before_is_deleted_and_one_that_is_gone
         app.call("DELETE", "/api/user/account", Some(token), Some(json!({ "password": PASSWORD })))
     };
     let (ann, bob) = (app.registers("ann"), app.registers("bob"));
-    let (id, store) = (ann.id.parse().unwrap(), app.store.clone());
-    *app.rooms.meanwhile.lock().unwrap() = Some(Box::new(move || {
-        let old = pollster::block_on(store.account(id)).unwrap().unwrap().password_hash;
-        let renewed = PasswordHash::new(&Password::parse("password", PASSWORD).unwrap(), [3; 16]);
-        pollster::block_on(store.renew_hash(id, &old, &renewed)).unwrap();
-    }));
+    app.renews_hash_meanwhile(ann.id.parse().unwrap());
     delete(&ann.token).succeeded(200);
-    let (id, store) = (bob.id.parse().unwrap(), app.store.clone());
-    *app.rooms.meanwhile.lock().unwrap() = Some(Box::new(move || {
+    let id = bob.id.parse().unwrap();
+    app.meanwhile(move |store| {
         let hash = pollster::block_on(store.account(id)).unwrap().unwrap().password_hash;
         pollster::block_on(store.delete_user(id, &hash)).unwrap().unwrap();
-    }));
+    });
     delete(&bob.token).refused(401, "Invalid authentication token", "token_invalid");
 }

@@ -1,7 +1,8 @@
 //! JSON from a client, as far as this API looks at it.
 //!
-//! Not `serde_json::Value`: with that crate's feature `raw_value`, which axum and this workspace enable, an object with one special key stands for
-//! JSON inside a string, which is parsed with a new limit of depth. A few kilobytes of that overflow the stack.
+//! Not `serde_json::Value`: with that crate's feature `raw_value`, which axum and this workspace enable, an object with one
+//! special key stands for JSON inside a string, which is parsed with a new limit of depth. A few kilobytes of that overflow the
+//! stack.
 
 use std::{collections::BTreeMap, fmt};
 

@@ -49,11 +49,7 @@ impl RoomApplication {
                     presence_changed = true;
                     self.log_end(peer, "left the room");
                     if self.members.get(&peer).is_some_and(|member| member.stored) {
-                        let row = Row::Peer(peer);
-                        let has_farewell = self.lost.contains_key(&peer);
-                        let command =
-                            if has_farewell { RoomCommand::Store(row) } else { RoomCommand::Forget(row) };
-                        out.push(Effect::Command(command));
+                        out.push(self.row_of_departed(peer));
                     }
                     forgotten.push(peer);
                 }
@@ -61,9 +57,7 @@ impl RoomApplication {
                     presence_changed = true;
                     self.log_end(peer, "lost, may join again");
                     if let Some(member) = self.members.get(&peer) {
-                        let (pid, former) = (member.pid.clone(), member.former.clone());
-                        let (has_token, back_by) = (credential.user().is_some(), now + self.settings.rejoin);
-                        let lost = LostMember { pid, former, user, has_token, back_by, put_out: None };
+                        let lost = LostMember::new(member, user, &credential, now + self.settings.rejoin);
                         // Or it was put out just now.
                         self.lost.entry(peer).or_insert(lost);
                         out.push(Effect::Command(RoomCommand::Store(Row::Peer(peer))));
@@ -117,19 +111,23 @@ impl RoomApplication {
         }
         let Some(member) = self.members.get_mut(&peer) else { return };
         let was_stored = std::mem::replace(&mut member.stored, joined);
-        let row = Row::Peer(peer);
         if joined {
-            out.push(Effect::Command(RoomCommand::Store(row)));
+            out.push(Effect::Command(RoomCommand::Store(Row::Peer(peer))));
         } else if was_stored {
             // What leads back is for who is in the room; a sleep would forget it.
             member.former.clear();
-            let has_farewell = self.lost.contains_key(&peer);
-            let command = if has_farewell { RoomCommand::Store(row) } else { RoomCommand::Forget(row) };
-            out.push(Effect::Command(command));
+            out.push(self.row_of_departed(peer));
         }
         if was_stored != joined {
             self.keep(peer, out);
         }
+    }
+
+    /// What becomes of the row of a member that is no longer one: it is still needed if the client may not know that.
+    fn row_of_departed(&self, peer: PeerId) -> Effect<'static, RoomCommand> {
+        let row = Row::Peer(peer);
+        let has_farewell = self.lost.contains_key(&peer);
+        Effect::Command(if has_farewell { RoomCommand::Store(row) } else { RoomCommand::Forget(row) })
     }
 
     /// Returns a peer that is reached through a Session object and no longer in the room to that object.

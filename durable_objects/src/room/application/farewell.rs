@@ -90,10 +90,7 @@ impl RoomApplication {
                 Address::Session(_) => self.settings.noticed_within + self.settings.rejoin,
                 Address::Nowhere => self.settings.rejoin,
             };
-            let (pid, former) = (member.pid.clone(), member.former.clone());
-            let has_token = machine.credential().user().is_some();
-            let lost = LostMember { pid, former, user, has_token, back_by: now + wait, put_out: None };
-            Some((*peer, lost))
+            Some((*peer, LostMember::new(member, user, machine.credential(), now + wait)))
         });
         present.collect()
     }

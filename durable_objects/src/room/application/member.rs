@@ -146,6 +146,13 @@ impl Member {
 }
 
 impl LostMember {
+    /// What is left of a member that was that user in the room.
+    pub fn new(member: &Member, user: UserId, credential: &Credential, back_by: i64) -> Self {
+        let (pid, former) = (member.pid.clone(), member.former.clone());
+        let has_token = credential.user().is_some();
+        Self { pid, former, user, has_token, back_by, put_out: None }
+    }
+
     /// Whether that is one of its recovery secrets.
     pub fn holds(&self, pid: &str) -> bool {
         holds(&self.pid, &self.former, pid)
