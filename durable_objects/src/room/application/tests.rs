@@ -708,7 +708,13 @@ fn who_joins_nothing_is_few() {
 }
 
 #[test]
-fn who_is_joined_again_is_not_counted_among_those_who_join_nothing() {
+fn who_is_joined_again_is_not_counted_among_those_who_join_nothing_unless_the_store_refuses_it() {
+    for is_refused in [false, true] {
+        joins_again_beside_two_guests(is_refused);
+    }
+}
+
+fn joins_again_beside_two_guests(is_refused: bool) {
     let mut line = Line::new(SocketAuth::Required);
     let few = GuestLimits { per_address: 10, per_user: 2, total: 10 };
     line.server =
@@ -722,7 +728,16 @@ fn who_is_joined_again_is_not_counted_among_those_who_join_nothing() {
         line.says(guest, &connect(&token));
     }
     line.answer_all();
+    if is_refused {
+        line.strangers.push(line.users[0]);
+    }
     let again = returns(&mut line, 0, &pid, &offset);
+    if is_refused {
+        let heard = line.heard(again);
+        assert!(heard[0].contains("Too many connections"), "{heard:?}");
+        assert!(!heard.iter().any(|frame| frame.starts_with("40")), "it is not let in: {heard:?}");
+        return;
+    }
     let others = [line.users[1]];
     rejoined(&mut line, again, &pid, &others);
 }

@@ -216,10 +216,16 @@ fn who_leaves_its_room_is_judged_here_again() {
 
 #[test]
 fn what_was_sent_to_a_room_counts_after_it_too() {
-    let mut story = Story::joined();
-    for _ in 0..240 {
-        story.says("offer", &["1"], None);
-    }
+    let says_much = || {
+        let mut story = Story::joined();
+        for _ in 0..240 {
+            story.says("offer", &["1"], None);
+        }
+        story
+    };
+    let told = says_much().joins(other_room());
+    assert_eq!(told, ["wait", "other < join"], "in a room of many that is no more than one may");
+    let mut story = says_much();
     story.delivered(room(), Delivery::Left);
     let mut again = story.restarts(true);
     for story in [&mut story, &mut again] {
