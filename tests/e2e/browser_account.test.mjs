@@ -79,6 +79,29 @@ describe("accounts in a browser", () => {
     await part(ann);
   });
 
+  test("a form that asks for a password alone names its account to password managers, also after a new email", async () => {
+    const ann = await arrives();
+    const { page } = ann;
+    await ann.register();
+    await page.getByRole("link", { name: ann.name }).click();
+    await page.getByRole("button", { name: "Delete account…" }).click();
+    const changed = `new_${ann.email}`;
+    await page.getByLabel("Email").fill(changed);
+    await page.getByRole("button", { name: "Save" }).click();
+    await ann.notices("Saved");
+    for (const [label, button] of [["Current password", "Change password"], ["Your password", "Permanently delete my account"]]) {
+      const form = page.locator("form", { has: page.getByLabel(label, { exact: true }) });
+      const name = form.locator("[autocomplete=username]");
+      assert.equal(await name.inputValue(), ann.email, "as it was when the form was shown");
+      // What is missing keeps it from being sent.
+      await form.getByRole("button", { name: button }).click();
+      await form.getByText("Enter your").waitFor();
+      assert.deepEqual([await name.inputValue(), await name.isVisible()], [changed, false], button);
+    }
+    assert.deepEqual(await ann.inaccessible(), []);
+    await part(ann);
+  });
+
   test("an answer that comes late does not call back whoever has gone on", async () => {
     const ann = await arrives();
     const { page } = ann;

@@ -11,6 +11,10 @@ describe("the client in Firefox", () => {
   before(async () => (firefox = await startBrowser("firefox")));
   after(() => firefox.close());
 
+  /** A click plays what it is meant to play, and nothing else plays what sounds, not even what others send. */
+  const STRICT = { "media.autoplay.default": 1, "media.autoplay.blocking_policy": 2, "media.autoplay.block-webrtc": true };
+  // Firefox warns of what a page is made of, not of what it does.
+  const forgive = (...visitors) => visitors.forEach((visitor) => visitor.forgive(/^(Content-Security-Policy|Layout was forced|WebRTC:|ICE failed)/));
   const arrives = (browser) => Visitor.arrive(browser, suite.server);
   const control = ({ page }, name) => page.getByRole("toolbar").getByRole("button", { name, exact: true });
   /** Everybody sees and hears everybody else. */
@@ -56,9 +60,34 @@ describe("the client in Firefox", () => {
     await control(ann, "Leave").click();
     await ann.page.getByRole("heading", { name: "You left the call" }).waitFor();
     await cat.tile(ann.name).waitFor({ state: "detached" });
-    // Firefox warns of what a page is made of, not of what it does.
-    for (const visitor of [ann, bob]) visitor.forgive(/^(Content-Security-Policy|Layout was forced|WebRTC:|ICE failed)/);
+    forgive(ann, bob);
     await Visitor.part([ann, bob, cat]);
+  });
+
+  test("who has neither camera nor microphone, and a browser that lets nothing sound before a click, presses a button to hear the others", async (t) => {
+    const strict = await startBrowser("firefox", STRICT);
+    t.after(() => strict.close());
+    const [ann, bob] = [await arrives(suite.browser), await arrives(strict)];
+    // Whoever is recorded may hear.
+    await bob.context.addInitScript(() => {
+      // An empty page has none.
+      if (!navigator.mediaDevices) return;
+      navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("none", "NotFoundError"));
+    });
+    await ann.register();
+    const link = await ann.makeRoom();
+    await bob.register(link);
+    await bob.enter();
+    await bob.page.getByRole("alert").getByText("Your browser does not play the sound and pictures of others before").waitFor();
+    assert.deepEqual(await bob.inaccessible(), []);
+    const play = bob.page.getByRole("button", { name: "Play", exact: true });
+    await play.click();
+    await play.waitFor({ state: "detached" });
+    await bob.focuses(`h1 ${await bob.page.locator("h1").textContent()}`);
+    await bob.sees(ann.name);
+    assert.equal(await ann.page.getByRole("button", { name: "Play", exact: true }).count(), 0, "where it plays by itself");
+    forgive(bob);
+    await Visitor.part([ann, bob]);
   });
 
   test("every page is shown, and a history is kept", async () => {

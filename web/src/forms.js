@@ -53,9 +53,10 @@ function revealable(control) {
 /**
  * A form of fields. `submit` receives the values by name and may return a message to show on success. An error it
  * throws is shown beside a field if it names one (by `fields`, or `fieldOf(code)`), otherwise above the button. `look`:
- * `primary`, `secondary` or `danger`.
+ * `primary`, `secondary` or `danger`. `account()`: the email of whoever's password is asked for, if no field holds
+ * it: password managers look for it in the same form.
  */
-export function form({ fields, button, submit, fieldOf = () => undefined, look = "primary" }) {
+export function form({ fields, button, submit, account, fieldOf = () => undefined, look = "primary" }) {
   const problem = h("p", { class: "problem", role: "alert", hidden: true });
   const action = h("button", { type: "submit", class: `button ${look}` }, button);
   const show = (error) => {
@@ -73,11 +74,13 @@ export function form({ fields, button, submit, fieldOf = () => undefined, look =
     const faults = fields.map((item) => [item.control.name, item.fault()]).filter(([, fault]) => fault);
     if (faults.length) throw Object.assign(new Error(), { fields: Object.fromEntries(faults) });
   };
-  const element = h("form", { class: "form", noValidate: true }, fields, problem, action);
+  const owner = account && h("input", { type: "email", autocomplete: "username", defaultValue: account(), readOnly: true, hidden: true });
+  const element = h("form", { class: "form", noValidate: true }, owner, fields, problem, action);
   element.addEventListener("submit", async (event) => {
     event.preventDefault();
     await whileBusy(action, async () => {
       show(undefined);
+      if (owner) owner.defaultValue = account();
       for (const item of fields) item.conceal();
       try {
         check();

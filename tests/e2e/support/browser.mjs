@@ -22,11 +22,11 @@ const BROWSER_PATIENCE = 2 * PATIENCE;
 export const CONNECTION = /^(Good|Fair|Poor) connection$/;
 const PROGRAMS = { chromium: "/usr/bin/chromium", firefox: "/usr/bin/firefox-esr" };
 
-/** Starts Chromium, or Firefox; both have fake devices. */
-export async function startBrowser(name = "chromium") {
+/** Starts Chromium, or Firefox; both have fake devices. `preferences` are of Firefox. */
+export async function startBrowser(name = "chromium", preferences) {
   const executablePath = process.env[name.toUpperCase()] ?? PROGRAMS[name];
   if (!existsSync(executablePath)) throw new Error(`there is no ${executablePath}: install ${name}, or set ${name.toUpperCase()} to it`);
-  return name === "firefox" ? startFirefox(executablePath) : startChromium(executablePath);
+  return name === "firefox" ? startFirefox(executablePath, preferences) : startChromium(executablePath);
 }
 
 function startChromium(executablePath) {
@@ -39,10 +39,10 @@ function startChromium(executablePath) {
 }
 
 /** By WebDriver BiDi, so an ordinary Firefox will do. Newer versions of Playwright ask for what the ESR does not have. */
-function startFirefox(executablePath) {
+function startFirefox(executablePath, preferences) {
   const devices = { "media.navigator.streams.fake": true, "media.navigator.permission.disabled": true };
   const direct = { "media.peerconnection.ice.obfuscate_host_addresses": false, "media.peerconnection.ice.loopback": true };
-  return firefox.launch({ executablePath, channel: "moz-firefox", firefoxUserPrefs: { ...devices, ...direct, "media.autoplay.default": 0 } });
+  return firefox.launch({ executablePath, channel: "moz-firefox", firefoxUserPrefs: { ...devices, ...direct, "media.autoplay.default": 0, ...preferences } });
 }
 
 /**

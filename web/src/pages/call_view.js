@@ -1,7 +1,7 @@
 // The call: everybody's video, the controls, the chat.
 
 import { chime } from "../chime.js";
-import { announce, h } from "../dom.js";
+import { announce, focusHeading, h } from "../dom.js";
 import { preferences } from "../preferences.js";
 import { stopwatch } from "../time.js";
 import { toast } from "../toast.js";
@@ -17,7 +17,9 @@ import { stage } from "./stage.js";
 const BANNERS = { connecting: "Connecting…", joined: "", reconnecting: "Connection lost. Reconnecting…" };
 
 export function callView({ call, media, hangUp }) {
-  const pictures = stage(call, media);
+  const pictures = stage(call, media, () => update());
+  const playing = h("button", { class: "button", onclick: () => pictures.play() }, "Play");
+  const heldBack = h("div", { class: "problems", role: "alert", hidden: true });
   const banner = h("p", { class: "banner", role: "status" });
   const count = h("span", { class: "count" });
   const timer = h("span", { class: "timer", role: "timer", "aria-live": "off" });
@@ -50,10 +52,19 @@ export function callView({ call, media, hangUp }) {
   label(leave, "leave", "Leave");
 
   const title = () => roomName(call.room ?? {}, call.me);
+  const showHeldBack = () => {
+    if (heldBack.hidden === !pictures.heldBack) return;
+    const hadFocus = heldBack.contains(document.activeElement);
+    heldBack.hidden = !heldBack.hidden;
+    const words = h("p", { class: "problem" }, "Your browser does not play the sound and pictures of others before you press \"Play\".");
+    heldBack.replaceChildren(...(heldBack.hidden ? [] : [words, h("div", { class: "row" }, playing)]));
+    if (hadFocus) focusHeading(element);
+  };
   const update = () => {
     banner.textContent = BANNERS[call.state];
     banner.hidden = !BANNERS[call.state];
     pictures.update();
+    showHeldBack();
     const { state } = media;
     const others = call.people.size;
     const hadFocus = alone.contains(document.activeElement);
@@ -111,7 +122,7 @@ export function callView({ call, media, hangUp }) {
   const bar = h("div", { class: "bar" }, name, timer, count, link);
   const controls = h("div", { class: "controls", role: "toolbar", "aria-label": "Call" }, microphone, camera, screen, chatButton, hostButton, settingsButton, leave);
   const middle = h("div", { class: "stage" }, h("div", { class: "pictures" }, alone, pictures.element, banner), chat.element);
-  const element = h("section", { class: "call" }, bar, problems.element, middle, controls, host.element, settings.element);
+  const element = h("section", { class: "call" }, bar, problems.element, heldBack, middle, controls, host.element, settings.element);
   return {
     element,
     leave() {

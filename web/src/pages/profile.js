@@ -43,9 +43,13 @@ export function profilePage({ session: { user } }) {
   return { title: "Profile", element };
 }
 
+/** As it is now: it may have been changed on this page. */
+const email = () => session.current?.user.email;
+
 function passwordForm(user) {
   const element = form({
     button: "Change password",
+    account: email,
     fieldOf: (code) => ({ wrong_password: "currentPassword" })[code],
     fields: [
       passwordField({ name: "currentPassword", label: "Current password", missing: "Enter your current password." }),
@@ -73,6 +77,7 @@ function deletion() {
   const confirmation = form({
     button: "Permanently delete my account",
     look: "danger",
+    account: email,
     fieldOf: (code) => ({ wrong_password: "password" })[code],
     fields: [entry],
     async submit(values) {

@@ -10,7 +10,8 @@ const SPEAKS = 0.01;
 const LASTS = 600;
 const LISTEN = 150;
 
-export function stage(call, media) {
+/** `changed()` is called when `heldBack` may have changed. */
+export function stage(call, media, changed) {
   const element = h("div", { class: "grid" });
   const tiles = new Map();
   /** When somebody was last heard, by user id. */
@@ -51,7 +52,7 @@ export function stage(call, media) {
     }
     for (const [key, { own, screen, ...picture }] of pictures) {
       if (!tiles.has(key)) {
-        tiles.set(key, tile({ own, screen, pin: () => pin(key), turned: () => update() }));
+        tiles.set(key, tile({ own, screen, pin: () => pin(key), changed: () => (update(), changed()) }));
         element.append(tiles.get(key).element);
       }
       tiles.get(key).show({ ...picture, pinned: key === pinned });
@@ -96,6 +97,13 @@ export function stage(call, media) {
   return {
     element,
     update,
+    /** Whether the browser plays something only once the user has clicked, and `play` is called. */
+    get heldBack() {
+      return [...tiles.values()].some((shown) => shown.heldBack);
+    },
+    play() {
+      for (const shown of tiles.values()) if (shown.heldBack) shown.play();
+    },
     leave() {
       clearInterval(listening);
       resized.disconnect();

@@ -5,9 +5,9 @@ import { STATES } from "../call/words.js";
 
 /**
  * `own`: the picture is one's own. `screen`: it is a shared screen. `pin()` is called to put this picture on the stage, or to
- * take it off again, `turned()` when the picture has another size.
+ * take it off again, `changed()` when the picture has another size, or when the browser begins or ceases to hold it back.
  */
-export function tile({ own = false, screen = false, pin, turned }) {
+export function tile({ own = false, screen = false, pin, changed }) {
   const video = h("video", { autoplay: true, playsInline: true, muted: own, class: own && !screen ? "mirrored" : "" });
   const initial = h("span", { class: "initial", "aria-hidden": "true" });
   const label = h("bdi", { class: "name" });
@@ -28,7 +28,16 @@ export function tile({ own = false, screen = false, pin, turned }) {
     element.classList.toggle("whole", isUpright() && width > height);
     element.classList.toggle("blank", !video.videoWidth);
   };
-  video.addEventListener("resize", turned);
+  video.addEventListener("resize", () => changed());
+  let isHeldBack = false;
+  /** Some browsers play what sounds only once the user has clicked, unless the page has a camera or microphone. */
+  const play = async () => {
+    const failure = await video.play().catch(({ name }) => name);
+    // `AbortError`: another stream has come meanwhile, which is played itself.
+    if (failure === "AbortError" || isHeldBack === (failure === "NotAllowedError")) return;
+    isHeldBack = !isHeldBack;
+    changed();
+  };
   const named = (button, words) => {
     button.title = words;
     button.setAttribute("aria-label", words);
@@ -39,6 +48,11 @@ export function tile({ own = false, screen = false, pin, turned }) {
     get upright() {
       return isUpright();
     },
+    /** Whether the browser does not play it before the user has clicked. */
+    get heldBack() {
+      return isHeldBack;
+    },
+    play,
     /** `picture`: whether one is expected. `state`: a key of `STATES`. `quality`: `{bars, words}`, if it was measured. */
     show({ name, picture, audio = true, stream, state = "connected", quality, pinned }) {
       const whose = screen ? `${name} (screen)` : name;
@@ -50,7 +64,10 @@ export function tile({ own = false, screen = false, pin, turned }) {
       muted.hidden = audio;
       // The own stream is made anew each time: with the same track the video would flicker.
       const isShown = own ? video.srcObject?.getVideoTracks()[0] === stream?.getVideoTracks()[0] : video.srcObject === stream;
-      if (!isShown) video.srcObject = stream ?? null;
+      if (!isShown) {
+        video.srcObject = stream ?? null;
+        if (stream) play();
+      }
       element.classList.toggle("dark", !picture);
       element.classList.toggle("pinned", pinned);
       element.dataset.state = state;
