@@ -6,8 +6,7 @@ use super::*;
 
 /// A room whose operator has a webhook.
 fn line() -> Line {
-    HAS_WEBHOOK.set(true);
-    Line::new(SocketAuth::Required)
+    Line::set_up(Setup { has_webhook: true, ..Setup::default() })
 }
 
 impl Line {
@@ -111,7 +110,6 @@ fn a_message_costs_two_rows_and_where_there_is_no_webhook_nothing() {
         (line.webhook_rows, line.posted.len())
     };
     let with = rows(line());
-    HAS_WEBHOOK.set(false);
     let without = rows(Line::new(SocketAuth::Required));
     assert_eq!(without, (0, 0));
     // Started, joined and left twice, ended: six messages; the ended call waits in a row of its own.
