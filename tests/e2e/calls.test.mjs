@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { polled } from "./support/patience.mjs";
-import { WAYS, call, joined, person, roomOf } from "./support/people.mjs";
+import { WAYS, call, joined, ofDatabase, person, roomOf } from "./support/people.mjs";
 import { startServer } from "./support/server.mjs";
 
 const logsOf = async (server, who) => (await call(server, "GET", "/api/call-logs", { token: who.token })).json.callLogs;
@@ -20,7 +20,7 @@ const logs = (server, who, are, what) => polled(async () => {
 const open = (server, who) => logs(server, who, ([log]) => log?.endTime === null, "an open log");
 const over = (server, who) => logs(server, who, ([log]) => log && log.endTime !== null, "a log that is over");
 
-for (const way of [WAYS.room, WAYS.stock]) describe(`a call's log, ${way.name}`, () => {
+for (const way of ofDatabase([WAYS.room, WAYS.stock])) describe(`a call's log, ${way.name}`, () => {
   let server;
   before(async () => {
     server = await startServer({ AUTH_LIMIT_ATTEMPTS: "1000", RECONNECT_GRACE_SECONDS: "6" });

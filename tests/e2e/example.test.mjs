@@ -7,8 +7,6 @@ import { Listener, polled, within } from "./support/patience.mjs";
 import { Program } from "./support/program.mjs";
 import { ROOT, freePort, startChat } from "./support/server.mjs";
 
-/** What cannot be awaited: that a room is taken out of memory. Shorter than a heartbeat, which would wake it. */
-const HIBERNATION_MS = 19_000;
 
 /** Somebody in a room, who keeps what it hears. */
 class Person extends Listener {
@@ -95,7 +93,7 @@ describe("the chat example", () => {
 
   test("an object that has slept knows who is in the room", async () => {
     const [ann, bob] = [await enter("sleep", "ann"), await enter("sleep", "bob")];
-    await new Promise((resolve) => setTimeout(resolve, HIBERNATION_MS));
+    await server.hibernate("ChatRoom", "sleep");
     const before = server.constructed();
     await bob.say("awake?");
     await ann.hears("message", "bob", "awake?");

@@ -44,7 +44,7 @@ describe("a call that throws", () => {
     const ann = await joined(server, room, people[0]);
     const bob = await joined(server, room, people[1], { way: WAYS.stock, reconnection: true, reconnectionDelay: 50 });
     await marker(ann, room, bob);
-    await server.throwOnce();
+    await server.throws("Room.receiveBatch");
     bob.emit("chat-message", room, "it throws at this");
     await bob.next("(disconnect)");
     ann.emit("chat-message", room, "are you there?");

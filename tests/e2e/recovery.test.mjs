@@ -8,8 +8,6 @@ import { eventually, polled, within } from "./support/patience.mjs";
 import { startServer } from "./support/server.mjs";
 import { storedValues } from "./support/storage.mjs";
 
-/** What cannot be awaited: that a room falls asleep. */
-const HIBERNATION_MS = 19_000;
 /** A client that comes back by itself, and soon. */
 const COMES_BACK = { reconnection: true, reconnectionDelay: 100, reconnectionDelayMax: 200 };
 
@@ -124,15 +122,24 @@ for (const way of [WAYS.room, WAYS.stock, WAYS.polling]) describe(`recovery, ${w
   // A client that polls has a request open, so its object does not sleep.
   if (way !== WAYS.polling) test("what was said before a sleep is still there", async () => {
     const { room, ann, bob } = await couple();
+    const engines = [ann, bob].map((client) => client.socket.io.engine);
+    await polled(() => engines.every(({ transport }) => transport.name === "websocket"), "the upgrades");
     // Not a sound from ann, which does not know yet that nothing reaches it.
     ann.mute();
     bob.emit("offer", room, "unheard");
     await bob.ask("offer", room, "unheard too");
-    await new Promise((resolve) => setTimeout(resolve, HIBERNATION_MS));
+    const { id: awake } = await bob.ask("chat-message", room, "still awake");
+    // The room falls asleep only after that.
+    await polled(() => storedValues(server, "Room").some(([key, text]) => key.startsWith("log:") && text.includes("unheard too")), "the burst to be saved");
+    await server.hibernate("Room", room);
+    if (!way.namesRoom) for (const { id } of engines) await server.hibernate("Session", id);
     ann.cut();
     await ann.next("(disconnect)");
     const missed = [["offer", "unheard"], ["offer", "unheard too"]];
     assert.deepEqual(await returned(ann, room, bob), { recovered: true, missed });
+    const { id } = await bob.ask("chat-message", room, "awake again");
+    // A marker was said since.
+    assert.deepEqual([awake, id].map((id) => id.split("-").at(-1)), ["2", "2"], "it counts its messages in memory, and that was gone");
     ann.close();
     bob.close();
   });

@@ -3,11 +3,11 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { Client, WAYS, call, forgeToken, joined, marker, person, roomOf } from "./support/people.mjs";
+import { Client, WAYS, call, forgeToken, joined, marker, ofDatabase, person, roomOf } from "./support/people.mjs";
 import { RawSocket } from "./support/raw.mjs";
 import { startServer } from "./support/server.mjs";
 
-for (const way of Object.values(WAYS)) describe(`signalling, ${way.name}`, () => {
+for (const way of ofDatabase(Object.values(WAYS))) describe(`signalling, ${way.name}`, () => {
   let server;
   before(async () => {
     server = await startServer({ AUTH_LIMIT_ATTEMPTS: "10000", RECONNECT_GRACE_SECONDS: "3" });

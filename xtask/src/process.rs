@@ -52,6 +52,32 @@ pub fn fail_if_stopping() -> Result<()> {
     if is_stopping() { Err("stopped".to_owned()) } else { Ok(()) }
 }
 
+/// Does both at once. When one fails, the other is stopped like all else, and the error is of the one that failed first.
+pub fn side_by_side<A, B: Send>(
+    here: impl FnOnce() -> Result<A>,
+    beside: impl FnOnce() -> Result<B> + Send,
+) -> Result<(A, B)> {
+    let (sender, failures) = mpsc::channel();
+    std::thread::scope(|scope| {
+        let noting = sender.clone();
+        let beside = scope.spawn(move || beside().map_err(|error| fail(&noting, error)));
+        let here = here().map_err(|error| fail(&sender, error));
+        let beside = beside.join().unwrap_or_else(|_| {
+            fail(&sender, "a step panicked".to_owned());
+            Err(())
+        });
+        here.and_then(|here| Ok((here, beside?)))
+    })
+    .map_err(|()| failures.try_recv().unwrap_or_default())
+}
+
+/// Notes an error before anything else can fail because of it.
+fn fail(failures: &mpsc::Sender<String>, error: String) {
+    // The other end lives as long as whoever may fail.
+    let _ = failures.send(error);
+    STOPPING.store(true, Ordering::SeqCst);
+}
+
 /// A command in the workspace's root.
 pub fn command(program: impl AsRef<Path>, arguments: &[&str]) -> Command {
     let mut command = Command::new(program.as_ref());

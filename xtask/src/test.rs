@@ -7,7 +7,7 @@ mod tools;
 use crate::{
     build, data_api,
     error::Result,
-    process::{catch_stop_signals, command, run_stoppable},
+    process::{catch_stop_signals, command, run_stoppable, side_by_side},
     progress,
 };
 
@@ -63,23 +63,18 @@ pub fn run(arguments: &[&str]) -> Result<()> {
     let parts = Parts::read(arguments)?;
     catch_stop_signals()?;
     let begun = progress::now();
-    let tools = Tools::get(parts)?;
     if parts.native {
-        native(&tools)?;
+        formatting()?;
     }
+    // The linker and wasm-opt keep one core busy for minutes, while the native tests are compiled on the others.
+    let (tools, ()) = side_by_side(|| get_and_check(parts), || build_workers(parts))?;
     let mut tests = EndToEnd::new(&tools);
     let mut outcomes = Vec::new();
-    if parts.has_end_to_end() {
-        heading("the Workers");
-        build::run()?;
-    }
     // The native tests have built it; alone it is built with other features of its dependencies.
     if parts.has_end_to_end() && !parts.native && tools.database.is_some() {
         data_api::build()?;
     }
     if parts.workerd {
-        build::conformance()?;
-        build::chat()?;
         outcomes.push(tests.on_workerd());
     }
     if parts.browser {
@@ -100,10 +95,33 @@ pub fn run(arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
+/// Seconds, and what fails most often.
+fn formatting() -> Result<()> {
+    heading("formatting");
+    run_stoppable(command("cargo", &["fmt", "--all", "--check"]), "Run `cargo fmt --all`.")
+}
+
+fn build_workers(parts: Parts) -> Result<()> {
+    if parts.has_end_to_end() {
+        build::run()?;
+    }
+    if parts.workerd {
+        build::conformance()?;
+        build::chat()?;
+    }
+    Ok(())
+}
+
+fn get_and_check(parts: Parts) -> Result<Tools> {
+    let tools = Tools::get(parts);
+    if parts.native {
+        native(&tools)?;
+    }
+    Ok(tools)
+}
+
 fn native(tools: &Tools) -> Result<()> {
     let cargo = |arguments: &[&str]| command("cargo", arguments);
-    heading("formatting");
-    run_stoppable(cargo(&["fmt", "--all", "--check"]), "Run `cargo fmt --all`.")?;
     heading("clippy");
     let clippy = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
     run_stoppable(cargo(&clippy), "Fix the warnings above.")?;

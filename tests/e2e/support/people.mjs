@@ -56,6 +56,9 @@ export const WAYS = {
   polling: { name: "polling only, room named by join-room", options: { transports: ["polling"] }, namesRoom: false },
 };
 
+/** Those of them in which a story is told that asks the database: on MongoDB one is enough, as what is relayed never asks it. */
+export const ofDatabase = (ways) => (process.env.TEST_STORE === "mongodb" ? ways.filter((way) => way === WAYS.stock) : ways);
+
 /** A real client in the room's object, with everything it hears in order. */
 export class Client extends Listener {
   constructor(server, roomId, { token, auth = token ? { token } : undefined, way = server.way ?? WAYS.room, ...options } = {}) {

@@ -6,9 +6,9 @@ import { Listener, within } from "./patience.mjs";
 
 export class RawSocket extends Listener {
   /** Opens, connects with the token and joins the room. */
-  static async open(server, roomId, token, { namesRoom = true } = {}) {
+  static async open(server, roomId, token, { namesRoom = true, ...options } = {}) {
     const named = namesRoom ? `&roomId=${roomId}` : "";
-    const socket = new this(server, `/socket.io/?EIO=4&transport=websocket${named}`);
+    const socket = new this(server, `/socket.io/?EIO=4&transport=websocket${named}`, options);
     await socket.opened();
     socket.send(`40${JSON.stringify({ token })}`);
     await socket.next((frame) => frame.startsWith("40"));

@@ -5,14 +5,14 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { DataApi } from "./data_api.mjs";
 import { Listener } from "./patience.mjs";
 import { descendantsOf, memoryOf } from "./processes.mjs";
 import { linesWithSecrets } from "./secrets.mjs";
+import { workerOptionsOf } from "./worker_options.mjs";
 import { Log, LogLevel, Miniflare, convertV4MiniflareOptions } from "miniflare";
-import { unstable_getMiniflareWorkerOptions as workerOptionsOf } from "wrangler";
 
 export const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 /** What each Worker's objects are wrapped in. */
@@ -118,10 +118,13 @@ export async function startWatched(variables = {}) {
   return server;
 }
 
-/** The product, whose rooms throw at the next call of a Session object after `server.throwOnce()`. */
+/**
+ * The product, whose objects throw instead of doing what they are asked, so many times from `server.throws("Room.receiveBatch")`
+ * on, or `"RateLimit.fetch"`.
+ */
 export async function startThrowing(variables = {}) {
   const server = await start(ROOT, { JWT_SECRET, ...variables }, { entry: inFront("throwing.mjs") });
-  server.throwOnce = () => fetch(`${server.url}/(throw)`);
+  server.throws = (where, times = 1) => fetch(`${server.url}/(throw)`, { method: "POST", body: JSON.stringify({ where, times }) });
   return server;
 }
 
@@ -178,9 +181,7 @@ class Server {
   }
 
   async start() {
-    // Instead of .dev.vars: what somebody tries out there is none of the tests' business.
-    const configuration = join(this.worker, "wrangler.toml");
-    const { workerOptions, main } = workerOptionsOf(configuration, undefined, { envFiles: ["/dev/null"] });
+    const { workerOptions, main } = await workerOptionsOf(relative(ROOT, this.worker) || ".");
     const options = {
       ...workerOptions,
       bindings: { ...workerOptions.bindings, ...this.variables },
@@ -210,10 +211,10 @@ class Server {
     this.directUrl = (await this.miniflare.unsafeGetDirectURL()).origin;
   }
 
-  /** The ids of this process's workerds; most files have one at a time. */
+  /** The ids of this server's workerd, which a file may have beside those of other servers; none while it is down. */
   workerds() {
-    const children = descendantsOf(process.pid).filter(({ parent, command }) => parent === process.pid && command.includes("workerd"));
-    return children.map(({ pid }) => pid);
+    const isOurs = ({ parent, command }) => parent === process.pid && command.includes("workerd") && command.includes(`=127.0.0.1:${this.port}`);
+    return descendantsOf(process.pid).filter(isOurs).map(({ pid }) => pid);
   }
 
   /** Bytes of memory that the runtime has. */
@@ -221,7 +222,7 @@ class Server {
     return memoryOf(this.workerds()[0]);
   }
 
-  /** Ends this process's workerd as a crash would. What it answered before must be there after `start`. */
+  /** Ends this server's workerd as a crash would. What it answered before must be there after `start`. */
   async kill() {
     for (const pid of this.workerds()) process.kill(pid, "SIGKILL");
     await this.miniflare.dispose();

@@ -1,26 +1,39 @@
-// Runs in workerd, in front of the product's Worker: the same, with a path after which rooms throw at the calls of Session
-// objects, once each time.
+// Runs in workerd, in front of the product's Worker: the same, with a path after which objects throw instead of doing what they
+// are asked, as they do while they are restarted.
 
 import Worker, * as exports from "./entry.mjs";
 
 export * from "./entry.mjs";
 
-let throws = 0;
+/** How many times, by where. */
+const throws = new Map();
+
+function mayThrow(where) {
+  const times = throws.get(where) ?? 0;
+  if (times === 0) return;
+  throws.set(where, times - 1);
+  throw new Error("thrown by the test");
+}
 
 export class Room extends exports.Room {
   receiveBatch(name, batch) {
-    if (throws > 0) {
-      throws -= 1;
-      throw new Error("thrown by the test");
-    }
+    mayThrow("Room.receiveBatch");
     return super.receiveBatch(name, batch);
   }
 }
 
-export default class extends Worker {
+export class RateLimit extends exports.RateLimit {
   fetch(request) {
+    mayThrow("RateLimit.fetch");
+    return super.fetch(request);
+  }
+}
+
+export default class extends Worker {
+  async fetch(request) {
     if (new URL(request.url).pathname !== "/(throw)") return super.fetch(request);
-    throws += 1;
+    const { where, times } = await request.json();
+    throws.set(where, times);
     return new Response();
   }
 }

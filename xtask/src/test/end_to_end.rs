@@ -10,21 +10,34 @@ use crate::{
 };
 
 /// The tests that say something about a database; they run once for each kind.
-const ON_EVERY_DATABASE: [&str; 9] = [
-    "authorization",
-    "calls",
-    "clients",
-    "hosts",
-    "openapi",
-    "rest",
-    "schemathesis",
-    "signalling",
-    "survival",
-];
+const ON_EVERY_DATABASE: [&str; 7] =
+    ["authorization", "calls", "hosts", "openapi", "rest", "schemathesis", "signalling"];
 /// The tests that start MongoDB's server and database themselves, whatever the others run on.
 const ON_MONGODB_ONLY: [&str; 3] = ["faults", "soak_database", "takeover"];
-/// The longest of those that run beside others. They begin first: nothing would run beside one that began last.
-const LONG: [&str; 6] = ["clients", "cost", "recovery", "schemathesis", "survival", "webhooks"];
+/// The longest of those that run beside others, in this order: nothing would run beside one that began last. Each run prints
+/// how long its files took.
+const LONG: [&str; 20] = [
+    "signalling",
+    "schemathesis",
+    "cost",
+    "recovery",
+    "webhooks",
+    "hosts",
+    "store_faults",
+    "envelope",
+    "faults",
+    "deploy",
+    "hostile_frames",
+    "wrangler",
+    "soak_load",
+    "clients",
+    "conformance",
+    "browser",
+    "browser_firefox",
+    "browser_call_screen",
+    "browser_call_view",
+    "browser_host",
+];
 /// The browser tests run on their own: browsers take whole cores, and the tests with time-outs would suffer.
 const BROWSER: &str = "browser";
 const FIREFOX: &str = "browser_firefox";
@@ -135,7 +148,8 @@ fn files(chosen: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>> {
     let files = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
     let names = files.filter_map(|file| file.strip_suffix(".test.mjs").map(str::to_owned));
     let mut names: Vec<_> = names.filter(|name| chosen(name)).collect();
-    names.sort_by_key(|name| (!LONG.contains(&name.as_str()), name.clone()));
+    let place = |name: &String| LONG.iter().position(|long| long == name).unwrap_or(LONG.len());
+    names.sort_by_key(|name| (place(name), name.clone()));
     let paths: Vec<_> = names.iter().map(|name| folder.join(format!("{name}.test.mjs"))).collect();
     if paths.is_empty() { Err(format!("no tests in {}", folder.display())) } else { Ok(paths) }
 }

@@ -1,4 +1,4 @@
-//! What the tests need beside Rust. What is missing does not keep the rest from running.
+//! What the tests need beside Rust and what builds the Workers. What is missing does not keep the rest from running.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use crate::{
     browser::{self, Browser},
     error::Result,
     mongodb::{self, TestDatabase},
-    schemathesis, setup,
+    schemathesis,
 };
 
 pub struct Tools {
@@ -20,8 +20,8 @@ pub struct Tools {
 }
 
 impl Tools {
-    /// Installs what can be installed into this folder, and finds the rest. An error is what nothing can run without.
-    pub fn get(parts: Parts) -> Result<Self> {
+    /// Installs what can be installed into this folder, and finds the rest.
+    pub fn get(parts: Parts) -> Self {
         let mut missing = Vec::new();
         let mut optional = |what: &str, found: Result<()>| match found {
             Ok(()) => true,
@@ -40,21 +40,8 @@ impl Tools {
             })
         };
         let (chromium, firefox) = (browser(Browser::Chromium), browser(Browser::Firefox));
-        // pip and cargo wait for different things.
-        let (set_up, schemathesis, database) = std::thread::scope(|scope| {
-            let python = scope.spawn(move || {
-                let database = uses_database.then(mongodb::install_for_tests);
-                (uses_schemathesis.then(schemathesis::install), database)
-            });
-            // Without a runtime only Rust is needed.
-            let set_up = if parts.has_end_to_end() { setup::run() } else { Ok(()) };
-            let (schemathesis, database) = python.join().unwrap_or_else(|_| {
-                let panicked = || Some(Err("a set-up step panicked".to_owned()));
-                (panicked(), panicked())
-            });
-            (set_up, schemathesis, database)
-        });
-        set_up?;
+        let database = uses_database.then(mongodb::install_for_tests);
+        let schemathesis = uses_schemathesis.then(schemathesis::install);
         let schemathesis = schemathesis.is_some_and(|installed| optional("schemathesis", installed));
         let database = database.map(|installed| installed.and_then(|()| TestDatabase::open()));
         let database = match database {
@@ -65,6 +52,6 @@ impl Tools {
             }
             None => None,
         };
-        Ok(Self { chromium, firefox, database, schemathesis, missing })
+        Self { chromium, firefox, database, schemathesis, missing }
     }
 }
