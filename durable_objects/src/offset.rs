@@ -39,6 +39,11 @@ pub(crate) fn emission<'a>(event: &Outgoing<'a>, offset: Option<&str>) -> Emissi
     Emission { name, arguments, ..Emission::default() }
 }
 
+/// The number of an offset's event. Later events have larger ones, also in a later log of the same room.
+pub(crate) fn number(offset: &str) -> Option<Mark> {
+    offset.rsplit('.').next()?.parse().ok()
+}
+
 /// The room of an offset. `None` for what no room has sent; what is an offset needs no escaping in JSON.
 pub(crate) fn room(offset: &str) -> Option<RoomId> {
     let is_plain = offset.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));

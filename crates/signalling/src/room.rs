@@ -344,6 +344,12 @@ impl Room {
         effects: &mut Vec<Effect<'static>>,
     ) {
         for id in self.peers_that(chosen) {
+            let is_held = self.peers.get(&id).is_some_and(|peer| peer.held_until.is_some());
+            if is_held && refusal != Refusal::AccountDeleted {
+                // Nobody is there to hear it, and the user may come back with another token.
+                effects.extend(self.expire(id));
+                continue;
+            }
             effects.push(Effect::Emit { to: vec![id], event: error(refusal) });
             self.expel(id, DisconnectReason::of_token(refusal), effects);
         }

@@ -149,6 +149,10 @@ fn peers(rows: &BTreeMap<String, String>) -> Vec<StoredPeer> {
         let mut row: Value = serde_json::from_str(text).unwrap();
         let mut order = (1, row["lost"]["b"].as_u64().unwrap_or_default());
         let mut sid = String::new();
+        if row["lost"]["m"].is_u64() {
+            // A log's number.
+            row["lost"]["m"] = true.into();
+        }
         if let Some([member, peer]) = row["member"].as_array_mut().map(Vec::as_mut_slice) {
             if let Some(socket) = member["a"].get_mut("h") {
                 *socket = Value::Null;

@@ -74,6 +74,10 @@ pub struct Gateway {
     orphaned: Option<RoomId>,
     /// Rooms that were told once more that the client is gone.
     retold: Vec<RoomId>,
+    /// How the last client left.
+    parted: Departure,
+    /// The room that the client has left for another one. It may still answer what was asked of it before.
+    left_behind: Option<RoomId>,
 }
 
 enum State {
@@ -137,6 +141,8 @@ impl Gateway {
             arrivals: Arrivals::default(),
             orphaned: None,
             retold: Vec::new(),
+            parted: Departure::Lost,
+            left_behind: None,
         };
         let mut kept_name = None;
         for (socket, kept) in connected {
@@ -182,7 +188,7 @@ impl Gateway {
                 return Vec::new();
             }
             self.retold.push(room);
-            let departure = if self.is_connected() { Departure::Left } else { Departure::Lost };
+            let departure = if self.is_connected() { Departure::Left } else { self.parted };
             return vec![tell(room, FromSession::Gone(departure))];
         }
         self.socket().map(Effect::Abandon).into_iter().collect()

@@ -24,10 +24,11 @@ impl Room {
         let refusal = match (revoked.or(overruled), admission.map(|told| told.membership)) {
             (Some(refusal), _) => Some(refusal),
             (None, Some(Membership::Participant)) => {
+                let was_empty = self.present().is_empty();
                 let before = in_place_of.filter(|before| *before != id);
                 let lost = |before| self.depart(before, DisconnectReason::Lost);
                 effects.extend(before.into_iter().flat_map(lost));
-                self.enter(id, user, &mut effects).err()
+                self.enter(id, user, was_empty, &mut effects).err()
             }
             (None, Some(Membership::NotParticipant)) => Some(Refusal::NotParticipant),
             (None, Some(Membership::LockedOut)) => Some(Refusal::RoomLocked),
@@ -146,11 +147,13 @@ impl Room {
         Some(Effect::Lookup { peer: id, user, ack })
     }
 
-    /// Puts an admitted user into the room and notifies everybody.
+    /// Puts an admitted user into the room and notifies everybody. `was_empty`: nobody was in it, not even over a connection
+    /// that this one replaces.
     pub(super) fn enter(
         &mut self,
         id: PeerId,
         user: UserId,
+        was_empty: bool,
         effects: &mut Vec<Effect<'static>>,
     ) -> Result<(), Refusal> {
         let Some(peer) = self.peers.get(&id) else { return Ok(()) };
@@ -179,7 +182,7 @@ impl Room {
             username = peer.credential.claims().map(|claims| claims.username.clone());
         }
         effects.push(Effect::Store(id));
-        if present.is_empty() {
+        if was_empty {
             effects.push(Effect::Happened(RoomEvent::Started));
         }
         effects.push(Effect::Happened(RoomEvent::Joined { user, username }));

@@ -553,6 +553,27 @@ fn tokens_that_expire_or_are_revoked_end_their_connections() {
 }
 
 #[test]
+fn who_is_held_when_its_token_dies_may_still_come_back_with_another_one_unless_the_account_is_gone() {
+    for is_deleted in [false, true] {
+        let mut story = Story::new();
+        (1..=2).for_each(|peer| story.enters(peer, peer as usize - 1));
+        story.loses(1);
+        let honoured = (!is_deleted).then_some(HonouredTokens { version: 1, kept: None });
+        let effects = story.room.revoke(&Revocation { user: story.users[0], honoured });
+        story.perform(effects);
+        let reason = if is_deleted { "account_deleted" } else { "lost" };
+        assert!(story.heard().contains(&format!(r#"2 < user-disconnected "u0","{reason}""#)));
+        assert_eq!(story.expired, if is_deleted { vec![] } else { vec![PeerId(1)] });
+    }
+    let mut story = Story::new();
+    story.enters(1, 0);
+    story.waits(3_595_000);
+    story.loses(1);
+    story.waits(5_000);
+    assert_eq!(story.expired, [PeerId(1)], "its token expires before the hold is over");
+}
+
+#[test]
 fn a_token_that_died_before_it_joined_does_not_join() {
     let mut story = Story::new();
     story.enters(1, 0);

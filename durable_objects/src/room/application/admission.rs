@@ -6,6 +6,7 @@ use zetra_socketio::Effect;
 
 use super::{
     Asker, Out, RoomApplication, RoomCommand, deliver,
+    emission::is_about_storage,
     member::{Address, PutOut},
     recovery::Presented,
 };
@@ -121,10 +122,13 @@ impl RoomApplication {
             out.extend(self.perform(effects, now));
             return out;
         }
+        let mut performed = self.perform(effects, now);
         if let (Some(_), Address::Here(socket)) = (was, &address) {
-            out.push(Effect::Accept { socket: *socket, sid, pid: Some(pid) });
+            // Its new secret is stored before it hears it.
+            let stored = performed.iter().take_while(|effect| is_about_storage(effect)).count();
+            performed.insert(stored, Effect::Accept { socket: *socket, sid, pid: Some(pid) });
         }
-        out.extend(self.perform(effects, now));
+        out.extend(performed);
         if joined {
             self.replace_lost(user, peer, was, &mut out);
         }

@@ -90,6 +90,11 @@ impl RoomApplication {
         let calls_changed = !calls.is_empty();
         self.command_calls(calls, now, &mut out);
         self.save(now, &mut out);
+        if presence_changed {
+            // The runtime holds back what is sent after a write until it is written, so nobody hears of a place that a crash
+            // would make the room forget.
+            out.sort_by_key(|effect| !is_about_storage(effect));
+        }
         if calls_changed || self.log.next_deadline() != deadline {
             out.push(Effect::Reschedule);
         }
@@ -175,8 +180,7 @@ impl RoomApplication {
             }
             self.has_storage = true;
         } else if std::mem::take(&mut self.has_storage) {
-            let is_storing = |effect: &Effect<'_, RoomCommand>| matches!(effect, Effect::Command(command) if command.is_about_storage());
-            out.retain(|effect| !is_storing(effect));
+            out.retain(|effect| !is_about_storage(effect));
             let tag = offset::tag(self.id, &(self.settings.new_id)());
             // The clock may have been set back.
             let first = offset::first_mark(now).max(self.log.mark() + 1);
@@ -200,6 +204,8 @@ impl RoomApplication {
         let is_kept = match event {
             // A flood of refusals is not worth keeping.
             Outgoing::Error { refusal: Refusal::RateLimited, .. } => false,
+            // The recipient was in the room a moment ago. By its offset one that returns shows that it knows.
+            Outgoing::Error { refusal: Refusal::Replaced, .. } => true,
             Outgoing::Error { .. } => to.iter().any(is_member),
             // The recipient of `removed` was in the room a moment ago.
             _ => true,
@@ -232,6 +238,10 @@ impl RoomApplication {
     fn address(&self, peer: PeerId) -> Option<&Address> {
         self.members.get(&peer).map(|member| &member.address)
     }
+}
+
+pub(super) fn is_about_storage(effect: &Effect<'_, RoomCommand>) -> bool {
+    matches!(effect, Effect::Command(command) if command.is_about_storage())
 }
 
 /// The id of a peer in the recovery log.

@@ -90,7 +90,8 @@ impl RoomApplication {
                 Address::Session(_) => self.settings.noticed_within + self.settings.rejoin,
                 Address::Nowhere => self.settings.rejoin,
             };
-            Some((*peer, LostMember::new(member, user, machine.credential(), now + wait)))
+            let lost = LostMember::new(member, user, machine.credential(), now + wait);
+            Some((*peer, LostMember { put_out_after: Some(self.log.mark()), ..lost }))
         });
         present.collect()
     }

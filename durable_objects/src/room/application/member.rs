@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 use zetra_domain::{RoomId, UserId};
 use zetra_signalling::{Credential, HostAction, Peer, PeerId, Rate};
-use zetra_socketio::SocketId;
+use zetra_socketio::{SocketId, engine::Mark};
+
+use crate::offset;
 
 const VERSION: u32 = 2;
 
@@ -78,6 +80,9 @@ pub(super) struct LostMember {
     /// Why it was put out, and it will be told when it returns.
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     pub put_out: Option<PutOut>,
+    /// The last event before it was put out, if it was connected. Whoever has a later one has heard why.
+    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
+    pub put_out_after: Option<Mark>,
 }
 
 /// What is stored of a peer that is in the room or may return to it.
@@ -150,7 +155,12 @@ impl LostMember {
     pub fn new(member: &Member, user: UserId, credential: &Credential, back_by: i64) -> Self {
         let (pid, former) = (member.pid.clone(), member.former.clone());
         let has_token = credential.user().is_some();
-        Self { pid, former, user, has_token, back_by, put_out: None }
+        Self { pid, former, user, has_token, back_by, put_out: None, put_out_after: None }
+    }
+
+    /// Whether a client with that offset has heard why it was put out.
+    pub fn has_heard(&self, offset: &str) -> bool {
+        self.put_out_after.zip(offset::number(offset)).is_some_and(|(before, seen)| seen > before)
     }
 
     /// Whether that is one of its recovery secrets.

@@ -7,7 +7,7 @@ use zetra_socketio::{Effect, SocketId, engine::Mark};
 use super::{
     Out, RoomApplication, deliver,
     emission::receiver,
-    member::{Address, LostMember, Member, is_same},
+    member::{Address, Member, is_same},
 };
 use crate::{
     authenticator::{ConnectError, Recovery},
@@ -35,10 +35,10 @@ enum Returning {
     },
     /// A newer connection holds it.
     Superseded,
-    /// The host has removed it or ended the room, or it was replaced, and perhaps it does not know.
+    /// The host has removed it or ended the room, or it was replaced. The farewell, unless it has heard it.
     PutOut {
         was: PeerId,
-        farewell: String,
+        farewell: Option<String>,
     },
     /// It was lost, and it is unknown what it missed.
     Lost(Lost),
@@ -88,7 +88,7 @@ impl RoomApplication {
             Returning::PutOut { was, farewell } => {
                 self.forget_one_lost(was, &mut out);
                 // Before the reply, as everything that was missed: it is known when the client is told that it is connected.
-                out.push(Effect::Replay { socket, frames: vec![farewell] });
+                out.extend(farewell.map(|farewell| Effect::Replay { socket, frames: vec![farewell] }));
                 out.extend(self.welcome(socket, credential, presented, now));
                 out
             }
@@ -147,8 +147,8 @@ impl RoomApplication {
             Returning::PutOut { was, farewell } => {
                 self.forget_one_lost(was, &mut out);
                 out.extend(self.perform(Vec::new(), now));
-                let farewell = Delivery::Stranger(Some(farewell));
-                out.extend([deliver(session, farewell), deliver(session, Delivery::NotRecovered)]);
+                out.extend(farewell.map(|farewell| deliver(session, Delivery::Stranger(Some(farewell)))));
+                out.push(deliver(session, Delivery::NotRecovered));
                 out
             }
             Returning::New => {
@@ -219,9 +219,16 @@ impl RoomApplication {
         }
         let lost = self.lost.iter().find(|(_, lost)| lost.holds(&recovery.pid));
         let same = lost.filter(|(_, lost)| credential.user() == lost.has_token.then_some(lost.user));
-        same.map_or(Returning::New, |(&was, LostMember { user, put_out, pid, .. })| match *put_out {
-            Some(why) => Returning::PutOut { was, farewell: self.farewell(why, &recovery.offset) },
-            None => Returning::Lost(Lost { was, user: *user, pids: distinct_pids(&recovery.pid, pid) }),
+        same.map_or(Returning::New, |(&was, lost)| match lost.put_out {
+            Some(why) => {
+                let is_missed = !lost.has_heard(&recovery.offset);
+                let farewell = is_missed.then(|| self.farewell(why, &recovery.offset));
+                Returning::PutOut { was, farewell }
+            }
+            None => {
+                let pids = distinct_pids(&recovery.pid, &lost.pid);
+                Returning::Lost(Lost { was, user: lost.user, pids })
+            }
         })
     }
 

@@ -7,7 +7,7 @@ use zetra_socketio::{
     engine::{Departure, Mark},
 };
 
-use super::{Attempt, Gateway, GatewayCommand, Out, State, stored::Client, tell};
+use super::{Attempt, Gateway, GatewayCommand, Out, State, entering::never_heard_of, stored::Client, tell};
 use crate::exchange::{Delivery, FromSession};
 
 impl Gateway {
@@ -38,7 +38,12 @@ impl Gateway {
                 let answer = frame.map(|frame| Effect::Replay { socket, frames: vec![frame] });
                 answer.into_iter().collect()
             }
+            Delivery::Frame { frame, .. } if self.left_behind == Some(from) && is_ack(&frame) => {
+                vec![Effect::Replay { socket, frames: vec![frame] }]
+            }
             delivery if !self.listens_to(from) => too_late(from, &delivery),
+            // It has been in no room yet that could tell it anything.
+            Delivery::Frame { .. } if matches!(self.state, State::Recovering(_)) => Vec::new(),
             Delivery::Frame { mark, frame } => {
                 self.arrivals.delivered(mark);
                 vec![Effect::Replay { socket, frames: vec![frame] }]
@@ -90,6 +95,8 @@ impl Gateway {
         let mut out = vec![Effect::Replay { socket, frames }];
         if joined {
             let before = client.room.replace(room).filter(|before| *before != room);
+            self.left_behind = before.or(self.left_behind).filter(|left| *left != room);
+            self.retold.retain(|retold| *retold != room);
             // A socket is in one room at a time.
             out.extend(before.map(|before| tell(before, FromSession::Gone(Departure::Left))));
             self.arrivals.begin(mark);
@@ -148,16 +155,22 @@ impl Gateway {
         departure: Departure,
         ending: Effect<'static, GatewayCommand>,
     ) -> Out<'static> {
-        let mut others: Vec<_> = self.client().and_then(|client| client.room).into_iter().collect();
+        let own = self.client().and_then(|client| client.room).map(|own| (own, departure));
+        let mut others: Vec<_> = own.into_iter().collect();
         if let State::Joining { room: asked, .. } = self.state {
-            others.push(asked);
+            others.push((asked, never_heard_of(departure)));
         }
-        others.retain(|other| *other != room);
+        others.retain(|(other, _)| *other != room);
         self.lobby.depart(super::IN_LOBBY, DisconnectReason::Left);
-        self.state = State::Empty;
-        let leaving = others.into_iter().map(|other| tell(other, FromSession::Gone(departure)));
+        (self.state, self.parted, self.left_behind) = (State::Empty, departure, None);
+        let leaving = others.into_iter().map(|(other, departure)| tell(other, FromSession::Gone(departure)));
         leaving.chain([ending, Effect::Command(GatewayCommand::Forget)]).collect()
     }
+}
+
+/// `43…`: no binary data comes from a room.
+fn is_ack(frame: &str) -> bool {
+    frame.starts_with("43")
 }
 
 /// A room that admits the client after it has stopped waiting must not keep it.

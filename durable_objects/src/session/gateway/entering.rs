@@ -85,18 +85,29 @@ impl Gateway {
     /// The client is gone: notifies every room that has it.
     pub(super) fn part(&mut self, departure: Departure) -> Out<'static> {
         self.lobby.depart(IN_LOBBY, DisconnectReason::Left);
-        let rooms = match std::mem::replace(&mut self.state, State::Empty) {
-            State::Empty | State::Verifying { .. } | State::TurnedAway { .. } => [None, None],
-            State::Recovering(Attempt { room, .. }) => [Some(room), None],
-            State::Connected(client) => [client.room, None],
+        (self.parted, self.left_behind) = (departure, None);
+        let (own, asked) = match std::mem::replace(&mut self.state, State::Empty) {
+            State::Empty | State::Verifying { .. } | State::TurnedAway { .. } => (None, None),
+            State::Recovering(Attempt { room, .. }) => (Some(room), None),
+            State::Connected(client) => (client.room, None),
             State::Joining { client, room, .. } => {
-                [client.room, Some(room).filter(|_| client.room != Some(room))]
+                (client.room, Some(room).filter(|_| client.room != Some(room)))
             }
         };
-        let [own, _] = rooms;
         let was_stored = own.is_some();
-        let gone = rooms.into_iter().flatten().map(|room| tell(room, FromSession::Gone(departure)));
+        let own = own.map(|room| (room, departure));
+        let gone = own.into_iter().chain(asked.map(|room| (room, never_heard_of(departure))));
+        let gone = gone.map(|(room, departure)| tell(room, FromSession::Gone(departure)));
         // The next client on this connection is another one.
         gone.chain(was_stored.then_some(Effect::Command(GatewayCommand::Forget))).collect()
+    }
+}
+
+/// How a client leaves a room that it was about to join. Nothing of that room has reached it, so it cannot come back there,
+/// and its place is not held.
+pub(super) fn never_heard_of(departure: Departure) -> Departure {
+    match departure {
+        Departure::Lost => Departure::Left,
+        Departure::Left | Departure::Ended | Departure::Overloaded => departure,
     }
 }

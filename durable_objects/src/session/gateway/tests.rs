@@ -269,7 +269,7 @@ fn a_room_that_did_not_accept_the_last_words_of_a_client_is_told_once_more_that_
         let effects = story.gateway.room_unreachable(room());
         story.told(effects)
     };
-    assert_eq!(failed(), ["room < gone, left: false"]);
+    assert_eq!(failed(), ["room < gone, left: true"], "in the same way");
     assert_eq!(failed(), Vec::<String>::new());
 }
 
@@ -315,7 +315,7 @@ fn whom_the_first_room_ends_does_not_join_the_second() {
     let mut story = Story::joined();
     story.joins(other_room());
     let told = story.delivered(room(), Delivery::Abandon);
-    assert_eq!(told, ["other < gone, left: false", "abandon", "forget"]);
+    assert_eq!(told, ["other < gone, left: true", "abandon", "forget"]);
 }
 
 #[test]
@@ -343,6 +343,25 @@ fn a_room_that_took_the_client_in_too_late_does_not_keep_it() {
 }
 
 #[test]
+fn acks_of_the_room_that_was_left_for_another_one_still_arrive() {
+    let mut story = Story::joined();
+    story.joins(other_room());
+    story.delivered(other_room(), joined(true, 2));
+    let frame = |text: &str| Delivery::Frame { mark: 3, frame: text.to_owned() };
+    let ack = r#"437[{"ok":true}]"#;
+    assert_eq!(story.delivered(room(), frame(ack)), [ack]);
+    assert_eq!(story.delivered(room(), frame(r#"42["offer",1]"#)), Vec::<String>::new(), "events do not");
+    story.gone(Departure::Left);
+    story.connects("");
+    story.verified(0);
+    assert_eq!(
+        story.delivered(room(), frame(ack)),
+        Vec::<String>::new(),
+        "nor what another client has asked"
+    );
+}
+
+#[test]
 fn the_room_hears_of_the_end_of_a_connection() {
     assert_eq!(Story::joined().gone(Departure::Lost), ["room < gone, left: false", "forget"]);
     assert_eq!(Story::joined().gone(Departure::Left), ["room < gone, left: true", "forget"]);
@@ -350,7 +369,8 @@ fn the_room_hears_of_the_end_of_a_connection() {
     joining.joins(other_room());
     assert_eq!(
         joining.gone(Departure::Lost),
-        ["room < gone, left: false", "other < gone, left: false", "forget"]
+        ["room < gone, left: false", "other < gone, left: true", "forget"],
+        "nothing of the other one has reached it that it could come back with"
     );
     let mut story = Story::joined();
     story.gone(Departure::Lost);

@@ -117,6 +117,39 @@ fn who_is_put_out_through_a_dead_session_object_is_told_so_on_return_through_ano
 }
 
 #[test]
+fn who_has_heard_why_it_was_put_out_does_not_hear_it_again() {
+    for is_replaced in [false, true] {
+        let mut line = Line::new(SocketAuth::Required);
+        let (ann, _, pid, _) = couple(&mut line);
+        if is_replaced {
+            line.enters_beside(0);
+        } else {
+            line.host_removes(0);
+        }
+        let farewell = line.heard(ann).remove(0);
+        assert!(farewell.contains(if is_replaced { "replaced" } else { "removed" }), "{farewell}");
+        let (_, offset) = split(&farewell);
+        line.closes(ann, None);
+        line.sleeps();
+        let again = returns(&mut line, 0, &pid, &offset);
+        let heard = line.heard(again);
+        assert!(heard[0].starts_with("40{"), "it knows: {heard:?}");
+    }
+}
+
+#[test]
+fn who_has_heard_it_through_a_session_object_does_not_hear_it_through_another() {
+    let mut line = Line::new(SocketAuth::Required);
+    line.enters(0);
+    line.joins_from("s", 1);
+    line.delivered();
+    line.host_ends();
+    let offset = line.offset_of("s");
+    line.recovers_through("t", 1, "s.pid", &offset);
+    assert_eq!(line.delivered(), [("t".to_owned(), Delivery::NotRecovered)]);
+}
+
+#[test]
 fn who_says_goodbye_after_it_was_put_out_leaves_nothing_behind() {
     let mut line = Line::new(SocketAuth::Required);
     let (ann, bob) = (line.enters(0), line.enters(1));

@@ -20,6 +20,32 @@ fn who_comes_back_after_the_hold_is_joined_again() {
     assert!(line.heard(late)[0].starts_with(r#"431[{"ok":true"#), "who does say it gets the ack");
 }
 
+/// A crash in between would leave it with a secret that nobody knows.
+#[test]
+fn its_place_is_stored_before_it_hears_of_it() {
+    let mut line = Line::new(SocketAuth::Required);
+    let (ann, bob, pid, offset) = couple(&mut line);
+    line.closes(ann, None);
+    line.lives(&[bob], 11_000);
+    asks_to_return(&mut line, 0, &pid, &offset);
+    // The token is good; whether it is admitted is still open.
+    line.answers_one();
+    let Some(RoomCommand::Lookup { peer, user, ack }) = line.open.pop() else { panic!("{:?}", line.open) };
+    let admission = Admission { membership: Membership::Participant, tokens: Some(line.tokens.clone()) };
+    let (now, mut order) = (line.now, Vec::new());
+    line.act(|room| {
+        let out = room.admitted(peer, user, ack, Some(admission), now);
+        order.extend(out.iter().filter_map(|effect| match effect {
+            Effect::Command(RoomCommand::Store(_) | RoomCommand::Save(_)) => Some("store"),
+            Effect::Accept { .. } | Effect::Emit { .. } => Some("tell"),
+            _ => None,
+        }));
+        out
+    });
+    assert!(order.contains(&"store") && order.contains(&"tell"), "{order:?}");
+    assert!(order.is_sorted(), "{order:?}");
+}
+
 /// The connection, or the object, was lost on the way: the client still has the pid of before.
 #[test]
 fn who_did_not_hear_that_it_was_joined_again_is_joined_again_once_more() {

@@ -133,3 +133,13 @@ fn the_end_of_a_room_is_told_with_who_ended_it() {
     });
     assert_eq!(ids[0], ids[1], "who asks again says the same again");
 }
+
+#[test]
+fn a_room_does_not_start_anew_when_its_only_member_changes_its_connection() {
+    let mut line = line();
+    let first = line.enters(0);
+    assert_eq!(line.told()[0], "room.started");
+    line.enters(0);
+    assert_eq!(line.told(), ["participant.left replaced", "participant.joined"]);
+    line.closes(first, None);
+}
