@@ -72,11 +72,13 @@ pub async fn create(
     if ![call.caller, call.receiver].contains(&caller.id()) {
         return Err(ApiError::NotInCall);
     }
-    throttle::spend(&app, caller.id(), Hourly::CallLogs, app.config.hourly_limits.call_logs).await?;
-    match app.store().record_call(app.new_call_log_id(), &call, app.now()).await? {
+    let allowance = (Hourly::CallLogs, app.config.hourly_limits.call_logs);
+    let recording = app.store().record_call(app.new_call_log_id(), &call, app.now());
+    let is_made = |recorded: &Recorded| matches!(recorded, Recorded::Created(_));
+    match throttle::create(&app, caller.id(), allowance, recording, is_made).await? {
         Recorded::Created(call_log) => Ok((StatusCode::CREATED, Json(One { call_log }))),
         Recorded::Merged(call_log) => Ok((StatusCode::OK, Json(One { call_log }))),
-        Recorded::UnknownUser => Err(invalid_people().into()),
+        Recorded::UnknownUsers(unknown) => Err(unknown_people(&call, &unknown).into()),
         Recorded::RoomNotFound => Err(ApiError::RoomNotFound("Room not found or inactive")),
         Recorded::NotParticipant => Err(ApiError::NotInCall),
         Recorded::BeforeStart => Err(before_start().into()),
@@ -143,11 +145,17 @@ fn read_call(body: &Fields, app: &App) -> Result<Call, Invalid> {
 }
 
 fn user_id(field: &'static str, text: &str) -> Result<UserId, Invalid> {
-    UserId::from_str(text).map_err(|_| Invalid::field(field, "Invalid caller or receiver ID"))
+    UserId::from_str(text).map_err(|_| invalid_person(field))
 }
 
-fn invalid_people() -> Invalid {
-    Invalid::field("participants", "Invalid caller or receiver ID")
+fn unknown_people(call: &Call, unknown: &[UserId]) -> Invalid {
+    let named = [("callerId", call.caller), ("receiverId", call.receiver)];
+    let fields = named.into_iter().filter(|(_, user)| unknown.contains(user)).map(|(field, _)| field);
+    fields.map(invalid_person).reduce(Invalid::and).unwrap_or_else(|| invalid_person("participants"))
+}
+
+fn invalid_person(field: &'static str) -> Invalid {
+    Invalid::field(field, "Invalid caller or receiver ID")
 }
 
 fn before_start() -> Invalid {

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
+use http::StatusCode;
 
 use crate::{error::ApiError, extract::UnusedBody, state::App};
 
@@ -14,7 +15,7 @@ use crate::{error::ApiError, extract::UnusedBody, state::App};
 ))]
 /// Get this document
 pub async fn openapi(State(app): State<Arc<App>>, _: UnusedBody) -> Result<Response, ApiError> {
-    Ok(app.services.assets.file("/openapi.json").await?)
+    file(&app, "/openapi.json").await
 }
 
 #[cfg_attr(feature = "openapi", utoipa::path(
@@ -23,5 +24,13 @@ pub async fn openapi(State(app): State<Arc<App>>, _: UnusedBody) -> Result<Respo
 ))]
 /// Get the description of the Socket.IO events
 pub async fn asyncapi(State(app): State<Arc<App>>, _: UnusedBody) -> Result<Response, ApiError> {
-    Ok(app.services.assets.file("/asyncapi.json").await?)
+    file(&app, "/asyncapi.json").await
+}
+
+async fn file(app: &App, path: &str) -> Result<Response, ApiError> {
+    let file = app.services.assets.file(path).await?;
+    match file.status() {
+        StatusCode::OK => Ok(file),
+        status => Err(ApiError::Internal(format!("{path}: status {status}"))),
+    }
 }

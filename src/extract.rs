@@ -13,8 +13,8 @@ use axum::{
 use http::{HeaderMap, header, request::Parts};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use zetra_domain::{
-    Claims, Cursor, CursorId, Fields, Invalid, PageLimit, RoomId, RoomWithPeople, TokenError, UserId, all2,
-    limits,
+    Claims, Cursor, CursorId, Fields, Invalid, JsonValue, PageLimit, RoomId, RoomWithPeople, TokenError,
+    UserId, all2, limits,
 };
 use zetra_store::Account;
 
@@ -182,7 +182,7 @@ async fn read_fields(headers: &HeaderMap, body: Body) -> Result<Fields, ApiError
     if !is_json(headers) {
         return Err(ApiError::UnsupportedMediaType);
     }
-    let value = serde_json::from_slice(&bytes).map_err(|_| ApiError::MalformedJson)?;
+    let value = JsonValue::parse(&bytes).ok_or(ApiError::MalformedJson)?;
     Ok(Fields::from_json(value)?)
 }
 
@@ -200,7 +200,5 @@ fn is_json(headers: &HeaderMap) -> bool {
     let essence = content_type.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
     let subtype =
         essence.split_once('/').map(|(kind, subtype)| (kind.to_lowercase(), subtype.to_lowercase()));
-    subtype.is_some_and(|(kind, subtype)| {
-        kind == "application" && (subtype == "json" || subtype.ends_with("+json"))
-    })
+    subtype.is_some_and(|(kind, subtype)| kind == "application" && subtype == "json")
 }

@@ -17,6 +17,7 @@ mod error_catalogue;
 pub(crate) mod requests;
 mod responses;
 pub(crate) mod schemas;
+mod webhooks;
 
 use crate::{auth, call_log, documents, health, ice, room, room_host, user};
 
@@ -25,6 +26,7 @@ pub fn document() -> Value {
     let mut document = serde_json::to_value(Zetra::openapi()).expect("a document is JSON");
     requests::complete(&mut document);
     responses::complete(&mut document);
+    webhooks::complete(&mut document);
     document
 }
 
@@ -79,6 +81,7 @@ pub fn schema_of<T: utoipa::PartialSchema>() -> Value {
         (name = "host", description = "What only a room's host may do. It takes effect at once, in a running call too."),
         (name = "call-logs", description = "The callers, times and durations of calls."),
         (name = "ice", description = "How two browsers find each other (RFC 8445, RFC 8656)."),
+        (name = "webhooks", description = "What this server posts to the operator's webhook, if there is one."),
         (name = "service", description = "Service information and health."),
     ),
     modifiers(&Token),

@@ -77,6 +77,13 @@ pub trait Limiter: Send + Sync {
         limit: u32,
         limits: AuthLimits,
     ) -> Result<Result<(), i64>, Unavailable>;
+    /// What [`Limiter::spend`] counted last was not made.
+    async fn take_back(
+        &self,
+        account: &AccountKey,
+        what: Hourly,
+        limits: AuthLimits,
+    ) -> Result<(), Unavailable>;
     /// Forgets a deleted account.
     async fn forget(&self, account: &AccountKey, limits: AuthLimits) -> Result<(), Unavailable>;
 }

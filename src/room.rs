@@ -68,9 +68,10 @@ pub async fn create(
     JsonBody(body): JsonBody,
 ) -> Result<(StatusCode, Json<Created>), ApiError> {
     let name = body.text("name")?.map(RoomName::parse).transpose()?;
-    throttle::spend(&app, caller.id(), Hourly::Rooms, app.config.hourly_limits.rooms).await?;
     let room = Room { name, ..Room::new(app.new_room_id(), caller.id(), app.now()) };
-    if !app.store().insert_room(&room).await? {
+    let allowance = (Hourly::Rooms, app.config.hourly_limits.rooms);
+    let insertion = app.store().insert_room(&room);
+    if !throttle::create(&app, caller.id(), allowance, insertion, |is_made| *is_made).await? {
         return Err(TokenError::Invalid.into());
     }
     tracing::info!(room = %room.id, user = %caller.id(), "a room was made");

@@ -163,7 +163,7 @@ impl HostRequest {
         }
         match changed {
             RoomChanged::Changed(changed) => {
-                tracing::info!(%room, host = %by, ?change, "a room was changed by its host");
+                tracing::info!(%room, host = %by, %change, "a room was changed by its host");
                 Ok(Json(Changed { message, room: changed }))
             }
             RoomChanged::NotFound => Err(ApiError::RoomNotFound("Room not found or inactive")),

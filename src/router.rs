@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Router,
+    Extension, Router,
     body::Body,
     extract::Request,
     middleware::{from_fn, from_fn_with_state},
@@ -71,7 +71,8 @@ pub fn unconfigured(error: &ConfigError, origins: &[String], platform: Platform)
 /// Answers one request. Infallible: every failure is a response.
 pub async fn serve(mut router: Router, mut request: Request) -> Response {
     if let Some(uri) = without_trailing_slash(request.uri()) {
-        *request.uri_mut() = uri;
+        let sent = std::mem::replace(request.uri_mut(), uri);
+        request.extensions_mut().insert(AsSent(sent));
     }
     match router.call(request).await {
         Ok(response) => response.map(Body::new),
@@ -88,7 +89,12 @@ fn finish(routes: Router, origins: cors::Origins, platform: Platform) -> Router 
         .layer(from_fn_with_state(platform, telemetry::observe))
 }
 
-async fn route_not_found(method: Method, uri: Uri) -> ApiError {
+/// The address that the client sent, where it was changed.
+#[derive(Clone)]
+struct AsSent(Uri);
+
+async fn route_not_found(method: Method, uri: Uri, sent: Option<Extension<AsSent>>) -> ApiError {
+    let uri = sent.map_or(uri, |Extension(AsSent(sent))| sent);
     ApiError::RouteNotFound { method, path: uri.path().to_owned() }
 }
 

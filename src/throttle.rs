@@ -17,6 +17,7 @@ use http::{HeaderValue, request::Parts};
 use zetra_domain::{
     AccountKey, AddressKey, AttemptOutcome, Hourly, PasswordOutcome, Settlement, Standing, UserId,
 };
+use zetra_store::StoreError;
 
 use crate::{error::ApiError, request::client_address, state::App};
 
@@ -54,14 +55,28 @@ pub async fn count(State(app): State<Arc<App>>, mut request: Request, next: Next
     with_headers(response, attempts.standing())
 }
 
-/// Counts one more creation by this user.
+/// Counts one more creation by this user, and creates. It is counted first, so that no more are made at once, and not at all
+/// if it turns out that nothing `is_made`.
 ///
 /// # Errors
-/// 429 past `limit` in an hour.
-pub async fn spend(app: &App, user: UserId, what: Hourly, limit: u32) -> Result<(), ApiError> {
-    let account = AccountKey::of_user(user);
-    let spent = app.services.limiter.spend(&account, what, limit, app.config.auth_limits).await?;
-    spent.map_err(ApiError::TooManyRequests)
+/// 429 past `limit` in an hour; otherwise the creation's own error.
+pub async fn create<T>(
+    app: &App,
+    user: UserId,
+    (what, limit): (Hourly, u32),
+    creation: impl Future<Output = Result<T, StoreError>>,
+    is_made: impl FnOnce(&T) -> bool,
+) -> Result<T, ApiError> {
+    let (account, limits) = (AccountKey::of_user(user), app.config.auth_limits);
+    let limiter = &app.services.limiter;
+    limiter.spend(&account, what, limit, limits).await?.map_err(ApiError::TooManyRequests)?;
+    let created = creation.await;
+    if !created.as_ref().is_ok_and(is_made)
+        && let Err(error) = limiter.take_back(&account, what, limits).await
+    {
+        tracing::warn!(%error, %user, "what was not made stays counted");
+    }
+    Ok(created?)
 }
 
 impl Attempts {

@@ -26,9 +26,6 @@ use crate::{
 /// How long the TURN service may take.
 const TURN_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How many times the room is notified of a host's action before the request fails.
-const HOST_ATTEMPTS: usize = 3;
-
 /// The router, built once per isolate.
 pub fn router(env: &Env) -> Router {
     thread_local! {
@@ -93,19 +90,7 @@ impl Rooms for Objects {
     }
 
     async fn host_acts(&self, room: RoomId, action: HostAction) -> Result<(), Unavailable> {
-        let rooms = self.rooms()?;
-        let told = async {
-            let mut told = rooms.host_acts(room, action).await;
-            // An object that was just evicted from memory responds to the next attempt.
-            for _ in 1..HOST_ATTEMPTS {
-                if told.is_ok() {
-                    break;
-                }
-                told = rooms.host_acts(room, action).await;
-            }
-            told.map_err(unavailable)
-        };
-        told.into_send().await
+        self.rooms()?.host_acts(room, action).into_send().await.map_err(unavailable)
     }
 
     async fn hand_over(
@@ -172,6 +157,15 @@ impl Limiter for Objects {
         limits: AuthLimits,
     ) -> Result<Result<(), i64>, Unavailable> {
         self.limits()?.spend(account, what, limit, limits).into_send().await.map_err(unavailable)
+    }
+
+    async fn take_back(
+        &self,
+        account: &AccountKey,
+        what: Hourly,
+        limits: AuthLimits,
+    ) -> Result<(), Unavailable> {
+        self.limits()?.take_back(account, what, limits).into_send().await.map_err(unavailable)
     }
 
     async fn forget(&self, account: &AccountKey, limits: AuthLimits) -> Result<(), Unavailable> {

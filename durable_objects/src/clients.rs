@@ -25,6 +25,18 @@ pub enum ObjectError {
     Refused(u16),
 }
 
+impl ObjectError {
+    /// Whether the same request may succeed at once. What is overloaded gets no more to do
+    /// (<https://developers.cloudflare.com/durable-objects/best-practices/error-handling/>).
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable(error) => !error.to_string().contains("overloaded"),
+            Self::Refused(status) => *status >= 500,
+            Self::Answer(_) => false,
+        }
+    }
+}
+
 /// The paths of the objects' internal APIs; all other paths belong to Engine.IO.
 pub(crate) mod path {
     pub(crate) const ASK: &str = "/ask";
@@ -129,6 +141,16 @@ impl RateLimitClient {
         self.ask_account(account, limits, AskAccount::Spend(what, limit)).await
     }
 
+    /// What was counted last was not made.
+    pub async fn take_back(
+        &self,
+        account: &AccountKey,
+        what: Hourly,
+        limits: AuthLimits,
+    ) -> Result<(), ObjectError> {
+        self.ask_account(account, limits, AskAccount::TakeBack(what)).await
+    }
+
     pub async fn forget(&self, account: &AccountKey, limits: AuthLimits) -> Result<(), ObjectError> {
         self.ask_account(account, limits, AskAccount::Forget).await
     }
@@ -180,19 +202,40 @@ async fn hand_over(objects: &ObjectNamespace, name: &str, request: Request) -> R
     Ok(objects.get_by_name(name)?.fetch_with_request(request).await?)
 }
 
+/// How many times an object is asked. One that was just evicted, or restarted by a deploy, answers the next time; it may
+/// have done what it was asked before, so nothing that objects are asked does harm when it is done twice.
+const ATTEMPTS: usize = 3;
+
 async fn ask<A: DeserializeOwned>(
     objects: &ObjectNamespace,
     name: &str,
     path: &str,
     question: &impl Serialize,
 ) -> Result<A, ObjectError> {
+    let question = serde_json::to_string(question)?;
+    let mut answer = ask_once(objects, name, path, &question).await;
+    for _ in 1..ATTEMPTS {
+        if !answer.as_ref().is_err_and(ObjectError::may_pass) {
+            break;
+        }
+        answer = ask_once(objects, name, path, &question).await;
+    }
+    Ok(serde_json::from_str(&answer?)?)
+}
+
+async fn ask_once(
+    objects: &ObjectNamespace,
+    name: &str,
+    path: &str,
+    question: &str,
+) -> Result<String, ObjectError> {
     let mut init = RequestInit::new();
-    init.with_method(Method::Post).with_body(Some(serde_json::to_string(question)?.into()));
+    init.with_method(Method::Post).with_body(Some(question.into()));
     let request = Request::new_with_init(&format!("https://object{path}"), &init)?;
     request.headers().set(NAME_HEADER, name)?;
     let mut answer = objects.get_by_name(name)?.fetch_with_request(request).await?;
     match answer.status_code() {
-        200 => Ok(serde_json::from_str(&answer.text().await?)?),
+        200 => Ok(answer.text().await?),
         status => Err(ObjectError::Refused(status)),
     }
 }

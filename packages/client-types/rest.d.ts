@@ -397,7 +397,108 @@ export interface paths {
         trace?: never;
     };
 }
-export type webhooks = Record<string, never>;
+export interface webhooks {
+    "call.ended": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A call is over, and nobody has called again for a minute.
+         * @description Posted in the order in which it happens in the room, at least once: what is not answered with 2xx within 10 seconds is repeated with the same `webhook-id`, for a day. Signed as the [Standard Webhooks](https://www.standardwebhooks.com) specification has it.
+         */
+        post: operations["call.ended"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "participant.joined": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Somebody has joined.
+         * @description Posted in the order in which it happens in the room, at least once: what is not answered with 2xx within 10 seconds is repeated with the same `webhook-id`, for a day. Signed as the [Standard Webhooks](https://www.standardwebhooks.com) specification has it.
+         */
+        post: operations["participant.joined"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "participant.left": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Somebody has left.
+         * @description Posted in the order in which it happens in the room, at least once: what is not answered with 2xx within 10 seconds is repeated with the same `webhook-id`, for a day. Signed as the [Standard Webhooks](https://www.standardwebhooks.com) specification has it.
+         */
+        post: operations["participant.left"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "room.ended": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The host has ended the room.
+         * @description Posted in the order in which it happens in the room, at least once: what is not answered with 2xx within 10 seconds is repeated with the same `webhook-id`, for a day. Signed as the [Standard Webhooks](https://www.standardwebhooks.com) specification has it.
+         */
+        post: operations["room.ended"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "room.started": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The first person has joined a room that was empty.
+         * @description Posted in the order in which it happens in the room, at least once: what is not answered with 2xx within 10 seconds is repeated with the same `webhook-id`, for a day. Signed as the [Standard Webhooks](https://www.standardwebhooks.com) specification has it.
+         */
+        post: operations["room.started"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
 export interface components {
     schemas: {
         AccountDeleted: {
@@ -447,6 +548,11 @@ export interface components {
              * @example 6553f1000102030405060708
              */
             callerId: string;
+            /**
+             * Format: double
+             * @description Ignored: the duration follows from the times. Older front ends send it.
+             */
+            duration?: number | null;
             endTime?: components["schemas"]["Timestamp"] | null;
             /**
              * @description Participants of the room, by their ids. The caller and the receiver are always among them.
@@ -3744,6 +3850,221 @@ export interface operations {
                         code?: "internal" | "misconfigured";
                     };
                 };
+            };
+        };
+    };
+    "call.ended": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The same whenever the message is repeated. */
+                "webhook-id": string;
+                /** @description When it is sent, in seconds since 1970. */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256 of `id.timestamp.body` in base64. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    data: {
+                        callLog: components["schemas"]["CallLog"];
+                        /** Format: uuid */
+                        roomId: string;
+                    };
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /** @constant */
+                    type: "call.ended";
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "participant.joined": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The same whenever the message is repeated. */
+                "webhook-id": string;
+                /** @description When it is sent, in seconds since 1970. */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256 of `id.timestamp.body` in base64. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    data: {
+                        /** Format: uuid */
+                        roomId: string;
+                        userId: string;
+                        /** @description As in the person's token; `null` without one. */
+                        username: string | null;
+                    };
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /** @constant */
+                    type: "participant.joined";
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "participant.left": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The same whenever the message is repeated. */
+                "webhook-id": string;
+                /** @description When it is sent, in seconds since 1970. */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256 of `id.timestamp.body` in base64. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    data: {
+                        /** @enum {string} */
+                        reason: "left" | "lost" | "replaced" | "removed" | "room_ended" | "token_expired" | "token_revoked" | "account_deleted" | "flooded";
+                        /** Format: uuid */
+                        roomId: string;
+                        userId: string;
+                    };
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /** @constant */
+                    type: "participant.left";
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "room.ended": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The same whenever the message is repeated. */
+                "webhook-id": string;
+                /** @description When it is sent, in seconds since 1970. */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256 of `id.timestamp.body` in base64. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    data: {
+                        by: string;
+                        /** @constant */
+                        reason: "ended_by_host";
+                        /** Format: uuid */
+                        roomId: string;
+                    };
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /** @constant */
+                    type: "room.ended";
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "room.started": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The same whenever the message is repeated. */
+                "webhook-id": string;
+                /** @description When it is sent, in seconds since 1970. */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256 of `id.timestamp.body` in base64. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    data: {
+                        /** Format: uuid */
+                        roomId: string;
+                    };
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /** @constant */
+                    type: "room.started";
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };

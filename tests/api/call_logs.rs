@@ -128,7 +128,38 @@ fn so_many_call_logs_are_made_in_an_hour() {
     };
     post(&ann, &bob).succeeded(201);
     post(&ann, &bob).refused(429, "Too many requests, please try again later", "rate_limited");
-    post(&bob, &ann).succeeded(200);
+    for _ in 0..3 {
+        post(&bob, &ann).succeeded(200);
+    }
+}
+
+#[test]
+fn a_report_that_makes_no_log_counts_towards_no_limit() {
+    let app = TestApp::with(&[("CALL_LOGS_PER_HOUR", "1")]);
+    let (ann, bob, cid) = (app.registers("ann"), app.registers("bob"), app.registers("cid"));
+    let room = app.room_of(&[&ann, &bob]);
+    let post = |receiver: &str, room: &str| {
+        let body = json!({ "callerId": ann.id, "receiverId": receiver, "roomId": room });
+        app.call("POST", "/api/call-logs", Some(&ann.token), Some(body)).status.as_u16()
+    };
+    assert_eq!(post(&bob.id, UNKNOWN_ROOM), 404);
+    assert_eq!(post(&cid.id, &room), 403);
+    assert_eq!(post("6553f1000102030405060708", &room), 400);
+    assert_eq!(post(&bob.id, &room), 201);
+    assert_eq!(post(&bob.id, &room), 429);
+}
+
+#[test]
+fn an_unknown_person_is_named_by_the_field() {
+    let call = story();
+    let nobody = "6553f1000102030405060708";
+    let fields = |more: Value| {
+        let answer = call.post(&call.ann.token, more);
+        let fields: Vec<_> = answer.body["fields"].as_array().unwrap().clone();
+        fields.iter().map(|error| error["field"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(fields(json!({ "receiverId": nobody })), ["receiverId"]);
+    assert_eq!(fields(json!({ "participants": [nobody] })), ["participants"]);
 }
 
 #[test]

@@ -46,6 +46,33 @@ fn a_trailing_slash_is_the_same_path() {
     let app = TestApp::new();
     let ann = app.registers("ann");
     app.call("GET", "/api/call-logs/?limit=1", Some(&ann.token), None).succeeded(200);
+    let unknown = app.call("GET", "/api/nothing/?x", None, None);
+    assert_eq!(unknown.body["path"], json!("/api/nothing/"), "as it was sent");
+}
+
+#[test]
+fn an_empty_limit_or_cursor_is_none() {
+    let app = TestApp::new();
+    let ann = app.registers("ann");
+    app.call("GET", "/api/call-logs?limit=&cursor=", Some(&ann.token), None).succeeded(200);
+}
+
+#[test]
+fn json_that_browsers_write_is_json_and_half_an_emoji_is_an_invalid_character() {
+    let app = TestApp::new();
+    let ann = app.registers("ann");
+    let send = |body: &'static str| {
+        let request = Request::post("/api/room/create").header("content-type", "application/json");
+        let request = request.header("authorization", format!("Bearer {}", ann.token));
+        app.send(request.body(Body::from(body)).unwrap())
+    };
+    let refused = send(r#"{"name":"party \ud83d"}"#);
+    refused.refused(400, "name contains invalid characters", "invalid_input");
+    assert_eq!(refused.body["fields"][0]["field"], json!("name"));
+    for whatever in [r#"{"name":"party \ud83c\udf89","x":1e400}"#, r#"{"x":"\ude00","y":[-1e999]}"#] {
+        send(whatever).succeeded(201);
+    }
+    send(r#"{"x":1e400,}"#).refused(400, "Malformed JSON", "malformed_json");
 }
 
 #[test]
@@ -99,7 +126,9 @@ fn bodies_are_checked_for_size_type_and_form() {
     let padded = |bytes: usize| format!("{{\"pad\":\"{}\"}}", "x".repeat(bytes - 10));
     send(json, padded(65_537)).refused(413, "Request body too large", "body_too_large");
     send(json, padded(65_536)).refused(400, "Email and password are required", "invalid_input");
-    for content_type in [None, Some("text/plain"), Some("application/x-www-form-urlencoded")] {
+    for content_type in
+        [None, Some("text/plain"), Some("application/x-www-form-urlencoded"), Some("application/ld+json")]
+    {
         let answer = send(content_type, "{}".to_owned());
         answer.refused(415, "Content-Type must be application/json", "unsupported_media_type");
     }

@@ -387,6 +387,16 @@ impl Limiter for MemoryLimiter {
         Ok(self.of_account(account, |ledger, now| ledger.spend(what, limit, now)))
     }
 
+    async fn take_back(
+        &self,
+        account: &AccountKey,
+        what: Hourly,
+        _limits: AuthLimits,
+    ) -> Result<(), Unavailable> {
+        self.of_account(account, |ledger, now| ledger.take_back(what, now));
+        Ok(())
+    }
+
     async fn forget(&self, account: &AccountKey, _limits: AuthLimits) -> Result<(), Unavailable> {
         self.accounts.lock().unwrap().remove(account.as_str());
         Ok(())

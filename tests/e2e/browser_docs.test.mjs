@@ -142,7 +142,10 @@ describe("the documentation of the REST API", () => {
       };
       for (const [name, value] of Object.entries(expected)) assert.equal(response.headers.get(name), value, `${path} ${name}`);
     }
-    const redirect = await fetch(`${suite.server.url}/docs`, { redirect: "manual" });
-    assert.equal(new URL(redirect.headers.get("location"), suite.server.url).pathname, "/docs/");
+    for (const path of ["/docs", "/app"]) {
+      const redirect = await fetch(suite.server.url + path, { redirect: "manual" });
+      assert.equal(new URL(redirect.headers.get("location"), suite.server.url).pathname, `${path}/`);
+      for (const name of ["content-security-policy", "x-frame-options"]) assert.ok(redirect.headers.get(name), `${path} ${name}`);
+    }
   });
 });

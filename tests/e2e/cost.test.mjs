@@ -59,8 +59,8 @@ async function counts(t, counted, stated, { together = 0, besides = [] } = {}) {
   t.diagnostic(JSON.stringify(counted()));
 }
 
-test("a registration and a sign-in, each until its limits have forgotten it", async (t) => {
-  const server = await startCounted({ AUTH_LIMIT_WINDOW_SECONDS: "5" });
+test("a registration and a sign-in, each until its limits have forgotten it, and what is refused", async (t) => {
+  const server = await startCounted({ AUTH_LIMIT_WINDOW_SECONDS: "5", AUTH_LIMIT_ATTEMPTS: "3" });
   t.after(() => server.stop());
   // The first one makes the tables, too.
   await person(server);
@@ -70,17 +70,27 @@ test("a registration and a sign-in, each until its limits have forgotten it", as
   const ann = await person(server);
   await counts(t, registered, COUNTS.registration);
   const counted = counter(server);
-  const { status } = await call(server, "POST", "/api/auth/login", { body: { email: ann.email, password: ann.password } });
-  assert.equal(status, 200);
+  const login = () => call(server, "POST", "/api/auth/login", { body: { email: ann.email, password: ann.password } });
+  assert.equal((await login()).status, 200);
   await counts(t, counted, COUNTS.signIn);
+  let refused, status;
+  do {
+    while ((await login()).status !== 429);
+    await quiet(server.counts);
+    refused = counter(server);
+    ({ status } = await login());
+    // Otherwise the window was over just then.
+  } while (status !== 429);
+  await polled(() => refused().objectRequests >= 1, "the attempt to be counted");
+  assert.equal(refused().objectRowsWritten, undefined, "a flood of them costs no row");
 });
 
 describe("a call", () => {
   let server;
   before(async () => {
-    // Long enough for an object to be taken out of memory between two heartbeats, which workerd does after ten seconds.
     const limits = { AUTH_LIMIT_ATTEMPTS: "10000", ROOMS_PER_HOUR: "1000", CALL_LOGS_PER_HOUR: "10000" };
-    server = await startCounted({ PING_INTERVAL_MS: "15000", ...limits });
+    // Longer than a burst lasts, and than it takes to make a call of eight.
+    server = await startCounted({ PING_INTERVAL_MS: "8000", ...limits });
   });
   after(() => server.stop());
 
@@ -113,9 +123,12 @@ describe("a call", () => {
 
   test("of two that goes on: an event after a calm, and a heartbeat", async (t) => {
     const { room, clients } = await meet(await people(2));
-    // A heartbeat ends with a pong of each.
+    // A heartbeat ends with a pong of each. Then the object sleeps, as it does by itself after ten seconds.
     const heartbeats = async (count, counted = counter(server), more = 0) => {
-      await polled(() => counted().objectMessages >= 2 * count + more, `${count} heartbeats`, 60_000);
+      for (let beat = 1; beat <= count; beat += 1) {
+        await polled(() => counted().objectMessages >= 2 * beat + more, `${beat} heartbeats`, 60_000);
+        await server.hibernate("Room", room);
+      }
     };
     await heartbeats(2);
     const burst = counter(server);

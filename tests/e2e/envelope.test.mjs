@@ -92,6 +92,9 @@ describe("the envelope", () => {
       );
       const statuses = opened.map(({ status }) => status);
       assert.deepEqual([statuses.filter((s) => s === 200).length, statuses.filter((s) => s === 503).length], [32, 68]);
+      const refused = opened.find(({ status }) => status === 503);
+      assert.equal(refused.headers.get("retry-after"), "5");
+      assert.deepEqual(await refused.json(), { code: 4, message: "Too many connections" });
       const bodies = await Promise.all(opened.filter(({ ok }) => ok).map((response) => response.text()));
       const posts = bodies.map((open) => slowPost(`/socket.io/?EIO=4&transport=polling&roomId=${room}&sid=${JSON.parse(open.slice(1)).sid}`));
       await Promise.all(posts.map((post) => within(post.begun, "the body to begin")));

@@ -5,7 +5,7 @@ import { randomBytes } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { call, person } from "./support/people.mjs";
-import { startServer } from "./support/server.mjs";
+import { startServer, startThrowing } from "./support/server.mjs";
 import { storedRows } from "./support/storage.mjs";
 
 /** As if the request came from there: locally the runtime takes this header as it is sent. */
@@ -55,6 +55,18 @@ describe("the strict limits", () => {
     assert.deepEqual(statuses, [401, 401, 401, 401, 401, 429]);
     assert.equal((await login(ann, "wrong", "2001:db8:7:8::1")).status, 401, "the next /64 is somebody else");
   });
+});
+
+test("an object that is restarted just then answers the next attempt", async () => {
+  const server = await startThrowing();
+  const ann = await person(server);
+  const login = () => call(server, "POST", "/api/auth/login", { body: { email: ann.email, password: ann.password } });
+  await server.throws("RateLimit.fetch", 2);
+  assert.equal((await login()).status, 200);
+  await server.throws("RateLimit.fetch", 3);
+  const { status, json } = await login();
+  assert.deepEqual([status, json.code], [500, "internal"]);
+  await server.stop();
 });
 
 test("a count that is over leaves nothing in its object's storage", async () => {

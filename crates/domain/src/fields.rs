@@ -42,7 +42,9 @@ impl Invalid {
         }
     }
 
-    fn and(mut self, other: Self) -> Self {
+    /// Both, under the first one's message.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
         self.fields.extend(other.fields);
         self
     }

@@ -22,6 +22,75 @@ pub enum JsonValue {
     NumberOrBoolean,
 }
 
+impl JsonValue {
+    /// Any JSON (RFC 8259) that is not nested too deeply, also what `JSON.stringify` writes and serde_json refuses: half of a
+    /// surrogate pair, as it is left of an emoji that was cut. It becomes a control character, which no text of the API may
+    /// contain. `None` is what is no JSON.
+    pub fn parse(json: &[u8]) -> Option<Self> {
+        let is_refused = match serde_json::from_slice(json) {
+            Ok(value) => return Some(value),
+            Err(error) => error,
+        };
+        // More bytes would not help.
+        if is_refused.is_eof() {
+            return None;
+        }
+        let value = zetra_json::value(std::str::from_utf8(json).ok()?)?;
+        serde_json::from_str(&representable(value)).ok()
+    }
+}
+
+/// JSON of the same form in which every string and number has a value in Rust.
+fn representable(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(at) = rest.find(|c: char| c == '"' || c == '-' || c.is_ascii_digit()) {
+        let (before, token) = rest.split_at(at);
+        text.push_str(before);
+        rest = if let Some(string) = token.strip_prefix('"') {
+            text.push('"');
+            copy_string(string, &mut text)
+        } else {
+            text.push('0');
+            token.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.' | 'e' | 'E'))
+        };
+    }
+    text + rest
+}
+
+/// Copies a string up to and including its closing quote, and gives what comes after it.
+fn copy_string<'a>(mut rest: &'a str, text: &mut String) -> &'a str {
+    while let Some(at) = rest.find(['"', '\\']) {
+        let (before, from) = rest.split_at(at);
+        text.push_str(before);
+        let length = match surrogate(from) {
+            _ if from.starts_with('"') => {
+                text.push('"');
+                return from.split_at(1).1;
+            }
+            Some(0xD800..0xDC00) if matches!(from.get(6..).and_then(surrogate), Some(0xDC00..0xE000)) => 12,
+            Some(_) => {
+                text.push_str("\\u0000");
+                rest = from.split_at(6).1;
+                continue;
+            }
+            // A backslash and what it escapes, which is one byte: the text is JSON.
+            None => 2,
+        };
+        let (escape, after) = from.split_at(length);
+        text.push_str(escape);
+        rest = after;
+    }
+    text.push_str(rest);
+    ""
+}
+
+/// The code unit of an escape such as `\ud83d` at the beginning, if it is one of a surrogate pair.
+fn surrogate(text: &str) -> Option<u16> {
+    let digits = text.strip_prefix("\\u")?.get(..4)?;
+    u16::from_str_radix(digits, 16).ok().filter(|unit| (0xD800..0xE000).contains(unit))
+}
+
 impl<'de> Deserialize<'de> for JsonValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(JsonVisitor)
@@ -98,6 +167,46 @@ mod tests {
         assert_eq!(read(r#"["a",[null]]"#), Some(array(&[text("a"), array(&[JsonValue::Null])])));
         let object = BTreeMap::from([("a".to_owned(), text("2")), ("b".to_owned(), text("x"))]);
         assert_eq!(read(r#"{"a":"1","b":"x","a":"2"}"#), Some(JsonValue::Object(object)));
+    }
+
+    #[test]
+    fn what_a_browser_writes_and_rust_has_no_value_for_is_read() {
+        let text = |text: &str| Some(JsonValue::Text(text.to_owned()));
+        assert_eq!(JsonValue::parse(br#""cut \ud83d""#), text("cut \0"));
+        assert_eq!(JsonValue::parse(br#""\ude00\ud83d\ude00\uD83D\" "#), None);
+        let escaped = br#""\ude00\ud83d\ude00\uD83D\"x""#;
+        assert_eq!(JsonValue::parse(escaped), text("\0\u{1f600}\0\"x"));
+        assert_eq!(JsonValue::parse(br#""\ud83dx\\ud83d\u00e4""#), text("\0x\\ud83d\u{e4}"));
+        let numbers = JsonValue::parse(br#"[1e400,-1E+999,{"1e400":"1e400","b":0.5}]"#);
+        let object = BTreeMap::from([
+            ("1e400".to_owned(), JsonValue::Text("1e400".to_owned())),
+            ("b".to_owned(), JsonValue::NumberOrBoolean),
+        ]);
+        let number = || JsonValue::NumberOrBoolean;
+        assert_eq!(numbers, Some(JsonValue::Array(vec![number(), number(), JsonValue::Object(object)])));
+    }
+
+    #[test]
+    fn what_is_no_json_is_not_read() {
+        for json in [
+            "",
+            "{",
+            "1e",
+            "1e400x",
+            "[1e400",
+            "\"\\ud83d",
+            "\"\\ud8\"",
+            "\"\\x\"",
+            "01",
+            "-",
+            "nul",
+            "[1e400,]",
+        ] {
+            assert_eq!(JsonValue::parse(json.as_bytes()), None, "{json}");
+        }
+        assert_eq!(JsonValue::parse(b"\"\xff\""), None);
+        let deep = format!("{}1e400{}", "[".repeat(1_000), "]".repeat(1_000));
+        assert_eq!(JsonValue::parse(deep.as_bytes()), None);
     }
 
     #[test]

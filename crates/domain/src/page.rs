@@ -50,8 +50,9 @@ impl<T: Listed> Page<T> {
 pub struct PageLimit(u32);
 
 impl PageLimit {
+    /// Absent or empty, it is 50.
     pub fn parse(text: Option<&str>) -> Result<Self, Invalid> {
-        let Some(text) = text else {
+        let Some(text) = text.filter(|text| !text.is_empty()) else {
             return Ok(Self(limits::PAGE_LIMIT_DEFAULT));
         };
         text.parse()
@@ -83,9 +84,11 @@ mod tests {
 
     #[test]
     fn limits_are_1_to_100() {
-        assert_eq!(PageLimit::parse(None).map(PageLimit::get), Ok(50));
+        for absent in [None, Some("")] {
+            assert_eq!(PageLimit::parse(absent).map(PageLimit::get), Ok(50));
+        }
         assert_eq!(PageLimit::parse(Some("100")).map(PageLimit::get), Ok(100));
-        for text in ["0", "101", "-1", "ten", "", "1.5"] {
+        for text in ["0", "101", "-1", "ten", " ", "1.5"] {
             assert!(PageLimit::parse(Some(text)).is_err(), "{text}");
         }
     }

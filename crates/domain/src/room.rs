@@ -1,5 +1,7 @@
 //! A room as it is stored: who may enter it. Who is in it right now is up to the Room object.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use crate::{Invalid, RoomId, Timestamp, UserId, Username, limits};
@@ -79,6 +81,20 @@ pub enum RoomChange {
     /// Nobody can become a participant.
     Lock,
     Unlock,
+}
+
+/// For the log, which has no text of a user's.
+impl fmt::Display for RoomChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::End => f.write_str("end"),
+            Self::Rename(_) => f.write_str("rename"),
+            Self::Remove(user) => write!(f, "remove {user}"),
+            Self::Readmit(user) => write!(f, "readmit {user}"),
+            Self::Lock => f.write_str("lock"),
+            Self::Unlock => f.write_str("unlock"),
+        }
+    }
 }
 
 impl Room {

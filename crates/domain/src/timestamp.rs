@@ -48,12 +48,21 @@ impl Timestamp {
     }
 }
 
-/// Fills in what RFC 3339 requires and ISO 8601 allows to omit: the time, the seconds, the offset.
+/// Fills in what RFC 3339 requires and ISO 8601 allows to omit: the month and day, the time, the seconds, the offset.
 fn completed(text: &str) -> Option<String> {
+    const YEAR: usize = "2024".len();
+    const MONTH: usize = "2024-02".len();
     const DATE: usize = "2024-02-29".len();
+    match text.len() {
+        YEAR => return Some(format!("{text}-01-01T00:00:00Z")),
+        MONTH => return Some(format!("{text}-01T00:00:00Z")),
+        DATE => return Some(format!("{text}T00:00:00Z")),
+        _ => {}
+    }
     let (date, time) = text.split_at_checked(DATE)?;
-    if time.is_empty() {
-        return Some(format!("{date}T00:00:00Z"));
+    // RFC 3339 allows a space.
+    if !time.starts_with(['T', 't']) {
+        return None;
     }
     let offset_at = time.find(['Z', 'z', '+', '-']).unwrap_or(time.len());
     let (clock, offset) = time.split_at_checked(offset_at)?;
@@ -94,6 +103,8 @@ mod tests {
     #[test]
     fn reads_what_javascript_reads() {
         for (text, written) in [
+            ("2024", "2024-01-01T00:00:00.000Z"),
+            ("2024-02", "2024-02-01T00:00:00.000Z"),
             ("2024-02-29", "2024-02-29T00:00:00.000Z"),
             ("2024-02-29T12:30Z", "2024-02-29T12:30:00.000Z"),
             ("2024-02-29T12:30:01", "2024-02-29T12:30:01.000Z"),
@@ -109,7 +120,19 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_date() {
-        for text in ["", "yesterday", "2024-02-30", "1700000000", "2024-13-01T00:00:00Z", "+275760-09-13"] {
+        let spaced = "2024-02-29 12:30:01Z";
+        for text in [
+            "",
+            "yesterday",
+            "2024-02-30",
+            "1700000000",
+            "2024-13-01T00:00:00Z",
+            "+275760-09-13",
+            spaced,
+            "2024-1",
+            "12:3",
+            "abcd",
+        ] {
             assert_eq!(Timestamp::parse(text), None, "{text} was accepted");
         }
     }

@@ -100,10 +100,7 @@ impl Config {
 
     /// The allowed front-end origins; available even if the rest is unusable.
     pub fn origins(variables: Variables<'_>) -> Vec<String> {
-        let list = variables.text("NEXT_PUBLIC_API_BASE_URL");
-        let list = list.unwrap_or_else(|| DEFAULT_ORIGINS.to_owned());
-        let origins = list.split(',').map(|origin| origin.trim().trim_end_matches('/').to_owned());
-        origins.filter(|origin| !origin.is_empty()).collect()
+        listed_origins(variables).into_iter().filter_map(|text| origin(&text)).collect()
     }
 
     pub fn read(variables: Variables<'_>) -> Result<Self, ConfigError> {
@@ -114,7 +111,7 @@ impl Config {
             cursor_key: CursorKey::new(&secret),
             database: Database::read(variables)?,
             production: Self::is_production(variables),
-            origins: Self::origins(variables),
+            origins: origins(variables)?,
             socket_url: variables.text("SOCKET_URL"),
             socket_auth: match variables.text("SOCKET_AUTH").as_deref() {
                 None | Some("required") => SocketAuth::Required,
@@ -159,6 +156,39 @@ pub struct GuestLimits {
 const DEFAULT_ORIGINS: &str = "http://localhost:3000,http://localhost:4000";
 const TURN_API_URL: &str = "https://rtc.live.cloudflare.com/v1/turn";
 
+fn listed_origins(variables: Variables<'_>) -> Vec<String> {
+    let list = variables.text("NEXT_PUBLIC_API_BASE_URL");
+    let list = list.unwrap_or_else(|| DEFAULT_ORIGINS.to_owned());
+    list.split(',').map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()).collect()
+}
+
+fn origins(variables: Variables<'_>) -> Result<Vec<String>, ConfigError> {
+    let read = |text: String| {
+        origin(&text).ok_or_else(|| {
+            let example = "addresses such as https://app.example.com, separated by commas";
+            ConfigError::new(format!("NEXT_PUBLIC_API_BASE_URL must be {example}, but contains {text}"))
+        })
+    };
+    listed_origins(variables).into_iter().map(read).collect()
+}
+
+/// The origin of an address, as browsers send it: without a path, in lower case, without the scheme's own port. Apps may
+/// have schemes of their own (`capacitor://localhost`).
+fn origin(address: &str) -> Option<String> {
+    let address = address.to_ascii_lowercase();
+    let (scheme, rest) = address.split_once("://")?;
+    let host = authority(rest);
+    let host = match scheme {
+        "https" => host.strip_suffix(":443").unwrap_or(host),
+        "http" => host.strip_suffix(":80").unwrap_or(host),
+        _ => host,
+    };
+    let is_host = !host.is_empty()
+        && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte));
+    let is_scheme = scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    (is_host && is_scheme && !scheme.is_empty()).then(|| format!("{scheme}://{host}"))
+}
+
 fn signing_secret(variables: Variables<'_>) -> Result<SigningSecret, ConfigError> {
     let current = variables.untrimmed_secret("JWT_SECRET").ok_or_else(|| {
         ConfigError::new(
@@ -195,8 +225,12 @@ fn turn(variables: Variables<'_>) -> Result<Turn, ConfigError> {
 fn turn_service(variables: Variables<'_>) -> Result<Option<TurnService>, ConfigError> {
     let api_url = variables.text("TURN_API_URL").unwrap_or_else(|| TURN_API_URL.to_owned());
     encrypted("TURN_API_URL", &api_url)?;
-    let key = variables.text("TURN_KEY_ID").zip(variables.secret("TURN_KEY_API_TOKEN"));
-    Ok(key.map(|(key_id, api_token)| TurnService { api_url, key_id, api_token }))
+    // A token alone is no mistake: `wrangler secret put` deploys it at once, before or after the id.
+    let Some(key_id) = variables.text("TURN_KEY_ID") else { return Ok(None) };
+    let api_token = variables
+        .secret("TURN_KEY_API_TOKEN")
+        .ok_or_else(|| ConfigError::new("TURN_KEY_ID needs TURN_KEY_API_TOKEN"))?;
+    Ok(Some(TurnService { api_url, key_id, api_token }))
 }
 
 fn turn_server(variables: Variables<'_>) -> Result<Option<TurnServer>, ConfigError> {
@@ -231,7 +265,12 @@ fn webhook(variables: Variables<'_>) -> Result<Option<Webhook>, ConfigError> {
 fn encrypted(name: &str, url: &str) -> Result<(), ConfigError> {
     let plain = url.strip_prefix("http://").map(authority);
     if url.starts_with("https://") || plain.is_some_and(is_loopback) {
-        return Ok(());
+        let is_usable = reqwest::Url::parse(url).is_ok_and(|url| url.host_str().is_some());
+        return if is_usable {
+            Ok(())
+        } else {
+            Err(ConfigError::new(format!("{name} is no address: {url}")))
+        };
     }
     Err(ConfigError::new(format!("{name} must begin with https://, or with http:// on loopback")))
 }
@@ -263,13 +302,34 @@ mod tests {
     }
 
     #[test]
+    fn origins_are_compared_as_browsers_send_them() {
+        let list =
+            "https://App.example/calls?x, http://b.example:80, https://c.example:8443,capacitor://localhost";
+        let config = read(&[("NEXT_PUBLIC_API_BASE_URL", list)]).unwrap();
+        let expected =
+            ["https://app.example", "http://b.example", "https://c.example:8443", "capacitor://localhost"];
+        assert_eq!(config.origins, expected);
+        for unusable in ["app.example", "*", "https://", "https://a b", "https://me@a.example", "://a"] {
+            let problem = read(&[("NEXT_PUBLIC_API_BASE_URL", unusable)]).err().unwrap();
+            assert!(problem.contains("NEXT_PUBLIC_API_BASE_URL") && problem.contains(unusable), "{problem}");
+        }
+    }
+
+    #[test]
     fn a_webhook_has_an_address_that_nobody_overhears_and_a_secret() {
         let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
         let webhook = |url, secret| read(&[("WEBHOOK_URL", url), ("WEBHOOK_SECRET", secret)]);
         for url in ["https://hooks.example.com/zetra", "http://127.0.0.1:9000/", "http://localhost:9000"] {
             assert_eq!(webhook(url, secret).unwrap().webhook.unwrap().url, url);
         }
-        for url in ["http://hooks.example.com", "http://127.0.0.1.example.com/", "ftp://localhost", "hooks"] {
+        for url in [
+            "http://hooks.example.com",
+            "http://127.0.0.1.example.com/",
+            "ftp://localhost",
+            "hooks",
+            "https://",
+            "https://a b",
+        ] {
             assert!(webhook(url, secret).err().unwrap().contains("WEBHOOK_URL"), "{url}");
         }
         let problem = webhook("https://hooks.example.com", "whsec_short").err().unwrap();
@@ -305,6 +365,7 @@ mod tests {
             ("PING_INTERVAL_MS", "0"),
             ("TURN_API_URL", "http://turn.example.com"),
             ("TURN_SERVER_URL", "turn:turn.example.com"),
+            ("TURN_KEY_ID", "key"),
         ] {
             let error = read(&[(name, value)]).err().unwrap_or_else(|| panic!("{name}={value} was accepted"));
             assert!(error.contains(name), "{name}={value}: {error}");

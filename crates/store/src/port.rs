@@ -98,7 +98,7 @@ pub enum Recorded {
     /// The call already had a log, or several that this report joins.
     Merged(CallLog),
     /// One of the people named has no account.
-    UnknownUser,
+    UnknownUsers(Vec<UserId>),
     RoomNotFound,
     /// One of the people named is not a participant of the room.
     NotParticipant,

@@ -65,16 +65,26 @@ impl AccountLedger {
     /// Past `limit`: the seconds until the hour is over. Nothing is counted then.
     pub fn spend(&mut self, what: Hourly, limit: u32, now: i64) -> Result<(), i64> {
         self.clock_set_back(now);
-        let counter = match what {
-            Hourly::Rooms => &mut self.rooms,
-            Hourly::CallLogs => &mut self.call_logs,
-        };
+        let counter = self.hourly(what);
         if counter.current(now, HOUR_MS) >= limit {
             let left = counter.ends_at(HOUR_MS).map_or(0, |end| end - now);
             return Err((left + 999) / 1_000);
         }
         counter.add(now, HOUR_MS);
         Ok(())
+    }
+
+    /// What was counted last was not made.
+    pub fn take_back(&mut self, what: Hourly, now: i64) {
+        self.clock_set_back(now);
+        self.hourly(what).take_back();
+    }
+
+    fn hourly(&mut self, what: Hourly) -> &mut Counter {
+        match what {
+            Hourly::Rooms => &mut self.rooms,
+            Hourly::CallLogs => &mut self.call_logs,
+        }
     }
 
     fn clock_set_back(&mut self, now: i64) {
@@ -108,6 +118,16 @@ mod tests {
 
     fn tries(ledger: &mut AccountLedger, from: usize, outcome: PasswordOutcome, now: i64) -> bool {
         ledger.settle(&address(from), outcome, limits(), now).allowed
+    }
+
+    #[test]
+    fn what_was_not_made_is_taken_back_and_nothing_else() {
+        let mut ledger = AccountLedger::default();
+        assert_eq!(ledger.spend(Hourly::Rooms, 1, NOW), Ok(()));
+        assert_eq!(ledger.spend(Hourly::CallLogs, 1, NOW), Ok(()));
+        ledger.take_back(Hourly::Rooms, NOW);
+        assert_eq!(ledger.spend(Hourly::Rooms, 1, NOW), Ok(()));
+        assert!(ledger.spend(Hourly::CallLogs, 1, NOW).is_err());
     }
 
     #[test]

@@ -38,6 +38,7 @@ pub(crate) enum AskAddress {
 pub(crate) enum AskAccount {
     Settle(AddressKey, PasswordOutcome),
     Spend(Hourly, u32),
+    TakeBack(Hourly),
     /// The account was deleted.
     Forget,
 }
@@ -88,6 +89,9 @@ impl DurableObject for RateLimit {
                 let spend = |ledger: &mut AccountLedger| ledger.spend(what, limit, now());
                 Response::from_json(&self.of_account(limits, spend)?)
             }
+            Ask::Account(limits, AskAccount::TakeBack(what)) => {
+                Response::from_json(&self.of_account(limits, |ledger| ledger.take_back(what, now()))?)
+            }
             Ask::Account(_, AskAccount::Forget) => {
                 self.forget().await?;
                 Response::from_json(&())
@@ -125,7 +129,7 @@ impl RateLimit {
         self.change(&self.account, ACCOUNT, limits, |ledger| ledger.over_at(limits), change)
     }
 
-    fn change<L: Default + Serialize + DeserializeOwned, T>(
+    fn change<L: Clone + Default + PartialEq + Serialize + DeserializeOwned, T>(
         &self,
         slot: &RefCell<Option<L>>,
         key: &str,
@@ -139,12 +143,16 @@ impl RateLimit {
             None => self.stored::<L>(key)?.map(|kept| kept.ledger).unwrap_or_default(),
         };
         let ledger = slot.insert(ledger);
-        let before = over_at(ledger);
+        let before = ledger.clone();
         let answer = change(ledger);
+        // What is refused changes nothing, so that a flood of it costs no row.
+        if *ledger == before {
+            return Ok(answer);
+        }
         self.storage
             .kv()
             .put(key, &serde_json::to_string(&Kept { v: FormatVersion, ledger: &*ledger, limits })?)?;
-        if let Some(at) = over_at(ledger).filter(|at| Some(*at) != before) {
+        if let Some(at) = over_at(ledger).filter(|at| Some(*at) != over_at(&before)) {
             self.storage.set_alarm(at as f64)?;
         }
         Ok(answer)

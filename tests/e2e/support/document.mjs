@@ -91,6 +91,12 @@ export class Documented {
     if (answer.json.code) this.answered.add(`${id} ${answer.json.code}`);
   }
 
+  /** Holds a message of the webhook to the document. */
+  holdMessage({ type, timestamp, data }) {
+    const validate = this.ajv.compile({ $ref: `document#/webhooks/${type}/post/requestBody/content/application~1json/schema` });
+    assert.ok(validate({ type, timestamp, data }), `${type}: ${JSON.stringify(data)}: ${JSON.stringify(validate.errors, null, 1)}`);
+  }
+
   /** The codes that the operation is documented to answer. */
   codesOf(operation) {
     const schemas = Object.values(operation.responses).map((response) => response.content?.["application/json"].schema);
@@ -143,11 +149,14 @@ function closed(document) {
     ...(schema.items ? { items: close(schema.items) } : {}),
     ...each(Object.fromEntries(["allOf", "oneOf", "anyOf"].filter((key) => schema[key]).map((key) => [key, schema[key]])), (schemas) => schemas.map(walk)),
   });
+  /** Or a request body. */
   const response = (it) => (it.content ? { ...it, content: each(it.content, (media) => ({ ...media, schema: close(media.schema) })) } : it);
   const operation = (it) => ({ ...it, responses: each(it.responses, response) });
+  const message = (it) => ({ ...it, requestBody: response(it.requestBody) });
   return {
     ...document,
     paths: each(document.paths, (methods) => each(methods, operation)),
+    webhooks: each(document.webhooks, (methods) => each(methods, message)),
     components: { ...document.components, schemas: each(document.components.schemas, walk) },
   };
 }

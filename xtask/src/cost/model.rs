@@ -225,7 +225,7 @@ mod tests {
         let awake = (called + alarms + messages) * 0.010 + 3.0 * 2.0;
         let duration = used(&month, &prices::OBJECT_DURATION);
         assert!((duration - 30_000.0 * awake * 0.128).abs() < 1.0, "{duration}");
-        let rows = call.object_rows_written + 0.3 * 9.0 + 3.0 * 6.0 + 12.0 * 5.0 + 48.0;
+        let rows = call.object_rows_written + 0.3 * 9.0 + 3.0 * 5.0 + 12.0 * 5.0 + 48.0;
         about(&prices::OBJECT_ROWS_WRITTEN, 30_000.0 * rows);
         about(&prices::D1_ROWS_WRITTEN, 30_000.0 * (call.d1_rows_written + 0.3 * 4.0));
         // Of a call of two, of the third person, and of 0.3 accounts, for 12 months.

@@ -132,17 +132,23 @@ impl<P: Protocol> Live<P> {
     }
 }
 
+/// Seconds after which there may be room for one more connection.
+const RETRY_AFTER: &str = "5";
+
 fn http_response(response: Response) -> Result<JsValue, JsValue> {
+    let headers = Headers::new()?;
     let (status, content_type, body) = match response {
         Response::Payload(payload) => (200, "text/plain; charset=UTF-8", Some(payload)),
         Response::Ok => (200, "text/html", Some("ok".to_owned())),
         Response::Refused(error, method) => {
             let (content_type, body) = error.body(method);
-            (400, content_type, Some(body))
+            if error.status() == 503 {
+                headers.set("retry-after", RETRY_AFTER)?;
+            }
+            (error.status(), content_type, Some(body))
         }
         Response::Empty(status) => (status, "text/html", None),
     };
-    let headers = Headers::new()?;
     headers.set("content-type", content_type)?;
     headers.set("cache-control", "no-store")?;
     let init = ResponseInit::new();

@@ -67,10 +67,17 @@ impl RequestError {
     pub const BAD_METHOD: Self = Self { code: 2, message: "Bad handshake method" };
     /// The transport does not fit the request, or the session.
     pub const BAD_REQUEST: Self = Self { code: 3, message: "Bad request" };
+    /// The application does not take any more connections. The reference's `FORBIDDEN`, with a text of its own.
+    pub const TOO_MANY: Self = Self { code: 4, message: "Too many connections" };
     /// `EIO` is not 4.
     pub const UNSUPPORTED_VERSION: Self = Self { code: 5, message: "Unsupported protocol version" };
 
-    /// Content type and body of the 400 response: JSON, or for an upgrade the bare message.
+    /// The status of the response.
+    pub fn status(self) -> u16 {
+        if self == Self::TOO_MANY { 503 } else { 400 }
+    }
+
+    /// Content type and body of the response: JSON, or for an upgrade the bare message.
     pub fn body(self, method: Method) -> (&'static str, String) {
         match method {
             Method::Upgrade => ("text/html", self.message.to_owned()),

@@ -42,8 +42,10 @@ pub(crate) fn report(
     room: Option<&Room>,
     known: &[UserId],
 ) -> Result<CallLog, Recorded> {
-    if !call.participants.iter().all(|user| known.contains(user)) {
-        return Err(Recorded::UnknownUser);
+    let unknown: Vec<UserId> =
+        call.participants.iter().filter(|user| !known.contains(user)).copied().collect();
+    if !unknown.is_empty() {
+        return Err(Recorded::UnknownUsers(unknown));
     }
     let room = room.ok_or(Recorded::RoomNotFound)?;
     if !call.participants.iter().all(|user| room.admits(*user)) {

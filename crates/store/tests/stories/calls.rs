@@ -68,7 +68,10 @@ pub async fn reports_of_strangers_are_refused(store: Arc<dyn Store>) {
     let (ann, bob) = (world.registers("ann").await, world.registers("bob").await);
     let room = world.makes_room(ann, 0).await;
     let nobody = world.ids.user(at(0));
-    assert_eq!(world.reports(&world.call(room, [ann, nobody], 0, None)).await, Recorded::UnknownUser);
+    assert_eq!(
+        world.reports(&world.call(room, [ann, nobody], 0, None)).await,
+        Recorded::UnknownUsers(vec![nobody])
+    );
     assert_eq!(world.reports(&world.call(room, [ann, bob], 0, None)).await, Recorded::NotParticipant);
     let unknown = RoomId::from_random([99; 16]);
     assert_eq!(world.reports(&world.call(unknown, [ann, bob], 0, None)).await, Recorded::RoomNotFound);

@@ -32,8 +32,7 @@ impl<P: Protocol> Server<P> {
         self.notice_clock(now, &mut actions);
         let reception = match (query.route(method, |_| true), opening) {
             (Ok(Route::Open(_)), Some(opening)) if !self.may_open(opening.handshake, now) => {
-                actions.push(Action::Respond { request: id, response: Response::Empty(503) });
-                Ok(Reception::Http)
+                Err(RequestError::TOO_MANY)
             }
             (Ok(Route::Open(transport)), Some(opening)) => {
                 Ok(self.open(id, transport, opening, now, &mut actions))

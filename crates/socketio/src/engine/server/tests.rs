@@ -246,7 +246,9 @@ impl Line {
                     let answer = match response {
                         Response::Payload(payload) => format!("200 {payload}"),
                         Response::Ok => "200 ok".to_owned(),
-                        Response::Refused(error, method) => format!("400 {}", error.body(method).1),
+                        Response::Refused(error, method) => {
+                            format!("{} {}", error.status(), error.body(method).1)
+                        }
                         Response::Empty(status) => status.to_string(),
                     };
                     assert_eq!(self.answered.insert(request, answer), None, "answered twice");
@@ -914,7 +916,7 @@ fn handshakes_that_nobody_comes_back_to_are_bounded() {
     for _ in 0..3 {
         assert!(line.get("transport=polling&EIO=4").starts_with("200 0{"));
     }
-    assert_eq!(line.get("transport=polling&EIO=4"), "503");
+    assert_eq!(line.get("transport=polling&EIO=4"), r#"503 {"code":4,"message":"Too many connections"}"#);
     assert_eq!(line.upgrade("transport=websocket&EIO=4"), None);
     line.now = 45_000;
     assert!(line.get("transport=polling&EIO=4").starts_with("200 0{"), "they make room in time");
