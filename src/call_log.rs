@@ -74,8 +74,7 @@ pub async fn create(
     }
     let allowance = (Hourly::CallLogs, app.config.hourly_limits.call_logs);
     let recording = app.store().record_call(app.new_call_log_id(), &call, app.now());
-    let is_made = |recorded: &Recorded| matches!(recorded, Recorded::Created(_));
-    match throttle::create(&app, caller.id(), allowance, recording, is_made).await? {
+    match throttle::create(&app, caller.id(), allowance, recording).await? {
         Recorded::Created(call_log) => Ok((StatusCode::CREATED, Json(One { call_log }))),
         Recorded::Merged(call_log) => Ok((StatusCode::OK, Json(One { call_log }))),
         Recorded::UnknownUsers(unknown) => Err(unknown_people(&call, &unknown).into()),

@@ -71,7 +71,7 @@ pub async fn create(
     let room = Room { name, ..Room::new(app.new_room_id(), caller.id(), app.now()) };
     let allowance = (Hourly::Rooms, app.config.hourly_limits.rooms);
     let insertion = app.store().insert_room(&room);
-    if !throttle::create(&app, caller.id(), allowance, insertion, |is_made| *is_made).await? {
+    if !throttle::create(&app, caller.id(), allowance, insertion).await? {
         return Err(TokenError::Invalid.into());
     }
     tracing::info!(room = %room.id, user = %caller.id(), "a room was made");

@@ -55,8 +55,8 @@ pub async fn count(State(app): State<Arc<App>>, mut request: Request, next: Next
     with_headers(response, attempts.standing())
 }
 
-/// Counts one more creation by this user, and creates. It is counted first, so that no more are made at once, and not at all
-/// if it turns out that nothing `is_made`.
+/// Counts one more creation by this user, and creates. It is counted first, so that no more are made at once, and taken back
+/// if the database fails. What is refused otherwise counts: it costs as much.
 ///
 /// # Errors
 /// 429 past `limit` in an hour; otherwise the creation's own error.
@@ -65,13 +65,12 @@ pub async fn create<T>(
     user: UserId,
     (what, limit): (Hourly, u32),
     creation: impl Future<Output = Result<T, StoreError>>,
-    is_made: impl FnOnce(&T) -> bool,
 ) -> Result<T, ApiError> {
     let (account, limits) = (AccountKey::of_user(user), app.config.auth_limits);
     let limiter = &app.services.limiter;
     limiter.spend(&account, what, limit, limits).await?.map_err(ApiError::TooManyRequests)?;
     let created = creation.await;
-    if !created.as_ref().is_ok_and(is_made)
+    if created.is_err()
         && let Err(error) = limiter.take_back(&account, what, limits).await
     {
         tracing::warn!(%error, %user, "what was not made stays counted");

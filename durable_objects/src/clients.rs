@@ -84,9 +84,9 @@ impl RoomClient {
         ask(&self.0, &room.to_string(), path::HOST, &action).await
     }
 
-    /// Ends the connections whose tokens are no longer valid.
+    /// Ends the connections whose tokens are no longer valid. Asked once: the outbox counts its requests, and asks again.
     pub(crate) async fn revoke(&self, room: RoomId, revocation: &Revocation) -> Result<(), ObjectError> {
-        ask(&self.0, &room.to_string(), path::REVOKE, revocation).await
+        ask_up_to(1, &self.0, &room.to_string(), path::REVOKE, revocation).await
     }
 }
 
@@ -202,8 +202,8 @@ async fn hand_over(objects: &ObjectNamespace, name: &str, request: Request) -> R
     Ok(objects.get_by_name(name)?.fetch_with_request(request).await?)
 }
 
-/// How many times an object is asked. One that was just evicted, or restarted by a deploy, answers the next time; it may
-/// have done what it was asked before, so nothing that objects are asked does harm when it is done twice.
+/// How many times an object is asked. One that was just evicted, or restarted by a deploy, answers the next time. It may
+/// have done already what it was asked; then a count is one too high or too low, and rooms are notified twice.
 const ATTEMPTS: usize = 3;
 
 async fn ask<A: DeserializeOwned>(
@@ -212,9 +212,19 @@ async fn ask<A: DeserializeOwned>(
     path: &str,
     question: &impl Serialize,
 ) -> Result<A, ObjectError> {
+    ask_up_to(ATTEMPTS, objects, name, path, question).await
+}
+
+async fn ask_up_to<A: DeserializeOwned>(
+    attempts: usize,
+    objects: &ObjectNamespace,
+    name: &str,
+    path: &str,
+    question: &impl Serialize,
+) -> Result<A, ObjectError> {
     let question = serde_json::to_string(question)?;
     let mut answer = ask_once(objects, name, path, &question).await;
-    for _ in 1..ATTEMPTS {
+    for _ in 1..attempts {
         if !answer.as_ref().is_err_and(ObjectError::may_pass) {
             break;
         }

@@ -1,5 +1,7 @@
 //! What rooms post to the operator's webhook. They are no operations of this server, so no handler describes them.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 use zetra_signalling::DisconnectReason;
 
@@ -60,7 +62,8 @@ fn event(kind: &str, summary: &str, more: &[(&str, Value)]) -> (String, Value) {
 
 /// All of them are always there.
 fn object(properties: Value) -> Value {
-    let required: Vec<String> = properties.as_object().into_iter().flat_map(Map::keys).cloned().collect();
+    // By name: whether serde_json keeps the order depends on what else is built.
+    let required: BTreeSet<&String> = properties.as_object().into_iter().flat_map(Map::keys).collect();
     json!({ "type": "object", "properties": properties, "required": required })
 }
 

@@ -57,8 +57,9 @@ describe("the strict limits", () => {
   });
 });
 
-test("an object that is restarted just then answers the next attempt", async () => {
+test("an object that is restarted just then answers the next attempt", async (t) => {
   const server = await startThrowing();
+  t.after(() => server.stop());
   const ann = await person(server);
   const login = () => call(server, "POST", "/api/auth/login", { body: { email: ann.email, password: ann.password } });
   await server.throws("RateLimit.fetch", 2);
@@ -66,7 +67,6 @@ test("an object that is restarted just then answers the next attempt", async () 
   await server.throws("RateLimit.fetch", 3);
   const { status, json } = await login();
   assert.deepEqual([status, json.code], [500, "internal"]);
-  await server.stop();
 });
 
 test("a count that is over leaves nothing in its object's storage", async () => {

@@ -242,3 +242,14 @@ describe("a batch of D1 that fails", () => {
     t.diagnostic(`${batches.length * KINDS.length} batches failed`);
   });
 });
+
+test("what D1 could not make counts towards no hourly limit", async (t) => {
+  const server = await startFaulty({ ROOMS_PER_HOUR: "1" });
+  t.after(() => server.stop());
+  const ann = await person(server);
+  const make = async () => (await call(server, "POST", "/api/room/create", { token: ann.token })).status;
+  await server.faults({ words: "INSERT INTO rooms", skip: 0, times: Number.MAX_SAFE_INTEGER, text: "D1_ERROR: Network connection lost." });
+  for (let attempt = 0; attempt < 3; attempt += 1) assert.equal(await make(), 503);
+  await server.faults({ words: "", skip: 0, times: 0 });
+  assert.deepEqual([await make(), await make()], [201, 429]);
+});

@@ -80,7 +80,7 @@ export function form({ fields, button, submit, account, fieldOf = () => undefine
     event.preventDefault();
     await whileBusy(action, async () => {
       show(undefined);
-      if (owner) owner.defaultValue = account();
+      if (owner) owner.defaultValue = account() ?? "";
       for (const item of fields) item.conceal();
       try {
         check();

@@ -23,7 +23,11 @@ use signal_hook::{
     flag,
 };
 
-use crate::{error::Result, progress::Step, workspace};
+use crate::{
+    error::Result,
+    progress::{self, Step},
+    workspace,
+};
 
 /// How often a program whose output is shown is asked whether it has ended.
 const POLL: Duration = Duration::from_millis(50);
@@ -58,7 +62,8 @@ pub fn side_by_side<A, B: Send>(
     beside: impl FnOnce() -> Result<B> + Send,
 ) -> Result<(A, B)> {
     let (sender, failures) = mpsc::channel();
-    std::thread::scope(|scope| {
+    progress::IS_SHARED.store(true, Ordering::SeqCst);
+    let outcome = std::thread::scope(|scope| {
         let noting = sender.clone();
         let beside = scope.spawn(move || beside().map_err(|error| fail(&noting, error)));
         let here = here().map_err(|error| fail(&sender, error));
@@ -67,8 +72,9 @@ pub fn side_by_side<A, B: Send>(
             Err(())
         });
         here.and_then(|here| Ok((here, beside?)))
-    })
-    .map_err(|()| failures.try_recv().unwrap_or_default())
+    });
+    progress::IS_SHARED.store(false, Ordering::SeqCst);
+    outcome.map_err(|()| failures.try_recv().unwrap_or_default())
 }
 
 /// Notes an error before anything else can fail because of it.

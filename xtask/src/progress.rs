@@ -3,8 +3,12 @@
 
 use std::{
     io::{IsTerminal, Write},
+    sync::atomic::{AtomicBool, Ordering},
     time::Instant,
 };
+
+/// Whether other output may come between the lines of a step, which then stay whole.
+pub static IS_SHARED: AtomicBool = AtomicBool::new(false);
 
 pub struct Step {
     title: String,
@@ -17,7 +21,8 @@ impl Step {
     pub fn begin(title: &str) -> Self {
         let begun = now();
         println!("• {title} …");
-        Self { title: title.to_owned(), begun, last_line: begun, rewrites: std::io::stdout().is_terminal() }
+        let rewrites = std::io::stdout().is_terminal() && !IS_SHARED.load(Ordering::SeqCst);
+        Self { title: title.to_owned(), begun, last_line: begun, rewrites }
     }
 
     /// Prints the current action, at a limited rate.

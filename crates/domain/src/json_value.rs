@@ -23,17 +23,12 @@ pub enum JsonValue {
 }
 
 impl JsonValue {
-    /// Any JSON (RFC 8259) that is not nested too deeply, also what `JSON.stringify` writes and serde_json refuses: half of a
-    /// surrogate pair, as it is left of an emoji that was cut. It becomes a control character, which no text of the API may
-    /// contain. `None` is what is no JSON.
+    /// Any JSON (RFC 8259) that is not nested too deeply, also what serde_json refuses. That is half of a surrogate pair, as
+    /// `JSON.stringify` writes what is left of an emoji that was cut: it becomes a control character, which no text of the API
+    /// may contain. And a number that no double can hold. `None` is what is no JSON.
     pub fn parse(json: &[u8]) -> Option<Self> {
-        let is_refused = match serde_json::from_slice(json) {
-            Ok(value) => return Some(value),
-            Err(error) => error,
-        };
-        // More bytes would not help.
-        if is_refused.is_eof() {
-            return None;
+        if let Ok(value) = serde_json::from_slice(json) {
+            return Some(value);
         }
         let value = zetra_json::value(std::str::from_utf8(json).ok()?)?;
         serde_json::from_str(&representable(value)).ok()
@@ -149,6 +144,8 @@ impl<'de> Visitor<'de> for JsonVisitor {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn read(json: &str) -> Option<JsonValue> {
@@ -170,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_browser_writes_and_rust_has_no_value_for_is_read() {
+    fn what_rust_has_no_value_for_is_read() {
         let text = |text: &str| Some(JsonValue::Text(text.to_owned()));
         assert_eq!(JsonValue::parse(br#""cut \ud83d""#), text("cut \0"));
         assert_eq!(JsonValue::parse(br#""\ude00\ud83d\ude00\uD83D\" "#), None);
@@ -184,6 +181,18 @@ mod tests {
         ]);
         let number = || JsonValue::NumberOrBoolean;
         assert_eq!(numbers, Some(JsonValue::Array(vec![number(), number(), JsonValue::Object(object)])));
+    }
+
+    proptest! {
+        /// Another scanner is the oracle. Too deep is nothing of this length.
+        #[test]
+        fn what_is_json_is_read_and_nothing_else(text in r#"[\[\]{}:,"\\u0-9dDeE83+.\-a ä\n]{0,40}"#, cut in any::<[u16; 3]>()) {
+            let string: String = cut.map(|unit| format!("\\u{unit:04x}")).concat();
+            for json in [text.clone(), format!("[\"{string}\",{text}]"), format!("{{\"{string}\":{text}}}")] {
+                let is_json = zetra_json::value(&json).is_some();
+                prop_assert_eq!(JsonValue::parse(json.as_bytes()).is_some(), is_json, "{}", json);
+            }
+        }
     }
 
     #[test]

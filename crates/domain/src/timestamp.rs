@@ -30,8 +30,8 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// Parses the ISO 8601 forms that JavaScript's `Date` parses: a date, or a date and a time, with or without
-    /// an offset. A missing offset means UTC, as there is no local time at the edge.
+    /// Parses the ISO 8601 forms that JavaScript's `Date` parses: a year, a month or a date, or a date and a time, with or
+    /// without an offset. A missing offset means UTC, as there is no local time at the edge.
     pub fn parse(text: &str) -> Option<Self> {
         if !text.is_ascii() || text.len() > 40 {
             return None;

@@ -74,7 +74,7 @@ impl AccountLedger {
         Ok(())
     }
 
-    /// What was counted last was not made.
+    /// What was counted last was not made. If its hour is over, one of the next hour is free.
     pub fn take_back(&mut self, what: Hourly, now: i64) {
         self.clock_set_back(now);
         self.hourly(what).take_back();

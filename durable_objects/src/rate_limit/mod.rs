@@ -138,23 +138,22 @@ impl RateLimit {
         change: impl FnOnce(&mut L) -> T,
     ) -> worker::Result<T> {
         let mut slot = slot.borrow_mut();
-        let ledger = match slot.take() {
+        // In memory again once it is stored: after an error it is read anew.
+        let before = match slot.take() {
             Some(ledger) => ledger,
             None => self.stored::<L>(key)?.map(|kept| kept.ledger).unwrap_or_default(),
         };
-        let ledger = slot.insert(ledger);
-        let before = ledger.clone();
-        let answer = change(ledger);
+        let mut ledger = before.clone();
+        let answer = change(&mut ledger);
         // What is refused changes nothing, so that a flood of it costs no row.
-        if *ledger == before {
-            return Ok(answer);
+        if ledger != before {
+            let kept = Kept { v: FormatVersion, ledger: &ledger, limits };
+            self.storage.kv().put(key, &serde_json::to_string(&kept)?)?;
+            if let Some(at) = over_at(&ledger).filter(|at| Some(*at) != over_at(&before)) {
+                self.storage.set_alarm(at as f64)?;
+            }
         }
-        self.storage
-            .kv()
-            .put(key, &serde_json::to_string(&Kept { v: FormatVersion, ledger: &*ledger, limits })?)?;
-        if let Some(at) = over_at(ledger).filter(|at| Some(*at) != over_at(&before)) {
-            self.storage.set_alarm(at as f64)?;
-        }
+        *slot = Some(ledger);
         Ok(answer)
     }
 

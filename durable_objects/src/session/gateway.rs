@@ -74,8 +74,8 @@ pub struct Gateway {
     orphaned: Option<RoomId>,
     /// Rooms that were told once more that the client is gone.
     retold: Vec<RoomId>,
-    /// How the last client left.
-    parted: Departure,
+    /// The room in which the last client was, and how it left.
+    parted: Option<(RoomId, Departure)>,
     /// The room that the client has left for another one. It may still answer what was asked of it before.
     left_behind: Option<RoomId>,
 }
@@ -141,7 +141,7 @@ impl Gateway {
             arrivals: Arrivals::default(),
             orphaned: None,
             retold: Vec::new(),
-            parted: Departure::Lost,
+            parted: None,
             left_behind: None,
         };
         let mut kept_name = None;
@@ -188,7 +188,9 @@ impl Gateway {
                 return Vec::new();
             }
             self.retold.push(room);
-            let departure = if self.is_connected() { Departure::Left } else { self.parted };
+            // It has moved on from any other, or never heard of it.
+            let parted = self.parted.filter(|(parted, _)| *parted == room);
+            let departure = parted.map_or(Departure::Left, |(_, departure)| departure);
             return vec![tell(room, FromSession::Gone(departure))];
         }
         self.socket().map(Effect::Abandon).into_iter().collect()
@@ -322,7 +324,10 @@ impl Application for Gateway {
 
     fn tick(&mut self, now: i64) -> Out<'static> {
         let mut out = Vec::new();
-        out.extend(self.orphaned.take().map(|room| tell(room, FromSession::Gone(Departure::Lost))));
+        if let Some(room) = self.orphaned.take() {
+            self.parted = Some((room, Departure::Lost));
+            out.push(tell(room, FromSession::Gone(Departure::Lost)));
+        }
         if self.patient_until().is_some_and(|until| until <= now) {
             if !matches!(self.state, State::TurnedAway { .. }) {
                 let connection = self.client().map(|client| client.connection.as_str());

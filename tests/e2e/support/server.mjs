@@ -213,7 +213,8 @@ class Server {
 
   /** The ids of this server's workerd, which a file may have beside those of other servers; none while it is down. */
   workerds() {
-    const isOurs = ({ parent, command }) => parent === process.pid && command.includes("workerd") && command.includes(`=127.0.0.1:${this.port}`);
+    const address = new RegExp(`=127\\.0\\.0\\.1:${this.port}(?!\\d)`);
+    const isOurs = ({ parent, command }) => parent === process.pid && command.includes("workerd") && address.test(command);
     return descendantsOf(process.pid).filter(isOurs).map(({ pid }) => pid);
   }
 

@@ -17,6 +17,7 @@ export function stage(call, media, changed) {
   /** When somebody was last heard, by user id. */
   const heard = new Map();
   let pinned;
+  let isLeft = false;
 
   const pin = (key) => {
     pinned = pinned === key ? undefined : key;
@@ -52,7 +53,7 @@ export function stage(call, media, changed) {
     }
     for (const [key, { own, screen, ...picture }] of pictures) {
       if (!tiles.has(key)) {
-        tiles.set(key, tile({ own, screen, pin: () => pin(key), changed: () => (update(), changed()) }));
+        tiles.set(key, tile({ own, screen, pin: () => pin(key), turned: () => update(), held: () => isLeft || changed() }));
         element.append(tiles.get(key).element);
       }
       tiles.get(key).show({ ...picture, pinned: key === pinned });
@@ -105,6 +106,7 @@ export function stage(call, media, changed) {
       for (const shown of tiles.values()) if (shown.heldBack) shown.play();
     },
     leave() {
+      isLeft = true;
       clearInterval(listening);
       resized.disconnect();
     },

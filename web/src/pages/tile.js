@@ -5,9 +5,9 @@ import { STATES } from "../call/words.js";
 
 /**
  * `own`: the picture is one's own. `screen`: it is a shared screen. `pin()` is called to put this picture on the stage, or to
- * take it off again, `changed()` when the picture has another size, or when the browser begins or ceases to hold it back.
+ * take it off again, `turned()` when the picture has another size, `held()` when the browser begins or ceases to hold it back.
  */
-export function tile({ own = false, screen = false, pin, changed }) {
+export function tile({ own = false, screen = false, pin, turned, held }) {
   const video = h("video", { autoplay: true, playsInline: true, muted: own, class: own && !screen ? "mirrored" : "" });
   const initial = h("span", { class: "initial", "aria-hidden": "true" });
   const label = h("bdi", { class: "name" });
@@ -28,15 +28,15 @@ export function tile({ own = false, screen = false, pin, changed }) {
     element.classList.toggle("whole", isUpright() && width > height);
     element.classList.toggle("blank", !video.videoWidth);
   };
-  video.addEventListener("resize", () => changed());
+  video.addEventListener("resize", turned);
   let isHeldBack = false;
   /** Some browsers play what sounds only once the user has clicked, unless the page has a camera or microphone. */
   const play = async () => {
     const failure = await video.play().catch(({ name }) => name);
-    // `AbortError`: another stream has come meanwhile, which is played itself.
+    // `AbortError`: another stream has come meanwhile, or it was paused because it has sound now. It is tried again.
     if (failure === "AbortError" || isHeldBack === (failure === "NotAllowedError")) return;
     isHeldBack = !isHeldBack;
-    changed();
+    held();
   };
   const named = (button, words) => {
     button.title = words;
@@ -64,10 +64,8 @@ export function tile({ own = false, screen = false, pin, changed }) {
       muted.hidden = audio;
       // The own stream is made anew each time: with the same track the video would flicker.
       const isShown = own ? video.srcObject?.getVideoTracks()[0] === stream?.getVideoTracks()[0] : video.srcObject === stream;
-      if (!isShown) {
-        video.srcObject = stream ?? null;
-        if (stream) play();
-      }
+      if (!isShown) video.srcObject = stream ?? null;
+      if (stream && video.paused && !isHeldBack) play();
       element.classList.toggle("dark", !picture);
       element.classList.toggle("pinned", pinned);
       element.dataset.state = state;

@@ -101,7 +101,7 @@ impl<'a> EndToEnd<'a> {
         node.arg(&tap);
         let has_schemathesis = self.tools.schemathesis;
         node.args(files(|name| chosen(name) && (has_schemathesis || name != "schemathesis"))?);
-        // Each file is a process of its own, which loads wrangler: half a second less.
+        // Each file is a process of its own, which loads Miniflare: half a second less.
         node.env("NODE_COMPILE_CACHE", workspace::path("target/node-compile-cache"));
         node.env("TEST_STORE", store).env("ZETRA_TEST_SCHEMATHESIS", schemathesis::program());
         if let Some(database) = &self.tools.database {

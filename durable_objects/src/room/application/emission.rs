@@ -16,6 +16,7 @@ impl RoomApplication {
     pub(super) fn perform<'a>(&mut self, effects: Vec<RoomEffect<'a>>, now: i64) -> Out<'a> {
         // Pending effects come first.
         let mut out = std::mem::take(&mut self.unsettled);
+        let settled = out.len();
         out.reserve(effects.len() + 1);
         let (mut forgotten, mut left, mut presence_changed) = (Vec::new(), Vec::new(), false);
         let deadline = self.log.next_deadline();
@@ -89,12 +90,12 @@ impl RoomApplication {
         let calls = if presence_changed { self.observe_calls(now) } else { Vec::new() };
         let calls_changed = !calls.is_empty();
         self.command_calls(calls, now, &mut out);
-        self.save(now, &mut out);
-        if presence_changed {
+        if presence_changed && let Some(new) = out.get_mut(settled..) {
             // The runtime holds back what is sent after a write until it is written, so nobody hears of a place that a crash
             // would make the room forget.
-            out.sort_by_key(|effect| !is_about_storage(effect));
+            new.sort_by_key(|effect| !is_about_storage(effect));
         }
+        self.save(now, &mut out);
         if calls_changed || self.log.next_deadline() != deadline {
             out.push(Effect::Reschedule);
         }

@@ -24,7 +24,7 @@ impl RoomApplication {
         };
         let mut out = Out::new();
         for (peer, lost) in self.lost.iter_mut().filter(|(_, lost)| concerned(lost.user)) {
-            lost.put_out = Some(PutOut::Host(action));
+            (lost.put_out, lost.put_out_after) = (Some(PutOut::Host(action)), None);
             out.push(Effect::Command(RoomCommand::Store(Row::Peer(*peer))));
         }
         let present = self.present_members(concerned, now);
@@ -91,7 +91,8 @@ impl RoomApplication {
                 Address::Nowhere => self.settings.rejoin,
             };
             let lost = LostMember::new(member, user, machine.credential(), now + wait);
-            Some((*peer, LostMember { put_out_after: Some(self.log.mark()), ..lost }))
+            let is_connected = member.address != Address::Nowhere;
+            Some((*peer, LostMember { put_out_after: is_connected.then(|| self.log.mark()), ..lost }))
         });
         present.collect()
     }
@@ -132,7 +133,6 @@ impl RoomApplication {
             PutOut::Host(HostAction::Remove { by, .. }) => Outgoing::Removed { room, by },
             PutOut::Replaced => Outgoing::Error { refusal: Refusal::Replaced, event: None, target: None },
         };
-        let is_of_room = matches!(why, PutOut::Host(_));
-        offset::emission(&event, is_of_room.then_some(offset)).frame("/").text()
+        offset::emission(&event, Some(offset)).frame("/").text()
     }
 }

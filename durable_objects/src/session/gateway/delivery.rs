@@ -1,13 +1,12 @@
 //! Handles the messages of the client's room.
 
 use zetra_domain::RoomId;
-use zetra_signalling::DisconnectReason;
 use zetra_socketio::{
     Effect, SocketId,
     engine::{Departure, Mark},
 };
 
-use super::{Attempt, Gateway, GatewayCommand, Out, State, entering::never_heard_of, stored::Client, tell};
+use super::{Attempt, Gateway, GatewayCommand, Out, State, stored::Client, tell};
 use crate::exchange::{Delivery, FromSession};
 
 impl Gateway {
@@ -155,15 +154,8 @@ impl Gateway {
         departure: Departure,
         ending: Effect<'static, GatewayCommand>,
     ) -> Out<'static> {
-        let own = self.client().and_then(|client| client.room).map(|own| (own, departure));
-        let mut others: Vec<_> = own.into_iter().collect();
-        if let State::Joining { room: asked, .. } = self.state {
-            others.push((asked, never_heard_of(departure)));
-        }
-        others.retain(|(other, _)| *other != room);
-        self.lobby.depart(super::IN_LOBBY, DisconnectReason::Left);
-        (self.state, self.parted, self.left_behind) = (State::Empty, departure, None);
-        let leaving = others.into_iter().map(|(other, departure)| tell(other, FromSession::Gone(departure)));
+        let others = self.leave_rooms(departure).into_iter().filter(|(other, _)| *other != room);
+        let leaving = others.map(|(other, departure)| tell(other, FromSession::Gone(departure)));
         leaving.chain([ending, Effect::Command(GatewayCommand::Forget)]).collect()
     }
 }

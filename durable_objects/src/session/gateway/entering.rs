@@ -84,8 +84,19 @@ impl Gateway {
 
     /// The client is gone: notifies every room that has it.
     pub(super) fn part(&mut self, departure: Departure) -> Out<'static> {
+        let gone = self.leave_rooms(departure);
+        // The next client on this connection is another one.
+        let forget = self.parted.map(|_| Effect::Command(GatewayCommand::Forget));
+        gone.into_iter()
+            .map(|(room, departure)| tell(room, FromSession::Gone(departure)))
+            .chain(forget)
+            .collect()
+    }
+
+    /// How the client leaves its room, and one that has been asked to take it. Nothing of the latter has reached it, so it
+    /// cannot come back there, and its place is not held.
+    pub(super) fn leave_rooms(&mut self, departure: Departure) -> Vec<(RoomId, Departure)> {
         self.lobby.depart(IN_LOBBY, DisconnectReason::Left);
-        (self.parted, self.left_behind) = (departure, None);
         let (own, asked) = match std::mem::replace(&mut self.state, State::Empty) {
             State::Empty | State::Verifying { .. } | State::TurnedAway { .. } => (None, None),
             State::Recovering(Attempt { room, .. }) => (Some(room), None),
@@ -94,20 +105,11 @@ impl Gateway {
                 (client.room, Some(room).filter(|_| client.room != Some(room)))
             }
         };
-        let was_stored = own.is_some();
-        let own = own.map(|room| (room, departure));
-        let gone = own.into_iter().chain(asked.map(|room| (room, never_heard_of(departure))));
-        let gone = gone.map(|(room, departure)| tell(room, FromSession::Gone(departure)));
-        // The next client on this connection is another one.
-        gone.chain(was_stored.then_some(Effect::Command(GatewayCommand::Forget))).collect()
-    }
-}
-
-/// How a client leaves a room that it was about to join. Nothing of that room has reached it, so it cannot come back there,
-/// and its place is not held.
-pub(super) fn never_heard_of(departure: Departure) -> Departure {
-    match departure {
-        Departure::Lost => Departure::Left,
-        Departure::Left | Departure::Ended | Departure::Overloaded => departure,
+        (self.parted, self.left_behind) = (own.map(|room| (room, departure)), None);
+        let from_asked = match departure {
+            Departure::Lost | Departure::Overloaded => Departure::Left,
+            Departure::Left | Departure::Ended => departure,
+        };
+        self.parted.into_iter().chain(asked.map(|room| (room, from_asked))).collect()
     }
 }

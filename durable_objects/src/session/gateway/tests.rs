@@ -288,6 +288,25 @@ fn a_room_that_did_not_accept_that_the_client_has_moved_on_is_told_once_more() {
 }
 
 #[test]
+fn a_room_in_which_a_lost_client_was_not_any_more_or_not_yet_is_told_that_it_left() {
+    let repeated = |story: &mut Story, room| {
+        let effects = story.gateway.room_unreachable(room);
+        story.told(effects)
+    };
+    let mut joining = Story::joined();
+    joining.joins(other_room());
+    joining.gone(Departure::Lost);
+    assert_eq!(repeated(&mut joining, other_room()), ["other < gone, left: true"]);
+    assert_eq!(repeated(&mut joining, room()), ["room < gone, left: false"]);
+    let mut moved = Story::joined();
+    moved.joins(other_room());
+    moved.delivered(other_room(), joined(true, 2));
+    moved.gone(Departure::Lost);
+    assert_eq!(repeated(&mut moved, room()), ["room < gone, left: true"]);
+    assert_eq!(repeated(&mut moved, other_room()), ["other < gone, left: false"]);
+}
+
+#[test]
 fn a_client_that_is_gone_is_not_left_in_a_room_that_admits_it_late() {
     let mut story = Story::connected();
     story.joins(room());
