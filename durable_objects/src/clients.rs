@@ -7,9 +7,11 @@ use zetra_domain::{
     AccountKey, AddressKey, Attempt, AttemptOutcome, AuthLimits, Hourly, PasswordOutcome, RoomId, Settlement,
     UserId,
 };
+use zetra_runtime::request_id;
 use zetra_signalling::{HostAction, Revocation};
 
 use crate::{
+    on_behalf::REQUEST_ID_HEADER,
     rate_limit::{Ask, AskAccount, AskAddress},
     revocation_outbox::outbox::AskOutbox,
 };
@@ -243,6 +245,9 @@ async fn ask_once(
     init.with_method(Method::Post).with_body(Some(question.into()));
     let request = Request::new_with_init(&format!("https://object{path}"), &init)?;
     request.headers().set(NAME_HEADER, name)?;
+    if let Some(id) = request_id::current() {
+        request.headers().set(REQUEST_ID_HEADER, &id)?;
+    }
     let mut answer = objects.get_by_name(name)?.fetch_with_request(request).await?;
     match answer.status_code() {
         200 => Ok(answer.text().await?),

@@ -15,6 +15,7 @@ use crate::{
     clients::path as paths,
     embedding::{answer, object_name, path, read},
     exchange::{Batch, Delivery, FromSession},
+    on_behalf::{REQUEST_ID_HEADER, on_behalf_of},
     room::{RoomApplication, RoomObject, RoomShell},
     session::{Gateway, SessionObject, SessionShell},
     shell::{Kind, ObjectOf, Shell},
@@ -72,17 +73,28 @@ async fn serve_room(
             answer(&object.query(online).unwrap_or_default())
         }
         paths::REVOKE => {
-            let revocation: Revocation = read(&request).await?;
-            RoomObject::act(&object, |room, now| room.revoke(&revocation, now));
-            answer(&())
+            let revoke = async {
+                let revocation: Revocation = read(&request).await?;
+                RoomObject::act(&object, |room, now| room.revoke(&revocation, now));
+                answer(&())
+            };
+            on_behalf_of(request_id(&request), revoke).await
         }
         paths::HOST => {
-            let action: HostAction = read(&request).await?;
-            RoomObject::act(&object, |room, now| room.host_acts(action, now));
-            answer(&())
+            let host_acts = async {
+                let action: HostAction = read(&request).await?;
+                RoomObject::act(&object, |room, now| room.host_acts(action, now));
+                answer(&())
+            };
+            on_behalf_of(request_id(&request), host_acts).await
         }
         _ => Rc::clone(&object).serve(request).await,
     }
+}
+
+/// Of a request by the Worker.
+fn request_id(request: &web_sys::Request) -> Option<String> {
+    request.headers().get(REQUEST_ID_HEADER).ok().flatten()
 }
 
 #[wasm_bindgen]

@@ -548,11 +548,6 @@ export interface components {
              * @example 6553f1000102030405060708
              */
             callerId: string;
-            /**
-             * Format: double
-             * @description Ignored: the duration follows from the times. Older front ends send it.
-             */
-            duration?: number | null;
             endTime?: components["schemas"]["Timestamp"] | null;
             /**
              * @description Participants of the room, by their ids. The caller and the receiver are always among them.

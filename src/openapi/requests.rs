@@ -141,8 +141,6 @@ pub struct CallReport {
     start_time: Option<Timestamp>,
     /// Set if the call is over; not before the start.
     end_time: Option<Timestamp>,
-    /// Ignored: the duration follows from the times. Older front ends send it.
-    duration: Option<f64>,
     /// Participants of the room, by their ids. The caller and the receiver are always among them.
     #[schema(example = json!(["6553f1000102030405060708", "6553f1000102030405060709"]))]
     participants: Option<Vec<String>>,

@@ -133,6 +133,16 @@ describe("REST on workerd", () => {
       assert.equal(all.includes(secret), false, `${secret} is in the log`);
     }
   });
+
+  test("what a request does in an object is logged with its id", async () => {
+    const [ann, bob] = [await person(server), await person(server)];
+    const room = await roomOf(server, ann, bob);
+    const headers = { "x-request-id": "of-the-kick" };
+    const kicked = await call(server, "POST", `/api/room/${room}/kick`, { token: ann.token, body: { userId: bob.id }, headers });
+    assert.equal(kicked.status, 200);
+    const isOfRoom = (line) => line.includes("the host has removed somebody") && line.includes('"requestId":"of-the-kick"');
+    await server.log.until(() => server.logged.some(isOfRoom), "the room's line");
+  });
 });
 
 describe("configuration on workerd", () => {

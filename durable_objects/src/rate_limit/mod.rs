@@ -18,7 +18,10 @@ use zetra_socketio_object::{
     leave_renewal_to_shim, now,
 };
 
-use crate::format_version::FormatVersion;
+use crate::{
+    format_version::FormatVersion,
+    on_behalf::{REQUEST_ID_HEADER, on_behalf_of},
+};
 
 pub use account_ledger::AccountLedger;
 pub use address_ledger::AddressLedger;
@@ -72,7 +75,26 @@ impl DurableObject for RateLimit {
         Self { storage: state.storage(), address: RefCell::new(None), account: RefCell::new(None) }
     }
 
-    async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
+    async fn fetch(&self, request: Request) -> worker::Result<Response> {
+        let id = request.headers().get(REQUEST_ID_HEADER)?;
+        on_behalf_of(id, self.serve(request)).await
+    }
+
+    async fn alarm(&self) -> worker::Result<Response> {
+        let address = self.stored::<AddressLedger>(ADDRESS)?;
+        let account = self.stored::<AccountLedger>(ACCOUNT)?;
+        let of_address = address.and_then(|kept| kept.ledger.over_at(kept.limits));
+        let of_account = account.and_then(|kept| kept.ledger.over_at(kept.limits));
+        match of_address.max(of_account).filter(|over| *over > now()) {
+            Some(later) => self.storage.set_alarm(later as f64)?,
+            None => self.forget().await?,
+        }
+        Response::empty()
+    }
+}
+
+impl RateLimit {
+    async fn serve(&self, mut request: Request) -> worker::Result<Response> {
         match serde_json::from_str(&request.text().await?)? {
             Ask::Address(limits, AskAddress::Attempt) => {
                 Response::from_json(&self.of_address(limits, |ledger| ledger.attempt(limits, now()))?)
@@ -99,20 +121,6 @@ impl DurableObject for RateLimit {
         }
     }
 
-    async fn alarm(&self) -> worker::Result<Response> {
-        let address = self.stored::<AddressLedger>(ADDRESS)?;
-        let account = self.stored::<AccountLedger>(ACCOUNT)?;
-        let of_address = address.and_then(|kept| kept.ledger.over_at(kept.limits));
-        let of_account = account.and_then(|kept| kept.ledger.over_at(kept.limits));
-        match of_address.max(of_account).filter(|over| *over > now()) {
-            Some(later) => self.storage.set_alarm(later as f64)?,
-            None => self.forget().await?,
-        }
-        Response::empty()
-    }
-}
-
-impl RateLimit {
     fn of_address<T>(
         &self,
         limits: AuthLimits,

@@ -20,7 +20,10 @@ use zetra_socketio_object::{
     leave_renewal_to_shim, now,
 };
 
-use crate::clients::RoomClient;
+use crate::{
+    clients::RoomClient,
+    on_behalf::{REQUEST_ID_HEADER, on_behalf_of},
+};
 use outbox::{AskOutbox, Outbox};
 
 const OUTBOX: &str = "outbox";
@@ -42,7 +45,19 @@ impl DurableObject for RevocationOutbox {
         Self { storage: state.storage(), env, outbox: RefCell::new(None) }
     }
 
-    async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
+    async fn fetch(&self, request: Request) -> worker::Result<Response> {
+        let id = request.headers().get(REQUEST_ID_HEADER)?;
+        on_behalf_of(id, self.serve(request)).await
+    }
+
+    async fn alarm(&self) -> worker::Result<Response> {
+        self.deliver().await?;
+        Response::empty()
+    }
+}
+
+impl RevocationOutbox {
+    async fn serve(&self, mut request: Request) -> worker::Result<Response> {
         let (user, ask) = serde_json::from_str(&request.text().await?)?;
         match ask {
             AskOutbox::Announce(rooms) => self.announce(user, rooms).await?,
@@ -60,13 +75,6 @@ impl DurableObject for RevocationOutbox {
         Response::from_json(&())
     }
 
-    async fn alarm(&self) -> worker::Result<Response> {
-        self.deliver().await?;
-        Response::empty()
-    }
-}
-
-impl RevocationOutbox {
     fn current(&self) -> worker::Result<Option<Outbox>> {
         if let Some(outbox) = &*self.outbox.borrow() {
             return Ok(Some(outbox.clone()));

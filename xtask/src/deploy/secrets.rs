@@ -6,11 +6,12 @@
 
 use std::{
     fs::{self, File},
-    io::Write,
+    io::{ErrorKind, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
+use nix::{sys::signal::kill, unistd::Pid};
 use serde_json::{Map, Value};
 
 use super::{Target, configuration::Configuration, elements, terminal, text};
@@ -41,7 +42,7 @@ pub fn ask_for_missing(target: &Target, configuration: &Configuration) -> Result
     Ok(Secrets(given))
 }
 
-/// Deletes what a deployment has left that was killed during its upload.
+/// Deletes what a deployment has left that was killed during its upload, and nothing of one that is under way.
 pub fn delete_leftovers() -> Result<()> {
     let folder = workspace::path("target");
     let failed = |path: &Path| {
@@ -51,11 +52,24 @@ pub fn delete_leftovers() -> Result<()> {
     for entry in fs::read_dir(&folder).map_err(failed(&folder))?.flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if name.starts_with("secrets-") && name.ends_with(".json") {
-            fs::remove_file(entry.path()).map_err(failed(&entry.path()))?;
+        let Some(process) = name.strip_prefix("secrets-").and_then(|rest| rest.strip_suffix(".json")) else {
+            continue;
+        };
+        if process.parse().is_ok_and(is_running) {
+            continue;
+        }
+        match fs::remove_file(entry.path()) {
+            // Another deployment was quicker.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            removed => removed.map_err(failed(&entry.path()))?,
         }
     }
     Ok(())
+}
+
+/// Whether there is a process with that id. Somebody else's is no deployment from this folder.
+fn is_running(process: i32) -> bool {
+    kill(Pid::from_raw(process), None).is_ok()
 }
 
 /// Values by name. No `Debug`: they must not be printed.
