@@ -13,7 +13,7 @@ use axum::{
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Map, Value};
 use tracing::{
-    Event, Instrument, Level, Subscriber,
+    Event, Level, Subscriber,
     field::{Field, Visit},
     span::{Attributes, Id},
 };
@@ -26,13 +26,11 @@ use zetra_runtime::request_id;
 
 use crate::{error::ApiError, ports::Platform, request::client_address};
 
-const REQUEST_ID: &str = "x-request-id";
 const REQUEST_ID_MAX: usize = 64;
 
 /// Assigns the request id, logs the request and its response, and writes the bodies of errors.
 pub async fn observe(State(platform): State<Platform>, request: Request, next: Next) -> Response {
     let id = given_request_id(request.headers()).unwrap_or_else(|| new_request_id(platform));
-    let span = tracing::info_span!("request", requestId = id);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let address = client_address(request.headers()).to_owned();
     let handled = async {
@@ -43,9 +41,9 @@ pub async fn observe(State(platform): State<Platform>, request: Request, next: N
         tracing::info!(%method, path, status, duration, address, "response");
         response
     };
-    let mut response = request_id::scope(&id, handled.instrument(span)).await;
+    let mut response = request_id::scope(&id, handled).await;
     if let Ok(id) = HeaderValue::try_from(&id) {
-        response.headers_mut().insert(REQUEST_ID, id);
+        response.headers_mut().insert(request_id::HEADER, id);
     }
     response
 }
@@ -74,7 +72,7 @@ fn console(level: Level, line: &str) {
 }
 
 fn given_request_id(headers: &HeaderMap) -> Option<String> {
-    let id = headers.get(REQUEST_ID)?.to_str().ok()?;
+    let id = headers.get(request_id::HEADER)?.to_str().ok()?;
     let plain = id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
     ((1..=REQUEST_ID_MAX).contains(&id.len()) && plain).then(|| id.to_owned())
 }

@@ -11,7 +11,6 @@ use zetra_runtime::request_id;
 use zetra_signalling::{HostAction, Revocation};
 
 use crate::{
-    on_behalf::REQUEST_ID_HEADER,
     rate_limit::{Ask, AskAccount, AskAddress},
     revocation_outbox::outbox::AskOutbox,
 };
@@ -246,7 +245,7 @@ async fn ask_once(
     let request = Request::new_with_init(&format!("https://object{path}"), &init)?;
     request.headers().set(NAME_HEADER, name)?;
     if let Some(id) = request_id::current() {
-        request.headers().set(REQUEST_ID_HEADER, &id)?;
+        request.headers().set(request_id::HEADER, &id)?;
     }
     let mut answer = objects.get_by_name(name)?.fetch_with_request(request).await?;
     match answer.status_code() {

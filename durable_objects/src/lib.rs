@@ -20,7 +20,6 @@ mod format_version;
 mod hibernation;
 mod objects;
 mod offset;
-mod on_behalf;
 mod rate_limit;
 mod revocation_outbox;
 mod room;

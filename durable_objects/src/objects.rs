@@ -6,6 +6,7 @@ use js_sys::{JsString, Promise};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 use worker::Env;
+use zetra_runtime::request_id;
 use zetra_signalling::{HostAction, Revocation};
 use zetra_socketio::SocketIo;
 use zetra_socketio_object::{bindings::ObjectState, handlers, text};
@@ -15,7 +16,6 @@ use crate::{
     clients::path as paths,
     embedding::{answer, object_name, path, read},
     exchange::{Batch, Delivery, FromSession},
-    on_behalf::{REQUEST_ID_HEADER, on_behalf_of},
     room::{RoomApplication, RoomObject, RoomShell},
     session::{Gateway, SessionObject, SessionShell},
     shell::{Kind, ObjectOf, Shell},
@@ -78,7 +78,7 @@ async fn serve_room(
                 RoomObject::act(&object, |room, now| room.revoke(&revocation, now));
                 answer(&())
             };
-            on_behalf_of(request_id(&request), revoke).await
+            request_id::scope_of(id_of(&request), revoke).await
         }
         paths::HOST => {
             let host_acts = async {
@@ -86,15 +86,15 @@ async fn serve_room(
                 RoomObject::act(&object, |room, now| room.host_acts(action, now));
                 answer(&())
             };
-            on_behalf_of(request_id(&request), host_acts).await
+            request_id::scope_of(id_of(&request), host_acts).await
         }
         _ => Rc::clone(&object).serve(request).await,
     }
 }
 
-/// Of a request by the Worker.
-fn request_id(request: &web_sys::Request) -> Option<String> {
-    request.headers().get(REQUEST_ID_HEADER).ok().flatten()
+/// The id of the request on whose behalf the Worker asks.
+fn id_of(request: &web_sys::Request) -> Option<String> {
+    request.headers().get(request_id::HEADER).ok().flatten()
 }
 
 #[wasm_bindgen]

@@ -58,11 +58,11 @@ fn copy_string<'a>(mut rest: &'a str, text: &mut String) -> &'a str {
     while let Some(at) = rest.find(['"', '\\']) {
         let (before, from) = rest.split_at(at);
         text.push_str(before);
+        if let Some(after) = from.strip_prefix('"') {
+            text.push('"');
+            return after;
+        }
         let length = match surrogate(from) {
-            _ if from.starts_with('"') => {
-                text.push('"');
-                return from.split_at(1).1;
-            }
             Some(0xD800..0xDC00) if matches!(from.get(6..).and_then(surrogate), Some(0xDC00..0xE000)) => 12,
             Some(_) => {
                 text.push_str("\\u0000");

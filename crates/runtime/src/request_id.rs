@@ -6,14 +6,19 @@ use std::{
     pin::pin,
 };
 
+use tracing::Instrument;
+
 thread_local! {
     static CURRENT: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Runs `future` with `id` as the [`current`] one. Requests interleave on one thread: the id is set for each
-/// poll.
+/// The header that names a request, also in what is asked of other servers and of objects on its behalf.
+pub const HEADER: &str = "x-request-id";
+
+/// Runs `future` with `id` as the [`current`] one, and in each line that it logs. Requests interleave on one thread: the id is
+/// set for each poll.
 pub async fn scope<F: Future>(id: &str, future: F) -> F::Output {
-    let mut future = pin!(future);
+    let mut future = pin!(future.instrument(tracing::info_span!("request", requestId = id)));
     poll_fn(|context| {
         let before = CURRENT.replace(Some(id.to_owned()));
         let polled = future.as_mut().poll(context);
@@ -21,6 +26,14 @@ pub async fn scope<F: Future>(id: &str, future: F) -> F::Output {
         polled
     })
     .await
+}
+
+/// The same for what was asked on behalf of a request, or of none.
+pub async fn scope_of<F: Future>(id: Option<String>, future: F) -> F::Output {
+    match id {
+        Some(id) => scope(&id, future).await,
+        None => future.await,
+    }
 }
 
 /// The id, if a request is being served.

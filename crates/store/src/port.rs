@@ -97,7 +97,7 @@ pub enum Recorded {
     Created(CallLog),
     /// The call already had a log, or several that this report joins.
     Merged(CallLog),
-    /// One of the people named has no account.
+    /// Of the people named these have no account.
     UnknownUsers(Vec<UserId>),
     RoomNotFound,
     /// One of the people named is not a participant of the room.

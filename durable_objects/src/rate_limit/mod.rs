@@ -13,15 +13,13 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use wasm_bindgen::JsCast;
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 use zetra_domain::{AccountKey, AddressKey, AttemptOutcome, AuthLimits, Hourly, PasswordOutcome};
+use zetra_runtime::request_id;
 use zetra_socketio_object::{
     bindings::{ObjectState, ObjectStorage},
     leave_renewal_to_shim, now,
 };
 
-use crate::{
-    format_version::FormatVersion,
-    on_behalf::{REQUEST_ID_HEADER, on_behalf_of},
-};
+use crate::format_version::FormatVersion;
 
 pub use account_ledger::AccountLedger;
 pub use address_ledger::AddressLedger;
@@ -76,8 +74,8 @@ impl DurableObject for RateLimit {
     }
 
     async fn fetch(&self, request: Request) -> worker::Result<Response> {
-        let id = request.headers().get(REQUEST_ID_HEADER)?;
-        on_behalf_of(id, self.serve(request)).await
+        let id = request.headers().get(request_id::HEADER)?;
+        request_id::scope_of(id, self.serve(request)).await
     }
 
     async fn alarm(&self) -> worker::Result<Response> {

@@ -13,17 +13,14 @@ use futures_util::{StreamExt, stream};
 use wasm_bindgen::JsCast;
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 use zetra_domain::{RoomId, UserId};
-use zetra_runtime::Database;
+use zetra_runtime::{Database, request_id};
 use zetra_signalling::Revocation;
 use zetra_socketio_object::{
     bindings::{ObjectState, ObjectStorage},
     leave_renewal_to_shim, now,
 };
 
-use crate::{
-    clients::RoomClient,
-    on_behalf::{REQUEST_ID_HEADER, on_behalf_of},
-};
+use crate::clients::RoomClient;
 use outbox::{AskOutbox, Outbox};
 
 const OUTBOX: &str = "outbox";
@@ -46,8 +43,8 @@ impl DurableObject for RevocationOutbox {
     }
 
     async fn fetch(&self, request: Request) -> worker::Result<Response> {
-        let id = request.headers().get(REQUEST_ID_HEADER)?;
-        on_behalf_of(id, self.serve(request)).await
+        let id = request.headers().get(request_id::HEADER)?;
+        request_id::scope_of(id, self.serve(request)).await
     }
 
     async fn alarm(&self) -> worker::Result<Response> {

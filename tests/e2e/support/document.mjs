@@ -149,10 +149,10 @@ function closed(document) {
     ...(schema.items ? { items: close(schema.items) } : {}),
     ...each(Object.fromEntries(["allOf", "oneOf", "anyOf"].filter((key) => schema[key]).map((key) => [key, schema[key]])), (schemas) => schemas.map(walk)),
   });
-  /** Or a request body. */
-  const response = (it) => (it.content ? { ...it, content: each(it.content, (media) => ({ ...media, schema: close(media.schema) })) } : it);
-  const operation = (it) => ({ ...it, responses: each(it.responses, response) });
-  const message = (it) => ({ ...it, requestBody: response(it.requestBody) });
+  /** A response or a request body. */
+  const body = (it) => (it.content ? { ...it, content: each(it.content, (media) => ({ ...media, schema: close(media.schema) })) } : it);
+  const operation = (it) => ({ ...it, responses: each(it.responses, body) });
+  const message = (it) => ({ ...it, requestBody: body(it.requestBody) });
   return {
     ...document,
     paths: each(document.paths, (methods) => each(methods, operation)),

@@ -79,7 +79,7 @@ impl DataApiClient {
         let url = format!("{}/action/{action}", self.base_url);
         let mut request = self.client.post(url).headers(self.headers.clone()).body(body);
         if let Some(id) = request_id {
-            request = request.header("x-request-id", id);
+            request = request.header(request_id::HEADER, id);
         }
         let response = request.send().await.map_err(|error| failed(&error))?;
         let status = response.status().as_u16();

@@ -398,6 +398,19 @@ fn couple(line: &mut Line) -> (LinkId, LinkId, String, String) {
     (link, bob, pid, offset)
 }
 
+/// The pid and the offset of a client without a token that was in the room, and is not held any more.
+fn tokenless_and_lost(line: &mut Line) -> (String, String) {
+    let link = line.opens(None);
+    line.says(link, "40");
+    line.says(link, &format!(r#"42["join-room","{}","{}"]"#, room_id(), line.users[0]));
+    line.answer_all();
+    let heard = line.heard(link);
+    let (pid, offset) = (pid(&heard[0]).to_owned(), split(&heard[1]).1);
+    line.closes(link, None);
+    line.waits(11_000);
+    (pid, offset)
+}
+
 fn returns(line: &mut Line, user: usize, pid: &str, offset: &str) -> LinkId {
     let link = asks_to_return(line, user, pid, offset);
     line.answer_all();

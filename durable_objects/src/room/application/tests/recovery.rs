@@ -103,14 +103,7 @@ fn the_log_that_replaces_one_nobody_needs_goes_on_above_it_wherever_the_clock_is
 #[test]
 fn a_deleted_user_does_not_come_back() {
     let mut line = Line::new(SocketAuth::Optional);
-    let link = line.opens(None);
-    line.says(link, "40");
-    line.says(link, &format!(r#"42["join-room","{}","{}"]"#, room_id(), line.users[0]));
-    line.answer_all();
-    let heard = line.heard(link);
-    let (pid, offset) = (pid(&heard[0]).to_owned(), split(&heard[1]).1);
-    line.closes(link, None);
-    line.waits(11_000);
+    let (pid, offset) = tokenless_and_lost(&mut line);
     let user = line.users[0];
     line.act(|room| room.revoke(&Revocation { user, honoured: None }, NOW));
     let again = line.opens(None);

@@ -180,14 +180,7 @@ fn who_is_admitted_no_more_is_not_joined_again_and_told_so() {
 #[test]
 fn a_tokenless_client_is_joined_again_by_its_pid_alone() {
     let mut line = Line::new(SocketAuth::Optional);
-    let link = line.opens(None);
-    line.says(link, "40");
-    line.says(link, &format!(r#"42["join-room","{}","{}"]"#, room_id(), line.users[0]));
-    line.answer_all();
-    let heard = line.heard(link);
-    let (pid, offset) = (pid(&heard[0]).to_owned(), split(&heard[1]).1);
-    line.closes(link, None);
-    line.waits(11_000);
+    let (pid, offset) = tokenless_and_lost(&mut line);
     let again = line.opens(None);
     line.says(again, &format!(r#"40{{"pid":"{pid}","offset":"{offset}"}}"#));
     line.answer_all();
