@@ -24,9 +24,9 @@ export function configuration({ variables = {}, text = readFileSync(join(ROOT, "
     assert.ok(own.includes(`\n${objects}\n`), `wrangler.toml has no ${objects}`);
     own = own.replace(objects, [`[[${environment}d1_databases]]`, ...database, migrations, "", objects].join("\n"));
   }
-  for (const [name, value] of Object.entries({ ...Object.fromEntries(OWN.map((name) => [name, ""])), ...variables })) {
-    assert.match(own, new RegExp(`^${name} = `, "m"));
-    own = own.replaceAll(new RegExp(`^${name} = .*$`, "gm"), `${name} = "${value}"`);
-  }
+  const names = [...OWN, ...Object.keys(variables)];
+  own = own.replaceAll(new RegExp(`^(${names.join("|")}) = .*\\n`, "gm"), "");
+  const lines = Object.entries(variables).map(([name, value]) => `${name} = "${value}"\n`);
+  own = own.replaceAll(/^\[(env\.staging\.)?vars\]\n/gm, (heading) => heading + lines.join(""));
   return own;
 }

@@ -21,15 +21,15 @@ use crate::{error::Result, setup, workspace};
 /// would fail.
 const JWT_SECRET_BYTES: usize = 32;
 
-/// The names of all secrets that the configuration needs, for display.
+/// The names of all secrets that the configuration needs, for display. What is needed because of another secret is not known here.
 pub fn names(configuration: &Configuration) -> String {
-    needed(configuration).iter().map(Need::names).collect::<Vec<_>>().join(", ")
+    needed(configuration, &[]).iter().map(Need::names).collect::<Vec<_>>().join(", ")
 }
 
 /// Asks at the terminal for the secrets that have to be uploaded with the Worker.
 pub fn ask_for_missing(target: &Target, configuration: &Configuration) -> Result<Secrets> {
     let set = already_set(target, configuration)?;
-    let mut missing = needed(configuration);
+    let mut missing = needed(configuration, &set);
     missing.retain(|need| !need.is_met_by(&set));
     if !missing.is_empty() && !terminal::is_there() {
         return Err(list(&missing, target, configuration));
@@ -175,10 +175,11 @@ fn is_webhook_secret(value: &str) -> bool {
     fits && (24..=64).contains(&(base64.len() / 4 * 3 - padding))
 }
 
-fn needed(configuration: &Configuration) -> Vec<Need> {
+/// What the configuration needs, and what the secrets that are set already need in turn: `WEBHOOK_URL` may be one.
+fn needed(configuration: &Configuration, set: &[String]) -> Vec<Need> {
     let mut needs = vec![Need { name: "JWT_SECRET", or: None, because: "it signs tokens" }];
     let mut need = |variable: &str, name, or, because| {
-        if configuration.variable(variable).is_some() {
+        if configuration.variable(variable).is_some() || set.iter().any(|name| name == variable) {
             needs.push(Need { name, or, because });
         }
     };
@@ -243,6 +244,14 @@ mod tests {
         assert_eq!(needs(json!({"MONGO_URI": "https://d.example/data/v1"})), "JWT_SECRET, MONGO_API_KEY");
         assert_eq!(needs(json!({"TURN_KEY_ID": "k"})), "JWT_SECRET, TURN_KEY_API_TOKEN");
         assert_eq!(needs(json!({"WEBHOOK_URL": "https://w.example"})), "JWT_SECRET, WEBHOOK_SECRET");
+    }
+
+    #[test]
+    fn a_secret_is_needed_where_the_name_that_goes_with_it_is_a_secret_itself() {
+        let set = ["JWT_SECRET", "WEBHOOK_URL", "TURN_KEY_ID"].map(str::to_owned);
+        let needs = needed(&Configuration::with_variables(json!({})), &set);
+        let missing: Vec<_> = needs.iter().filter(|need| !need.is_met_by(&set)).map(Need::names).collect();
+        assert_eq!(missing, ["TURN_KEY_API_TOKEN", "WEBHOOK_SECRET"]);
     }
 
     #[test]
