@@ -72,7 +72,7 @@ fn handshake(
         // A header without a bearer token becomes an empty token, which the object refuses at CONNECT.
         Err(_) => Some(String::new()),
     };
-    let address = Some(AddressKey::of(client_address(headers)).as_str().to_owned());
+    let address = Some(AddressKey::of(client_address(headers)));
     let connection = request_id::current().unwrap_or_default();
     let handshake = Handshake { bearer, address, connection, session, room };
     header_value(&serde_json::to_string(&handshake).unwrap_or_default())

@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 use zetra_socketio::{
-    Application, Connect, Effects, Event, SocketId,
-    engine::{Departure, Mark},
+    Application, Connect, Effects, Event, Open, SocketId,
+    engine::{Departure, Mark, MayOpen},
 };
 
 use crate::{
@@ -106,8 +106,8 @@ impl Application for AnyApplication {
         ask!(self, application => application.serves(namespace))
     }
 
-    fn may_open(&self, handshake: &str, unadmitted: &[&str]) -> bool {
-        ask!(self, application => application.may_open(handshake, unadmitted))
+    fn may_open(&self, handshake: &str, open: &[Open<'_>]) -> MayOpen {
+        ask!(self, application => application.may_open(handshake, open))
     }
 
     fn connect(&mut self, connect: Connect<'_>, now: i64) -> Out<'static> {

@@ -2,7 +2,7 @@
 //! header.
 
 use serde::{Deserialize, Serialize};
-use zetra_domain::{Claims, HonouredTokens, JsonValue, RoomId, Timestamp, TokenError, TokenKey};
+use zetra_domain::{AddressKey, Claims, HonouredTokens, JsonValue, RoomId, Timestamp, TokenError, TokenKey};
 use zetra_runtime::SocketAuth;
 use zetra_signalling::Credential;
 use zetra_socketio::{Kept, engine::SessionKey};
@@ -17,8 +17,8 @@ pub struct Authenticator {
 pub struct Handshake {
     /// The token of the `Authorization` header; empty for a header without a bearer token.
     pub bearer: Option<String>,
-    /// The client address for the limits, an [`AddressKey`](zetra_domain::AddressKey).
-    pub address: Option<String>,
+    /// The client address for the limits.
+    pub address: Option<AddressKey>,
     /// The connection's name in the log: the id of the request that opened it.
     #[serde(default)]
     pub connection: String,

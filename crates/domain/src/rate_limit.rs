@@ -72,6 +72,19 @@ impl AddressKey {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The network behind the address: that of an IPv4 address is the address, that of an IPv6 one its /48, the most that
+    /// one site usually gets (RFC 6177, 2).
+    pub fn network(&self) -> String {
+        let prefix = self.0.strip_suffix("/64").and_then(|prefix| prefix.parse::<Ipv6Addr>().ok());
+        prefix.map_or_else(
+            || self.0.clone(),
+            |prefix| {
+                let [a, b, c, ..] = prefix.segments();
+                format!("{}/48", Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0))
+            },
+        )
+    }
 }
 
 /// An account, as limits count it. It does not reveal the email: the count outlives the request.
@@ -186,5 +199,14 @@ mod tests {
         assert_eq!(key("192.0.2.7"), "192.0.2.7");
         assert_eq!(key("::ffff:192.0.2.7"), "192.0.2.7", "one written as IPv6 is an IPv4 address");
         assert_eq!(key("unknown"), "unknown");
+    }
+
+    #[test]
+    fn the_network_of_an_ipv6_client_is_its_48() {
+        let network = |address: &str| AddressKey::of(address).network();
+        assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:ff::9"));
+        assert_ne!(network("2001:db8:1::1"), network("2001:db8:2::1"));
+        assert_eq!(network("192.0.2.7"), "192.0.2.7");
+        assert_eq!(network("unknown"), "unknown");
     }
 }

@@ -90,6 +90,11 @@ impl Rate {
         self.ahead != before
     }
 
+    /// Takes over a larger debt, of the same person over another connection.
+    pub(crate) fn owes_too(&mut self, other: Self) {
+        self.ahead = self.ahead.max(other.ahead);
+    }
+
     /// When the debt is paid, in milliseconds since the epoch.
     pub fn paid_at(&self) -> i64 {
         self.ahead / 1_000

@@ -16,6 +16,7 @@ use crate::{
 
 mod host;
 mod presence;
+mod rates;
 mod relay;
 
 /// Identifies a peer; chosen by the embedder. A peer that recovers keeps its id.
@@ -89,6 +90,9 @@ pub struct Room {
     peers: VecMap<PeerId, Peer>,
     /// Peers waiting for the store's answer. This does not survive a sleep, which loses the query too.
     asked: VecMap<PeerId, Asked>,
+    /// What those who have gone had sent, by user and whether with a token: whoever comes back over another connection still
+    /// owes it. A sleep forgives it, since it takes about as long as paying, and so does a clock that is set back.
+    debts: VecMap<(UserId, bool), Rate>,
     next_sequence: u64,
     chat_messages: u32,
     /// In a lobby: the peer is in a room elsewhere, which may have as many people as any.
@@ -109,23 +113,37 @@ impl Room {
         let mut peers: Vec<_> = peers.into_iter().collect();
         // As they came, so that those who go at the same moment go in the same order.
         peers.sort_unstable_by_key(|(id, _)| *id);
-        let peers: VecMap<_, _> = peers.into_iter().collect();
-        let last = peers.values().filter_map(|peer| peer.joined).map(|joined| joined.sequence).max();
+        let last = peers.iter().filter_map(|(_, peer)| peer.joined).map(|joined| joined.sequence).max();
         let next_sequence = last.map_or(0, |last| last + 1);
-        let asked = VecMap::new();
-        Self { id: Some(id), limits, peers, asked, next_sequence, chat_messages: 0, is_elsewhere: false }
+        Self { next_sequence, peers: peers.into_iter().collect(), ..Self::empty(Some(id), limits) }
     }
 
     /// A place for peers that have named no room yet: their events are judged as everywhere, and `join-room`
     /// leads to [`Effect::Elsewhere`].
     pub fn lobby(limits: Limits) -> Self {
-        let (peers, asked) = (VecMap::new(), VecMap::new());
-        Self { id: None, limits, peers, asked, next_sequence: 0, chat_messages: 0, is_elsewhere: false }
+        Self::empty(None, limits)
     }
 
-    /// Adds a connection whose credential was checked.
+    fn empty(id: Option<RoomId>, limits: Limits) -> Self {
+        Self {
+            id,
+            limits,
+            peers: VecMap::new(),
+            asked: VecMap::new(),
+            debts: VecMap::new(),
+            next_sequence: 0,
+            chat_messages: 0,
+            is_elsewhere: false,
+        }
+    }
+
+    /// Adds a connection whose credential was checked. What its user has sent too fast over others counts for it.
     pub fn connect(&mut self, peer: PeerId, credential: Credential) -> Effect<'static> {
+        let user = credential.user();
         self.peers.insert(peer, Peer::new(credential));
+        if let Some(user) = user {
+            self.inherit_debts(peer, user);
+        }
         Effect::Keep(peer)
     }
 
@@ -189,26 +207,6 @@ impl Room {
         effects
     }
 
-    /// In a lobby: the peer has sent an event to the room that it is in, which judges it. It counts for what it sends next,
-    /// here and in the next room.
-    pub fn event_elsewhere(&mut self, id: PeerId, bytes: usize, now: i64) -> Option<Effect<'static>> {
-        let peer = self.peers.get_mut(&id)?;
-        peer.rate.count_elsewhere(now, bytes, self.limits);
-        peer.rate.is_worth_keeping(now).then_some(Effect::Keep(id))
-    }
-
-    /// In a lobby: whether the peer is in a room elsewhere, with whose burst its next event is judged.
-    pub fn set_elsewhere(&mut self, is_elsewhere: bool) {
-        self.is_elsewhere = is_elsewhere;
-    }
-
-    /// What the peer has sent until now, elsewhere or before a sleep.
-    pub fn set_rate(&mut self, id: PeerId, rate: Rate) {
-        if let Some(peer) = self.peers.get_mut(&id) {
-            peer.rate = rate;
-        }
-    }
-
     /// When [`Room::tick`] wants to be called next, in milliseconds since the epoch.
     pub fn next_deadline(&self) -> Option<i64> {
         let claims = self.peers.values().filter_map(|peer| peer.credential.claims());
@@ -221,6 +219,7 @@ impl Room {
     pub fn clock_set_back(&mut self, by: Option<i64>, now: i64) -> Vec<Effect<'static>> {
         let (limits, latest) = (self.limits, now + self.limits.hold);
         let mut effects = Vec::new();
+        self.debts.clear();
         for (id, peer) in &mut self.peers {
             if peer.rate.clock_set_back(by, now, limits) {
                 effects.push(Effect::Keep(*id));

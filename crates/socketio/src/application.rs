@@ -7,7 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     SocketId,
-    engine::{Departure, Frame, Mark},
+    engine::{Departure, Frame, Mark, MayOpen, SessionKey},
 };
 
 /// The application's part of a Socket.IO server: it decides which clients may connect and how to respond to
@@ -41,13 +41,13 @@ pub trait Application: Sized {
     }
 
     /// Whether one more client may open a connection with that handshake, which is how the embedder described
-    /// its request. `unadmitted` are the handshakes of those that no namespace has accepted yet, so an
-    /// application can bound how many strangers wait. `false` refuses the handshake with 503.
+    /// its request, beside those that are open. An application can bound how many strangers wait, and decide who
+    /// gives way to whom. [`MayOpen::No`] refuses the handshake with 503.
     ///
     /// By default everybody may.
-    fn may_open(&self, handshake: &str, unadmitted: &[&str]) -> bool {
-        let _ = (handshake, unadmitted);
-        true
+    fn may_open(&self, handshake: &str, open: &[Open<'_>]) -> MayOpen {
+        let _ = (handshake, open);
+        MayOpen::Yes
     }
 
     /// A client asks to join: respond with [`Effect::Accept`], [`Effect::Refuse`] or, if that takes a while,
@@ -152,6 +152,17 @@ pub trait Application: Sized {
     fn needs_storage(&self) -> bool {
         false
     }
+}
+
+/// A connection that is open.
+#[derive(Clone, Copy, Debug)]
+pub struct Open<'a> {
+    /// What [`MayOpen::InsteadOf`] names. A later connection has a larger one.
+    pub session: SessionKey,
+    /// How the embedder described the request that opened it.
+    pub handshake: &'a str,
+    /// None before a namespace has accepted it, and after it has left the last one.
+    pub socket: Option<SocketId>,
 }
 
 /// A CONNECT packet (Socket.IO v5, "Connection to a namespace").

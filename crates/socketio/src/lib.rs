@@ -24,7 +24,7 @@ pub mod packet;
 mod recovery;
 mod socket_io;
 
-pub use application::{Application, Connect, Effect, Effects, Emission, Event};
+pub use application::{Application, Connect, Effect, Effects, Emission, Event, Open};
 pub use binary::Attachments;
 pub use client::Limits;
 pub use encode::ack;

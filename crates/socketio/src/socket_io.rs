@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use vecmap::VecMap;
 
 use crate::{
-    Application, Connect, Effect, Effects, Event, Limits, SocketId,
+    Application, Connect, Effect, Effects, Event, Limits, Open, SocketId,
     client::{Client, Fatal, Received},
     encode,
-    engine::{Departure, Frame, Mark, Message, Outbox, Output, Protocol, SessionKey, Violation},
+    engine::{Departure, Frame, Mark, MayOpen, Message, Outbox, Output, Protocol, SessionKey, Violation},
     packet::{Packet, PacketType},
 };
 
@@ -214,10 +214,15 @@ impl<A: Application> Protocol for SocketIo<A> {
     type Command = A::Command;
     type Kept = Kept<A::Kept>;
 
-    fn may_open(&self, handshake: &str, unopened: &[&str]) -> bool {
-        let unadmitted = self.connections.values().filter(|connection| !connection.client.is_admitted());
-        let handshakes = unadmitted.map(|connection| connection.handshake.as_str());
-        self.application.may_open(handshake, &handshakes.chain(unopened.iter().copied()).collect::<Vec<_>>())
+    fn may_open(&self, handshake: &str, unopened: &[(SessionKey, &str)]) -> MayOpen {
+        let opened = self.connections.iter().map(|(session, Connection { client, handshake, .. })| Open {
+            session: *session,
+            handshake,
+            socket: client.sockets().next(),
+        });
+        let unopened =
+            unopened.iter().map(|(session, handshake)| Open { session: *session, handshake, socket: None });
+        self.application.may_open(handshake, &opened.chain(unopened).collect::<Vec<_>>())
     }
 
     fn open(&mut self, session: SessionKey, handshake: &str, now: i64) {

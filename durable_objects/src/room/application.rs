@@ -14,8 +14,8 @@ use zetra_domain::{ObjectIds, RoomId, UserId};
 use zetra_runtime::GuestLimits;
 use zetra_signalling::{CallKeeper, Credential, DisconnectReason, EndedCalls, PeerId, Room, WebhookQueue};
 use zetra_socketio::{
-    Application, Connect, Effect, Effects, Event, Log, LogLimits, Saving, SocketId,
-    engine::{Departure, Mark},
+    Application, Connect, Effect, Effects, Event, Log, LogLimits, Open, Saving, SocketId,
+    engine::{Departure, Mark, MayOpen},
 };
 
 use self::{
@@ -196,10 +196,16 @@ impl Application for RoomApplication {
         namespace == "/"
     }
 
-    fn may_open(&self, handshake: &str, unadmitted: &[&str]) -> bool {
-        let may = self.has_room_for_guest(handshake, unadmitted);
-        if !may {
-            tracing::warn!(room = %self.id, "a connection is refused: too many have joined nothing");
+    fn may_open(&self, handshake: &str, open: &[Open<'_>]) -> MayOpen {
+        let may = self.room_for_guest(handshake, open);
+        match may {
+            MayOpen::Yes => {}
+            MayOpen::No => {
+                tracing::warn!(room = %self.id, "a connection is refused: too many have joined nothing");
+            }
+            MayOpen::InsteadOf(_) => {
+                tracing::warn!(room = %self.id, "a connection that has joined nothing gives way: its network has the most");
+            }
         }
         may
     }

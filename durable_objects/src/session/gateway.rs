@@ -148,7 +148,7 @@ impl Gateway {
         for (socket, kept) in connected {
             let Some((name, client, arrivals, rate)) = kept.into_client(socket) else { continue };
             gateway.lobby.connect(IN_LOBBY, client.credential.clone());
-            gateway.lobby.set_rate(IN_LOBBY, rate);
+            gateway.lobby.inherit_rate(IN_LOBBY, rate);
             (kept_name, gateway.arrivals) = (Some(name), arrivals);
             gateway.state = State::Connected(client);
         }
@@ -252,10 +252,6 @@ impl Application for Gateway {
     }
 
     /// A Session object holds one client. The signature of the handshake bounds the number of objects.
-    fn may_open(&self, _: &str, _: &[&str]) -> bool {
-        true
-    }
-
     fn connect(&mut self, connect: Connect<'_>, now: i64) -> Out<'static> {
         let Connect { socket, auth, handshake, .. } = connect;
         if self.name.is_empty() {

@@ -5,7 +5,7 @@ use std::{convert::Infallible, rc::Rc};
 use wasm_bindgen::prelude::*;
 use worker::Env;
 use zetra_socketio::engine::{
-    Departure, Frame, Mark, Message, Outbox, Output, Protocol, SessionKey, Settings, Violation,
+    Departure, Frame, Mark, MayOpen, Message, Outbox, Output, Protocol, SessionKey, Settings, Violation,
 };
 use zetra_socketio_object::{Embedding, Object, Task, bindings::ObjectState, handlers};
 
@@ -17,8 +17,8 @@ impl Protocol for Echo {
     type Command = Infallible;
     type Kept = ();
 
-    fn may_open(&self, _: &str, _: &[&str]) -> bool {
-        true
+    fn may_open(&self, _: &str, _: &[(SessionKey, &str)]) -> MayOpen {
+        MayOpen::Yes
     }
 
     fn open(&mut self, _session: SessionKey, _handshake: &str, _now: i64) {}

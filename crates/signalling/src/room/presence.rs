@@ -102,6 +102,7 @@ impl Room {
         self.asked.remove(&id);
         if let Some(peer) = self.peers.remove(&id) {
             let user = peer.user();
+            self.remember_debt(&peer);
             effects.push(effect(peer, user));
             if let Some(user) = user {
                 self.tell_all(Outgoing::UserDisconnected(user, reason), &mut effects);
@@ -164,6 +165,7 @@ impl Room {
         if !taken && self.present_count() >= self.limits.max_present {
             return Err(Refusal::RoomFull);
         }
+        self.inherit_debts(id, user);
         self.take_over(user, effects);
         let present = self.present();
         let to_newcomer = |event| Effect::Emit { to: vec![id], event };
@@ -205,6 +207,10 @@ impl Room {
 
     /// Out of the room; the connection goes on.
     pub(super) fn leave(&mut self, id: PeerId, reason: DisconnectReason, effects: &mut Vec<Effect<'_>>) {
+        if let Some(peer) = self.peers.get(&id).cloned() {
+            // Without a token it is nobody in particular once it has left.
+            self.remember_debt(&peer);
+        }
         if let Some(joined) = self.peers.get_mut(&id).and_then(|peer| peer.joined.take()) {
             effects.push(Effect::Store(id));
             self.tell_all(Outgoing::UserDisconnected(joined.user, reason), effects);

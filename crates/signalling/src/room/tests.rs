@@ -644,6 +644,69 @@ fn a_flood_is_refused_and_then_ended() {
     assert_eq!(heard[10], "1 is disconnected");
 }
 
+/// How many events that peer may send now.
+fn burst(story: &mut Story, peer: u32) -> usize {
+    story.said.clear();
+    (0..300)
+        .take_while(|_| {
+            story.says(peer, "nonsense", "[]", Some(1));
+            !story.heard().iter().any(|line| line.contains("rate_limited"))
+        })
+        .count()
+}
+
+#[test]
+fn neither_a_new_connection_nor_another_tab_has_a_new_burst() {
+    let mut story = Story::new();
+    story.connects(2, 0);
+    story.enters(1, 0);
+    assert_eq!(burst(&mut story, 1), 219);
+    story.joins(2, 0);
+    assert_eq!(burst(&mut story, 2), 0, "the tab that was already open");
+    story.departs(1);
+    story.departs(2);
+    story.connects(3, 0);
+    assert_eq!(burst(&mut story, 3), 0, "who has left and comes back");
+    story.enters(4, 1);
+    assert_eq!(burst(&mut story, 4), 219, "others have not sent it");
+    story.waits(1_000);
+    assert_eq!(burst(&mut story, 3), 50);
+}
+
+#[test]
+fn what_is_sent_without_a_token_in_somebodys_name_does_not_count_for_that_user() {
+    let mut story = Story::new();
+    story.connects_without_token(1);
+    story.joins(1, 0);
+    assert_eq!(burst(&mut story, 1), 219);
+    story.waits(20);
+    story.says(1, "leave-room", "[]", None);
+    story.departs(1);
+    story.connects_without_token(2);
+    story.joins(2, 0);
+    assert_eq!(burst(&mut story, 2), 0);
+    story.departs(2);
+    story.enters(3, 0);
+    assert_eq!(burst(&mut story, 3), 219);
+}
+
+#[test]
+fn however_many_come_and_go_who_owes_the_most_is_remembered() {
+    let mut story = Story::new();
+    let mut ids = ObjectIds::new([6; 8]);
+    story.users.extend((0..500).map(|_| ids.user(Timestamp::from_millis(NOW))));
+    story.enters(0, 0);
+    burst(&mut story, 0);
+    story.departs(0);
+    for user in 1..500 {
+        story.enters(user, user as usize);
+        story.departs(user);
+    }
+    assert_eq!(story.room.debts.len(), 128);
+    story.connects(501, 0);
+    assert_eq!(burst(&mut story, 501), 0);
+}
+
 #[test]
 fn an_unknown_event_with_an_ack_is_answered() {
     let mut story = Story::new();

@@ -12,7 +12,7 @@ mod transport;
 
 pub use crate::id::{LinkId, RequestId, SessionKey};
 pub use outgoing::{Frame, Message};
-pub use protocol::{Departure, Mark, Outbox, Output, Protocol, Violation};
+pub use protocol::{Departure, Mark, MayOpen, Outbox, Output, Protocol, Violation};
 pub use request::{Method, Query, RequestError, Route, TransportName};
 pub use server::{Action, Attachment, Opening, Reception, Response, Server, Settings};
 

@@ -4,6 +4,17 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{Message, SessionKey};
 
+/// Whether one more session may be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MayOpen {
+    /// There is room for it.
+    Yes,
+    /// It is refused.
+    No,
+    /// If that session ends for it, which is lost then ([`Departure::Lost`]).
+    InsteadOf(SessionKey),
+}
+
 /// How much had been sent to a session at some time; grows.
 pub type Mark = u64;
 
@@ -15,9 +26,9 @@ pub trait Protocol: Sized {
     /// The part of a session that survives while the server sleeps.
     type Kept: Serialize + DeserializeOwned;
 
-    /// Whether a session may be opened with that handshake. `unopened` are the handshakes of those for which
-    /// [`Protocol::open`] was not called yet.
-    fn may_open(&self, handshake: &str, unopened: &[&str]) -> bool;
+    /// Whether a session may be opened with that handshake. `unopened` are those for which [`Protocol::open`] was not
+    /// called yet, with their handshakes.
+    fn may_open(&self, handshake: &str, unopened: &[(SessionKey, &str)]) -> MayOpen;
 
     /// A new session. `handshake` is how the embedder described the request that opened it. For a session that
     /// polls this is not called before its client has come back.

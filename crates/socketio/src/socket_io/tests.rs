@@ -91,8 +91,9 @@ impl Application for Obedient {
         Some(format!("kept of {socket}"))
     }
 
-    fn may_open(&self, handshake: &str, unadmitted: &[&str]) -> bool {
-        !unadmitted.contains(&handshake)
+    fn may_open(&self, handshake: &str, open: &[Open<'_>]) -> MayOpen {
+        let waits = |other: &Open<'_>| other.socket.is_none() && other.handshake == handshake;
+        open.iter().find(|other| waits(other)).map_or(MayOpen::Yes, |other| MayOpen::InsteadOf(other.session))
     }
 
     fn label(&self, handshake: &str) -> String {
@@ -193,7 +194,11 @@ fn events_and_acks_go_both_ways_binary_ones_too() {
 fn either_side_may_leave_a_namespace_and_the_server_may_end_the_session() {
     let mut story = Story::connected();
     assert_eq!(story.says("1"), ["(not admitted)", "(rescheduled)", "(kept)"]);
-    assert!(!story.0.may_open("hello", &[]), "who has left is one that was not let in");
+    assert_eq!(
+        story.0.may_open("hello", &[]),
+        MayOpen::InsteadOf(A),
+        "who has left is one that was not let in"
+    );
     assert_eq!(story.0.application.log[1], "gone 0 Left");
     assert_eq!(story.says("0")[2], r#"40{"sid":"s1"}"#, "and come back");
     assert_eq!(story.says(r#"2["leave"]"#), ["41", "(not admitted)", "(rescheduled)", "(kept)"]);
@@ -280,9 +285,10 @@ fn what_is_held_is_counted_and_bounded() {
 #[test]
 fn the_application_judges_handshakes_by_those_that_were_not_let_in() {
     let story = Story::connected();
-    assert!(story.0.may_open("hello", &[]), "the one with that handshake was let in");
-    assert!(!story.0.may_open("", &[]), "the other waits");
-    assert!(!story.0.may_open("again", &["again"]));
+    assert_eq!(story.0.may_open("hello", &[]), MayOpen::Yes, "the one with that handshake was let in");
+    assert_eq!(story.0.may_open("", &[]), MayOpen::InsteadOf(B), "the other waits");
+    let unopened = SessionKey(9);
+    assert_eq!(story.0.may_open("again", &[(unopened, "again")]), MayOpen::InsteadOf(unopened));
 }
 
 #[test]

@@ -3,22 +3,48 @@
 use zetra_domain::UserId;
 use zetra_runtime::GuestLimits;
 use zetra_signalling::{Peer, PeerId};
+use zetra_socketio::{Open, SocketId, engine::MayOpen};
 
 use super::RoomApplication;
 use crate::authenticator::Handshake;
 
 impl RoomApplication {
-    /// Whether one more connection with that handshake is allowed. `unadmitted` are the handshakes of
-    /// connections that have not sent CONNECT or wait for its reply.
-    pub(super) fn has_room_for_guest(&self, handshake: &str, unadmitted: &[&str]) -> bool {
+    /// Whether one more connection with that handshake is allowed beside those that are open. When all places are taken,
+    /// the network that has the most gives one of them, its oldest, to one that has fewer: otherwise whoever opens enough of
+    /// them would keep everybody else out.
+    pub(super) fn room_for_guest(&self, handshake: &str, open: &[Open<'_>]) -> MayOpen {
         let GuestLimits { per_address, total, .. } = self.settings.guests;
-        let address_of = |handshake: &str| Handshake::read(handshake).address;
-        let address = address_of(handshake);
-        let of_address = unadmitted.iter().filter(|other| address_of(other) == address).count();
+        let address = Handshake::read(handshake).address;
+        // They have not sent CONNECT, or wait for its reply.
+        let mut unadmitted = open.iter().filter(|other| other.socket.is_none());
+        let is_of_address = |other: &&Open<'_>| Handshake::read(other.handshake).address == address;
+        if unadmitted.by_ref().filter(is_of_address).count() >= per_address {
+            return MayOpen::No;
+        }
+        let is_guest = |other: &&Open<'_>| other.socket.is_none_or(|socket| self.is_guest(socket));
+        let guests: Vec<&Open<'_>> = open.iter().filter(is_guest).collect();
+        if guests.len() < total {
+            return MayOpen::Yes;
+        }
+        let network = network_of(handshake);
+        let mut networks: Vec<_> =
+            guests.into_iter().map(|guest| (network_of(guest.handshake), guest.session)).collect();
+        networks.sort_unstable();
+        let own = networks.iter().filter(|(other, _)| *other == network).count();
+        let by_network = networks.chunk_by(|(one, _), (other, _)| one == other);
+        match by_network.max_by_key(|of_one| of_one.len()) {
+            Some(most @ [(_, oldest), ..]) if most.len() > own + 1 => MayOpen::InsteadOf(*oldest),
+            _ => MayOpen::No,
+        }
+    }
+
+    fn is_guest(&self, socket: SocketId) -> bool {
         // Who is to be joined again is accepted after that, and until then unadmitted.
-        let is_accepted = |peer| self.members.get(&peer).is_some_and(|member| member.was.is_none());
-        let guests = self.guests().filter(|(peer, _)| is_accepted(*peer)).count();
-        of_address < per_address && unadmitted.len() + guests < total
+        let is_accepted = |peer| self.members.get(peer).is_some_and(|member| member.was.is_none());
+        self.sockets
+            .get(&socket)
+            .filter(|peer| is_accepted(peer))
+            .is_some_and(|peer| self.room.peer(*peer).is_some_and(|peer| !peer.is_joined()))
     }
 
     /// Whether one more connection of that user is allowed.
@@ -38,4 +64,8 @@ impl RoomApplication {
         let peers = self.sockets.values().filter_map(|id| Some((*id, self.room.peer(*id)?)));
         peers.filter(|(_, peer)| !peer.is_joined())
     }
+}
+
+fn network_of(handshake: &str) -> Option<String> {
+    Handshake::read(handshake).address.map(|address| address.network())
 }

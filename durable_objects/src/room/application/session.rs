@@ -52,10 +52,13 @@ impl RoomApplication {
         }
     }
 
-    /// Whether a sleep until now forgives a client of a Session object what it has sent too fast. Of other clients it is
-    /// kept with their sockets.
+    /// Whether a sleep until now forgives a client of a Session object, or one that has gone, what it has sent too fast. Of
+    /// other clients it is kept with their sockets.
     #[cfg(test)]
     pub fn forgives_in_sleep(&self, now: i64) -> bool {
+        if self.room.departed_have_paid_at().is_some_and(|at| at >= now) {
+            return true;
+        }
         self.members.iter().any(|(peer, member)| {
             let owes = || self.room.peer(*peer).is_some_and(|peer| peer.rate().paid_at() >= now);
             matches!(member.address, Address::Session(_)) && owes()
@@ -86,7 +89,7 @@ impl RoomApplication {
         let peer = known.unwrap_or_else(|| {
             let (address, presented) = (Address::Session(session.to_owned()), self.present(None, connection));
             let peer = self.add((sid, pid), address, credential, presented, now, &mut out);
-            self.room.set_rate(peer, rate);
+            self.room.inherit_rate(peer, rate);
             peer
         });
         let answer = self.event_of(peer, "\"join-room\"", &arguments, ack, now);

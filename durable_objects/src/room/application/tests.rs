@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use secrecy::SecretString;
 use zetra_domain::{
-    Admission, CallLogId, HonouredTokens, Membership, ObjectIds, SigningSecret, Timestamp, TokenKey,
+    AddressKey, Admission, CallLogId, HonouredTokens, Membership, ObjectIds, SigningSecret, Timestamp,
+    TokenKey,
 };
 use zetra_runtime::SocketAuth;
 use zetra_signalling::{Rate, Revocation};
@@ -200,7 +201,7 @@ impl Line {
 
     fn opens_from(&mut self, address: &str, bearer: Option<&str>) -> Option<LinkId> {
         let bearer = bearer.map(str::to_owned);
-        let (address, connection) = (Some(address.to_owned()), String::new());
+        let (address, connection) = (Some(AddressKey::of(address)), String::new());
         let handshake = Handshake { bearer, address, connection, session: None, room: None };
         let handshake = serde_json::to_string(&handshake).unwrap();
         let query = Query::parse([("transport", "websocket"), ("EIO", "4")]);

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, convert::Infallible};
 
 use zetra_socketio::{
-    Application, Connect, Effect, Effects, Emission, Event, SocketId,
-    engine::{Departure, Frame},
+    Application, Connect, Effect, Effects, Emission, Event, Open, SocketId,
+    engine::{Departure, Frame, MayOpen},
 };
 
 type Out<'a> = Effects<'a, Infallible>;
@@ -78,8 +78,14 @@ impl Application for Echo {
         matches!(namespace, "/" | "/custom" | "/admin")
     }
 
-    fn may_open(&self, _: &str, unadmitted: &[&str]) -> bool {
-        unadmitted.len() < UNADMITTED
+    fn may_open(&self, _: &str, open: &[Open<'_>]) -> MayOpen {
+        let unadmitted = open.iter().filter(|open| open.socket.is_none()).count();
+        let oldest = open.first().map(|open| open.session);
+        match oldest {
+            _ if unadmitted < UNADMITTED => MayOpen::Yes,
+            Some(oldest) if open.len() % 2 == 0 => MayOpen::InsteadOf(oldest),
+            _ => MayOpen::No,
+        }
     }
 
     fn connect(&mut self, connect: Connect<'_>, _: i64) -> Out<'static> {

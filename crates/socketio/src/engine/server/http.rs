@@ -2,7 +2,7 @@
 
 use super::{Action, Actions, NOOP, Opening, Protocol, Reception, RequestId, Response, Server, Session};
 use crate::engine::{
-    Departure, Message, Method, Query, RequestError, Route, SessionKey, Settings, TransportName,
+    Departure, MayOpen, Message, Method, Query, RequestError, Route, SessionKey, Settings, TransportName,
     heartbeat::Heartbeat,
     payload::{self, Part},
     transport::{Polling, Transport},
@@ -31,11 +31,12 @@ impl<P: Protocol> Server<P> {
         let mut actions = Vec::new();
         self.notice_clock(now, &mut actions);
         let reception = match (query.route(method, |_| true), opening) {
-            (Ok(Route::Open(_)), Some(opening)) if !self.may_open(opening.handshake, now) => {
-                Err(RequestError::TOO_MANY)
-            }
             (Ok(Route::Open(transport)), Some(opening)) => {
-                Ok(self.open(id, transport, opening, now, &mut actions))
+                if self.make_room(opening.handshake, now, &mut actions) {
+                    Ok(self.open(id, transport, opening, now, &mut actions))
+                } else {
+                    Err(RequestError::TOO_MANY)
+                }
             }
             (Ok(Route::Open(_)), None) => Err(RequestError::BAD_REQUEST),
             (Ok(Route::Session { sid, transport }), _) => {
@@ -264,12 +265,22 @@ impl<P: Protocol> Server<P> {
         actions.push(Action::Respond { request: id, response: Response::Payload(payload) });
     }
 
-    /// Whether there is room for one more. Sessions whose clients have not come back in time make room.
-    fn may_open(&mut self, handshake: &str, now: i64) -> bool {
+    /// Whether there is room for one more, perhaps because another session has ended for it. Sessions whose clients have
+    /// not come back in time make room.
+    fn make_room(&mut self, handshake: &str, now: i64, actions: &mut Actions<'_, P>) -> bool {
         let timing = self.settings.timing;
         self.sessions.retain(|_, session| session.unopened().is_none() || !session.is_overdue(now, timing));
-        let unopened: Vec<&str> = self.sessions.values().filter_map(Session::unopened).collect();
-        self.protocol.may_open(handshake, &unopened)
+        let sessions = self.sessions.iter();
+        let unopened: Vec<_> =
+            sessions.filter_map(|(key, session)| Some((*key, session.unopened()?))).collect();
+        match self.protocol.may_open(handshake, &unopened) {
+            MayOpen::Yes => true,
+            MayOpen::No => false,
+            MayOpen::InsteadOf(key) => {
+                self.abandon(key, Departure::Lost, now, actions);
+                true
+            }
+        }
     }
 
     pub(super) fn end_post(&mut self, id: RequestId) -> Option<SessionKey> {

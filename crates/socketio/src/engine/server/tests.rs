@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::engine::{Departure, Frame, Query, Violation};
+use crate::engine::{Departure, Frame, MayOpen, Query, Violation};
 
 const SID: &str = "session-1";
 const LIMITS: Limits = Limits {
@@ -42,8 +42,12 @@ impl Protocol for Echo {
     type Command = String;
     type Kept = String;
 
-    fn may_open(&self, _: &str, unopened: &[&str]) -> bool {
-        unopened.len() < 3
+    fn may_open(&self, handshake: &str, unopened: &[(SessionKey, &str)]) -> MayOpen {
+        match unopened {
+            [(oldest, _), _, _, ..] if handshake == "urgent" => MayOpen::InsteadOf(*oldest),
+            [_, _, _, ..] => MayOpen::No,
+            _ => MayOpen::Yes,
+        }
     }
 
     fn open(&mut self, session: SessionKey, _: &str, _now: i64) {
@@ -920,6 +924,26 @@ fn handshakes_that_nobody_comes_back_to_are_bounded() {
     assert_eq!(line.upgrade("transport=websocket&EIO=4"), None);
     line.now = 45_000;
     assert!(line.get("transport=polling&EIO=4").starts_with("200 0{"), "they make room in time");
+}
+
+#[test]
+fn one_session_gives_way_to_another_if_the_protocol_says_so() {
+    let mut line = Line::new();
+    let mut answers = Vec::new();
+    for (number, sid) in ["first", "second", "third", "late", "urgent"].into_iter().enumerate() {
+        let (id, query) =
+            (RequestId(100 + number as u32), Query::parse([("transport", "polling"), ("EIO", "4")]));
+        let opening = Some(Opening { sid, handshake: sid });
+        let (_, actions) = line.server.request(id, &query, Method::Get, false, opening, 0);
+        line.perform(actions);
+        answers.push(line.answer(id)[..3].to_owned());
+    }
+    assert_eq!(answers, ["200", "200", "200", "503", "200"]);
+    let unknown = r#"400 {"code":1,"message":"Session ID unknown"}"#;
+    assert_eq!(line.get("transport=polling&EIO=4&sid=first"), unknown, "the oldest gave way");
+    for sid in ["second", "third", "urgent"] {
+        line.posts(&format!("transport=polling&EIO=4&sid={sid}"), "4x");
+    }
 }
 
 #[test]

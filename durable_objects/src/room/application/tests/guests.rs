@@ -17,9 +17,12 @@ fn who_joins_nothing_is_few() {
     line.says(second, &connect);
     line.answer_all();
     assert!(line.heard(second)[0].starts_with("40{"));
-    assert_eq!(line.opens_from("b", None), Some(LinkId(second.0 + 2)), "five altogether");
-    assert_eq!(line.opens_from("c", None), None);
-    line.closes(silent[1], None);
+    let other = line.opens_from("b", None).unwrap();
+    line.closes(silent[2], None);
+    let fifth = line.opens_from("b", None).unwrap();
+    assert_eq!(line.opens_from("b", None), None, "five altogether");
+    line.closes(other, None);
+    line.closes(fifth, None);
     let third = line.opens_from("c", None).unwrap();
     line.says(third, &connect);
     line.answer_all();
@@ -29,6 +32,42 @@ fn who_joins_nothing_is_few() {
     line.says(third, &connect);
     line.answer_all();
     assert!(line.heard(third)[0].starts_with("40{"), "who has joined is no guest");
+}
+
+#[test]
+fn whoever_has_taken_all_places_gives_them_to_those_who_come_from_elsewhere() {
+    let few = GuestLimits { per_address: 10, per_user: 10, total: 6 };
+    let mut line = Line::set_up(Setup { guests: few, ..Setup::default() });
+    let member = line.opens_from("2001:db8:a:1::1", None).unwrap();
+    line.says(member, &format!(r#"40{{"token":"{}"}}"#, line.token(1)));
+    line.answer_all();
+    line.says(member, &format!(r#"42["join-room","{}"]"#, room_id()));
+    line.answer_all();
+    // Of one site, which has many /64: half of them connected, half of them silent.
+    let many: Vec<_> =
+        (0..6).map(|n| line.opens_from(&format!("2001:db8:a:{n}::1"), None).unwrap()).collect();
+    for link in &many[..3] {
+        line.says(*link, &format!(r#"40{{"token":"{}"}}"#, line.token(0)));
+    }
+    line.answer_all();
+    line.closed.clear();
+    assert_eq!(line.opens_from("2001:db8:a:9::1", None), None, "of those who have them nobody gets another");
+    for (n, gives_way) in many[..3].iter().enumerate() {
+        let guest = line.opens_from(&format!("192.0.2.{n}"), None);
+        assert!(guest.is_some(), "somebody else does");
+        assert_eq!(line.closed.last(), Some(&(*gives_way, None)), "the oldest gives way");
+    }
+    line.opens_from("192.0.2.0", None).unwrap();
+    assert_eq!(line.closed.last(), Some(&(many[3], None)), "two of one are fewer than three");
+    assert_eq!(line.opens_from("192.0.2.0", None), None, "whoever has the most is refused");
+    assert_eq!(
+        line.opens_from("192.0.2.1", None),
+        None,
+        "nobody gives way to one with as many as they would be left with"
+    );
+    line.opens_from("192.0.2.9", None).unwrap();
+    assert_eq!(line.closed.len(), 5);
+    assert!(line.closed.iter().all(|(link, _)| *link != member), "whoever has joined is no guest");
 }
 
 #[test]
