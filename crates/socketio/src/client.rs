@@ -18,6 +18,11 @@ use crate::{
     packet::{Packet, PacketError, PacketType, Payload},
 };
 
+/// CONNECT packets, each of which may cost the application a query: so many at once, and one more each second. A client that
+/// sends more has broken the protocol.
+const CONNECTS_AT_ONCE: i64 = 20;
+const CONNECT_MS: i64 = 1_000;
+
 /// Limits on what one client may use in Socket.IO. Durations are in milliseconds. A client that exceeds a limit
 /// has broken the protocol and its session ends, unless a field says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +65,9 @@ pub(crate) struct Client {
     /// Acks that were requested.
     #[serde(rename = "a", default, skip_serializing_if = "Vec::is_empty")]
     acks: Vec<(SocketId, u64)>,
+    /// When its CONNECT packets so far are paid for (GCRA, ITU-T I.371). A sleep forgives half of them.
+    #[serde(skip)]
+    connects_paid_at: i64,
     #[serde(skip)]
     attachments: Option<(Attachments, i64)>,
 }
@@ -101,6 +109,8 @@ pub(crate) enum Fatal {
     Packet(#[from] PacketError),
     #[error("packet for a namespace that was not joined, or a second CONNECT to one that was")]
     Namespace,
+    #[error("too many CONNECT packets")]
+    Connects,
     #[error("text between the attachments of a binary packet")]
     Interleaved,
     #[error("binary frame that no packet announced")]
@@ -116,13 +126,14 @@ pub(crate) enum Fatal {
 impl Client {
     pub fn new(now: i64, limits: Limits) -> Self {
         let connect_by = Some(now + limits.connect_timeout);
-        Self { sockets: Vec::new(), connect_by, acks: Vec::new(), attachments: None }
+        Self { sockets: Vec::new(), connect_by, acks: Vec::new(), connects_paid_at: 0, attachments: None }
     }
 
     /// The part of it that survives.
     pub fn kept(&self) -> Self {
-        let Self { sockets, connect_by, acks, attachments: _ } = self;
-        Self { sockets: sockets.clone(), connect_by: *connect_by, acks: acks.clone(), attachments: None }
+        let Self { sockets, connect_by, acks, .. } = self;
+        let (sockets, connect_by, acks) = (sockets.clone(), *connect_by, acks.clone());
+        Self { sockets, connect_by, acks, connects_paid_at: 0, attachments: None }
     }
 
     /// A text message, without Engine.IO's `4`.
@@ -142,6 +153,7 @@ impl Client {
                 if self.sockets.len() >= limits.max_namespaces {
                     return Err(Fatal::Namespace);
                 }
+                self.count_connect(now)?;
                 let auth = if let Payload::Value(auth) = packet.payload { Some(auth) } else { None };
                 Ok(Received::Connect { namespace: packet.namespace, auth })
             }
@@ -254,6 +266,17 @@ impl Client {
         if self.attachments.as_ref().is_some_and(|(_, by)| *by <= now) {
             return Err(Fatal::AttachmentsTimeout);
         }
+        Ok(())
+    }
+
+    fn count_connect(&mut self, now: i64) -> Result<(), Fatal> {
+        let latest = now + CONNECTS_AT_ONCE * CONNECT_MS;
+        // It is later only after the clock was set back.
+        self.connects_paid_at = self.connects_paid_at.clamp(now, latest);
+        if self.connects_paid_at + CONNECT_MS > latest {
+            return Err(Fatal::Connects);
+        }
+        self.connects_paid_at += CONNECT_MS;
         Ok(())
     }
 

@@ -64,10 +64,11 @@ impl Room {
         effects: &mut Vec<Effect<'_>>,
     ) {
         let media = member.media.unwrap_or(Media::UNTOLD).changed(change);
-        if let Some(joined) = self.peers.get_mut(&id).and_then(|peer| peer.joined.as_mut()) {
-            joined.media = Some(media);
+        if let Some(joined) = self.peers.get_mut(&id).and_then(|peer| peer.joined.as_mut())
+            && joined.media.replace(media) != Some(media)
+        {
+            effects.push(Effect::Store(id));
         }
-        effects.push(Effect::Store(id));
         let to = self.joined_peers(Some(id));
         if !to.is_empty() {
             effects.push(Effect::Emit { to, event: Outgoing::MediaState { user: member.user, media } });

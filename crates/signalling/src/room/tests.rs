@@ -275,6 +275,20 @@ fn media_state_is_told_to_the_others_and_to_newcomers() {
 }
 
 #[test]
+fn a_media_state_that_stays_as_it_is_is_told_and_not_stored() {
+    let mut story = Story::new();
+    story.enters(1, 0);
+    story.enters(2, 1);
+    let state = format!(r#"{{"roomId":"{}","audio":true}}"#, room_id());
+    for is_new in [true, false] {
+        story.stored.remove(&PeerId(1));
+        story.says(1, "media-state", &format!("[{state}]"), None);
+        assert_eq!(story.heard().len(), 1);
+        assert_eq!(story.stored.contains_key(&PeerId(1)), is_new);
+    }
+}
+
+#[test]
 fn a_second_tab_takes_the_place_of_the_first() {
     let mut story = Story::new();
     story.enters(1, 0);

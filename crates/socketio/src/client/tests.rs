@@ -50,6 +50,21 @@ fn the_auth_payload_reaches_the_application() {
 }
 
 #[test]
+fn connect_packets_are_bounded_by_the_second() {
+    let mut client = opened();
+    let mut connects = |now| {
+        let mut connect = || client.receive_text("0/refused", now, LIMITS);
+        (0..100).take_while(|_| matches!(connect(), Ok(Received::Connect { .. }))).count()
+    };
+    assert_eq!(connects(1_000_000), 20);
+    assert_eq!(connects(1_003_000), 3);
+    assert_eq!(connects(2_000_000), 20);
+    assert_eq!(connects(0), 0, "a clock that was set back");
+    assert_eq!(connects(1_000), 1);
+    assert_eq!(client.receive_text("0/refused", 1_000, LIMITS).err(), Some(Fatal::Connects));
+}
+
+#[test]
 fn broken_messages_are_fatal() {
     for message in ["", "abc", "2", "2{}", "2[]", "4{}", "8", "\u{e9}", "0[]"] {
         assert!(refusal(joined(), message).is_some(), "{message:?} was accepted");
