@@ -114,12 +114,14 @@ pub(crate) fn room(record: &impl Record) -> Result<Room> {
 pub(crate) fn call_log(record: &impl Record) -> Result<CallLog> {
     let (caller, receiver) = (record.id("callerId")?, record.id("receiverId")?);
     let (start, end) = (record.time("startTime")?, record.optional_time("endTime")?);
+    // Mongoose gives a log that names nobody an empty array.
+    let participants = record.optional_ids("participants")?.filter(|people| !people.is_empty());
     Ok(CallLog {
         id: record.id("_id")?,
         caller,
         receiver,
         room: record.parsed("roomId")?,
-        participants: record.optional_ids("participants")?.unwrap_or_else(|| vec![caller, receiver]),
+        participants: participants.unwrap_or_else(|| vec![caller, receiver]),
         start,
         state: CallState::stored(start, end, record.optional_time("openSince")?),
         kept_by_room: record.optional_bool("keptByRoom")?.unwrap_or(false),

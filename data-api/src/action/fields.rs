@@ -4,7 +4,7 @@
 //! ever being parsed.
 
 use bson::{Bson, Document, RawDocumentBuf, oid::ObjectId};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 use super::{Update, cost::Cost, policy::not_of_the_system};
@@ -20,6 +20,8 @@ struct Texts<'a> {
     data_source: Option<&'a RawValue>,
     database: Option<&'a RawValue>,
     collection: Option<&'a RawValue>,
+    /// `null` is no filter, and must not mean everything.
+    #[serde(borrow, default, deserialize_with = "with_null")]
     filter: Option<&'a RawValue>,
     projection: Option<&'a RawValue>,
     sort: Option<&'a RawValue>,
@@ -31,6 +33,11 @@ struct Texts<'a> {
     replacement: Option<&'a RawValue>,
     upsert: Option<&'a RawValue>,
     pipeline: Option<&'a RawValue>,
+}
+
+/// Also `null` is a value that was given.
+fn with_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 /// The remaining fields of a body, and the memory taken by the parsed ones.

@@ -117,6 +117,8 @@ async fn errors_have_the_contracts_shape_and_a_duplicate_key_is_400_with_its_cod
         ("insertOne", json!({}), 400, "MissingParameter"),
         ("find", json!({ "filter": { "$nonsense": 1 } }), 400, "InvalidParameter"),
         ("find", json!({ "filter": { "$where": "true" } }), 400, "InvalidParameter"),
+        ("deleteMany", json!({ "filter": null }), 400, "InvalidParameter"),
+        ("updateMany", json!({ "filter": null, "update": { "$set": { "a": 1 } } }), 400, "InvalidParameter"),
         ("aggregate", json!({ "pipeline": [{ "$out": "users" }] }), 400, "InvalidParameter"),
         ("findAndModify", json!({}), 404, "FunctionNotFound"),
     ] {

@@ -147,11 +147,13 @@ impl<H: Http> MongoStore<H> {
     async fn last_of_each(&self, room: RoomId, reach: &Reach, logs: Vec<CallLog>) -> Result<Vec<CallLog>> {
         let (mut missing, mut found, mut page) = (reach.people.clone(), Vec::new(), logs);
         loop {
-            let is_last = page.len() < missing.len() + SPARE;
+            let asked_for = missing.len();
+            let is_last = page.len() < asked_for + SPARE;
             let seen: HashSet<UserId> = page.iter().flat_map(|log| &log.participants).copied().collect();
             missing.retain(|user| !seen.contains(user));
             found.extend(page);
-            if is_last || missing.is_empty() {
+            // A page without anybody who was asked for would come again.
+            if is_last || missing.is_empty() || missing.len() == asked_for {
                 return Ok(found);
             }
             let more = self.api.aggregate(CALLS, last_before(room, &missing, reach.from)).await?;

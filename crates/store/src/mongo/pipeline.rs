@@ -64,9 +64,10 @@ impl Serialize for Sort {
 }
 
 /// `{field: {$lt: value}}` for the second field if the first is equal: what comes after a cursor in an order of
-/// two descending fields.
+/// two descending fields. The bound of the first alone says nothing new, but an index that begins elsewhere is entered by it.
 pub(super) fn after(first: &str, time: Value, second: &str, id: Value) -> Value {
-    json!({ "$or": [{ first: { "$lt": time } }, { first: time, second: { "$lt": id } }] })
+    let before_or_smaller = json!([{ first: { "$lt": time } }, { first: time, second: { "$lt": id } }]);
+    json!({ first: { "$lte": time }, "$or": before_or_smaller })
 }
 
 #[cfg(test)]

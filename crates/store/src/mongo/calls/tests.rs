@@ -114,6 +114,19 @@ fn what_is_applied_is_not_applied_again() {
 }
 
 #[test]
+fn logs_whose_people_are_not_those_they_are_found_by_are_not_searched_for_ever() {
+    let mut world = World::new();
+    let stranger = world.ids.user(at(0));
+    let logs: Vec<_> =
+        (0..12).map(|n| CallLog { participants: vec![stranger], ..world.log(n, n + 1) }).collect();
+    let reach = Reach { people: vec![world.ann], from: at(100), until: at(200) };
+    let script = script([]);
+    let found = pollster::block_on(store(&script).last_of_each(world.room, &reach, logs.clone()));
+    assert_eq!(found, Ok(logs));
+    assert_eq!(script.asked().len(), 0);
+}
+
+#[test]
 fn a_commit_whose_answer_was_lost_is_recognised() {
     let mut world = World::new();
     let change = Change::of(world.log(0, 50));
