@@ -18,10 +18,10 @@ use crate::{
     packet::{Packet, PacketError, PacketType, Payload},
 };
 
-/// CONNECT packets, each of which may cost the application a query: so many at once, and one more each second. A client that
-/// sends more has broken the protocol.
-const CONNECTS_AT_ONCE: i64 = 20;
-const CONNECT_MS: i64 = 1_000;
+/// CONNECT packets, each of which may cost the application a query: so many at once, and another one each tenth of a second. A
+/// client that sends more has broken the protocol.
+const CONNECTS_AT_ONCE: i64 = 1_000;
+const CONNECT_MS: i64 = 100;
 
 /// Limits on what one client may use in Socket.IO. Durations are in milliseconds. A client that exceeds a limit
 /// has broken the protocol and its session ends, unless a field says otherwise.
@@ -65,7 +65,7 @@ pub(crate) struct Client {
     /// Acks that were requested.
     #[serde(rename = "a", default, skip_serializing_if = "Vec::is_empty")]
     acks: Vec<(SocketId, u64)>,
-    /// When its CONNECT packets so far are paid for (GCRA, ITU-T I.371). A sleep forgives half of them.
+    /// When its CONNECT packets so far are paid for (GCRA, ITU-T I.371). A sleep forgives them.
     #[serde(skip)]
     connects_paid_at: i64,
     #[serde(skip)]
