@@ -11,6 +11,9 @@ import { outputOf } from "./support/program.mjs";
 import { ROOT, UNLIMITED, startServer, startUnreachable } from "./support/server.mjs";
 
 const EXAMPLES = 10;
+/** What is refused before the database is asked is the same with each: on MongoDB only what reaches it is made. */
+const ON_D1 = process.env.TEST_STORE !== "mongodb";
+const PHASES = ON_D1 ? "examples,coverage,fuzzing,stateful" : "examples,fuzzing,stateful";
 /** How long one run may take, in milliseconds. */
 const PATIENCE = 300_000;
 
@@ -32,7 +35,7 @@ describe("schemathesis finds no answer that the document does not describe", { c
       assert.equal((await call(server, "GET", "/api/user/profile", { token: json.token })).status, 200, "it was signed in to the end");
     });
 
-    test("to nobody in particular", () => run(server, { phases: "examples,fuzzing,stateful" }));
+    if (ON_D1) test("to nobody in particular", () => run(server, { phases: "examples,fuzzing,stateful" }));
 
     test("to somebody who changes the password", async () => {
       const ann = await person(server);
@@ -53,7 +56,7 @@ describe("schemathesis finds no answer that the document does not describe", { c
     try {
       const now = Math.floor(Date.now() / 1_000);
       const token = forgeToken({ userId: "6553f1000102030405060708", username: "ann", iss: "zetra-api", iat: now, exp: now + 3_600 });
-      await run(server, { token, phases: "examples,fuzzing,stateful", env: { DATABASE_IS_AWAY: "1" } });
+      await run(server, { token, phases: ON_D1 ? "examples,fuzzing,stateful" : "examples", env: { DATABASE_IS_AWAY: "1" } });
     } finally {
       await server.stop();
     }
@@ -61,7 +64,7 @@ describe("schemathesis finds no answer that the document does not describe", { c
 });
 
 /** One run; every check of every answer has to pass, and no answer may be a 500. */
-async function run(server, { token, phases = "examples,coverage,fuzzing,stateful", only, env = {} }) {
+async function run(server, { token, phases = PHASES, only, env = {} }) {
   const program = process.env.ZETRA_TEST_SCHEMATHESIS;
   if (!program) throw new Error("ZETRA_TEST_SCHEMATHESIS is not set; `cargo xtask test` sets it");
   // Hypothesis writes into the folder in which it runs.
