@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Visitor, bundled, inBrowser } from "./support/browser.mjs";
-import { PEERS_IN_PAGE, meetAcross, meetAtOnce, meetByOneSide, meetManyAttempts, meetNobody, meetStrangers, shareScreen } from "./support/peers_in_page.mjs";
+import { PEERS_IN_PAGE, meetAcross, meetAtOnce, meetByOneSide, meetManyAttempts, meetNobody, meetOften, meetStrangers, shareScreen } from "./support/peers_in_page.mjs";
 
 describe("two peers in a browser", () => {
   const suite = inBrowser();
@@ -54,6 +54,12 @@ describe("two peers in a browser", () => {
   test("attempts without end cost ten connections", async () => {
     const { ann, page } = await withPeers();
     assert.deepEqual(await page.evaluate(meetManyAttempts), { made: 10, answers: 10 });
+    await part(ann);
+  });
+
+  test("attempts that succeed do not count: a long call may be interrupted often", async () => {
+    const { ann, page } = await withPeers();
+    assert.deepEqual(await page.evaluate(meetOften, 15), [true, true]);
     await part(ann);
   });
 

@@ -6,6 +6,8 @@ export class Line {
   latency = 0;
   /** Whether events from the page are dropped silently. */
   loses = false;
+  /** The events that were dropped. */
+  lost = [];
   /** Resolves when the page has upgraded from polling to WebSocket. */
   upgraded;
   #isCut = false;
@@ -31,7 +33,7 @@ export class Line {
       let [up, down] = [Promise.resolve(), Promise.resolve()];
       socket.onMessage((frame) => {
         if (frame === "5") upgrade();
-        if (line.loses && String(frame).startsWith("42")) return;
+        if (line.loses && String(frame).startsWith("42")) return line.lost.push(frame);
         const sent = line.#passes();
         up = up.then(() => sent).then(() => isOpen() && server.send(frame));
       });

@@ -114,6 +114,21 @@ export async function shareScreen({ isForeign }) {
   return outcome;
 }
 
+/** Runs in the page: two of whom one opens again and again, each time after they were connected. Whether they are in the end. */
+export async function meetOften(times) {
+  const { pair, shows } = await globalThis.peersInPage((index, kind, value) => pair[1 - index].receive(kind, value));
+  const deadline = performance.now() + 60_000;
+  for (let met = 0; met < times; met += 1) {
+    pair[0].open();
+    const { connection } = pair[1];
+    while (pair[1].connection === connection || pair.some(({ state }) => state !== "connected")) {
+      if (performance.now() > deadline) return `connected ${met} times`;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+  return shows();
+}
+
 /** Runs in the page: a peer whose other side begins fifty attempts; how many connections they cost, and how many answers. */
 export async function meetManyAttempts() {
   let answers = 0;

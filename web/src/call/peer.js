@@ -28,7 +28,7 @@ const LONGEST = 15_000;
 const MOST_EARLY = 100;
 /** How often in a row the sides may miss each other before it is left as it is. */
 const MOST_REOPENED = 5;
-/** How many attempts the other side may begin: each costs a connection, of which a browser has only so many. */
+/** How many attempts in a row the other side may begin: each costs a connection, of which a browser has only so many. */
 const MOST_ATTEMPTS = 10;
 
 export class Peer {
@@ -88,8 +88,7 @@ export class Peer {
       (isScreen ? this.screen : this.stream).addTrack(track);
       this.changed();
     };
-    // The offer or its answer is lost, or was for somebody who has come anew since.
-    this.#overdue = setTimeout(() => this.#opener && this.#reopen(), LONGEST);
+    this.#awaitConnection();
     // Counts from the first attempt: the next one may arrive just before this one is overdue here.
     this.#hopeless ??= setTimeout(() => {
       this.#failed = true;
@@ -98,9 +97,9 @@ export class Peer {
     connection.onconnectionstatechange = () => {
       clearTimeout(this.#interrupted);
       if (connection.connectionState === "connected") {
-        clearTimeout(this.#overdue);
+        this.#awaitNothing();
         clearTimeout(this.#hopeless);
-        [this.#met, this.#reopened] = [true, 0];
+        [this.#met, this.#reopened, this.#attempts] = [true, 0, 0];
       }
       if (connection.connectionState === "failed") {
         this.#failed = true;
@@ -189,7 +188,23 @@ export class Peer {
    * roll back, and Chromium shows no more video after that, although it still decodes it.
    */
   #renew() {
-    if (this.#opener) this.connection.restartIce();
+    if (!this.#opener) return;
+    this.connection.restartIce();
+    this.#awaitConnection();
+  }
+
+  /** Opens anew in a while: the offer, its answer or all candidates may be lost, or were for somebody who has come anew since. */
+  #awaitConnection() {
+    // Another restart adds nothing while the offer of the one before is not answered.
+    this.#overdue ??= setTimeout(() => {
+      this.#overdue = undefined;
+      if (this.#opener) this.#reopen();
+    }, LONGEST);
+  }
+
+  #awaitNothing() {
+    clearTimeout(this.#overdue);
+    this.#overdue = undefined;
   }
 
   async #offer() {
@@ -250,7 +265,7 @@ export class Peer {
     for (const candidate of this.#early.splice(0)) await this.#add(candidate);
   }
 
-  /** The other side has answered an offer that was given up: each waits for the other, unless they are connected. */
+  /** The sides have missed each other: each waits for the other, unless they are connected. */
   #reopen() {
     if (this.state === "connected" || this.#reopened === MOST_REOPENED) return;
     this.#reopened += 1;
@@ -262,7 +277,7 @@ export class Peer {
   /** Lets go of the connection there is, and of all that belongs to it. */
   #abandon() {
     clearTimeout(this.#interrupted);
-    clearTimeout(this.#overdue);
+    this.#awaitNothing();
     if (!this.connection) return;
     this.connection.onnegotiationneeded = this.connection.onicecandidate = null;
     this.connection.ontrack = this.connection.onconnectionstatechange = null;
