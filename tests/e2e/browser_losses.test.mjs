@@ -51,4 +51,14 @@ describe("a call in a browser that loses what it sends", () => {
     }
     await part(ann, bob);
   });
+
+  test("who is muted while it is lost is so for the others as soon as the connection is recovered", async () => {
+    const { ann, bob } = await meeting();
+    const { until } = losing(ann);
+    await ann.page.getByRole("button", { name: "Mute", exact: true }).click();
+    await until("media-state");
+    await recovers(ann);
+    await bob.tile(ann.name).getByText("muted", { exact: true }).waitFor();
+    await part(ann, bob);
+  });
 });

@@ -155,7 +155,11 @@ export class Call extends EventTarget {
     // What it missed comes before this: it may have been the end.
     if (this.#over) return;
     // Recovered: the server restored our place in the room, and the media never stopped.
-    if (this.socket.recovered && this.#admitted) return this.#set("joined");
+    if (this.socket.recovered && this.#admitted) {
+      // It brings back what the server has sent meanwhile; what was sent to it may be lost.
+      this.#tellMedia();
+      return this.#set("joined");
+    }
     this.#admitted = false;
     try {
       /** @type {JoinedAck | RefusedAck} */
