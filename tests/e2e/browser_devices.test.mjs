@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Visitor, inBrowser } from "./support/browser.mjs";
 import { WATCH_DEVICES } from "./support/devices.mjs";
+import { polled } from "./support/patience.mjs";
 import { call as request } from "./support/people.mjs";
 
 describe("devices in a browser", () => {
@@ -22,16 +23,16 @@ describe("devices in a browser", () => {
   };
   const menu = (page, name) => page.getByRole("combobox", { name });
   const picture = (page) => page.locator(".no-picture").waitFor({ state: "hidden" });
-  /** Waits until the only live track of that kind comes from the device of that name. */
-  const isUsed = (page, kind, label) =>
-    page.waitForFunction(
-      async ([kind, label]) => {
+  /** Waits until the only live track of that kind comes from the device of that name. Playwright itself does not wait for a promise. */
+  const isUsed = (page, kind, label) => {
+    const used = () =>
+      page.evaluate(async (kind) => {
         const live = globalThis.tracks.filter((track) => track.kind === kind && track.readyState === "live");
         const list = await navigator.mediaDevices.enumerateDevices();
-        return live.map((track) => list.find(({ deviceId }) => deviceId === track.getSettings().deviceId)?.label).join() === label;
-      },
-      [kind, label],
-    );
+        return live.map((track) => list.find(({ deviceId }) => deviceId === track.getSettings().deviceId)?.label).join();
+      }, kind);
+    return polled(async () => (await used()) === label, `${label} in use`);
+  };
   const options = (page, name) => menu(page, name).locator("option").allTextContents();
 
   test("the level follows the microphone, is empty while it is muted, and stops when the lobby is left", async () => {

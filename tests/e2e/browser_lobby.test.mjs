@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { Visitor, inBrowser } from "./support/browser.mjs";
 import { WATCH_DEVICES } from "./support/devices.mjs";
+import { polled } from "./support/patience.mjs";
 import { call as request, joined, person, roomOf } from "./support/people.mjs";
 
 describe("the lobby in a browser", () => {
@@ -177,7 +178,7 @@ describe("the lobby in a browser", () => {
     await page.getByText(elsewhere).waitFor();
     // A tab that is closed holds nothing.
     await second.close();
-    await page.waitForFunction(async () => (await navigator.locks.query()).held.length === 0);
+    await polled(() => page.evaluate(async () => (await navigator.locks.query()).held.length === 0), "the end of the lock");
     await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
     await page.getByText(elsewhere).waitFor({ state: "detached" });
     await part(ann);
