@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Visitor, inBrowser } from "./support/browser.mjs";
-import { WATCH_DEVICES } from "./support/devices.mjs";
+import { REFUSE_DEVICES, WATCH_DEVICES } from "./support/devices.mjs";
 import { polled } from "./support/patience.mjs";
 import { call as request } from "./support/people.mjs";
 
@@ -220,6 +220,68 @@ describe("devices in a browser", () => {
     await menu(page, "Microphone").selectOption("Fake Audio Input 1");
     await isUsed(page, "audio", "Fake Audio Input 1");
     assert.equal(await page.locator(".problem").filter({ visible: true }).count(), 0);
+    await part(ann);
+  });
+
+  test("a device that cannot be opened leaves the one that is in use, is not remembered, and can be tried again", async () => {
+    const { ann, page } = await inLobby(REFUSE_DEVICES);
+    await picture(page);
+    const microphone = menu(page, "Microphone");
+    const chosen = () => microphone.evaluate((select) => select.selectedOptions[0].label);
+    // After the first error the one in use is opened anew: it may have been in the way. After the others it is never stopped.
+    for (const [name, words, opened] of [["NotReadableError", "another program is using it.", 2], ["AbortError", "(AbortError)", 2]]) {
+      await page.evaluate((name) => (sessionStorage["Fake Audio Input 2"] = name), name);
+      await microphone.selectOption("Fake Audio Input 2");
+      await page.getByText(`The microphone that you chose cannot be used${name === "AbortError" ? " " : ": "}${words}`).waitFor();
+      await isUsed(page, "audio", "Fake Default Audio Input");
+      assert.equal(await page.evaluate(() => globalThis.tracks.filter(({ kind }) => kind === "audio").length), opened, name);
+      assert.equal(await chosen(), "Fake Default Audio Input");
+    }
+    assert.deepEqual(await ann.inaccessible(), []);
+    await page.reload();
+    await isUsed(page, "audio", "Fake Default Audio Input");
+    assert.equal(await chosen(), "Fake Default Audio Input");
+    assert.equal(await page.locator(".problem").filter({ visible: true }).count(), 0);
+    await microphone.selectOption("Fake Audio Input 2");
+    await page.getByText("The microphone that you chose cannot be used").waitFor();
+    await page.evaluate(() => sessionStorage.removeItem("Fake Audio Input 2"));
+    await page.getByRole("button", { name: "Try again" }).click();
+    await isUsed(page, "audio", "Fake Audio Input 2");
+    await page.locator(".problem").filter({ visible: true }).waitFor({ state: "detached" });
+    await page.reload();
+    await isUsed(page, "audio", "Fake Audio Input 2");
+    await part(ann);
+  });
+
+  test("a remembered device that another program uses gives way to the default, and is used again on the next visit", async () => {
+    const { ann, page } = await inLobby(REFUSE_DEVICES);
+    await menu(page, "Microphone").selectOption("Fake Audio Input 2");
+    await isUsed(page, "audio", "Fake Audio Input 2");
+    await page.evaluate(() => (sessionStorage["Fake Audio Input 2"] = "NotReadableError"));
+    await page.reload();
+    await isUsed(page, "audio", "Fake Default Audio Input");
+    assert.equal(await page.locator(".problem").filter({ visible: true }).count(), 0);
+    await page.evaluate(() => sessionStorage.removeItem("Fake Audio Input 2"));
+    await page.reload();
+    await isUsed(page, "audio", "Fake Audio Input 2");
+    await part(ann);
+  });
+
+  test("devices that the system blocks are to be allowed there, not in the browser", async () => {
+    const { ann, page } = await inLobby(() => {
+      const original = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+      globalThis.blocked = ["audio", "video"];
+      navigator.mediaDevices.getUserMedia = async (wanted) => {
+        if (globalThis.blocked.some((kind) => kind in wanted)) throw new DOMException("Permission denied by system", "NotAllowedError");
+        return original(wanted);
+      };
+    });
+    await page.getByText("Your system blocks camera and microphone. Allow them to this browser in your system's settings").waitFor();
+    assert.equal(await page.locator(".problem").filter({ visible: true }).count(), 1);
+    await page.evaluate(() => (globalThis.blocked = ["video"]));
+    await page.getByRole("button", { name: "Try again" }).click();
+    await page.getByText("Your system blocks the camera. Allow it to this browser in your system's settings").waitFor();
+    await isUsed(page, "audio", "Fake Default Audio Input");
     await part(ann);
   });
 

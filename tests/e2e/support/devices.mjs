@@ -51,3 +51,16 @@ export const WATCH_DEVICES = () => {
     }
   };
 };
+
+/** Put into a page after that: a device whose label is a key of `sessionStorage` is refused with the error of the name there. */
+export const REFUSE_DEVICES = () => {
+  const devices = navigator.mediaDevices;
+  const open = devices.getUserMedia.bind(devices);
+  devices.getUserMedia = async (wanted) => {
+    const { exact } = (wanted.audio ?? wanted.video).deviceId ?? {};
+    const device = (await devices.enumerateDevices()).find(({ deviceId }) => deviceId === exact);
+    const name = device && sessionStorage.getItem(device.label);
+    if (name) throw new DOMException("", name);
+    return open(wanted);
+  };
+};

@@ -6,6 +6,10 @@ import { store, stored } from "../stored.js";
 
 const CHOSEN = "zetra.devices";
 const OFF = "zetra.off";
+/** The errors after which the default is opened instead of a chosen device: it is unplugged, or another program uses it. */
+const UNAVAILABLE = ["OverconstrainedError", "NotReadableError"];
+/** Stands for the name of the error where not the browser but the system refuses: browsers say so in the message only. */
+export const BLOCKED_BY_SYSTEM = "blocked by system";
 
 export class LocalMedia extends EventTarget {
   #tracks = { microphone: undefined, camera: undefined, screen: undefined, screenSound: undefined };
@@ -15,13 +19,15 @@ export class LocalMedia extends EventTarget {
   #off = stored("sessionStorage", OFF) ?? {};
   /** By device: the number of the latest request for it. Only that one's outcome counts. */
   #requests = { microphone: 0, camera: 0 };
-  #opening = new Set();
+  /** By device that is being opened: the id that is asked for, or undefined for the default.
+   * @type {Map<string, string | undefined>} */
+  #opening = new Map();
   #isStarted = false;
   /** Whether the browser asks which screen to share. */
   #isPicking = false;
   /** The ids of the speakers that were there when the devices were last listed. */
   #speakers = [];
-  /** By device: the name of the error that makes it unavailable. */
+  /** By device: `{name, deviceId}`, the name of the error with which it was refused, and the id that was asked for, if any. */
   problems = {};
 
   /** Requests the microphone and the camera separately, so that either works without the other. */
@@ -32,40 +38,57 @@ export class LocalMedia extends EventTarget {
     if (this.#isStarted && !this.#tracks.camera && !this.#off.cameraOff) await this.open("camera");
   }
 
-  /** Opens a device: the chosen one, or the default. */
+  /**
+   * Opens a device: the one of that id, by default the chosen one, or else the system's. What is in use goes on until then, and
+   * stays in use if this one is refused. Resolves to whether this one was opened.
+   */
   async open(device, deviceId = this.#chosen[device]) {
     const own = (this.#requests[device] += 1);
-    const kind = device === "camera" ? "video" : "audio";
-    const wanted = { deviceId: deviceId ? { exact: deviceId } : undefined };
-    if (kind === "video") Object.assign(wanted, { width: { ideal: 1280 }, height: { ideal: 720 } });
-    this.#opening.add(device);
+    const isCurrent = () => own === this.#requests[device];
+    const ask = async (id) => {
+      const { track, problem } = await request(device, id);
+      if (isCurrent()) return { track, problem };
+      // Chosen anew or stopped meanwhile, perhaps while the browser asked for permission.
+      track?.stop();
+      return {};
+    };
+    this.#opening.set(device, deviceId);
     this.#tell();
-    let track, problem;
-    try {
-      if (!navigator.mediaDevices) throw new DOMException("", "SecurityError");
-      [track] = (await navigator.mediaDevices.getUserMedia({ [kind]: wanted })).getTracks();
-    } catch (error) {
-      problem = error.name;
-    }
-    // Chosen anew or stopped meanwhile, perhaps while the browser asked for permission.
-    if (own !== this.#requests[device]) return track?.stop();
-    if (deviceId && problem === "OverconstrainedError") return this.open(device, null);
-    // Many phones open one camera at a time.
-    if (problem === "NotReadableError" && this.#tracks[device]) {
+    const inUse = this.#tracks[device];
+    const before = inUse?.getSettings().deviceId;
+    let { track, problem } = await ask(deviceId);
+    if (problem === "NotReadableError" && inUse) {
+      // Many phones open one camera at a time.
       this.#set(device, undefined);
-      return this.open(device, deviceId);
+      ({ track, problem } = await ask(deviceId));
     }
+    const isOpened = Boolean(track);
+    if (problem && inUse && !this.#tracks[device]) ({ track } = await ask(before));
+    else if (deviceId && !inUse && UNAVAILABLE.includes(problem)) ({ track, problem } = await ask(null));
+    if (!isCurrent()) return false;
     this.#opening.delete(device);
-    if (problem) this.problems[device] = problem;
+    if (problem) this.problems[device] = { name: problem, deviceId };
     else delete this.problems[device];
-    this.#set(device, track);
+    if (track || !this.#tracks[device]) this.#set(device, track);
+    else this.#tell();
+    return isOpened;
   }
 
-  /** `device`: `microphone`, `camera` or `speaker`. */
+  /** `device`: `microphone`, `camera` or `speaker`. It is kept for the next visit unless it cannot be opened. */
   async choose(device, deviceId) {
+    const isClosed = device === "speaker" || (device === "camera" && this.#off.cameraOff);
+    if (!isClosed && !(await this.open(device, deviceId))) return;
     this.#keep({ [device]: deviceId });
-    if (device === "speaker" || (device === "camera" && this.#off.cameraOff)) this.#tell();
-    else await this.open(device);
+    this.#tell();
+  }
+
+  /** Tries again what was refused. */
+  async retry() {
+    const { screen, ...devices } = this.problems;
+    if (screen) this.toggleScreen();
+    for (const [device, { deviceId }] of Object.entries(devices)) {
+      if (this.#isStarted) await (deviceId ? this.choose(device, deviceId) : this.open(device));
+    }
   }
 
   /** For `setSinkId`: the id of the chosen speaker if it is there, otherwise an empty string, the default. */
@@ -90,6 +113,7 @@ export class LocalMedia extends EventTarget {
     this.#turnOff({ cameraOff });
     if (!cameraOff) return this.open("camera");
     this.#forget("camera");
+    delete this.problems.camera;
     this.#set("camera", undefined);
   }
 
@@ -110,8 +134,9 @@ export class LocalMedia extends EventTarget {
       this.#set("screenSound", stream.getAudioTracks()[0]);
       this.#set("screen", picture);
     } catch (error) {
-      // Dismissing the browser's picker is not an error; that the system forbids it has the same name.
-      if (error.name !== "NotAllowedError" || error.message.includes("by system")) this.problems.screen = error.name;
+      const name = problemOf(error);
+      // Dismissing the browser's picker is not an error.
+      if (name !== "NotAllowedError") this.problems.screen = { name };
       this.#tell();
     } finally {
       this.#isPicking = false;
@@ -143,11 +168,11 @@ export class LocalMedia extends EventTarget {
     return { microphone: of("audioinput"), camera: of("videoinput"), speaker };
   }
 
-  /** The id of the device in use, or of the chosen one while it is being opened. */
+  /** The id of the device that is being opened, or else of the one in use, or else of the chosen one. */
   current(device) {
     if (device === "speaker") return this.speaker;
     const inUse = this.#tracks[device]?.getSettings().deviceId;
-    return this.isOpening(device) ? (this.#chosen[device] ?? inUse) : (inUse ?? this.#chosen[device]);
+    return this.#opening.get(device) ?? inUse ?? this.#chosen[device];
   }
 
   /** Stops everything. A device that is still being opened is stopped when it opens. */
@@ -168,7 +193,7 @@ export class LocalMedia extends EventTarget {
   #devicesChanged = async () => {
     const devices = await this.devices();
     if (!this.#isStarted) return;
-    const missing = Object.keys(this.#requests).filter((device) => this.problems[device] === "NotFoundError" && devices[device].length > 0);
+    const missing = Object.keys(this.#requests).filter((device) => this.problems[device]?.name === "NotFoundError" && devices[device].length > 0);
     await Promise.all(missing.map((device) => this.open(device)));
     this.#tell();
   };
@@ -183,7 +208,7 @@ export class LocalMedia extends EventTarget {
     if (requests !== this.#requests[device]) return;
     // To ask again right after the user has said no would be rude.
     if (state === "denied" || state === "prompt") {
-      this.problems[device] = "NotAllowedError";
+      this.problems[device] = { name: "NotAllowedError" };
       this.#tell();
     } else await this.open(device);
   }
@@ -217,3 +242,19 @@ export class LocalMedia extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 }
+
+/** Asks the browser for a device, the default if no id is given: `{track}`, or `{problem}` if it is refused. */
+async function request(device, deviceId) {
+  const kind = device === "camera" ? "video" : "audio";
+  const wanted = { deviceId: deviceId ? { exact: deviceId } : undefined };
+  if (kind === "video") Object.assign(wanted, { width: { ideal: 1280 }, height: { ideal: 720 } });
+  try {
+    if (!navigator.mediaDevices) throw new DOMException("", "SecurityError");
+    const [track] = (await navigator.mediaDevices.getUserMedia({ [kind]: wanted })).getTracks();
+    return { track };
+  } catch (error) {
+    return { problem: problemOf(error) };
+  }
+}
+
+const problemOf = ({ name, message }) => (name === "NotAllowedError" && message.includes("by system") ? BLOCKED_BY_SYSTEM : name);

@@ -1,5 +1,6 @@
 // Shared by lobby and call: labels of the device buttons, and the errors of missing devices.
 
+import { BLOCKED_BY_SYSTEM } from "../call/media.js";
 import { focusHeading, h, icon } from "../dom.js";
 
 /**
@@ -19,13 +20,13 @@ export function deviceProblems(media, hint) {
   const element = h("div", { class: "problems", role: "status" });
   let shown = "";
   const update = () => {
-    const sentences = explain(media.problems);
+    const sentences = explain(media);
     // Replacing unchanged text would make screen readers read it again.
     if (sentences.join() === shown) return;
     shown = sentences.join();
     const hadFocus = element.contains(document.activeElement);
     element.replaceChildren(...sentences.map((text) => h("p", { class: "problem" }, text)));
-    const again = h("button", { class: "button", onclick: () => retry(media) }, "Try again");
+    const again = h("button", { class: "button", onclick: () => media.retry() }, "Try again");
     if (sentences.length > 0) element.append(h("div", { class: "row" }, again, hint && h("span", { class: "hint" }, hint)));
     if (!hadFocus) return;
     if (again.isConnected) again.focus();
@@ -35,39 +36,49 @@ export function deviceProblems(media, hint) {
   return { element, update };
 }
 
-function retry(media) {
-  if (media.problems.screen) media.toggleScreen();
-  media.start();
-}
-
 /** One sentence per problem; a single one if both microphone and camera are blocked. */
-function explain({ screen, ...problems }) {
-  const sentences = explainDevices(problems);
+function explain({ problems: { screen, ...problems }, tracks }) {
+  const sentences = explainDevices(problems, tracks);
   if (!screen) return sentences;
-  const reason = screen === "NotAllowedError" ? "Allow it to this browser in your system's settings." : `Your system refused it (${screen}).`;
+  const reason = screen.name === BLOCKED_BY_SYSTEM ? "Allow it to this browser in your system's settings." : `Your system refused it (${screen.name}).`;
   return [...sentences, `Your screen could not be shared. ${reason}`];
 }
 
-function explainDevices(problems) {
-  const blocked = Object.keys(problems).filter((device) => problems[device] === "NotAllowedError");
-  const others = Object.keys(problems).filter((device) => problems[device] !== "NotAllowedError");
-  const sentences = others.map((device) => sentence(device, problems[device]));
-  if (blocked.length === 0) return sentences;
-  const both = blocked.length > 1;
-  const subject = both ? "Camera and microphone are" : `${blocked[0] === "camera" ? "Camera" : "Microphone"} is`;
-  return [`${subject} blocked. Click the icon left of the address, allow ${both ? "both" : "it"}, then press "Try again".`, ...sentences];
+function explainDevices(problems, tracks) {
+  const devices = Object.keys(problems);
+  const missing = (name) => devices.filter((device) => problems[device].name === name && !tracks[device]);
+  const [blocked, ofSystem] = [missing("NotAllowedError"), missing(BLOCKED_BY_SYSTEM)];
+  const others = devices.filter((device) => !blocked.includes(device) && !ofSystem.includes(device));
+  const sentences = others.map((device) => sentence(device, problems[device].name, Boolean(tracks[device])));
+  if (ofSystem.length > 0) sentences.unshift(blockedBySystem(ofSystem));
+  if (blocked.length > 0) sentences.unshift(blockedByBrowser(blocked));
+  return sentences;
 }
 
-function sentence(device, name) {
+function blockedByBrowser(devices) {
+  const both = devices.length > 1;
+  const subject = both ? "Camera and microphone are" : `${devices[0] === "camera" ? "Camera" : "Microphone"} is`;
+  return `${subject} blocked. Click the icon left of the address, allow ${both ? "both" : "it"}, then press "Try again".`;
+}
+
+function blockedBySystem(devices) {
+  const both = devices.length > 1;
+  const object = both ? "camera and microphone" : `the ${devices[0]}`;
+  return `Your system blocks ${object}. Allow ${both ? "them" : "it"} to this browser in your system's settings, then press "Try again".`;
+}
+
+/** `isInUse`: there is one, and the error is of another one that was chosen. */
+function sentence(device, name, isInUse) {
+  const which = isInUse ? `The ${device} that you chose` : `Your ${device}`;
   switch (name) {
     case "SecurityError":
       return `Browsers allow the ${device} only on https:// pages and on localhost.`;
     case "NotFoundError":
     case "OverconstrainedError":
-      return `No ${device} was found.`;
+      return isInUse ? `${which} was not found.` : `No ${device} was found.`;
     case "NotReadableError":
-      return `Your ${device} cannot be used: another program is using it.`;
+      return `${which} cannot be used: another program is using it.`;
     default:
-      return `Your ${device} cannot be used (${name}).`;
+      return `${which} cannot be used (${name}).`;
   }
 }
