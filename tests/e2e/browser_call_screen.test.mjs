@@ -192,6 +192,52 @@ describe("the call's screen in a browser", () => {
     await part(ann);
   });
 
+  test("the screen stays on during a call, again after the page was hidden, and not a moment longer", async () => {
+    const ann = await arrives();
+    const { page } = ann;
+    // As browsers do it: the lock is taken back when the page is hidden. `isSlow`: it is granted only by `grant()`.
+    await ann.context.addInitScript(() => {
+      const locks = (globalThis.locks = []);
+      const request = async (type) => {
+        if (globalThis.isSlow) await new Promise((resolve) => (globalThis.grant = resolve));
+        const lock = { type, released: false, release: async () => void (lock.released = true) };
+        locks.push(lock);
+        return lock;
+      };
+      Object.defineProperty(navigator, "wakeLock", { value: { request } });
+      globalThis.show = (hidden) => {
+        Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+        if (hidden) locks.forEach((lock) => lock.release());
+        document.dispatchEvent(new Event("visibilitychange"));
+      };
+    });
+    const held = () => page.evaluate(() => globalThis.locks.map(({ type, released }) => `${type} ${released ? "released" : "held"}`));
+    const leave = async () => {
+      await control(page, "Leave").click();
+      await page.getByRole("heading", { name: "You left the call" }).waitFor();
+    };
+    await ann.register();
+    await ann.makeRoom();
+    assert.deepEqual(await held(), ["screen held"]);
+    await page.evaluate(() => globalThis.show(true));
+    assert.deepEqual(await held(), ["screen released"]);
+    await page.evaluate(() => globalThis.show(false));
+    assert.deepEqual(await held(), ["screen released", "screen held"]);
+    await page.evaluate(() => globalThis.show(false));
+    assert.deepEqual(await held(), ["screen released", "screen held", "screen released"], "one is enough");
+    await leave();
+    await page.evaluate(() => globalThis.show(false));
+    assert.deepEqual(await held(), Array(3).fill("screen released"));
+    // One that is granted after the call is over.
+    await page.evaluate(() => (globalThis.isSlow = true));
+    await page.getByRole("button", { name: "Join again" }).click();
+    await ann.enter();
+    await leave();
+    await page.evaluate(() => globalThis.grant());
+    assert.deepEqual(await held(), Array(4).fill("screen released"));
+    await part(ann);
+  });
+
   test("a whole call works by the keyboard alone", async () => {
     const ann = await arrives();
     const { page } = ann;

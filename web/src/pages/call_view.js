@@ -1,5 +1,6 @@
 // The call: everybody's video, the controls, the chat.
 
+import { keepScreenOn } from "../call/wake_lock.js";
 import { chime } from "../chime.js";
 import { announce, focusHeading, h } from "../dom.js";
 import { preferences } from "../preferences.js";
@@ -111,6 +112,7 @@ export function callView({ call, media, hangUp }) {
   const began = Date.now();
   const tick = () => (timer.textContent = stopwatch(Math.floor((Date.now() - began) / 1_000)));
   const ticking = setInterval(tick, 1_000);
+  const letScreenSleep = keepScreenOn();
   tick();
   call.addEventListener("joined", told);
   call.addEventListener("gone", told);
@@ -127,6 +129,7 @@ export function callView({ call, media, hangUp }) {
     element,
     leave() {
       clearInterval(ticking);
+      letScreenSleep();
       chat.leave();
       pictures.leave();
       settings.leave();
