@@ -259,6 +259,36 @@ describe("a call in a browser", () => {
     await part(ann, bob);
   });
 
+  test("what is read out has its place on the page before its words, and is not written anew without need", async () => {
+    const ann = await arrives();
+    const { page } = ann;
+    /** Regions that come into being together with their text, which many screen readers do not read then. */
+    const missing = () =>
+      page.evaluate(() => {
+        const regions = [...document.querySelectorAll("[role=status]:not(dialog *)")];
+        return regions.filter((region) => !region.checkVisibility()).map(({ className }) => className);
+      });
+    await ann.register();
+    await page.getByRole("button", { name: "New room" }).click();
+    await ann.heading("Ready to join?").waitFor();
+    assert.deepEqual(await missing(), [], "in the lobby");
+    await ann.enter();
+    await page.getByText("Just you").waitFor();
+    await page.locator(".banner").waitFor({ state: "hidden" });
+    assert.deepEqual(await missing(), [], "in the call");
+    await ann.context.setOffline(true);
+    await page.getByText("Connection lost. Reconnecting…").waitFor();
+    await page.evaluate(() => {
+      globalThis.written = 0;
+      new MutationObserver(() => (globalThis.written += 1)).observe(document.querySelector(".banner"), { childList: true });
+    });
+    await control(page, "Mute").click();
+    await control(page, "Unmute").waitFor();
+    assert.equal(await page.evaluate(() => globalThis.written), 0);
+    await ann.context.setOffline(false);
+    await part(ann);
+  });
+
   test("a name changed in another tab reaches the others during the call", async () => {
     const [ann, bob] = [await arrives(), await arrives()];
     await ann.register();

@@ -62,8 +62,8 @@ export function callView({ call, media, hangUp }) {
     if (hadFocus) focusHeading(element);
   };
   const update = () => {
-    banner.textContent = BANNERS[call.state];
-    banner.hidden = !BANNERS[call.state];
+    // Replacing unchanged text would make screen readers read it again.
+    if (banner.textContent !== BANNERS[call.state]) banner.textContent = BANNERS[call.state];
     pictures.update();
     showHeldBack();
     const { state } = media;
