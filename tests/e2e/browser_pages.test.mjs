@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Visitor, inBrowser } from "./support/browser.mjs";
+import { call as request } from "./support/people.mjs";
 
 describe("the client's pages in a browser", () => {
   const suite = inBrowser();
@@ -62,6 +63,30 @@ describe("the client's pages in a browser", () => {
     await page.evaluate(() => (location.hash = "#/history"));
     await question.getByRole("button", { name: "Leave the call" }).click();
     await ann.heading("Call history").waitFor();
+    await part(ann);
+  });
+
+  test("the question whether to leave goes with the call that it is about", async () => {
+    const ann = await arrives();
+    const { page } = ann;
+    await ann.register();
+    const question = page.getByRole("dialog", { name: "Leave the call?" });
+    const second = await ann.newTab();
+    await second.goto("/app/");
+    const token = await ann.token();
+    const ends = (link) => request(suite.server, "DELETE", `/api/room/${link.split("/room/")[1]}`, { token });
+    const signsOut = () => second.getByRole("button", { name: "Sign out" }).click();
+    for (const [happens, heading] of [[ends, "The call is over"], [signsOut, "Video calls by link"]]) {
+      await page.goto("/app/#/");
+      const link = await ann.makeRoom();
+      await page.getByText("Just you").waitFor();
+      await page.evaluate(() => (location.hash = "#/history"));
+      await question.waitFor();
+      await happens(link);
+      await question.waitFor({ state: "detached" });
+      await ann.focuses(`h1 ${heading}`);
+      assert.equal(page.url(), link, "nobody has chosen to leave");
+    }
     await part(ann);
   });
 

@@ -76,7 +76,7 @@ async function leaveCall(then) {
   const isAsked = Boolean(afterCall);
   afterCall = then;
   if (isAsked) return;
-  const leaves = await askToLeave();
+  const leaves = await askToLeave(shown.inCall());
   const next = afterCall;
   afterCall = undefined;
   if (!leaves) return;

@@ -2,8 +2,8 @@
 
 import { h } from "../dom.js";
 
-/** Resolves to true if the user chooses to leave the call. */
-export function askToLeave() {
+/** Resolves to true if the user chooses to leave the call, and to false if they stay, or `over` says that it has ended. */
+export function askToLeave(over) {
   return new Promise((resolve) => {
     // At once, not on the dialog's `close`, which comes later: another navigation may be between.
     const answer = (leaves) => () => {
@@ -19,6 +19,7 @@ export function askToLeave() {
     // Browsers may close it by Escape without asking whether it may be cancelled.
     const closes = { oncancel: answer(false), onclose: answer(false) };
     const element = h("dialog", { class: "card dialog", ...labels, ...closes }, title, words, h("div", { class: "row spread" }, stay, leave));
+    over.addEventListener("abort", answer(false));
     document.body.append(element);
     element.showModal();
     stay.focus();

@@ -17,6 +17,8 @@ export function callPage({ session: { user } }, roomId) {
   const media = new LocalMedia();
   const find = () => findRoom(roomId);
   let call, view;
+  /** Aborted when the call is over. */
+  let calling;
   let leaveBrowser = () => {};
   let left = false;
   /** The room as it was found before the call. */
@@ -45,6 +47,7 @@ export function callPage({ session: { user } }, roomId) {
     await api.post(`/api/room/join/${roomId}`);
     if (left) return;
     const token = () => (session.current?.user.id === user.id ? session.current.token : undefined);
+    calling = new AbortController();
     call = new Call({ roomId, room, session: { user, token }, media });
     call.addEventListener("end", ({ detail }) => over(detail));
     show(callView({ call, media, hangUp: () => (call.leave(), over({ code: "left" })) }));
@@ -53,6 +56,7 @@ export function callPage({ session: { user } }, roomId) {
   };
   const over = ({ code, reason }) => {
     call = undefined;
+    calling.abort();
     leaveBrowser();
     media.stop();
     show(ending({ code, reason, again: lobby }));
@@ -67,11 +71,12 @@ export function callPage({ session: { user } }, roomId) {
     stopListening();
     call?.leave();
     call = undefined;
+    calling?.abort();
     leaveBrowser();
     view?.leave?.();
     media.stop();
   };
-  return { title: "Room", element, wide: true, leave, inCall: () => Boolean(call) };
+  return { title: "Room", element, wide: true, leave, inCall: () => call && calling.signal };
 }
 
 /**
