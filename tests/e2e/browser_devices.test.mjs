@@ -310,6 +310,21 @@ describe("devices in a browser", () => {
     await part(ann);
   });
 
+  test("that a screen could not be shared is forgotten with the call", async () => {
+    const { ann, page } = await inLobby(() => {
+      navigator.mediaDevices.getDisplayMedia = () => Promise.reject(new DOMException("", "NotReadableError"));
+    });
+    await ann.enter();
+    await page.getByRole("button", { name: "Share screen" }).click();
+    await page.getByText("Your screen could not be shared.").waitFor();
+    await page.getByRole("button", { name: "Leave", exact: true }).click();
+    await page.getByRole("button", { name: "Join again" }).click();
+    await ann.heading("Ready to join?").waitFor();
+    await picture(page);
+    assert.equal(await page.locator(".problem").filter({ visible: true }).count(), 0);
+    await part(ann);
+  });
+
   test("devices are changed during the call too, and the level stops with the dialog", async () => {
     const { ann, page } = await inLobby();
     await picture(page);

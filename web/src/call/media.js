@@ -135,8 +135,8 @@ export class LocalMedia extends EventTarget {
       this.#set("screen", picture);
     } catch (error) {
       const name = problemOf(error);
-      // Dismissing the browser's picker is not an error.
-      if (name !== "NotAllowedError") this.problems.screen = { name };
+      // Dismissing the browser's picker is not an error, and after the call it does not matter.
+      if (this.#isStarted && name !== "NotAllowedError") this.problems.screen = { name };
       this.#tell();
     } finally {
       this.#isPicking = false;
@@ -180,6 +180,7 @@ export class LocalMedia extends EventTarget {
     this.#isStarted = false;
     navigator.mediaDevices?.removeEventListener("devicechange", this.#devicesChanged);
     for (const device of Object.keys(this.#requests)) this.#forget(device);
+    this.problems = {};
     for (const device of Object.keys(this.#tracks)) this.#set(device, undefined);
   }
 
