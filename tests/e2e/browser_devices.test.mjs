@@ -325,6 +325,22 @@ describe("devices in a browser", () => {
     await part(ann);
   });
 
+  test("where the level cannot be measured there is no bar, whatever else changes", async () => {
+    const { ann, page } = await inLobby(() => {
+      AudioContext.prototype.createMediaStreamSource = () => {
+        throw new DOMException("another sample rate", "NotSupportedError");
+      };
+    });
+    await picture(page);
+    for (const [now, then] of [["Mute", "Unmute"], ["Unmute", "Mute"]]) {
+      await page.getByRole("button", { name: now, exact: true }).click();
+      await page.getByRole("button", { name: then, exact: true }).waitFor();
+      assert.equal(await page.getByRole("meter").count(), 0);
+    }
+    assert.deepEqual(await page.evaluate(() => globalThis.sounds.map(({ state }) => state)), ["closed"], "it was tried once");
+    await part(ann);
+  });
+
   test("devices are changed during the call too, and the level stops with the dialog", async () => {
     const { ann, page } = await inLobby();
     await picture(page);

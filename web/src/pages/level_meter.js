@@ -23,6 +23,14 @@ export function levelMeter(media) {
     for (const event of GESTURES) addEventListener(event, resume);
     measure();
   };
+  const tryToOpen = () => {
+    try {
+      open();
+    } catch {
+      // Some browsers cannot read a microphone with a sample rate other than the page's. A call can, so only the bar goes.
+      close();
+    }
+  };
   const close = () => {
     cancelAnimationFrame(frame);
     for (const event of GESTURES) removeEventListener(event, resume);
@@ -48,18 +56,12 @@ export function levelMeter(media) {
     element,
     update() {
       const { microphone } = media.tracks;
-      element.hidden = !microphone;
-      if (microphone === track) return;
-      close();
-      track = microphone;
-      if (!track) return;
-      try {
-        open();
-      } catch {
-        // Some browsers cannot read a microphone with a sample rate other than the page's. A call can, so only the bar goes.
+      if (microphone !== track) {
         close();
-        element.hidden = true;
+        track = microphone;
+        if (track) tryToOpen();
       }
+      element.hidden = !context;
     },
     leave() {
       track = undefined;
