@@ -341,6 +341,29 @@ describe("devices in a browser", () => {
     await part(ann);
   });
 
+  test("one's own picture is a mirror, but not that of a camera that looks away", async () => {
+    const { ann, page } = await inLobby(() => {
+      const { getSettings } = MediaStreamTrack.prototype;
+      MediaStreamTrack.prototype.getSettings = function () {
+        return { ...getSettings.call(this), facingMode: globalThis.facingMode };
+      };
+    });
+    /** Opens another camera: how its picture is drawn. */
+    const drawn = async (facingMode) => {
+      await page.evaluate((facingMode) => (globalThis.facingMode = facingMode), facingMode);
+      await page.getByRole("button", { name: "Camera off" }).click();
+      await page.getByRole("button", { name: "Camera on" }).click();
+      await page.getByRole("button", { name: "Camera off" }).waitFor();
+      return page.getByLabel(/^(Your camera|Video of You)$/).evaluate((video) => (getComputedStyle(video).transform === "none" ? "as it is" : "mirrored"));
+    };
+    await picture(page);
+    for (const place of ["lobby", "call"]) {
+      if (place === "call") await ann.enter();
+      assert.deepEqual([await drawn("environment"), await drawn("user"), await drawn(undefined), await drawn("environment")], ["as it is", "mirrored", "mirrored", "as it is"], place);
+    }
+    await part(ann);
+  });
+
   test("devices are changed during the call too, and the level stops with the dialog", async () => {
     const { ann, page } = await inLobby();
     await picture(page);

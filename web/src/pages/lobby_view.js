@@ -6,7 +6,7 @@ import { form } from "../forms.js";
 import { whileVisible } from "../while_visible.js";
 import { copyButton } from "./copy_button.js";
 import { deviceMenus } from "./device_menus.js";
-import { cameraWords, deviceProblems, label, microphoneWords } from "./media_controls.js";
+import { cameraWords, deviceProblems, label, microphoneWords, mirror } from "./media_controls.js";
 import { roomName, whoIsHere } from "./room_name.js";
 
 /** Milliseconds between two looks at who is in the room. */
@@ -60,7 +60,7 @@ export function lobbyView({ roomId, found, me, media, find, gone, join }) {
 
 /** The camera's picture, the buttons of the devices, and what is wrong with them. */
 function previewOf(media) {
-  const video = h("video", { class: "mirrored", autoplay: true, muted: true, playsInline: true, "aria-label": "Your camera" });
+  const video = h("video", { autoplay: true, muted: true, playsInline: true, "aria-label": "Your camera" });
   const noPicture = h("p", { class: "no-picture" });
   const problems = deviceProblems(media, "You can join anyway and see and hear the others.");
   const microphone = h("button", { class: "button", onclick: () => media.toggleMicrophone() });
@@ -69,6 +69,7 @@ function previewOf(media) {
   const update = () => {
     const track = media.tracks.camera;
     if (video.srcObject?.getVideoTracks()[0] !== track) video.srcObject = track && new MediaStream([track]);
+    if (track) mirror(video, track);
     noPicture.hidden = Boolean(track);
     noPicture.textContent = media.isOpening("camera") ? "Waiting for your camera…" : "Your camera is off";
     label(microphone, "microphone", microphoneWords(media), !media.state.audio);

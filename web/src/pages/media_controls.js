@@ -15,6 +15,11 @@ export function label(button, name, words, struck = false) {
 export const microphoneWords = (media) => (media.state.audio ? "Mute" : "Unmute");
 export const cameraWords = (media) => (media.state.video ? "Camera off" : "Camera on");
 
+/** Shows one's own camera as a mirror does, unless it looks away from the user: what it shows may have to be read. */
+export function mirror(video, track) {
+  video.classList.toggle("mirrored", track.getSettings().facingMode !== "environment");
+}
+
 /** The errors of missing devices with a button to try again, followed by `hint`; empty if there are none. */
 export function deviceProblems(media, hint) {
   const element = h("div", { class: "problems", role: "status" });

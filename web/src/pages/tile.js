@@ -2,13 +2,14 @@
 
 import { h, icon } from "../dom.js";
 import { STATES } from "../call/words.js";
+import { mirror } from "./media_controls.js";
 
 /**
  * `own`: the picture is one's own. `screen`: it is a shared screen. `pin()` is called to put this picture on the stage, or to
  * take it off again, `turned()` when the picture has another size, `held()` when the browser begins or ceases to hold it back.
  */
 export function tile({ own = false, screen = false, pin, turned, held }) {
-  const video = h("video", { autoplay: true, playsInline: true, muted: own, class: own && !screen ? "mirrored" : "" });
+  const video = h("video", { autoplay: true, playsInline: true, muted: own });
   const initial = h("span", { class: "initial", "aria-hidden": "true" });
   const label = h("bdi", { class: "name" });
   const muted = h("span", { class: "muted", title: "Muted" }, icon("microphone", true), h("span", { class: "visually-hidden" }, "muted"));
@@ -65,6 +66,7 @@ export function tile({ own = false, screen = false, pin, turned, held }) {
       // The own stream is made anew each time: with the same track the video would flicker.
       const isShown = own ? video.srcObject?.getVideoTracks()[0] === stream?.getVideoTracks()[0] : video.srcObject === stream;
       if (!isShown) video.srcObject = stream ?? null;
+      if (own && !screen && stream) mirror(video, stream.getVideoTracks()[0]);
       if (stream && video.paused && !isHeldBack) play();
       element.classList.toggle("dark", !picture);
       element.classList.toggle("pinned", pinned);
