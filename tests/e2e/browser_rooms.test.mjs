@@ -49,6 +49,28 @@ describe("the rooms in a browser", () => {
     await part(ann);
   });
 
+  test("a new room that comes late calls nobody back who has gone to another page", async () => {
+    const { ann, page } = await withRooms();
+    let answer;
+    const answered = new Promise((resolve) => (answer = resolve));
+    await page.route("**/api/room/create", async (route) => {
+      await answered;
+      await route.continue();
+    });
+    await page.getByRole("button", { name: "New room" }).click();
+    await page.getByRole("link", { name: "History" }).click();
+    await ann.heading("Call history").waitFor();
+    const made = page.waitForResponse("**/api/room/create");
+    answer();
+    await (await made).finished();
+    // What comes of it would be there with the page of rooms, which is asked for later.
+    await page.evaluate(() => fetch("/health").then((response) => response.json()));
+    assert.match(page.url(), /#\/history$/);
+    await page.getByRole("link", { name: "Rooms" }).click();
+    await list(page).first().waitFor();
+    await part(ann);
+  });
+
   test("rooms are listed newest first, by name or by the people in them, with who is there now", async () => {
     const { ann, page, rooms } = await withRooms(null, "Alone", null, "Stand-up", "Locked");
     const [bob, cat, dan] = await Promise.all(["bob", "cat", "dan"].map((name) => person(suite.server, name)));

@@ -9,6 +9,7 @@ const ROOM_ID = /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]
 
 export function homePage({ go, session }) {
   const rooms = roomList(session.user.id);
+  let isLeft = false;
   const create = h(
     "section",
     { class: "card" },
@@ -19,7 +20,8 @@ export function homePage({ go, session }) {
       fields: [field({ name: "name", label: "Name of the room (optional)", autocomplete: "off" })],
       async submit({ name }) {
         const { roomId } = await api.post("/api/room/create", { name: name.trim() || null });
-        go(`/room/${roomId}`);
+        // Whoever has gone on to another page is not called back: the room is in their list.
+        if (!isLeft) go(`/room/${roomId}`);
       },
     }),
   );
@@ -39,5 +41,9 @@ export function homePage({ go, session }) {
   );
   const earlier = h("section", { class: "card" }, h("h2", {}, "Your rooms"), rooms.element);
   const element = h("div", { class: "columns" }, h("div", { class: "stack" }, create, join), earlier);
-  return { title: "Rooms", element, leave: rooms.leave };
+  const leave = () => {
+    isLeft = true;
+    rooms.leave();
+  };
+  return { title: "Rooms", element, leave };
 }
