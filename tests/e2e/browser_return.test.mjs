@@ -109,6 +109,36 @@ describe("coming back to a call in a browser", () => {
     await part(ann);
   });
 
+  test("who goes on in another tab keeps their tile, and is said to have joined again, once and not as a newcomer", async () => {
+    const { ann, bob, link } = await suite.pair();
+    await ann.page.evaluate(() => {
+      globalThis.announced = [];
+      new MutationObserver(() => globalThis.announced.push(document.getElementById("announcements").textContent)).observe(document.getElementById("announcements"), { childList: true });
+    });
+    const tile = ann.tile(bob.name);
+    await tile.click();
+    await spotlit(ann, bob.name);
+    await tile.evaluate((element) => {
+      element.dataset.mark = "the same";
+      globalThis.removed = 0;
+      new MutationObserver((changes) => (globalThis.removed += changes.filter(({ removedNodes }) => removedNodes.length > 0).length)).observe(element.parentNode, { childList: true });
+    });
+    const names = ann.page.waitForResponse((response) => response.url() === link.replace("/app/#/room/", "/api/room/"));
+    const second = await bob.newTab();
+    await second.goto(link);
+    await bob.enter(second);
+    await bob.page.getByRole("heading", { name: "You joined from another tab" }).waitFor();
+    bob.page = second;
+    await Promise.all([ann.sees(bob.name), bob.sees(ann.name), ann.hears(1), bob.hears(1)]);
+    // With these a newcomer is announced, in the next frame.
+    await names;
+    await ann.page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+    assert.deepEqual(await ann.page.evaluate(() => globalThis.announced.filter(Boolean)), [`${bob.name} has joined again`]);
+    assert.deepEqual([await tile.getAttribute("data-mark"), await ann.page.evaluate(() => globalThis.removed)], ["the same", 0]);
+    await spotlit(ann, bob.name);
+    await part(ann, bob);
+  });
+
   test("to join again takes one lobby, however often the button is pressed", async () => {
     const { ann, page, zoe } = await calling();
     await page.getByRole("button", { name: "Leave", exact: true }).click();

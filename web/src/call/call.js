@@ -22,8 +22,8 @@ const RETRY = 3_000;
 const MOST_HEARD = 1_000;
 
 /**
- * Events: `change` (people, their media, the connection, the room), `joined` and `gone` (`detail`: a sentence with the name,
- * and the reason), `chat` (`detail`: the message), `end` (`detail`: `{code, reason}`, the reason as a code and as a sentence).
+ * Events: `change` (people, their media, the connection, the room), `joined`, `moved` and `gone` (`detail`: a sentence with the
+ * name, and the reason), `chat` (`detail`: the message), `end` (`detail`: `{code, reason}`, the reason as a code and as a sentence).
  * A newcomer sends an offer to everybody already in the room; they wait for it.
  */
 export class Call extends EventTarget {
@@ -82,7 +82,7 @@ export class Call extends EventTarget {
     listen(socket, {
       "existing-users": (ids) => this.#meet(ids),
       "user-connected": (id) => this.#admitted && this.#arrived(id),
-      "user-disconnected": (id, reason) => this.#gone(id, reason),
+      "user-disconnected": (id, reason) => (reason === "replaced" ? this.#moves(id) : this.#gone(id, reason)),
       offer: (said) => this.#signal("offer", said),
       answer: (said) => this.#signal("answer", said),
       "ice-candidate": (said) => this.#signal("ice-candidate", said),
@@ -230,9 +230,19 @@ export class Call extends EventTarget {
     this.#shareOut();
     // The room may have a new host.
     if (reason === "account_deleted") this.names.ask();
-    const words = REASONS[reason];
-    if (words) this.dispatchEvent(new CustomEvent("gone", { detail: `${this.names.of(id)} ${words}` }));
+    this.#say("gone", id, reason);
     this.#changed();
+  }
+
+  /** Somebody has joined from another tab or device. They arrive there at once, and until then keep their tile. */
+  #moves(id) {
+    // A newcomer without a name yet is announced as one.
+    if (this.people.has(id) && !this.#unannounced.has(id)) this.#say("moved", id, "replaced");
+  }
+
+  #say(event, id, reason) {
+    const words = REASONS[reason];
+    if (words) this.dispatchEvent(new CustomEvent(event, { detail: `${this.names.of(id)} ${words}` }));
   }
 
   #disconnected(reason) {

@@ -24,7 +24,7 @@ export const PASSING = new Set(["store_unavailable", "rate_limited", "internal"]
 export const REASONS = {
   left: "has left",
   lost: "has lost the connection",
-  replaced: "has moved to another tab",
+  replaced: "has joined again",
   removed: "was removed by the host",
   room_ended: undefined,
   token_expired: "was signed out",

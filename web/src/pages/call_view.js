@@ -92,6 +92,8 @@ export function callView({ call, media, hangUp }) {
     toast(detail);
     chime(type);
   };
+  /** Nobody comes or goes, so there is no sound. */
+  const moved = ({ detail }) => toast(detail);
   /** By key: the control, what it does, and what has come of it, for those who do not see it. */
   const keys = {
     m: [microphone, () => media.toggleMicrophone(), () => (media.state.audio ? "Unmuted" : "Muted")],
@@ -115,6 +117,7 @@ export function callView({ call, media, hangUp }) {
   const letScreenSleep = keepScreenOn();
   tick();
   call.addEventListener("joined", told);
+  call.addEventListener("moved", moved);
   call.addEventListener("gone", told);
   call.addEventListener("change", update);
   media.addEventListener("change", update);
@@ -134,6 +137,7 @@ export function callView({ call, media, hangUp }) {
       pictures.leave();
       settings.leave();
       call.removeEventListener("joined", told);
+      call.removeEventListener("moved", moved);
       call.removeEventListener("gone", told);
       call.removeEventListener("change", update);
       media.removeEventListener("change", update);
