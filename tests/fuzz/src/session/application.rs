@@ -83,7 +83,7 @@ impl Application for Echo {
         let oldest = open.first().map(|open| open.session);
         match oldest {
             _ if unadmitted < UNADMITTED => MayOpen::Yes,
-            Some(oldest) if open.len() % 2 == 0 => MayOpen::InsteadOf(oldest),
+            Some(oldest) if open.len().is_multiple_of(2) => MayOpen::InsteadOf(oldest),
             _ => MayOpen::No,
         }
     }
