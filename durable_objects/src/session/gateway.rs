@@ -251,7 +251,6 @@ impl Application for Gateway {
         namespace == "/"
     }
 
-    /// A Session object holds one client. The signature of the handshake bounds the number of objects.
     fn connect(&mut self, connect: Connect<'_>, now: i64) -> Out<'static> {
         let Connect { socket, auth, handshake, .. } = connect;
         if self.name.is_empty() {

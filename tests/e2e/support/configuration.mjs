@@ -26,7 +26,10 @@ export function configuration({ variables = {}, text = readFileSync(join(ROOT, "
   }
   const names = [...OWN, ...Object.keys(variables)];
   own = own.replaceAll(new RegExp(`^(${names.join("|")}) = .*\\n`, "gm"), "");
+  for (const name of Object.keys(variables)) assert.ok(text.includes(name), `wrangler.toml does not know ${name}`);
   const lines = Object.entries(variables).map(([name, value]) => `${name} = "${value}"\n`);
-  own = own.replaceAll(/^\[(env\.staging\.)?vars\]\n/gm, (heading) => heading + lines.join(""));
+  const headings = /^\[(env\.staging\.)?vars\]\n/gm;
+  assert.equal(own.match(headings)?.length, 2, "wrangler.toml has variables, and others for staging");
+  own = own.replaceAll(headings, (heading) => heading + lines.join(""));
   return own;
 }

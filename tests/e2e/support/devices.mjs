@@ -52,14 +52,17 @@ export const WATCH_DEVICES = () => {
   };
 };
 
-/** Put into a page after that: a device whose label is a key of `sessionStorage` is refused with the error of the name there. */
+/**
+ * Put into a page after that: a device whose label is a key of `sessionStorage` is refused with the error of the name there;
+ * "default" stands for the one that is given if none is named.
+ */
 export const REFUSE_DEVICES = () => {
   const devices = navigator.mediaDevices;
   const open = devices.getUserMedia.bind(devices);
   devices.getUserMedia = async (wanted) => {
     const { exact } = (wanted.audio ?? wanted.video).deviceId ?? {};
     const device = (await devices.enumerateDevices()).find(({ deviceId }) => deviceId === exact);
-    const name = device && sessionStorage.getItem(device.label);
+    const name = sessionStorage.getItem(device?.label ?? "default");
     if (name) throw new DOMException("", name);
     return open(wanted);
   };

@@ -41,6 +41,9 @@ export class Call extends EventTarget {
   #over = false;
   /** The media state last sent, as JSON. */
   #told = "";
+  /** How often it was sent, and the last time of which the server has told that it came. */
+  #tellings = 0;
+  #arrivedTelling = 0;
   /** The token with which we connected last. */
   #presented;
   /** Counts the starts and ends of host actions on the room. */
@@ -157,7 +160,7 @@ export class Call extends EventTarget {
     // Recovered: the server restored our place in the room, and the media never stopped.
     if (this.socket.recovered && this.#admitted) {
       // It brings back what the server has sent meanwhile; what was sent to it may be lost.
-      this.#tellMedia();
+      if (this.#arrivedTelling !== this.#tellings) this.#tellMedia();
       return this.#set("joined");
     }
     this.#admitted = false;
@@ -325,7 +328,9 @@ export class Call extends EventTarget {
 
   #tellMedia() {
     this.#told = JSON.stringify(this.media.state);
-    this.socket.emit("media-state", { roomId: this.roomId, ...this.media.state });
+    const telling = (this.#tellings += 1);
+    const state = { roomId: this.roomId, ...this.media.state };
+    this.socket.emit("media-state", state, () => (this.#arrivedTelling = telling));
   }
 
   // ── the end

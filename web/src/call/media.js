@@ -39,10 +39,11 @@ export class LocalMedia extends EventTarget {
   }
 
   /**
-   * Opens a device: the one of that id, by default the chosen one, or else the system's. What is in use goes on until then, and
-   * stays in use if this one is refused. Resolves to whether this one was opened.
+   * Opens a device: the one that was just chosen, by default the one of the last visit, or else the system's. What is in use
+   * goes on until then, and stays in use if this one is refused. Resolves to whether this one was opened.
    */
-  async open(device, deviceId = this.#chosen[device]) {
+  async open(device, choice) {
+    const deviceId = choice ?? this.#chosen[device];
     const own = (this.#requests[device] += 1);
     const isCurrent = () => own === this.#requests[device];
     const ask = async (id) => {
@@ -64,7 +65,12 @@ export class LocalMedia extends EventTarget {
     }
     const isOpened = Boolean(track);
     if (problem && inUse && !this.#tracks[device]) ({ track } = await ask(before));
-    else if (deviceId && !inUse && UNAVAILABLE.includes(problem)) ({ track, problem } = await ask(null));
+    else if (deviceId && !inUse && UNAVAILABLE.includes(problem)) {
+      const refused = problem;
+      ({ track, problem } = await ask(null));
+      // What somebody has just chosen is not replaced without a word.
+      if (choice) problem ??= refused;
+    }
     if (!isCurrent()) return false;
     this.#opening.delete(device);
     if (problem) this.problems[device] = { name: problem, deviceId };

@@ -16,7 +16,7 @@ const ON_EVERY_DATABASE: [&str; 7] =
 const ON_MONGODB_ONLY: [&str; 3] = ["faults", "soak_database", "takeover"];
 /// The longest of those that run beside others, in this order: nothing would run beside one that began last. Each run prints
 /// how long its files took.
-const LONG: [&str; 22] = [
+const LONG: [&str; 23] = [
     "signalling",
     "schemathesis",
     "cost",
@@ -38,6 +38,7 @@ const LONG: [&str; 22] = [
     "browser_call_view",
     "browser_devices",
     "browser_losses",
+    "browser_refusals",
     "browser_host",
 ];
 /// The browser tests run on their own: browsers take whole cores, and the tests with time-outs would suffer.

@@ -5,10 +5,6 @@ use zetra_domain::UserId;
 use super::{Effect, Room};
 use crate::{Peer, PeerId, Rate};
 
-/// Of so many people it is known what they had sent before they left. Twice as many as can be present: a debt is paid within
-/// half a minute.
-const MOST_DEBTS: usize = 128;
-
 impl Room {
     /// In a lobby: the peer has sent an event to the room that it is in, which judges it. It counts for what it sends next,
     /// here and in the next room.
@@ -53,7 +49,8 @@ impl Room {
             Some(debt) => debt.owes_too(peer.rate),
             None => drop(self.debts.insert(owner, peer.rate)),
         }
-        if self.debts.len() > MOST_DEBTS {
+        // With the default rate a debt is paid within half a minute, in which not so many come and go.
+        if self.debts.len() > 2 * self.limits.max_present {
             let paid_first =
                 self.debts.iter().min_by_key(|(_, debt)| debt.paid_at()).map(|(owner, _)| *owner);
             paid_first.map(|owner| self.debts.remove(&owner));

@@ -716,7 +716,7 @@ fn however_many_come_and_go_who_owes_the_most_is_remembered() {
         story.enters(user, user as usize);
         story.departs(user);
     }
-    assert_eq!(story.room.debts.len(), 128);
+    assert_eq!(story.room.debts.len(), 2 * LIMITS.max_present);
     story.connects(501, 0);
     assert_eq!(burst(&mut story, 501), 0);
 }

@@ -277,7 +277,8 @@ impl<P: Protocol> Server<P> {
             MayOpen::Yes => true,
             MayOpen::No => false,
             MayOpen::InsteadOf(key) => {
-                self.abandon(key, Departure::Lost, now, actions);
+                // At once, also in the middle of an upgrade: otherwise those who give way could pile up.
+                self.fail(key, Departure::Lost, None, now, actions);
                 true
             }
         }
