@@ -19,7 +19,7 @@ export class MediaLine {
     this.#relays.clear();
   }
 
-  /** A port beside the given one, behind which it is; the other side of it is whoever sends to it. */
+  /** A port of the loopback interface, behind which that address is; the other side of it is whoever sends to it. */
   #relayTo(address, port) {
     return new Promise((resolve) => {
       const relay = createSocket("udp4");
@@ -30,7 +30,7 @@ export class MediaLine {
         if (isFromThere && other) relay.send(packet, other.port, other.address);
         if (!isFromThere) relay.send(packet, port, address);
       });
-      relay.bind(0, address, () => resolve(relay.address().port));
+      relay.bind(0, "127.0.0.1", () => resolve(relay.address().port));
       this.#relays.add(relay);
     });
   }
@@ -44,7 +44,7 @@ const RELAY_CANDIDATES = () => {
     const [protocol, address, port] = [words[2], words[4], words[5]];
     // All the others lead past the relays.
     if (protocol !== "udp" || !address.includes(".")) return;
-    words[5] = await globalThis.relayTo(address, port);
+    [words[4], words[5]] = ["127.0.0.1", await globalThis.relayTo(address, port)];
     await addIceCandidate.call(this, { ...told, candidate: words.join(" ") });
   };
   RTCPeerConnection.prototype.setRemoteDescription = function ({ type, sdp }) {
