@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { call, person } from "./support/people.mjs";
+import { call, person, roomOf } from "./support/people.mjs";
+import { RawSocket } from "./support/raw.mjs";
 import { startServer, startThrowing } from "./support/server.mjs";
 import { storedRows } from "./support/storage.mjs";
 
@@ -55,6 +56,33 @@ describe("the strict limits", () => {
     assert.deepEqual(statuses, [401, 401, 401, 401, 401, 429]);
     assert.equal((await login(ann, "wrong", "2001:db8:7:8::1")).status, 401, "the next /64 is somebody else");
   });
+});
+
+test("whoever has taken all places of a room for those who have not joined gives one to somebody from elsewhere", async (t) => {
+  const server = await startServer({ ROOM_GUESTS: "4", ROOM_GUESTS_PER_USER: "10" });
+  t.after(() => server.stop());
+  const [ann, mallory] = [await person(server), await person(server)];
+  const roomId = await roomOf(server, ann);
+  const opens = (ip) => new RawSocket(server, `/socket.io/?EIO=4&transport=websocket&roomId=${roomId}`, { headers: address(ip) });
+  const taken = [];
+  for (let place = 0; place < 4; place += 1) {
+    // One site has many /64s.
+    const socket = opens(`2001:db8:1:${place}::1`);
+    await socket.opened();
+    socket.send(`40${JSON.stringify({ token: mallory.token })}`);
+    await socket.next((frame) => frame.startsWith("40"));
+    taken.push(socket);
+  }
+  const refused = opens("2001:db8:1:9::1");
+  await refused.closed("the refusal of one more of the same site");
+  const socket = opens("192.0.2.1");
+  await socket.opened();
+  socket.send(`40${JSON.stringify({ token: ann.token })}`);
+  await socket.next((frame) => frame.startsWith("40"));
+  await taken[0].closed("the end of the oldest");
+  socket.send(`420["join-room","${roomId}"]`);
+  await socket.next((frame) => frame.startsWith('430[{"ok":true'));
+  for (const open of [socket, ...taken.slice(1)]) open.socket.close();
 });
 
 test("an object that is restarted just then answers the next attempt", async (t) => {

@@ -18,9 +18,9 @@ export class RawSocket extends Listener {
   }
 
   /** Pings are answered and not heard, unless they are what the story is about. */
-  constructor(server, path, { answersPings = true } = {}) {
+  constructor(server, path, { answersPings = true, headers } = {}) {
     super();
-    this.socket = new WebSocket(server.url.replace("http", "ws") + path);
+    this.socket = new WebSocket(server.url.replace("http", "ws") + path, { headers });
     this.socket.on("message", (data, isBinary) => {
       const frame = isBinary ? data : data.toString();
       if (answersPings && frame === "2") this.send("3");
