@@ -86,7 +86,7 @@ export interface ServerToClientEvents {
   /** Somebody said something. */
   "chat-message": (...args: [chat: Chat]) => void;
 
-  /** Which media somebody sends. */
+  /** Which media somebody sends. After `existing-users` a newcomer gets one for each person who has sent one. */
   "media-state": (...args: [state: MediaState]) => void;
 
   /** The host ended the room; the socket leaves it. */

@@ -105,7 +105,11 @@ pub fn of_the_server() -> Vec<Event> {
     events.extend(SignalKind::ALL.map(signal_of_server));
     events.extend([
         heard("chat-message", "Somebody said something.", vec![required("chat", reference("Chat"))]),
-        heard("media-state", "Which media somebody sends.", vec![required("state", reference("MediaState"))]),
+        heard(
+            "media-state",
+            "Which media somebody sends. After `existing-users` a newcomer gets one for each person who has sent one.",
+            vec![required("state", reference("MediaState"))],
+        ),
         heard(
             "room-ended",
             "The host ended the room; the socket leaves it.",
