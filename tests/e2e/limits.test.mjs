@@ -64,21 +64,19 @@ test("whoever has taken all places of a room for those who have not joined gives
   const [ann, mallory] = [await person(server), await person(server)];
   const roomId = await roomOf(server, ann);
   const opens = (ip) => new RawSocket(server, `/socket.io/?EIO=4&transport=websocket&roomId=${roomId}`, { headers: address(ip) });
-  const taken = [];
-  for (let place = 0; place < 4; place += 1) {
-    // One site has many /64s.
-    const socket = opens(`2001:db8:1:${place}::1`);
+  const connects = async ({ token }, ip) => {
+    const socket = opens(ip);
     await socket.opened();
-    socket.send(`40${JSON.stringify({ token: mallory.token })}`);
+    socket.send(`40${JSON.stringify({ token })}`);
     await socket.next((frame) => frame.startsWith("40"));
-    taken.push(socket);
-  }
+    return socket;
+  };
+  const taken = [];
+  // One site has many /64s.
+  for (let place = 0; place < 4; place += 1) taken.push(await connects(mallory, `2001:db8:1:${place}::1`));
   const refused = opens("2001:db8:1:9::1");
   await refused.closed("the refusal of one more of the same site");
-  const socket = opens("192.0.2.1");
-  await socket.opened();
-  socket.send(`40${JSON.stringify({ token: ann.token })}`);
-  await socket.next((frame) => frame.startsWith("40"));
+  const socket = await connects(ann, "192.0.2.1");
   await taken[0].closed("the end of the oldest");
   socket.send(`420["join-room","${roomId}"]`);
   await socket.next((frame) => frame.startsWith('430[{"ok":true'));

@@ -90,9 +90,8 @@ pub struct Room {
     peers: VecMap<PeerId, Peer>,
     /// Peers waiting for the store's answer. This does not survive a sleep, which loses the query too.
     asked: VecMap<PeerId, Asked>,
-    /// What those who have gone had sent, by user and whether with a token: whoever comes back over another connection still
-    /// owes it. A sleep forgives it, since it takes about as long as paying, and so does a clock that is set back.
-    debts: VecMap<(UserId, bool), Rate>,
+    /// What those who have gone had sent: whoever comes back over another connection still owes it. A sleep forgives it, since it takes about as long as paying, and so does a clock that is set back.
+    debts: VecMap<rates::Debtor, Rate>,
     next_sequence: u64,
     chat_messages: u32,
     /// In a lobby: the peer is in a room elsewhere, which may have as many people as any.

@@ -2,7 +2,7 @@
 
 use zetra_domain::{Admission, Membership, RoomId, UserId};
 
-use super::{Asked, Effect, PeerId, Rejected, Room, error};
+use super::{Asked, Effect, PeerId, Rejected, Room, error, rates::debtor_of};
 use crate::{AckBody, Credential, DisconnectReason, Joined, Outgoing, Peer, Refusal, RoomEvent};
 
 impl Room {
@@ -102,7 +102,7 @@ impl Room {
         self.asked.remove(&id);
         if let Some(peer) = self.peers.remove(&id) {
             let user = peer.user();
-            self.remember_debt(&peer);
+            self.remember_debt(debtor_of(&peer), peer.rate);
             effects.push(effect(peer, user));
             if let Some(user) = user {
                 self.tell_all(Outgoing::UserDisconnected(user, reason), &mut effects);
@@ -207,11 +207,11 @@ impl Room {
 
     /// Out of the room; the connection goes on.
     pub(super) fn leave(&mut self, id: PeerId, reason: DisconnectReason, effects: &mut Vec<Effect<'_>>) {
-        if let Some(peer) = self.peers.get(&id).cloned() {
-            // Without a token it is nobody in particular once it has left.
-            self.remember_debt(&peer);
-        }
-        if let Some(joined) = self.peers.get_mut(&id).and_then(|peer| peer.joined.take()) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        // Without a token it is nobody in particular once it has left.
+        let (debtor, rate) = (debtor_of(peer), peer.rate);
+        if let Some(joined) = peer.joined.take() {
+            self.remember_debt(debtor, rate);
             effects.push(Effect::Store(id));
             self.tell_all(Outgoing::UserDisconnected(joined.user, reason), effects);
             effects.push(Effect::Happened(RoomEvent::Left { user: joined.user, reason }));

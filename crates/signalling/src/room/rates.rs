@@ -5,6 +5,9 @@ use zetra_domain::UserId;
 use super::{Effect, Room};
 use crate::{Peer, PeerId, Rate};
 
+/// A user, and whether without a token: then one may call oneself what one likes, so that is kept apart.
+pub(super) type Debtor = (UserId, bool);
+
 impl Room {
     /// In a lobby: the peer has sent an event to the room that it is in, which judges it. It counts for what it sends next,
     /// here and in the next room.
@@ -34,32 +37,28 @@ impl Room {
     /// A peer is that user: what the user's other connections have sent, those of the past too, counts for it.
     pub(super) fn inherit_debts(&mut self, id: PeerId, user: UserId) {
         let Some(is_tokenless) = self.peers.get(&id).map(Peer::is_tokenless) else { return };
-        let is_the_same = |peer: &Peer| owner(peer) == Some((user, is_tokenless));
-        let of_others = self.peers.values().filter(|peer| is_the_same(peer)).map(|peer| peer.rate);
-        let debts: Vec<_> = of_others.chain(self.debts.get(&(user, is_tokenless)).copied()).collect();
-        if let Some(peer) = self.peers.get_mut(&id) {
-            debts.into_iter().for_each(|debt| peer.rate.owes_too(debt));
-        }
+        let debtor = (user, is_tokenless);
+        let mut debt = self.debts.get(&debtor).copied().unwrap_or_default();
+        let of_user = self.peers.values().filter(|peer| debtor_of(peer) == Some(debtor));
+        of_user.for_each(|peer| debt.owes_too(peer.rate));
+        self.inherit_rate(id, debt);
     }
 
-    /// A peer leaves the room, or altogether.
-    pub(super) fn remember_debt(&mut self, peer: &Peer) {
-        let Some(owner) = owner(peer) else { return };
-        match self.debts.get_mut(&owner) {
-            Some(debt) => debt.owes_too(peer.rate),
-            None => drop(self.debts.insert(owner, peer.rate)),
-        }
+    /// A peer leaves the room, or altogether. `debtor` is who it was there.
+    pub(super) fn remember_debt(&mut self, debtor: Option<Debtor>, rate: Rate) {
+        let Some(debtor) = debtor else { return };
+        self.debts.entry(debtor).or_default().owes_too(rate);
         // With the default rate a debt is paid within half a minute, in which not so many come and go.
         if self.debts.len() > 2 * self.limits.max_present {
             let paid_first =
-                self.debts.iter().min_by_key(|(_, debt)| debt.paid_at()).map(|(owner, _)| *owner);
-            paid_first.map(|owner| self.debts.remove(&owner));
+                self.debts.iter().min_by_key(|(_, debt)| debt.paid_at()).map(|(debtor, _)| *debtor);
+            paid_first.map(|debtor| self.debts.remove(&debtor));
         }
     }
 }
 
-/// Whose connection it is. Without a token one may call oneself what one likes, so that is kept apart.
-fn owner(peer: &Peer) -> Option<(UserId, bool)> {
+/// Who owes what a peer has sent.
+pub(super) fn debtor_of(peer: &Peer) -> Option<Debtor> {
     let user = peer.credential.user().or(peer.user())?;
     Some((user, peer.is_tokenless()))
 }

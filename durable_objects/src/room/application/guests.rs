@@ -16,9 +16,9 @@ impl RoomApplication {
         let GuestLimits { per_address, total, .. } = self.settings.guests;
         let address = Handshake::read(handshake).address;
         // They have not sent CONNECT, or wait for its reply.
-        let mut unadmitted = open.iter().filter(|other| other.socket.is_none());
-        let is_of_address = |other: &&Open<'_>| Handshake::read(other.handshake).address == address;
-        if unadmitted.by_ref().filter(is_of_address).count() >= per_address {
+        let unadmitted = open.iter().filter(|other| other.socket.is_none());
+        let of_address = unadmitted.filter(|other| Handshake::read(other.handshake).address == address);
+        if of_address.count() >= per_address {
             return MayOpen::No;
         }
         let is_guest = |other: &&Open<'_>| other.socket.is_none_or(|socket| self.is_guest(socket));
@@ -39,12 +39,10 @@ impl RoomApplication {
     }
 
     fn is_guest(&self, socket: SocketId) -> bool {
+        let found = self.sockets.get(&socket);
+        let found = found.and_then(|peer| Some((self.members.get(peer)?, self.room.peer(*peer)?)));
         // Who is to be joined again is accepted after that, and until then unadmitted.
-        let is_accepted = |peer| self.members.get(peer).is_some_and(|member| member.was.is_none());
-        self.sockets
-            .get(&socket)
-            .filter(|peer| is_accepted(peer))
-            .is_some_and(|peer| self.room.peer(*peer).is_some_and(|peer| !peer.is_joined()))
+        found.is_some_and(|(member, peer)| member.was.is_none() && !peer.is_joined())
     }
 
     /// Whether one more connection of that user is allowed.
